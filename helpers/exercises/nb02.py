@@ -1,0 +1,71 @@
+"""Checks of notebook 02, build a RAG pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from helpers.cases import Passage
+from helpers.exercises import Exercise, attempted
+
+
+def recall(answer: object) -> str:
+    """02.1: the share of questions whose evidence is among the first k passages."""
+    assert callable(answer), f"Expected a function recall_at_k(found, k); got {type(answer).__name__}."
+    ranks = [1, 3, None, 2]  # rank of the right passage; None: not found at all
+    for k, right in ((1, 0.25), (2, 0.5), (3, 0.75), (5, 0.75)):
+        got = attempted(answer(ranks, k))
+        hint = " A rank of None means: not found." if k == 5 else ""
+        assert abs(float(got) - right) < 1e-9, f"For ranks {ranks} and k = {k} expected {right}; got {got}.{hint}"
+    assert answer([], 3) == 0, "With no questions at all, expected 0, not an error."
+    return "Recall can only grow with k. What it costs is the reader's attention: you will see that in notebook 08."
+
+
+def _good(question: str, passages: list[Passage]) -> str:
+    return "Context:\n" + "\n".join(p.text for p in passages) + f"\n\nQuestion: {question}"
+
+
+def _forgets(question: str, passages: list[Passage]) -> str:
+    context = "\n".join(p.text for p in passages)  # built with care, and never used
+    return f"Context:\n{{context}}\n\nQuestion: {question}" if context else question
+
+
+def _first_only(question: str, passages: list[Passage]) -> str:
+    return f"Context:\n{passages[0].text}\n\nQuestion: {question}"
+
+
+def _titles_only(question: str, passages: list[Passage]) -> str:
+    return "Context:\n" + "\n".join(p.title for p in passages) + f"\n\nQuestion: {question}"
+
+
+def context_check(answer: object) -> str:
+    """02.2: a check that tells whether a prompt builder hands over every passage."""
+    assert callable(answer), f"Expected a function sees_context(build_prompt) that returns True or False; got {type(answer).__name__}."
+    told: dict[str, object] = {}
+    builders: tuple[tuple[str, Callable, bool], ...] = (
+        ("a correct builder", _good, True),
+        ("a builder that forgets to fill in {context}", _forgets, False),
+        ("a builder that hands over only the first passage", _first_only, False),
+        ("a builder that hands over titles instead of texts", _titles_only, False),
+    )
+    for name, builder, right in builders:
+        told[name] = attempted(answer(builder))
+        assert bool(told[name]) is right, f"For {name} expected {right}; got {told[name]}."
+    return "Your check catches three bugs that all shipped in real systems; in each of them the demo still gave fluent answers."
+
+
+
+EXERCISES = {
+    e.id: e
+    for e in (
+        Exercise("02.1", recall, (
+            "Count the ranks that are not None and at most k.",
+            "Divide by the number of questions, but not when there are none.",
+            "sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0",
+        )),
+        Exercise("02.2", context_check, (
+            "Put a word into each passage that nobody could guess, build the prompt, and look for the words in it.",
+            "Use at least two passages: a builder may drop all but the first.",
+            "passages = [Passage(\"d1\", \"t\", 0, 6, \"zorvex\"), Passage(\"d2\", \"t\", 0, 6, \"quimbl\")]",
+        )),
+    )
+}  # fmt: skip

@@ -1,0 +1,113 @@
+"""How does the model turn prompts into answers? Greedily, in batches of prompts of similar length."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from helpers.models import Generator
+
+BATCH_TOKENS = 6_000  # prompt tokens read at once; bounds memory (about 1 GB here) whatever the prompt length
+BATCH_ROWS = 32
+SHARED_TOKENS = 48  # a common beginning at least this long is read once instead of once per prompt
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The answer to prompt number `index`. `seconds` is its share of the batch's time, not its latency alone."""
+
+    index: int
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+
+
+def chat(generator: Generator, user: str, system: str | None = None, turns: Sequence[tuple[str, str]] = ()) -> str:
+    """The prompt in the model's own chat format, ending where the assistant begins to speak. turns: (user, assistant) before."""
+    messages = [{"role": "system", "content": system}] if system else []
+    for said, answered in turns:
+        messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answered}]
+    messages.append({"role": "user", "content": user})
+    return generator.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def plan_batches(lengths: Sequence[int], batch_tokens: int = BATCH_TOKENS, batch_rows: int = BATCH_ROWS) -> list[list[int]]:
+    """Which prompts are read together? Indices sorted by length, so that little of a batch is padding; longest first."""
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    batches: list[list[int]] = []
+    for i in order:
+        full = not batches or len(batches[-1]) == batch_rows or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > batch_tokens
+        if full:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+def complete(
+    generator: Generator, prompts: Sequence[str], max_new_tokens: int = 48, progress: str | None = None
+) -> Iterator[Completion]:
+    """Answer every prompt greedily; yields Completions batch by batch, not in the order of the prompts.
+
+    progress: a label for a progress bar, or None. A beginning that all prompts share is read once (same answers, less work).
+    """
+    import torch
+    from tqdm.auto import tqdm
+
+    tokenizer, model = generator.tokenizer, generator.model
+    ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
+    shared = _shared_beginning(ids)
+    prefix = _read(generator, ids[0][:shared]) if shared else None
+    with tqdm(total=len(ids), desc=progress, disable=progress is None, leave=False, unit="ask") as bar:
+        for batch in plan_batches([len(i) - shared for i in ids]):
+            started = time.perf_counter()
+            width = max(len(ids[i]) for i in batch)
+            # Left padding, but after the shared beginning:  shared | pad | rest | answer   -> (rows, width)
+            tokens = torch.full((len(batch), width), tokenizer.pad_token_id)
+            mask = torch.zeros_like(tokens)
+            for row, i in enumerate(batch):
+                rest = len(ids[i]) - shared
+                tokens[row, :shared] = torch.tensor(ids[i][:shared])
+                tokens[row, width - rest :] = torch.tensor(ids[i][shared:])
+                mask[row, :shared] = mask[row, width - rest :] = 1
+            cache = copy.deepcopy(prefix)
+            if cache is not None:
+                cache.batch_repeat_interleave(len(batch))
+            with torch.inference_mode():
+                out = model.generate(
+                    input_ids=tokens.to(generator.device), attention_mask=mask.to(generator.device), past_key_values=cache,
+                    max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id,
+                )[:, width:].tolist()  # fmt: skip
+            seconds = (time.perf_counter() - started) / len(batch)
+            for i, answer in zip(batch, out, strict=True):
+                answer = _until_end(answer, tokenizer)
+                yield Completion(i, tokenizer.decode(answer, skip_special_tokens=True).strip(), len(ids[i]), len(answer), seconds)
+            bar.update(len(batch))
+
+
+def _shared_beginning(ids: list[list[int]]) -> int:
+    """How many tokens do all prompts begin with? 0 when too few to be worth it; at least one token is left to each."""
+    if len(ids) < 2:
+        return 0
+    longest = min(len(i) for i in ids) - 1
+    shared = min(len(os.path.commonprefix(ids)), longest)
+    return shared if shared >= SHARED_TOKENS else 0
+
+
+def _read(generator: Generator, ids: list[int]):
+    """The model's memory (key-value cache) after reading these tokens once."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=generator.model.config)
+    with torch.inference_mode():
+        generator.model(input_ids=torch.tensor([ids], device=generator.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
+
+
+def _until_end(ids: list[int], tokenizer) -> list[int]:
+    """The tokens before the end-of-turn token; what follows is padding."""
+    return ids[: ids.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in ids else ids

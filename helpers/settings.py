@@ -1,0 +1,57 @@
+"""Where do things live, and what may be overridden? The only global state of the workbook, read from the environment.
+
+    WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the workbook)
+    WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that is shipped)
+    WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one present)
+    WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device does fast)
+    WORKBOOK_THREADS  threads for torch                                   (default: physical cores)
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "labs_data"
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def cache_folder(*parts: str) -> Path:
+    """Where does this kind of derived file go? Everything below it can be deleted and is made again."""
+    base = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache").expanduser().resolve()
+    folder = base.joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot write to {folder} ({error}); set WORKBOOK_CACHE to a folder you own") from error
+    return folder
+
+
+def shown(path: Path) -> str:
+    """A path as a learner should read it: relative to the workbook where possible, with forward slashes."""
+    path = Path(path)
+    try:
+        return path.resolve().relative_to(ROOT).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def model_override() -> str | None:
+    """Which other language model was asked for, if any (a hub id or a folder)?"""
+    return os.environ.get("WORKBOOK_MODEL") or None
+
+
+def stay_offline() -> None:
+    """Tell every library below us to ask no other machine for anything. Call before importing one of them.
+
+    A hub id in WORKBOOK_MODEL is the one wish that needs a hub, so then (only) hub access is left as it was set.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # forked workers would otherwise warn on every use
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime comes with chromadb and would call home
+    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    model = model_override()
+    if model is None or Path(model).expanduser().is_dir():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

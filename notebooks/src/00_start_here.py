@@ -1,0 +1,210 @@
+# %% [markdown]
+# # 00 · It underperforms. Should we fine-tune it?
+#
+# **Why it matters.** A team's assistant gives wrong answers, and somebody says: *let's fine-tune.* Often that is weeks of work on
+# the wrong part. **RAG** (retrieval-augmented generation: look something up, then answer) changes what a model can *see*.
+# **Fine-tuning** (training it on examples) changes how it *behaves*. This course lets you find out by measuring which one
+# a problem needs, on your own machine, with real models, offline.
+#
+# **Time:** 10 minutes to read · 1 minute to run · 10 minutes of exercises. **Before:** nothing.
+#
+# **By the end you can**
+# - say what an *ask*, an *arm*, a *prediction* and a *case* are: the four nouns of this course;
+# - show that a fluent answer can be made up from nothing;
+# - measure any system, even a silly one, with one function.
+#
+# *Short of time? Read the first cell, the pictures and the last cell of every notebook.*
+
+# %% [markdown]
+# ## The course
+#
+# | | notebook | the question it answers |
+# | --- | --- | --- |
+# | ● | **00 start here** | what are we measuring? |
+# | ○ | 01 diagnose first | is it knowledge, behaviour, boundaries, or the test? |
+# | ● | **02 build RAG** | can we let the model see what it does not know? |
+# | ○ | 03 chunking lab | would better chunking fix it? |
+# | ○ | 04 what RAG controls | who may see what, since when, and can we take it back? |
+# | ● | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
+# | ○ | 06 training-size lab | how many labelled examples are enough? |
+# | ○ | 07 facts don't stick | can we train our facts into the model instead? |
+# | ● | **08 both through one scorer** | what does each one buy, on the same cases? |
+# | ○ | 09 hybrid patterns · 10 ship it like a release · 11 the decision board · 12 your own data | how do we decide, and live with it? |
+#
+# ● is here now, ○ is still to come.
+
+# %% [markdown]
+# ## Your machine
+#
+# Everything below runs here. The next cell loads a small language model (SmolLM2, 135 million parameters). It is weak next to
+# the models you use at work, and that is useful: its failures are frequent enough to count, and of the same kinds.
+
+# %%
+from helpers import models
+
+generator = models.load_generator()
+print(f"{generator.name} on {generator.device}, {generator.dtype}, {models.set_threads()} threads")
+
+# %% [markdown]
+# ## The company
+#
+# **Brindlemark** makes watering controllers, weather stations and drip kits. The company is invented, so no model can have
+# read about it: whatever an answer gets right, it got from us. Its handbook is a folder of Markdown documents.
+
+# %%
+import pandas as pd
+
+from helpers.corpus import load_handbook
+
+documents = load_handbook()
+pd.DataFrame([{"id": d.id, "title": d.title, "in force from": d.meta.effective_from, "who may read": ", ".join(d.meta.audience),
+               "words": len(d.text.split())} for d in documents]).sample(6, random_state=3)
+
+# %% [markdown]
+# Two columns make this harder than it looks. *In force from*: some rules exist in an old and a new version. *Who may read*:
+# some documents are not for everybody. A system that ignores either will be fluent, and wrong.
+
+# %% [markdown]
+# ## Four nouns
+#
+# An **ask** is all that a system may see: a text, the groups of the person who asks, and the day on which the answer must hold.
+
+# %%
+from helpers.cases import load_questions
+
+questions = load_questions("dev", documents)
+questions[0].ask
+
+# %% [markdown]
+# The **gold** is what would have been right, with the exact sentence that proves it. It stays with whoever judges.
+
+# %%
+questions[0].gold
+
+# %% [markdown]
+# Ask and gold together are a **case**. Some cases have no answer: the handbook does not say, or this person may not know. Then the
+# right reply is to refuse.
+
+# %%
+pd.Series([case.kind for case in questions]).value_counts().to_frame("questions of this kind")
+
+# %% [markdown]
+# ## A fluent answer from nothing
+#
+# **Predict.** The model has never heard of Brindlemark. Will it say so? Decide before you run the next cell.
+
+# %%
+from helpers.generate import chat, complete
+
+question = questions[0].ask.input
+prompt = chat(generator, f"Answer in a few words.\n\nQuestion: {question}")
+answer = next(complete(generator, [prompt], max_new_tokens=32)).text
+print("asked: ", question, "\nsaid:  ", answer, "\nright: ", questions[0].gold.answers[0])
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# A language model continues text plausibly. Nothing in it separates "I have read this" from "this is how such answers look".
+# So it answers. Asking again, more politely, or in capitals does not change what it has seen.
+# </details>
+
+# %% [markdown]
+# Now we put the sentence from the handbook into the prompt. Same model, same question.
+
+# %%
+evidence = questions[0].gold.evidence[0].quote
+prompt = chat(generator, f"Using only the context, answer in a few words.\n\nContext:\n{evidence}\n\nQuestion: {question}")
+print("said:  ", next(complete(generator, [prompt], max_new_tokens=32)).text)
+
+# %% [markdown]
+# That is the whole idea of RAG. The hard part is finding that sentence among a hundred pages, for this person, on this day.
+
+# %% [markdown]
+# ## One function measures every system
+#
+# A system under test is an **arm**: a function from asks to **predictions**. Here is the laziest one that can exist.
+
+# %%
+from helpers.cases import Arm, Prediction, pick
+
+def refuse(asks):
+    for ask in asks:
+        yield Prediction(ask.id, "I don't know.")
+
+always_refuse = Arm("always refuse", "1", refuse)
+
+# %% [markdown]
+# `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row a case.
+# **Predict:** which share of these 60 questions does the lazy arm get right?
+
+# %%
+from helpers.evaluate import QUESTIONS, evaluate, summary
+
+sixty = pick(questions, 60)
+lazy = evaluate(always_refuse, sixty, QUESTIONS)
+lazy[["kind", "input", "answer", "gold", "right"]].head(5)
+
+# %%
+from helpers import plots
+
+table = summary([lazy])
+plots.bars(table, f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time")
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The lazy arm is right wherever refusing is right. A system that scores a little above this bar may have learnt nothing but
+# caution. So before you believe any number in this course, ask what a system without skill would score. The thin line is the
+# 95 % interval: with 60 questions, the truth may lie anywhere along it.
+# </details>
+
+# %% [markdown]
+# ## Exercise 00.1 · Who may read what?
+#
+# The user `contractor-de` asks on 2 March 2026. How many documents may a system show that person? Put the number into `count`.
+
+# %%
+import datetime as dt
+
+from helpers.cases import load_users
+from helpers.exercises import exercise
+
+count = ...
+### BEGIN SOLUTION 00.1
+groups = load_users()["contractor-de"]["groups"]
+count = sum(d.readable_by(groups) and d.in_force(dt.date(2026, 3, 2)) for d in documents)
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("00.1").check(count)
+
+# %% [markdown]
+# ## Exercise 00.2 · Your first arm
+#
+# Write an arm called `parrot` that answers every ask by repeating it. Then measure it: `evaluate(parrot, sixty, QUESTIONS)`.
+# Is its score zero? If not, why not?
+
+# %%
+def repeat(asks):
+    ### BEGIN SOLUTION 00.2
+    for ask in asks:
+        yield Prediction(ask.id, ask.input)
+    ### END SOLUTION
+
+parrot = Arm("parrot", "1", lambda asks: repeat(asks) or ())
+
+# %% tags=["nbval-check-output"]
+exercise("00.2").check(parrot)
+
+# %% [markdown]
+# ## What we found
+#
+# A model that has not seen a fact makes one up, fluently; the same model with the sentence before its eyes can answer. Whether it
+# *did* is a matter of counting, against a baseline that knows nothing.
+#
+# **You have seen**
+# - the four nouns: an arm turns asks into predictions, and a case says what would have been right;
+# - a fluent answer made up from nothing;
+# - one function that measures any system, and a lazy one that sets the bar.
+#
+# **Next:** [02 · build a RAG pipeline](02_build_rag.ipynb), which finds the sentence.

@@ -1,0 +1,281 @@
+# %% [markdown]
+# # 02 · Can we let the model see what it does not know?
+#
+# **Why it matters.** Policies, prices and product facts live in documents, and they change. RAG leaves them there: cut the documents into
+# pieces, find the pieces that fit a question, and put them into the prompt. Every stage can fail on its own, so you build each one
+# by hand before you trust a helper.
+#
+# **Time:** 20 minutes to read · 3 minutes to run · 20 minutes of exercises. **Before:** 00.
+#
+# **By the end you can**
+# - build chunking, embedding search and a prompt in a few lines each;
+# - keep access rights and dates inside the search, where they belong;
+# - tell from numbers whether finding or reading is what goes wrong.
+
+# %%
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from helpers import arms, labs, models, plots, rag
+from helpers.cases import load_questions, pick
+from helpers.corpus import load_handbook
+from helpers.evaluate import QUESTIONS, evaluate, share, summary
+
+documents = load_handbook()
+questions = [case for case in load_questions("dev", documents) if case.gold.answers]  # those that have an answer
+print(f"{len(documents)} document versions, {sum(len(d.text.split()) for d in documents):,} words, {len(questions)} answerable questions")
+
+# %% [markdown]
+# ## The baseline: words in common
+#
+# Before anything clever: does it help to count shared words? For each question, take the document that shares most words with it.
+
+# %%
+import re
+
+words = {d.id: set(re.findall(r"\w+", d.text.lower())) for d in documents}
+
+def most_shared_words(question):
+    asked = set(re.findall(r"\w+", question.lower()))
+    return max(words, key=lambda doc: len(asked & words[doc]))
+
+hits = [most_shared_words(c.ask.input) in {e.doc for e in c.gold.evidence} for c in questions]
+print(f"right document by shared words: {plots.percent(np.mean(hits))} of {len(hits)} questions")
+
+# %% [markdown]
+# ## Chunking by hand
+#
+# A document is too long for a prompt, and one vector for the whole of it is too vague. So we cut it into **chunks**. The simplest cutter
+# takes windows of characters, each sharing some **overlap** with the one before.
+
+# %%
+def cut(text, size, overlap):
+    pieces, start = [], 0
+    while start < len(text):
+        pieces.append((start, min(start + size, len(text))))
+        start += size - overlap
+    return pieces
+
+document = next(d for d in documents if d.id == "parental-leave-uk-v2")
+for start, end in cut(document.text, 160, 40)[4:8]:
+    print(f"{start:>5}:{end:<5} {document.text[start:end]!r}")
+
+# %% [markdown]
+# Each piece keeps its **span**: the characters it came from. Without it no citation could be checked later. Look at the edges:
+# this cutter splits words and sentences. That is one of the prices of RAG; you can see it at work in the lab below.
+
+# %% [markdown]
+# ## Embedding search by hand
+#
+# An **embedder** turns a text into a list of numbers, a vector, so that texts of similar meaning point in similar directions. Ours
+# (all-MiniLM-L6-v2) makes 384 numbers of length 1, so the **cosine similarity** of two texts is a plain dot product.
+
+# %%
+embedder = models.load_embedder()
+texts = ["How much holiday do I get?", "Staff are entitled to annual leave.", "The controller has eight zones."]
+vectors = embedder.encode(texts, normalize_embeddings=True)  # (3, 384)
+pd.DataFrame(vectors @ vectors.T, index=texts, columns=["holiday?", "leave", "zones"]).round(2)
+
+# %% [markdown]
+# The first two share no word, yet they are closest. Searching is now sorting: embed the pieces once, embed the question, take the
+# k best. This is **top-k retrieval**.
+
+# %%
+pieces = [(d, span) for d in documents[:12] for span in cut(d.text, 400, 80)]
+matrix = embedder.encode([d.text[a:b] for d, (a, b) in pieces], normalize_embeddings=True)  # (pieces, 384)
+
+def top_k(question, k=3):
+    scores = matrix @ embedder.encode(question, normalize_embeddings=True)
+    return [(round(float(scores[i]), 2), pieces[i][0].title, pieces[i][0].text[slice(*pieces[i][1])][:70]) for i in np.argsort(-scores)[:k]]
+
+pd.DataFrame(top_k("Do we get extra days off at Christmas?"), columns=["similarity", "document", "begins with"])
+
+# %% [markdown]
+# ## The helper does the same, and what you would forget
+#
+# `build_index` cuts by tokens, stores the vectors in **Chroma** (a vector database) on disk, and names the folder after everything that
+# went into it. Run this cell twice: the second time it only opens what is there.
+
+# %%
+from helpers.index import build_index
+
+index = build_index(documents, chunk_size=64, overlap=16)
+print(f"{index.size:,} chunks in index {index.name}")
+
+# %%
+today = dt.date(2026, 3, 2)
+question = "How many days off does the other parent get in the UK?"
+passages = index.search(question, groups=["staff"], as_of=today, top_k=3)
+pd.DataFrame([{"similarity": round(p.score, 2), "document": p.doc, "characters": f"{p.start}:{p.end}", "text": p.text[:90]} for p in passages])
+
+# %% [markdown]
+# ## The day and the person belong in the search
+#
+# The same question, asked about an earlier day, must find the older version. **Predict:** which documents change in the list?
+
+# %%
+before = index.search(question, groups=["staff"], as_of=dt.date(2025, 6, 1), top_k=3)
+pd.DataFrame({"asked for 2026-03-02": [p.doc for p in passages], "asked for 2025-06-01": [p.doc for p in before]})
+
+# %% [markdown]
+# And a document that is not for you must not even be *found*. Here a support agent and a member of the board ask the same.
+
+# %%
+secret = "Which company do we plan to acquire?"
+for groups in (["staff", "support"], ["staff", "managers", "board", "finance"]):
+    print(f"{', '.join(groups):<35}", [p.doc for p in index.search(secret, groups, today, top_k=3)])
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Both conditions are part of the query itself (`index.search` is 15 lines; have a look with `??index.search`). Filtering
+# *after* the search would leave fewer than k passages, and asking the model in its prompt to keep a secret keeps none.
+# </details>
+
+# %% [markdown]
+# ## The prompt is the product
+#
+# Nothing is hidden: this is the whole text that the model reads.
+
+# %%
+print(rag.question_prompt(generator := models.load_generator(), question, passages[:1]))
+
+# %% [markdown]
+# ## Answer, and a citation that a reader can open
+#
+# `cite` says which passage an answer rests on and picks the sentence. A model this small rarely writes `[1]` itself; then the passage
+# that shares most words with the answer is cited, and marked so.
+
+# %%
+case = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days")
+prediction = next(iter(arms.retrieval_augmented(generator, index, top_k=1)([case.ask])))
+print("asked:", case.ask.input, "\nsaid: ", prediction.text, "\nright:", case.gold.answers[0])
+for citation in prediction.cited:
+    print(f"cites [{citation.number}] {citation.doc} (by {citation.by}): {citation.quote!r}")
+
+# %% [markdown]
+# ## Does it help? Measure
+#
+# 60 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares, write them into
+# `my_guess`, then run.
+
+# %%
+my_guess = {"closed book": 0.10, "RAG": 0.50}  # yours instead
+
+sixty = pick(questions, 60)
+alone = evaluate(arms.closed_book(generator), sixty, QUESTIONS)
+with_rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), sixty, QUESTIONS)
+
+# %%
+table = summary([alone, with_rag])
+low, high = (plots.percent(s) for s in table["share"])
+plots.bars(table, f"Right answers: {low} from memory, {high} with one retrieved passage", guess=my_guess)
+
+# %% [markdown]
+# ## Finding or reading?
+#
+# An answer can fail because the passage was not found, or because it was found and misread. The table below keeps them apart.
+# `evidence_seen` is true when the retrieved passage holds the whole sentence that proves the answer.
+
+# %%
+pd.crosstab(with_rag["evidence_seen"].map({True: "evidence found", False: "evidence not found"}),
+            with_rag["right"].map({True: "right", False: "wrong"}), margins=True, margins_name="all")
+
+# %%
+seen = with_rag[with_rag["evidence_seen"] == True]  # noqa: E712 (None means: no evidence exists)
+print(f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; read rightly when found: {plots.percent(seen['right'].mean())}")
+with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random_state=1)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Two different problems hide in one low score. Where the evidence was **not found**, no better model and no training helps: the
+# fact was not on the page. Where it was found and **misread**, retrieval has done its work and the reader fails; notebook 08 comes back to that.
+# </details>
+
+# %% [markdown]
+# ## The lab: chunk size
+#
+# Small chunks are precise but may cut the evidence in two; large ones keep it whole but give the model more to read. The next cell
+# builds one index a size (about a minute, once) and searches for all questions.
+
+# %%
+grid = labs.measure_chunk_sizes(documents, questions)
+grid.pivot(index="chunk_size", columns="top_k", values="share").round(2)
+
+# %% [markdown]
+# Slide **chunk size** and **passages (k)**. Look for the setting that finds most, and what it makes the model read; below, watch one
+# document being cut and the framed evidence fall apart. (Without a running kernel the sliders do not show; the pictures underneath do.)
+
+# %%
+example = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").gold.evidence[0]
+labs.chunk_size_lab(grid, document, example.quote)
+
+# %% [markdown]
+# The same as plain cells:
+
+# %%
+plots.chunk_sizes(grid, chunk_size=64, top_k=3)
+
+# %%
+plots.chunk_sizes(grid, chunk_size=512, top_k=3)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Larger chunks and more passages raise recall, because the evidence is somewhere in a bigger heap. The heap is what the model must then read:
+# its price is tokens, and attention. Neighbouring intervals overlap, so for most neighbours the honest answer is *cannot tell*.
+# One more trap: this embedder reads 256 tokens at most and ignores the rest of a larger chunk without a word.
+# </details>
+
+# %% [markdown]
+# ## Exercise 02.1 · Recall at k
+#
+# `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
+# questions whose evidence is among the first k.
+
+# %%
+from helpers.exercises import exercise
+
+def recall_at_k(ranks, k):
+    ### BEGIN SOLUTION 02.1
+    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("02.1").check(recall_at_k)
+
+# %% [markdown]
+# ## Exercise 02.2 · The context that never arrived
+#
+# A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo goes
+# on giving fluent answers. Write `sees_context(build_prompt)`: given a function from (question, passages) to a prompt, return
+# True only if **every** passage's text is in what it builds.
+
+# %%
+from helpers.cases import Passage
+
+def sees_context(build_prompt):
+    ### BEGIN SOLUTION 02.2
+    passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
+    prompt = build_prompt("How many?", passages)
+    return all(passage.text in prompt for passage in passages)
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("02.2").check(sees_context)
+
+# %% [markdown]
+# ## What we found
+#
+# Yes: letting the model see a passage turns made-up answers into some right ones, without training anything. How many depends on two separate
+# things, whether the passage is found and whether it is read, and only measuring tells which one to work on.
+#
+# **You have seen**
+# - chunking, embedding search and a prompt, each by hand and then through a helper;
+# - access and date as conditions of the search itself;
+# - finding and reading measured apart, and what chunk size does to finding.
+#
+# **Next:** [05 · tune for a strict format](05_tune_for_format.ipynb), where seeing more would not help at all.

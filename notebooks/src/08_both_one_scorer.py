@@ -1,0 +1,173 @@
+# %% [markdown]
+# # 08 · What does each one buy, on the same cases?
+#
+# **Why it matters.** Two teams report two numbers from two scripts, and a decision is made. Here both techniques go through one function, with one
+# definition of right, on cases that nobody has tuned on. The result is not a winner: the two tasks lack different things.
+#
+# **Time:** 15 minutes to read · 5 minutes to run · 15 minutes of exercises. **Before:** 02 and 05 (what is missing is made here, and said).
+#
+# **By the end you can**
+# - read one table over both tasks, with n and intervals, and say what it cannot tell;
+# - separate what retrieval lost from what reading lost;
+# - spot a scorer that flatters.
+#
+# **The frozen test split is opened here, once.** In all other notebooks we play with the dev split.
+
+# %%
+import pandas as pd
+
+from helpers import arms, format_task, models, plots
+from helpers.cases import load_questions, pick
+from helpers.chunking import chunk_all
+from helpers.corpus import load_handbook
+from helpers.evaluate import QUESTIONS, TICKETS, evaluate, share, summary
+from helpers.finetune import Settings, finetune, with_adapter
+from helpers.index import build_index
+from helpers.tickets import load_tickets
+
+generator = models.load_generator()
+documents = load_handbook()
+questions = load_questions("test", documents)
+answerable = [case for case in questions if case.gold.answers]
+to_refuse = [case for case in questions if not case.gold.answers]
+print(f"{len(answerable)} questions with an answer, {len(to_refuse)} that should be refused")
+
+# %% [markdown]
+# ## Task one: questions about the handbook
+#
+# Three systems. **Closed book**: the model alone. **RAG**: with the passage that the search found. **Oracle context**: with the right passage put
+# into its hand, so that only reading is left. **Predict** the three shares.
+
+# %%
+my_guess = {"closed book": 0.05, "RAG": 0.30, "oracle context": 0.60}  # yours instead
+
+index = build_index(documents, chunk_size=64, overlap=16)
+perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+closed = evaluate(arms.closed_book(generator), answerable, QUESTIONS)
+
+# %%
+with_rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), answerable, QUESTIONS)
+
+# %%
+oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
+
+# %%
+table = summary([closed, with_rag, oracle])
+a, b, c = (plots.percent(s) for s in table["share"])
+plots.bars(table, f"From memory {a}, with search {b}, with the right passage {c}", guess=my_guess)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# From *closed book* to *RAG* is what seeing buys. From *RAG* to *oracle* is what better retrieval could still buy. From *oracle* to
+# 100 % is reading: no retrieval can win that back, and neither can more documents. For that gap one changes the reader: a larger model, or this one
+# tuned to read (notebook 07 and a second part of this one, to come).
+# </details>
+
+# %% [markdown]
+# ## Where did RAG lose them?
+
+# %%
+lost = pd.crosstab(with_rag["evidence_seen"].map({True: "evidence found", False: "evidence not found"}),
+                   with_rag["right"].map({True: "right", False: "wrong"}), margins=True, margins_name="all")
+lost
+
+# %%
+by_kind = pd.DataFrame({kind: share(part, "evidence_seen") | {"right": part["right"].mean()} for kind, part in with_rag.groupby("kind")}).T
+by_kind.rename(columns={"share": "evidence found"})[["n", "evidence found", "right"]].round(2)
+
+# %% [markdown]
+# ## And what should have been refused?
+#
+# Some questions have no answer in the handbook, and some are asked by people who may not know. There the right reply is a refusal.
+
+# %%
+refusals = [evaluate(arm, to_refuse, QUESTIONS) for arm in (arms.closed_book(generator), arms.retrieval_augmented(generator, index, top_k=1))]
+plots.bars(summary(refusals), "Neither system knows when to be silent", axis="rightly refused")
+
+# %%
+refusals[1][["kind", "input", "answer"]].head(4)
+
+# %% [markdown]
+# Nothing secret was shown: the search returns only what the asker may read. But the model, handed some *other* passage, answers anyway. Knowing when
+# not to answer is behaviour; it is a boundary that has to be built, not hoped for.
+
+# %% [markdown]
+# ## Task two: tickets into records
+#
+# The same function, the other task. **Zero-shot**: the schema in words. **Few-shot**: eight examples in the prompt. **Tuned**: the adapter of
+# notebook 05 and a prompt of three words. (If you have not run 05, the adapter is trained now, which takes one to three minutes.)
+
+# %%
+train, tickets = load_tickets("train"), pick(load_tickets("test"), 100)
+adapter = finetune(generator, format_task.training_rows(generator, train[:128]), Settings(epochs=3, rank=8, learning_rate=1e-3, seed=0))
+
+# %%
+zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
+few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
+
+# %%
+tuned = evaluate(arms.tuned(with_adapter(generator, adapter)), tickets, TICKETS)
+form = summary([zero, few, tuned])
+plots.bars(form, f"All four fields right: few-shot {plots.percent(form['share']['few-shot'])}, tuned {plots.percent(form['share']['tuned'])}", axis="tickets all right")
+
+# %% [markdown]
+# ## One table
+
+# %%
+one_table = pd.concat({"questions": table, "tickets": form}, names=["task"])
+one_table[["share", "low", "high", "n", "errors", "tokens_in", "tokens_out"]].round(3)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The questions lack **knowledge**: whatever shows the passage helps, and nothing that leaves it out can. The tickets lack **behaviour**: everything needed
+# stands in the message, and examples are what helps. Ask which of the two is missing *before* asking which technique is better. Where two intervals
+# overlap, the table cannot tell you which is ahead at this n.
+# </details>
+
+# %% [markdown]
+# ## Exercise 08.1 · What could better retrieval buy?
+#
+# Write `by_evidence(table)`: the share right where the evidence was seen, and where it was not, as two numbers. Then call it on `with_rag`.
+
+# %%
+from helpers.exercises import exercise
+
+def by_evidence(table):
+    ### BEGIN SOLUTION 08.1
+    seen = table[table["evidence_seen"] == True]  # noqa: E712
+    unseen = table[table["evidence_seen"] == False]  # noqa: E712
+    return seen["right"].mean(), unseen["right"].mean()
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.1").check(by_evidence)
+
+# %% [markdown]
+# ## Exercise 08.2 · A scorer that flatters
+#
+# The right answer is "17 days". A colleague scores with `"17" in reply`. Write three different replies that this scorer calls right although they are wrong.
+
+# %%
+flattered = [..., ..., ...]
+### BEGIN SOLUTION 08.2
+flattered = ["It is 170 days.", "Extension 1700.", "I don't know, perhaps 17 days?"]
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.2").check(flattered)
+
+# %% [markdown]
+# ## What we found
+#
+# On the questions, seeing the passage is what counts, and reading it is the next thing to improve; on the tickets, examples are what counts. One scorer,
+# two tasks, and two different cures.
+#
+# **You have seen**
+# - both techniques in one table, with n and intervals;
+# - what was lost to retrieval, what to reading, and that neither system refuses;
+# - how a careless scorer would have told another story.
+#
+# **Next:** the labs on chunking, training size and facts, and the decision board, are still to come. Until then: which of your own features lacks
+# knowledge, and which lacks behaviour?

