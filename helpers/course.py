@@ -66,8 +66,7 @@ def compose(source: Path, solutions: bool) -> nbformat.NotebookNode:
         cell.id = f"nb{source.name[:2]}-{position:03d}"
         if cell.cell_type == "code":
             if "### BEGIN SOLUTION" in cell.source.replace("    ", ""):
-                stub = r"\g<indent>...  # your code here"
-                cell.source = MARKER.sub("", cell.source).rstrip() if solutions else SOLUTION.sub(stub, cell.source)
+                cell.source = MARKER.sub("", cell.source).rstrip() if solutions else SOLUTION.sub(_stub, cell.source)
             if "### BEGIN SOLUTION" in cell.source:
                 raise ValueError(f"{source.name}: a solution is opened but not closed in cell {position}")
     book.metadata = nbformat.from_dict(
@@ -80,13 +79,18 @@ def compose(source: Path, solutions: bool) -> nbformat.NotebookNode:
     return book
 
 
+def _stub(solution: re.Match) -> str:
+    """What stands in a solution's place: a body for a function, a mere comment at top level (where "..." would be printed)."""
+    return f"{solution['indent']}...  # your code here" if solution["indent"] else "# your code here"
+
+
 def execute(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A copy of the notebook with every cell executed in notebooks/. Raises nbclient's CellExecutionError."""
     from nbclient import NotebookClient
 
     book = copy.deepcopy(book)
-    client = NotebookClient(book, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(settings.NOTEBOOKS)}})
-    client.execute(env=None)
+    client = NotebookClient(book, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(settings.NOTEBOOKS)}}, extra_arguments=["--log-level=ERROR"])
+    client.execute()
     return book
 
 
@@ -179,7 +183,6 @@ def offline() -> int:
         os.environ["WORKBOOK_CACHE"] = folder
         found = index.build_index([document], say=lambda _: None)
         next(iter(arms.retrieval_augmented(generator, found, 1)([ask])))
-        found.close()
     print(f"embedded, indexed, retrieved and answered; connections tried: {len(tried)}")
     return 1 if tried else 0
 

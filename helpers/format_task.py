@@ -1,18 +1,15 @@
-"""How is free text turned into a record that software accepts? The prompts for the ticket task, and a parser that forgives nothing."""
+"""How is free text turned into a record that software accepts? The prompts for the ticket task.
+
+The record itself and the parser that forgives nothing are in `tickets`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
-
-from pydantic import ValidationError
 
 from helpers.cases import Case
 from helpers.generate import chat
 from helpers.models import Generator
-from helpers.records import why_invalid
-from helpers.tickets import Ticket
 
 SCHEMA_IN_WORDS = """Sort the customer's message into JSON with exactly these four fields:
 "category": "fault", "delivery", "return", "billing", "account" or "how_to"
@@ -22,36 +19,6 @@ SCHEMA_IN_WORDS = """Sort the customer's message into JSON with exactly these fo
 Answer with the JSON object only."""
 
 TUNED = "Ticket to JSON."  # what a tuned model still needs to be told: its training rows said the rest
-
-
-class Parsed(NamedTuple):
-    """`ticket` is None unless state is "valid"; `reason` says what was wrong."""
-
-    state: Literal["valid", "invalid schema", "invalid JSON"]
-    ticket: Ticket | None
-    reason: str = ""
-
-
-def parse_strict(text: str) -> Parsed:
-    """Would the support desk's software accept this answer as it stands? One JSON object of the schema, nothing around it."""
-    try:
-        fields = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-    except (ValueError, RecursionError) as error:
-        return Parsed("invalid JSON", None, str(error))
-    try:
-        return Parsed("valid", Ticket.model_validate(fields))
-    except ValidationError as error:
-        return Parsed("invalid schema", None, why_invalid(error))
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise ValueError("a key appears twice")
-    return dict(pairs)
-
-
-def _no_constants(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def to_json(output: dict) -> str:

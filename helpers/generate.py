@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -92,8 +91,9 @@ def _shared_beginning(ids: list[list[int]]) -> int:
     """How many tokens do all prompts begin with? 0 when too few to be worth it; at least one token is left to each."""
     if len(ids) < 2:
         return 0
-    longest = min(len(i) for i in ids) - 1
-    shared = min(len(os.path.commonprefix(ids)), longest)
+    first, last = min(ids), max(ids)  # in dictionary order: what these two share, all share
+    differs = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    shared = min(differs, min(len(i) for i in ids) - 1)
     return shared if shared >= SHARED_TOKENS else 0
 
 

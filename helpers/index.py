@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
+import secrets
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -31,9 +31,10 @@ COLLECTION = "handbook"
 # We never let it: the graph is rebuilt from SQLite in memory when the index is opened (about 1 s for 10,000 chunks).
 CONFIGURATION = {"hnsw": {"space": "cosine", "sync_threshold": 1_000_000}}
 FOREVER = 9999_12_31
+UNFINISHED = ".building"
 
 
-class IndexUnusable(RuntimeError):
+class IndexUnusableError(RuntimeError):
     """An index cannot be used as asked; the message says why and what to do."""
 
 
@@ -101,7 +102,7 @@ def build_index(documents: Sequence[Document], chunk_size: int = 128, overlap: i
 
     chunks = chunk_all(documents, chunk_size, overlap)
     if not chunks:
-        raise IndexUnusable("there is nothing to index: the documents hold no text")
+        raise IndexUnusableError("there is nothing to index: the documents hold no text")
     name = fingerprint(chunks)
     home = settings.cache_folder("indexes")
     lock = FileLock(home / f"{name}.lock")
@@ -111,24 +112,25 @@ def build_index(documents: Sequence[Document], chunk_size: int = 128, overlap: i
         say("another process is building this index; waiting for it")
         lock.acquire()
     try:
-        if (home / name).exists():
+        for folder in sorted(home.glob(f"{name}-*")):
             try:
-                return open_index(home / name)
-            except IndexUnusable as error:
-                say(f"{error}; building it again")
-                shutil.rmtree(home / name)
-        for leftover in home.glob(f"{name}.building-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        _build(home / name, chunks)
+                return open_index(folder)
+            except IndexUnusableError as error:
+                if not folder.name.endswith(UNFINISHED):
+                    say(f"{error}; building it again")
+                shutil.rmtree(folder, ignore_errors=True)
+        # A new name each time: Chroma remembers a path for the life of a process, so a path must never mean two things.
+        folder = home / f"{name}-{secrets.token_hex(4)}"
+        _build(folder, chunks)
     finally:
         lock.release()
-    return open_index(home / name)
+    return open_index(folder)
 
 
 def _build(folder: Path, chunks: Sequence[Chunk]) -> None:
     """Embed and store the chunks beside `folder`, then move the finished whole there."""
     vectors = embed([embedded_text(chunk) for chunk in chunks])
-    aside = folder.with_name(f"{folder.name}.building-{os.getpid()}")
+    aside = folder.with_name(folder.name + UNFINISHED)
     client = _open_chroma(aside)
     collection = client.create_collection(COLLECTION, configuration=CONFIGURATION, embedding_function=None)
     for start in range(0, len(chunks), 1000):
@@ -151,14 +153,14 @@ def _open_chroma(folder: Path):
 
 
 def open_index(folder: Path) -> Index:
-    """Open a finished index folder. Raises IndexUnusable when it is damaged or holds another embedder's vectors."""
+    """Open a finished index folder. Raises IndexUnusableError when it is damaged or holds another embedder's vectors."""
     where = settings.shown(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise IndexUnusable(f"{where} is not a finished index") from error
+        raise IndexUnusableError(f"{where} is not a finished index") from error
     if manifest.get("embedder_sha256") != models.MINILM.sha256:
-        raise IndexUnusable(
+        raise IndexUnusableError(
             f"{where} was built with {manifest.get('embedder')}, questions are embedded with {models.MINILM.name}: "
             "distances between the two mean nothing, so it is refused; build the index again"
         )
@@ -166,7 +168,7 @@ def open_index(folder: Path) -> Index:
         collection = _open_chroma(folder).get_collection(COLLECTION, embedding_function=None)
         size = collection.count()
     except Exception as error:  # chromadb raises many types for a damaged folder, some of them from Rust
-        raise IndexUnusable(f"{where} cannot be opened ({type(error).__name__}: {error})") from error
+        raise IndexUnusableError(f"{where} cannot be opened ({type(error).__name__}: {error})") from error
     if size != manifest["chunks"]:
-        raise IndexUnusable(f"{where} holds {size} of {manifest['chunks']} chunks")
-    return Index(folder.name, size, collection)
+        raise IndexUnusableError(f"{where} holds {size} of {manifest['chunks']} chunks")
+    return Index(folder.name.split("-")[0], size, collection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Sequence
 
 import pandas as pd
@@ -48,7 +49,7 @@ def coloured_chunks(document: Document, chunk_size: int, evidence: str, window: 
     touching = [i for i, p in enumerate(pieces) if p.start < at + len(evidence) and p.end > at]
     edges = sorted({low, high, at, at + len(evidence)} | {e for p in pieces for e in (p.start, p.end) if low < e < high})
     out = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         inside = [i for i, p in enumerate(pieces) if p.start <= start and end <= p.end]
         style = f"background:{TINTS[inside[0] % len(TINTS)]};" if inside else ""
         style += "border-bottom:2px solid #777;" if len(inside) > 1 else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,7 +18,7 @@ COLOURS = {
 }  # fmt: skip
 INK, PALE = "#222222", "#D9D9D9"
 STYLE = {
-    "font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "axes.titlesize": 12,
+    "font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "axes.titlesize": 11.5,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "text.color": INK, "axes.labelcolor": INK, "svg.fonttype": "none",
 }  # fmt: skip
 
@@ -38,24 +39,32 @@ class Picture:
         return self.alt
 
 
+def styled(draw: Callable[..., Picture]) -> Callable[..., Picture]:
+    """Draw in the workbook's style without changing the learner's own matplotlib settings."""
+
+    @functools.wraps(draw)
+    def in_style(*args, **kwargs) -> Picture:
+        from matplotlib import rc_context
+
+        with rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return in_style
+
+
 def _canvas(width: float, height: float):
     """A figure that belongs to nobody else: no pyplot, so nothing leaks and it can be drawn in any thread."""
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure, figure.add_subplot()
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
 
 
 def _finish(figure, alt: str, table: pd.DataFrame) -> Picture:
-    from matplotlib import rc_context
-
     out = io.BytesIO()
-    with rc_context(STYLE):
-        figure.savefig(out, format="png", dpi=110)
+    figure.savefig(out, format="png", dpi=110)
     return Picture(out.getvalue(), alt, table)
 
 
@@ -63,18 +72,20 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
+@styled
 def bars(summary: pd.DataFrame, title: str, axis: str = "share right", guess: Mapping[str, float] | None = None) -> Picture:
     """One bar an arm with its 95 % interval, n written beside it; a learner's guesses as hollow marks."""
-    figure, axes = _canvas(7.6, 0.55 * len(summary) + 1.3)
+    figure, axes = _canvas(7.6, 0.62 * len(summary) + 1.3)
     for y, (name, row) in enumerate(summary[::-1].iterrows()):
         axes.barh(y, row["share"], color=COLOURS.get(name, "#56B4E9"), height=0.62)
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
         axes.text(row["high"] + 0.015, y, f"{percent(row['share'])}  (n = {row['n']:.0f})", va="center")
         if guess and name in guess:
-            axes.plot(guess[name], y, marker="D", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.6)
+            axes.plot(guess[name], y - 0.44, marker="D", markersize=7, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.4)
     axes.set_yticks(range(len(summary)), list(summary.index[::-1]))
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, 1.16)
+    axes.set_ylim(-0.62, len(summary) - 0.5)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel(f"{axis}, with 95 % interval" + ("; ◇ your guess" if guess else ""))
     axes.set_title(title)
@@ -82,6 +93,7 @@ def bars(summary: pd.DataFrame, title: str, axis: str = "share right", guess: Ma
     return _finish(figure, f"{title}. {axis}: {said}.", summary)
 
 
+@styled
 def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
     """Loss on the completions, step by step; epochs marked."""
     table = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses})
@@ -98,6 +110,7 @@ def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
     return _finish(figure, title + ".", table)
 
 
+@styled
 def chunk_sizes(grid: pd.DataFrame, chunk_size: int, top_k: int) -> Picture:
     """Evidence recall for every chunk size at this top_k, and what a prompt costs; the chosen size stands out."""
     table = grid[grid["top_k"] == top_k].reset_index(drop=True)
@@ -116,5 +129,5 @@ def chunk_sizes(grid: pd.DataFrame, chunk_size: int, top_k: int) -> Picture:
     axes.set_ylabel(f"evidence in the top {top_k}")
     title = f"Chunks of {chunk_size}, top {top_k}: evidence seen {percent(chosen['share'])}, {chosen['prompt_tokens']:.0f} tokens to read per question"
     axes.set_title(title)
-    said = "; ".join(f"{r['chunk_size']} tokens: {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])})" for _, r in table.iterrows())
+    said = "; ".join(f"{r['chunk_size']:.0f} tokens: {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])})" for _, r in table.iterrows())
     return _finish(figure, f"{title}. By chunk size: {said}; n = {chosen['n']:.0f}.", table)

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from helpers.cases import Evidence, Gold, Passage, Prediction
-from helpers.format_task import parse_strict
-from helpers.tickets import FIELDS
+from helpers.tickets import FIELDS, parse_strict
 
 LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the answer by accident
 CITATION = re.compile(r"\[\d{1,2}\]")

@@ -20,7 +20,7 @@ State = Literal["right", "not yet", "not attempted"]
 LOOK: dict[State, tuple[str, str]] = {"right": ("✔", "#1a7f37"), "not yet": ("✘", "#b42318"), "not attempted": ("○", "#5c5c5c")}
 
 
-class NotAttempted(Exception):
+class NotAttemptedError(Exception):
     """Raised by a check when the stub is still a stub."""
 
 
@@ -45,7 +45,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: a check (raises AssertionError with a sentence for the learner, or NotAttempted) and hints in order."""
+    """One exercise: a check (raises AssertionError with a sentence for the learner, or NotAttemptedError) and hints in order."""
 
     id: str
     judge: Callable[[object], str]
@@ -57,7 +57,7 @@ class Exercise:
             return self._untouched()
         try:
             return Verdict(self.id, "right", self.judge(answer))
-        except (NotAttempted, NotImplementedError):
+        except (NotAttemptedError, NotImplementedError):
             return self._untouched()
         except AssertionError as error:
             return Verdict(self.id, "not yet", str(error))
@@ -92,5 +92,5 @@ def exercise(id: str) -> Exercise:
 def attempted(value: object) -> object:
     """The value, unless a stub returned it."""
     if value is None or value is ...:
-        raise NotAttempted
+        raise NotAttemptedError
     return value

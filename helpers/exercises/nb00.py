@@ -6,7 +6,7 @@ import datetime as dt
 
 from helpers.cases import Arm, Ask, load_users
 from helpers.corpus import load_handbook, may_see
-from helpers.exercises import Exercise, NotAttempted
+from helpers.exercises import Exercise, NotAttemptedError
 
 
 def readable(answer: object) -> str:
@@ -31,7 +31,7 @@ def parrot(answer: object) -> str:
     asks = [Ask("a", "How many days?"), Ask("b", "Which code?")]
     found = list(arm(asks))
     if not found:
-        raise NotAttempted
+        raise NotAttemptedError
     ids = [getattr(p, "id", p) for p in found]
     assert ids == ["a", "b"], f"Expected one prediction for each ask, with the ask's id: a, b; got {ids}."
     texts = [p.text for p in found]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from helpers.cases import Arm, Ask, Case, Gold
-from helpers.exercises import Exercise, NotAttempted, attempted
-from helpers.format_task import parse_strict
-from helpers.tickets import FIELDS, load_tickets
+from helpers.exercises import Exercise, NotAttemptedError, attempted
+from helpers.tickets import FIELDS, load_tickets, parse_strict
 
 
 def majority(answer: object) -> str:
@@ -15,7 +14,7 @@ def majority(answer: object) -> str:
     assert isinstance(answer, Arm), f"Expected an Arm; got {type(answer).__name__}."
     found = list(answer([Ask("x", "Hello?")]))
     if not found:
-        raise NotAttempted
+        raise NotAttemptedError
     train = load_tickets("train")
     common = {field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0] for field in FIELDS}
     parsed = parse_strict(found[0].text)

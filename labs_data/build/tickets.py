@@ -239,7 +239,7 @@ def compose(rng, category, line):
     if product != "-" and rng.random() < 0.3:
         after.append(pick(rng, OTHER[rng.choice([p for p in OTHER if p != product])]))
     rng.shuffle(after)
-    text = " ".join(before + [spin(rng, core)] + after)
+    text = " ".join([*before, spin(rng, core), *after])
     if rng.random() < 0.4:
         hello = pick(rng, OPEN)
         if hello.endswith(",") and rng.random() < 0.5 and not re.match(r"I\b|Zone|Almanac|According", text):
@@ -287,7 +287,7 @@ def main():
         rng.shuffle(items)
         while {(k, v) for r in items[:FIRST] for k, v in r["output"].items()} != values:
             rng.shuffle(items)
-        with open(OUT / f"{split}.jsonl", "w", encoding="utf-8", newline="\n") as file:
+        with (OUT / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
             for n, r in enumerate(items, 1):
                 row = {"id": f"t-{split}-{n:04d}", "input": r["input"], "output": r["output"], "slices": r["slices"],
                        "source": r["source"], "labelled_by": r["labelled_by"], "licence": "CC-BY-4.0"}

@@ -23,6 +23,7 @@ from helpers.cases import load_questions, pick
 from helpers.corpus import load_handbook
 from helpers.evaluate import QUESTIONS, evaluate, share, summary
 
+pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
 questions = [case for case in load_questions("dev", documents) if case.gold.answers]  # those that have an answer
 print(f"{len(documents)} document versions, {sum(len(d.text.split()) for d in documents):,} words, {len(questions)} answerable questions")
@@ -120,12 +121,12 @@ before = index.search(question, groups=["staff"], as_of=dt.date(2025, 6, 1), top
 pd.DataFrame({"asked for 2026-03-02": [p.doc for p in passages], "asked for 2025-06-01": [p.doc for p in before]})
 
 # %% [markdown]
-# And a document that is not for you must not even be *found*. Here a support agent and a member of the board ask the same.
+# And a document that is not for you must not even be *found*. Here two people ask the same question about pay.
 
 # %%
-secret = "Which company do we plan to acquire?"
-for groups in (["staff", "support"], ["staff", "managers", "board", "finance"]):
-    print(f"{', '.join(groups):<35}", [p.doc for p in index.search(secret, groups, today, top_k=3)])
+secret = "What's the top of the pay range for a desk captain?"
+for groups in (["staff", "support"], ["staff", "people-ops", "managers"]):
+    print(f"{', '.join(groups):<30}", [p.doc for p in index.search(secret, groups, today, top_k=3)])
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -193,6 +194,24 @@ with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random
 #
 # Two different problems hide in one low score. Where the evidence was **not found**, no better model and no training helps: the
 # fact was not on the page. Where it was found and **misread**, retrieval has done its work and the reader fails; notebook 08 comes back to that.
+# </details>
+
+# %% [markdown]
+# ## More passages?
+#
+# If the right passage is often missing, why not hand over three? **Predict:** more evidence seen? More right answers?
+
+# %%
+with_three = evaluate(arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"), sixty, QUESTIONS)
+pd.DataFrame({"evidence seen": summary([with_rag, with_three], "evidence_seen")["share"], "right": summary([with_rag, with_three])["share"],
+              "tokens read": summary([with_rag, with_three])["tokens_in"]}).round(2)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# More evidence reaches the model; that does not mean more right answers come out. What stands beside the evidence **distracts**, the more so the smaller
+# the model. Better ranking (the right passage first) is worth more here than a longer list. A larger model shifts this balance, so measure it with yours:
+# `WORKBOOK_MODEL` names any other.
 # </details>
 
 # %% [markdown]

@@ -19,7 +19,7 @@ from helpers import arms, format_task, models, plots
 from helpers.cases import pick
 from helpers.evaluate import TICKETS, evaluate, share, summary
 from helpers.finetune import Settings, encode, finetune, with_adapter
-from helpers.tickets import FIELDS, load_tickets
+from helpers.tickets import FIELDS, load_tickets, parse_strict
 
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 60)
 generator = models.load_generator()
@@ -47,7 +47,7 @@ replies = [
     '{"category": "broken", "product": "gale", "priority": "high", "needs_human": false}',
     '{"category": "fault", "product": "gale", "priority": "high"}',
 ]
-pd.DataFrame([(r[:48], *format_task.parse_strict(r)[::2]) for r in replies], columns=["reply begins", "state", "reason"])
+pd.DataFrame([(r[:48], *parse_strict(r)[::2]) for r in replies], columns=["reply begins", "state", "reason"])
 
 # %% [markdown]
 # ## Without training: zero-shot and few-shot

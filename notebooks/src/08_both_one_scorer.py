@@ -25,10 +25,11 @@ from helpers.finetune import Settings, finetune, with_adapter
 from helpers.index import build_index
 from helpers.tickets import load_tickets
 
+pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
 documents = load_handbook()
 questions = load_questions("test", documents)
-answerable = [case for case in questions if case.gold.answers]
+answerable = pick([case for case in questions if case.gold.answers], 100)
 to_refuse = [case for case in questions if not case.gold.answers]
 print(f"{len(answerable)} questions with an answer, {len(to_refuse)} that should be refused")
 
@@ -99,7 +100,7 @@ refusals[1][["kind", "input", "answer"]].head(4)
 # notebook 05 and a prompt of three words. (If you have not run 05, the adapter is trained now, which takes one to three minutes.)
 
 # %%
-train, tickets = load_tickets("train"), pick(load_tickets("test"), 100)
+train, tickets = load_tickets("train"), pick(load_tickets("test"), 60)
 adapter = finetune(generator, format_task.training_rows(generator, train[:128]), Settings(epochs=3, rank=8, learning_rate=1e-3, seed=0))
 
 # %%

@@ -1,0 +1,47 @@
+"""What the tests share: real data, loaded once; a cache of their own where they must not touch the learner's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from helpers import corpus
+
+ROOT = Path(__file__).resolve().parent.parent
+TODAY = dt.date(2026, 3, 2)
+
+
+@pytest.fixture(scope="session")
+def documents():
+    return corpus.load_handbook()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A fresh cache folder for results and indexes; the prepared weights are shared by a link, they are never changed in it."""
+    from helpers import models, settings
+
+    weights = settings.cache_folder("weights")
+    for one in (models.SMOLLM2, models.MINILM):
+        models.prepare(one)
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    monkeypatch.setenv("WORKBOOK_CACHE", str(folder))
+    monkeypatch.setattr(models, "cache_home", lambda: weights)
+    return folder
+
+
+def write_document(folder: Path, id: str, text: str, **changes) -> Path:
+    """A small handbook document on disk; keyword arguments change its front matter."""
+    front = {
+        "id": id, "policy": id, "title": id.title(), "section": "test", "owner": "Test", "version": 1,
+        "effective_from": "2025-01-01", "supersedes": "null", "audience": "[staff]", "region": "all",
+    } | changes  # fmt: skip
+    path = folder / f"{id}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "\n".join(f"{key}: {value}" for key, value in front.items() if value is not ...)
+    path.write_text(f"---\n{lines}\n---\n\n{textwrap.dedent(text).strip()}\n", encoding="utf-8", newline="\n")
+    return path

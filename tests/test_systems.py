@@ -1,0 +1,222 @@
+"""The arms and the one function that judges them: does the context arrive, is gold hidden, does a run survive?"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, TODAY, write_document
+
+from helpers import arms, corpus, evaluate, finetune, format_task, generate, models, rag, scores
+from helpers.cases import Arm, Ask, Case, Gold, Passage, Prediction, load_questions
+from helpers.chunking import chunk_all
+from helpers.evaluate import QUESTIONS, TICKETS, share, summary
+from helpers.index import build_index
+from helpers.tickets import load_tickets
+
+
+def case(id, answers=("17",), text="How many?"):
+    return Case(Ask(id, text, ("staff",), TODAY), Gold(answers=tuple(answers)), "single", id, "dev")
+
+
+def arm(answers, fingerprint="1", seen=None):
+    def answer(asks):
+        for ask in asks:
+            if seen is not None:
+                seen.append(ask)
+            if ask.id in answers:
+                yield Prediction(ask.id, answers[ask.id])
+
+    return Arm("toy", fingerprint, answer)
+
+
+def test_evaluate_shows_asks_only_and_keeps_every_case(cache):
+    seen = []
+    table = evaluate.evaluate(arm({"a": "17", "b": "18"}, seen=seen), [case("a"), case("b"), case("c")], QUESTIONS)
+    assert all(type(ask) is Ask for ask in seen)
+    assert table["right"].tolist() == [True, False, False] and table["id"].tolist() == ["a", "b", "c"]
+    assert table["error"].tolist()[2] == "the arm gave no prediction"
+    assert summary([table]).loc["toy", ["n", "errors"]].tolist() == [3, 1]
+
+
+def test_a_finished_run_is_read_back_and_never_mixed_with_another(cache):
+    cases = [case("a"), case("b")]
+    first = evaluate.evaluate(arm({"a": "17", "b": "18"}), cases, QUESTIONS)
+    seen = []
+    again = evaluate.evaluate(arm({"a": "changed", "b": "changed"}, seen=seen), cases, QUESTIONS)
+    assert seen == [] and again.equals(first)
+    other = evaluate.evaluate(arm({"a": "18", "b": "18"}, fingerprint="2"), cases, QUESTIONS)
+    assert other["right"].sum() == 0, "another fingerprint is another system"
+    asked_anew = evaluate.evaluate(arm({"a": "18", "b": "18"}), [case("a", text="How few?"), case("b")], QUESTIONS)
+    assert asked_anew["right"].sum() == 0, "another question is another run"
+
+
+def test_an_interrupted_run_leaves_nothing_that_looks_finished(cache):
+    def stops(asks):
+        yield Prediction("a", "17")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.evaluate(Arm("toy", "1", stops), [case("a"), case("b")], QUESTIONS)
+    assert not list((cache / "results").glob("*.jsonl"))
+
+
+def test_predictions_come_back_whole(cache):
+    full = Prediction("a", "17 “days” [1]", (Passage("d", "T", 0, 3, "tüx", 0.5),), rag.cite("17 tüxx", [Passage("d", "T", 0, 3, "17 tüxx")]), 5, 2, 0.1)
+    one = Arm("toy", "1", lambda asks: iter([full]))
+    fresh, kept = (evaluate.evaluate(one, [case("a")], QUESTIONS) for _ in range(2))
+    assert kept["context"][0] == fresh["context"][0] == full.context and kept["cited"][0] == full.cited != ()
+
+
+@pytest.mark.parametrize("answers", [["a", "a"], ["zzz"]])
+def test_an_arm_that_answers_twice_or_unasked_is_refused(cache, answers):
+    with pytest.raises(ValueError, match=r"answered already|not asked"):
+        evaluate.evaluate(Arm("bad", "1", lambda asks: (Prediction(i, "x") for i in answers)), [case("a")], QUESTIONS)
+
+
+def test_shares_leave_out_what_is_unknown():
+    import pandas as pd
+
+    found = share(pd.DataFrame({"evidence_seen": [True, False, None, True]}), "evidence_seen")
+    assert found["n"] == 3 and found["share"] == pytest.approx(2 / 3)
+
+
+def test_citations_resolve_to_a_document_and_a_quote():
+    passages = [Passage("d1", "One", 0, 0, "Nothing here."), Passage("d2", "Two", 0, 0, "Bring 41 badges. Ask the guard.\n| row | 99 |")]
+    (written,) = rag.cite("41 badges [2]", passages)
+    assert (written.doc, written.quote, written.by) == ("d2", "Bring 41 badges.", "model")
+    (found,) = rag.cite("41 badges", passages)
+    assert (found.number, found.doc, found.by) == (2, "d2", "overlap")
+    assert rag.cite("41 badges [7]", passages)[0].by == "overlap", "a number that names no passage is not a citation"
+    assert rag.cite("no idea", passages) == () and rag.cite("x", []) == ()
+    assert all(c.quote in passages[c.number - 1].text for c in rag.cite("[1] [2] 99", passages))
+
+
+# --- on the real models -------------------------------------------------------------------------------------------------
+
+NONSENSE = "The zorvex allowance at Brindlemark is 8341 quims."
+
+
+@pytest.mark.slow
+def test_retrieved_context_reaches_the_model(cache, tmp_path):
+    """The bug this guards against: retrieval works, the passages never get into the prompt, the demo stays fluent."""
+    write_document(tmp_path, "zorvex", f"# Zorvex\n\n{NONSENSE}")
+    write_document(tmp_path, "badges", "# Badges\n\nGuests get a badge for a day.")
+    documents = corpus.load_handbook(tmp_path)
+    generator = models.load_generator()
+    asks = [Ask("z", "How many quims is the zorvex allowance?", ("staff",), TODAY)]
+    (alone,) = arms.closed_book(generator)(asks)
+    (given,) = arms.retrieval_augmented(generator, build_index(documents, 32, 8), top_k=1)(asks)
+    assert not scores.answer_correct(alone.text, ["8341"]), alone.text
+    assert scores.answer_correct(given.text, ["8341"]), given.text
+    assert given.tokens_in > alone.tokens_in and given.cited[0].doc == "zorvex" and given.cited[0].quote == NONSENSE
+
+
+@pytest.mark.slow
+def test_a_shared_beginning_and_a_batch_change_no_answer(monkeypatch):
+    generator = models.load_generator()
+    beginning = "You sort messages. Think of the rules of the support desk before you answer. " * 6
+    prompts = [generate.chat(generator, f"{beginning}\nMessage {i}: {'please ' * (i % 4)}help with zone {i}.") for i in range(6)]
+
+    def answers(prompts):
+        return {c.index: c.text for c in generate.complete(generator, prompts, 12)}
+
+    together = answers(prompts)
+    monkeypatch.setattr(generate, "SHARED_TOKENS", 10**9)
+    assert answers(prompts) == together
+    assert {i: answers([p])[0] for i, p in enumerate(prompts)} == together
+    assert all(together.values())
+
+
+@pytest.mark.slow
+def test_training_changes_behaviour_and_leaves_a_standard_adapter(cache):
+    from peft import PeftModel
+
+    generator = models.load_generator()
+    before = {k: v.clone() for k, v in list(generator.model.state_dict().items())[:3]}
+    rows = format_task.training_rows(generator, load_tickets("train")[:4])
+    how = finetune.Settings(epochs=6, rank=4, batch_rows=4)
+    said = []
+    adapter = finetune.finetune(generator, rows, how, said.append)
+    assert adapter.card["losses"][-1] < adapter.card["losses"][0] / 2 and adapter.card["rows"] == 4
+    assert all((generator.model.state_dict()[k] == v).all() for k, v in before.items()), "the base model was changed"
+    assert {"adapter_config.json", "adapter_model.safetensors", "card.json"} <= {p.name for p in adapter.folder.iterdir()}
+    assert not [p for p in adapter.folder.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
+    tuned = finetune.with_adapter(generator, adapter)
+    table = evaluate.evaluate(arms.tuned(tuned), load_tickets("train")[:4], TICKETS)
+    assert table["valid"].all(), table["answer"].tolist()
+    again = finetune.finetune(generator, rows, how, said.append)
+    assert again.folder == adapter.folder and "was trained before" in said[-1]
+    assert finetune.adapter_fingerprint(generator, rows, dataclasses.replace(how, seed=1)) != adapter.fingerprint
+    plain = PeftModel.from_pretrained(models.fresh_copy(generator), str(adapter.folder))
+    assert plain.peft_config["default"].r == 4
+
+
+def test_training_on_nothing_is_refused(cache):
+    with pytest.raises(finetune.TrainingError, match="no rows"):
+        finetune.finetune(None, [])
+
+
+@pytest.mark.slow
+def test_loss_is_counted_on_the_completion_only():
+    """Equal to the textbook loss with the prompt masked by -100, padding and all."""
+    import torch
+
+    generator = models.load_generator()
+    batch = [finetune.encode(generator.tokenizer, p, c) for p, c in (("Say one.", "one"), ("Say a much longer thing, please, now.", "two three"))]
+
+    class Wrapped:
+        def get_base_model(self):
+            return generator.model
+
+    ours = finetune.completion_loss(Wrapped(), batch, generator)
+    total, count = 0.0, 0
+    for ids, prompt in batch:
+        labels = torch.tensor([[-100] * prompt + ids[prompt:]])
+        loss = generator.model(input_ids=torch.tensor([ids]), labels=labels).loss
+        total, count = total + loss.item() * (len(ids) - prompt), count + len(ids) - prompt
+    assert ours.item() == pytest.approx(total / count, rel=2e-2 if generator.dtype == "bfloat16" else 1e-4)
+
+
+def test_oracle_contexts_hold_the_evidence(documents):
+    answerable = [c for c in load_questions("dev", documents) if c.gold.answers]
+    contexts = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+    assert all(scores.evidence_found(c.gold.evidence, contexts[c.id]) for c in answerable)
+
+
+def test_every_prompt_holds_every_passage():
+    passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
+    text = rag.QUESTION_WITH_PASSAGES.format(passages=rag.numbered(passages), question="How many?")
+    assert "[1] One: zorvex" in text and "[2] Two: quimbl" in text and "How many?" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network namespaces are Linux")
+def test_the_whole_line_runs_in_a_namespace_without_a_route():
+    """The kernel counts packets that found no way out, whoever sent them: Python, Rust, C++ or a subprocess."""
+    counter = "awk '/^Ip: [0-9]/ {split(h, a); for (i in a) if (a[i] == \"OutNoRoutes\") print $i} /^Ip: [A-Z]/ {h = $0}' /proc/net/snmp"
+    six = "awk '/Ip6OutNoRoutes/ {print $2}' /proc/net/snmp6"
+    script = f"ip link set lo up 2>/dev/null; {sys.executable} -m helpers.course offline && {counter} && {six}"
+    done = subprocess.run(["unshare", "-rn", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True)
+    if "unshare" in done.stderr and done.returncode:
+        pytest.skip(f"no network namespaces here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    *_, said, four, sixth = done.stdout.split("\n")[:-1]
+    assert said == "embedded, indexed, retrieved and answered; connections tried: 0" and (four, sixth) == ("0", "0"), done.stdout
+
+
+@pytest.mark.slow
+def test_the_offline_check_notices_a_connection(tmp_path):
+    """The proof above must be able to fail: a library that calls home is counted."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import helpers.corpus as c\ntrue = c.load_handbook\n"
+        "def calls_home(*a):\n    import socket\n    try: socket.create_connection(('192.0.2.1', 80), 1)\n    except OSError: pass\n    return true(*a)\n"
+        "c.load_handbook = calls_home\n"
+    )
+    import os
+
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run([sys.executable, "-m", "helpers.course", "offline"], cwd=ROOT, capture_output=True, text=True, env=env)
+    assert done.returncode == 1 and "connections tried: 1" in done.stdout, (done.stdout, done.stderr[-500:])

@@ -1,0 +1,322 @@
+"""The house itself: front door, notebooks and their sources, dependencies, floors, style."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+from helpers import course
+from helpers.exercises import exercise
+
+SOURCES = course.sources()
+IDS = [source.stem for source in SOURCES]
+
+
+@pytest.fixture
+def door(tmp_path, monkeypatch):
+    """workbook.py as a namespace of functions whose .venv and cache are elsewhere."""
+    monkeypatch.setenv("WORKBOOK_VENV", str(tmp_path / ".venv"))
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / ".cache"))
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "workbook.py")))
+
+
+# --- front door ---------------------------------------------------------------------------------------------------------
+
+
+def call(*words, **env):
+    return subprocess.run([sys.executable, "workbook.py", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **env})
+
+
+@pytest.mark.parametrize("words", [[], ["bogus"], ["lab", "--colour"], ["run", "--port", "1"], ["doctor", "--", "x"]])
+def test_unknown_words_get_usage_and_exit_2(words):
+    done = call(*words)
+    assert done.returncode == 2 and "usage: workbook.py" in done.stderr and done.stdout == ""
+
+
+def test_the_front_door_needs_the_standard_library_only():
+    tree = ast.parse((ROOT / "workbook.py").read_text(encoding="utf-8"))
+    names = {n.names[0].name for n in ast.walk(tree) if isinstance(n, ast.Import)} | {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+def test_an_unsupported_python_is_told_so(door, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    with pytest.raises(door.SetupError, match=r"needs 3.11, 3.12 or 3.13"):
+        door.set_up(None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_an_interrupted_set_up_never_looks_whole(door, monkeypatch, tmp_path):
+    """Killed while pip was at work: the next command makes the environment again from the start, and says so."""
+    venv = tmp_path / ".venv"
+    door_globals = door.make_environment.__globals__
+    monkeypatch.setitem(door_globals, "install_torch", lambda *a: (_ for _ in ()).throw(SystemExit("killed")))
+    with pytest.raises(SystemExit):
+        door.make_environment(None)
+    assert (venv / "workbook-setup-under-way").exists() and door.ready_mark(None) not in door.marks_of(venv)
+    (venv / "half-installed").touch()
+    said, steps = [], []
+    monkeypatch.setitem(door_globals, "say", said.append)
+    monkeypatch.setitem(door_globals, "install_torch", lambda *a: None)
+    monkeypatch.setitem(door_globals, "install_weights", lambda *a: None)
+    true_step = door.run_step
+    monkeypatch.setitem(door_globals, "run_step", lambda cmd, mend: true_step(cmd, mend) if "venv" in cmd else steps.append(cmd))
+    door.make_environment(None)
+    assert "was left half-made: making it again" in said[0] and not (venv / "half-installed").exists()
+    assert door.ready_mark(None) in door.marks_of(venv) and not (venv / "workbook-setup-under-way").exists()
+    assert len(steps) == 2, "packages and kernel"
+
+
+def test_a_failed_step_says_what_to_do_and_can_be_run_again(door, monkeypatch):
+    said = []
+    monkeypatch.setitem(door.run_step.__globals__, "say", said.append)
+    with pytest.raises(door.SetupError, match=r"check the connection .*setup.log"):
+        door.run_step([sys.executable, "-c", "print('Collecting nothing'); raise SystemExit(3)"], "check the connection")
+    assert "Collecting nothing" in said[-1]
+
+
+def test_the_ready_mark_follows_what_was_installed(door):
+    assert door.ready_mark(None) != door.ready_mark("test")
+    (door.VENV).mkdir()
+    (door.VENV / "workbook-ready.json").write_text("{half")
+    assert door.marks_of(door.VENV) == []
+
+
+def test_lacking_names_what_is_missing(door, monkeypatch):
+    python = door.Path(sys.executable)
+    assert door.lacking(python, "test") == []
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace('"matplotlib>=3.9,<4"', '"matplotlib>=99"')
+    monkeypatch.setattr(tomllib, "loads", lambda _, true=tomllib.loads: true(text))
+    assert [line.split(" ")[0] for line in door.lacking(python, None)] == ["matplotlib>=99"]
+
+
+def test_doctor_finds_a_machine_without_environment(tmp_path):
+    bare = shutil.which("python3", path=os.defpath) or sys.executable
+    done = subprocess.run([bare, "-I", str(ROOT / "workbook.py"), "doctor"], capture_output=True, text=True, cwd=tmp_path,
+                          env={"PATH": os.defpath, "WORKBOOK_VENV": str(tmp_path / "none"), "WORKBOOK_CACHE": str(tmp_path)})  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    line = next(line for line in done.stdout.splitlines() if "environment" in line)
+    assert line.startswith("MEND") and "workbook.py lab" in line and not (tmp_path / "none").exists()
+
+
+# --- dependencies -------------------------------------------------------------------------------------------------------
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_environment_yml_is_valid_and_agrees_with_pyproject():
+    from rattler import MatchSpec
+
+    found = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert found["channels"] == ["conda-forge", "nodefaults"]
+    conda = [MatchSpec(spec) for spec in found["dependencies"] if isinstance(spec, str)]
+    assert [spec.name.normalized for spec in conda] == ["python", "pip"]
+    assert str(conda[0].version).replace(" ", "") == project()["requires-python"]
+    (pip,) = [spec["pip"] for spec in found["dependencies"] if isinstance(spec, dict)]
+    assert pip == [*project()["dependencies"], "-e .[test]"]
+
+
+def test_constraints_satisfy_pyproject_and_pin_everything():
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n") if line and not line.startswith("#"))
+    pins = {canonicalize_name(name): version for name, version in pins.items()}
+    for line in project()["dependencies"] + project()["optional-dependencies"]["test"]:
+        requirement = Requirement(line)
+        assert pins[canonicalize_name(requirement.name)] in requirement.specifier, line
+    assert pins["torch"] == "2.13.0" and not any(name.startswith("nvidia") for name in pins)
+
+
+def test_weight_wheels_are_pinned_by_hash():
+    lines = [line for line in (ROOT / "weights.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert len(lines) == 2 and all(re.fullmatch(r"[\w-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+
+
+def test_floors_hold():
+    done = subprocess.run([shutil.which("lint-imports", path=str(Path(sys.executable).parent))], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_ruff_is_content():
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_pickle_and_no_fixed_hosts():
+    for path in [ROOT / "workbook.py", *(ROOT / "helpers").rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\bimport pickle\b|torch\.load\(|0\.0\.0\.0", text), path
+
+
+# --- notebooks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_products_are_as_new_as_their_source(source):
+    assert course.stale(source) == [], "run: python3 workbook.py build"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_products_hold_exactly_the_cells_of_their_source(source):
+    for solutions, path in ((False, course.learner_path(source)), (True, course.solution_path(source))):
+        made, composed = nbformat.read(path, 4), course.compose(source, solutions)
+        assert [(c.id, c.cell_type, c.source) for c in made.cells] == [(c.id, c.cell_type, c.source) for c in composed.cells]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_saved_outputs_are_whole_and_clean(source):
+    for path in (course.learner_path(source), course.solution_path(source)):
+        book = nbformat.read(path, 4)
+        assert "widgets" not in book.metadata
+        code = [cell for cell in book.cells if cell.cell_type == "code"]
+        assert all(cell.execution_count for cell in code)
+        outputs = [output for cell in code for output in cell.outputs]
+        assert outputs and not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+        assert not re.search(r"/(work|root|home|tmp|Users)/", str(outputs)), path
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_compared_cells_are_few_and_have_stored_outputs(source):
+    book = nbformat.read(course.learner_path(source), 4)
+    compared = [cell for cell in book.cells if "nbval-check-output" in cell.metadata.get("tags", [])]
+    assert 1 <= len(compared) <= 6
+    for cell in compared:
+        assert re.fullmatch(r'exercise\("\d\d\.\d"\)\.check\(\w+\)', cell.source), "compare only what no model and no clock touches"
+        (output,) = cell.outputs
+        assert "not attempted" in output.data["text/plain"]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_house_rules_of_a_lesson(source):
+    book = course.compose(source, solutions=False)
+    code = [cell.source for cell in book.cells if cell.cell_type == "code"]
+    first, last = book.cells[0].source, book.cells[-1].source
+    assert 20 <= len(book.cells) <= 50 and max(len(text.splitlines()) for text in code) <= 14
+    assert first.startswith(f"# {source.name[:2]} · ") and first.splitlines()[0].endswith("?")
+    assert all(word in first for word in ("Why it matters", "Time:", "Before:", "By the end you can")) and "You have seen" in last
+    assert re.findall(r"^# - ", "# " + first.replace("\n", "\n# "), re.M).__len__() == 3 == len(re.findall(r"^- ", last, re.M))
+    ids = set(re.findall(r'exercise\("(\d\d\.\d)"\)\.check', "\n".join(code)))
+    assert ids == set(importlib.import_module(f"helpers.exercises.nb{source.name[:2]}").EXERCISES) and len(ids) >= 2
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_saved_solutions_are_right(source):
+    book = nbformat.read(course.solution_path(source), 4)
+    said = [c.outputs[0].data["text/plain"] for c in book.cells if c.cell_type == "code" and ".check(" in c.source]
+    assert said and all(": right." in text for text in said), said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_solutions_are_right_when_run(source):
+    book = course.execute(course.compose(source, solutions=True))
+    said = [c.outputs[0].data["text/plain"] for c in book.cells if c.cell_type == "code" and ".check(" in c.source]
+    assert said and all(": right." in text for text in said), said
+
+
+def test_a_changed_source_is_noticed(tmp_path, monkeypatch):
+    for folder in ("src", "solutions"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(course.settings, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(course, "SOURCES", tmp_path / "src")
+    monkeypatch.setattr(course, "SOLUTIONS", tmp_path / "solutions")
+    source = tmp_path / "src" / "77_toy.py"
+    source.write_text("# %% [markdown]\n# # Toy\n\n# %%\nx = ...\n### BEGIN SOLUTION 77.1\nx = 6 * 7\n### END SOLUTION\nprint(x)\n")
+    assert len(course.stale(source)) == 2
+    assert course.build([]) == 0 and course.stale(source) == [] and course.build([], check=True) == 0
+    learner, solved = (nbformat.read(p, 4) for p in (course.learner_path(source), course.solution_path(source)))
+    assert learner.cells[1].outputs[0].text == "Ellipsis\n" and solved.cells[1].outputs[0].text == "42\n"
+    assert "6 * 7" not in str(learner) and "your code here" in learner.cells[1].source and "SOLUTION" not in str(solved.cells)
+    before = course.learner_path(source).read_bytes()
+    assert course.build(["77"]) == 0 and course.learner_path(source).read_bytes() == before, "two builds differ"
+    source.write_text(source.read_text() + "print('more')\n")
+    assert len(course.stale(source)) == 2 and course.build([], check=True) == 1
+
+
+def test_unknown_notebook_numbers_are_refused():
+    with pytest.raises(ValueError, match="there is no notebook 99"):
+        course.sources(["99"])
+
+
+def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(course.settings, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(course, "sources", lambda numbers: [tmp_path / "77_bad.py"])
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    nbformat.write(book, tmp_path / "77_bad.ipynb")
+    assert course.run([]) == 1
+    said = capsys.readouterr()
+    assert re.search(r"77_bad +1 +[\d.]+ +no", said.out) and "ZeroDivisionError" in said.err
+
+
+# --- exercises ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "05.1", "05.2", "08.1", "08.2"])
+def test_every_exercise_takes_anything_and_speaks(id, capsys):
+    one = exercise(id)
+    assert one.check(...).state == one.check(None).state == "not attempted"
+    for odd in (0, "x", [], lambda *a: None, lambda *a: 1 / 0, object()):
+        verdict = one.check(odd)
+        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (odd, verdict)
+        assert "<script" not in verdict._repr_html_() and f"Exercise {id}" in repr(verdict)
+    for number in range(5):
+        one.hint(number)
+    one.solution()
+    said = capsys.readouterr().out
+    assert said.count("Hint ") == 5 and "has no written solution" not in said
+
+
+def test_wrong_answers_are_told_what_was_expected():
+    assert "every version of every document" in exercise("00.1").check(65).message
+    assert "expected 0.75; got" in exercise("02.1").check(lambda ranks, k: sum(bool(r) and r < k for r in ranks) / 4 if ranks else 0).message.lower() or "expected" in exercise("02.1").check(lambda r, k: 0.5).message
+    assert "forgets to fill in" in exercise("02.2").check(lambda build: True).message
+    assert "Expected to find 'c'" in exercise("05.2").check(lambda train, test: [c.ask.id for c in train if c.ask.input in {t.ask.input for t in test}]).message
+    assert "Our scorer calls" in exercise("08.2").check(["17 days", "170", "1700"]).message
+    with pytest.raises(KeyError, match="this notebook has"):
+        exercise("02.9")
+
+
+def test_widget_twin_and_picture():
+    """The what-if of notebook 02 without a browser: numbers in, picture with alt text and table out."""
+    import pandas as pd
+
+    from helpers import labs, plots
+    from helpers.corpus import load_handbook
+
+    grid = pd.DataFrame([{"chunk_size": s, "top_k": k, "share": s / 1000 + k / 10, "low": 0.1, "high": 0.9, "n": 50, "prompt_tokens": s * k, "chunks": 9}
+                         for s in (64, 128) for k in (1, 3)])  # fmt: skip
+    one, two = plots.chunk_sizes(grid, 64, 1), plots.chunk_sizes(grid, 128, 1)
+    assert one.png[:4] == b"\x89PNG" and one.png != two.png and "evidence seen 16 %" in one.alt and len(one.table) == 2
+    assert "<img alt=" in one._repr_html_()
+    document = next(d for d in load_handbook() if d.id == "parental-leave-uk-v2")
+    quote = "The other parent, or the second adopter, has 23 working days at full basic pay."
+    assert "is cut over" in labs.coloured_chunks(document, 16, quote) and "stands whole" in labs.coloured_chunks(document, 256, quote)
+    lab = labs.chunk_size_lab(grid, document, quote)
+    picture = next(w for w in lab.children if "t-plot" in w._dom_classes)
+    before = picture.value
+    next(w for w in lab.children if "t-size" in w._dom_classes).value = 64
+    assert picture.value != before
+
+
+def test_exercise_ids_in_the_sources_have_solutions():
+    for source in SOURCES:
+        text = source.read_text(encoding="utf-8")
+        begun = re.findall(r"### BEGIN SOLUTION (\d\d\.\d)", text)
+        assert begun == sorted(set(begun)) and text.count("### END SOLUTION") == len(begun)
