@@ -12,6 +12,7 @@ import random
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,7 +95,9 @@ def _train(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings,
     torch.manual_seed(how.seed)
     base = models.fresh_copy(generator)
     lora = LoraConfig(r=how.rank, lora_alpha=2 * how.rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    model = get_peft_model(base, lora, autocast_adapter_dtype=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers in a way that it will drop
+        model = get_peft_model(base, lora, autocast_adapter_dtype=True)
     model.train()
     examples = [encode(generator.tokenizer, prompt, completion) for prompt, completion in rows]
     plan = plan_epochs([len(ids) for ids, _ in examples], how)

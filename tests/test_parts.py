@@ -272,6 +272,17 @@ def test_pickled_weights_are_never_loaded(tmp_path, monkeypatch):
         models.load_generator()
 
 
+@pytest.mark.slow
+def test_another_model_is_a_setting_away(monkeypatch):
+    """A folder with any causal model in safetensors; its weights, not its path, are its fingerprint."""
+    ours = models.load_generator()
+    monkeypatch.setenv("WORKBOOK_MODEL", str(models.prepare(models.SMOLLM2)))
+    monkeypatch.setenv("WORKBOOK_DTYPE", "float32")
+    other = models.load_generator()
+    assert other is not ours and other.fingerprint != ours.fingerprint and other.dtype == "float32"
+    assert next(generate.complete(other, [generate.chat(other, "Say hello.")], 8)).text
+
+
 def test_import_is_quick_and_loads_no_torch():
     code = "import time; t = time.perf_counter(); import helpers, sys; print('torch' in sys.modules, 'chromadb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split() == ["False", "False"]

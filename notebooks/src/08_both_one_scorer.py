@@ -27,6 +27,8 @@ from helpers.tickets import load_tickets
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
+
+# %%
 documents = load_handbook()
 questions = load_questions("test", documents)
 answerable = pick([case for case in questions if case.gold.answers], 100)
