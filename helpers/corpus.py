@@ -16,6 +16,7 @@ from helpers import settings
 from helpers.records import DataError, Row, read_text, why_invalid
 
 HANDBOOK = settings.DATA / "handbook"
+UPDATES = "updates"  # new versions that a lesson applies half way; not part of the handbook until then
 
 
 class FrontMatter(Row):
@@ -81,9 +82,13 @@ def parse_document(path: Path) -> Document:
     return Document(meta, found[2], path)
 
 
-def load_handbook(folder: Path = HANDBOOK) -> list[Document]:
-    """All documents, all versions, sorted by id, each knowing until when it is in force. Raises DataError."""
-    documents = [parse_document(path) for path in sorted(folder.rglob("*.md"))]
+def load_handbook(folder: Path = HANDBOOK, updates: bool = False) -> list[Document]:
+    """All documents, all versions, sorted by id, each knowing until when it is in force. Raises DataError.
+
+    updates: also those in the folder `updates/`, as if they had just been published.
+    """
+    paths = [path for path in sorted(folder.rglob("*.md")) if updates or path.parent != folder / UPDATES]
+    documents = [parse_document(path) for path in paths]
     if not documents:
         raise DataError(f"{settings.shown(folder)}: holds no .md documents")
     by_id: dict[str, Document] = {}
