@@ -30,12 +30,12 @@ PAIR_CHANCE = 0.5                  # a further distractor brings its own sibling
 
 
 def load(path):
-    with open(path, encoding="utf-8") as lines:
+    with Path(path).open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 def save(path, rows):
-    with open(path, "w", encoding="utf-8", newline="\n") as out:
+    with Path(path).open("w", encoding="utf-8", newline="\n") as out:
         for row in rows:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
