@@ -103,7 +103,8 @@ refusals[1][["kind", "input", "answer"]].head(4)
 
 # %%
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 60)
-adapter = finetune(generator, format_task.training_rows(generator, train[:128]), Settings(epochs=3, rank=8, learning_rate=1e-3, seed=0))
+how = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4, seed=0)
+adapter = finetune(generator, format_task.training_rows(generator, train[:320]), how)
 
 # %%
 zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
