@@ -31,7 +31,7 @@
 # | ● | **08 both through one scorer** | what does each one buy, on the same cases? |
 # | ○ | 09 hybrid patterns · 10 ship it like a release · 11 the decision board · 12 your own data | how do we decide, and live with it? |
 #
-# ● is here now, ○ is still to come.
+# ● is here now, ○ is still to come. Every term is explained where it first appears, and in the [glossary](GLOSSARY.md).
 
 # %% [markdown]
 # ## Your machine

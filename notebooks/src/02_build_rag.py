@@ -159,15 +159,15 @@ for citation in prediction.cited:
 # %% [markdown]
 # ## Does it help? Measure
 #
-# 60 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares, write them into
+# 80 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares, write them into
 # `my_guess`, then run.
 
 # %%
 my_guess = {"closed book": 0.10, "RAG": 0.50}  # yours instead
 
-sixty = pick(questions, 60)
-alone = evaluate(arms.closed_book(generator), sixty, QUESTIONS)
-with_rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), sixty, QUESTIONS)
+eighty = pick(questions, 80)
+alone = evaluate(arms.closed_book(generator), eighty, QUESTIONS)
+with_rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), eighty, QUESTIONS)
 
 # %%
 table = summary([alone, with_rag])
@@ -202,7 +202,7 @@ with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random
 # If the right passage is often missing, why not hand over three? **Predict:** more evidence seen? More right answers?
 
 # %%
-with_three = evaluate(arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"), sixty, QUESTIONS)
+with_three = evaluate(arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"), eighty, QUESTIONS)
 pd.DataFrame({"evidence seen": summary([with_rag, with_three], "evidence_seen")["share"], "right": summary([with_rag, with_three])["share"],
               "tokens read": summary([with_rag, with_three])["tokens_in"]}).round(2)
 
