@@ -4,7 +4,7 @@
         for ask in asks:
             yield Prediction(ask.id, ask.input.upper())
 
-    evaluate(Arm("shout", "1", shout), cases, QUESTIONS)
+    evaluate(Arm("shout", shout), cases, QUESTIONS)
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def closed_book(generator: Generator) -> Arm:
     def answer(asks: Sequence[Ask]):
         return rag.answer_questions(generator, asks, [()] * len(asks), "closed book")
 
-    return Arm("closed book", fingerprint(generator.fingerprint), answer)
+    return Arm("closed book", answer, fingerprint(generator.fingerprint))
 
 
 def retrieval_augmented(generator: Generator, index: Index, top_k: int = 3, name: str = "RAG") -> Arm:
@@ -52,7 +52,7 @@ def retrieval_augmented(generator: Generator, index: Index, top_k: int = 3, name
         contexts = [index.search(ask.input, ask.groups, ask.as_of, top_k) for ask in asks]
         return rag.answer_questions(generator, asks, contexts, name)
 
-    return Arm(name, fingerprint(generator.fingerprint, index.name, top_k), answer)
+    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, top_k))
 
 
 def oracle(generator: Generator, contexts: Mapping[str, Sequence[Passage]]) -> Arm:
@@ -61,7 +61,7 @@ def oracle(generator: Generator, contexts: Mapping[str, Sequence[Passage]]) -> A
     def answer(asks: Sequence[Ask]):
         return rag.answer_questions(generator, asks, [contexts.get(ask.id, ()) for ask in asks], "oracle context")
 
-    return Arm("oracle context", fingerprint(generator.fingerprint, sorted(contexts.items())), answer)
+    return Arm("oracle context", answer, fingerprint(generator.fingerprint, sorted(contexts.items())))
 
 
 def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> dict[str, tuple[Passage, ...]]:
@@ -83,7 +83,7 @@ def _tickets(name: str, generator: Generator, prompt: Callable[[str], str], *par
         for done in complete(generator, [prompt(ask.input) for ask in asks], progress=name):
             yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in, tokens_out=done.tokens_out, seconds=done.seconds)
 
-    return Arm(name, fingerprint(generator.fingerprint, *parts), answer)
+    return Arm(name, answer, fingerprint(generator.fingerprint, *parts))
 
 
 def zero_shot(generator: Generator) -> Arm:

@@ -107,17 +107,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Arm:
-    """One system under test: a name, a fingerprint of everything that shapes its answers, and a way to run it.
+    """One system under test: a name, a way to run it, and a fingerprint of everything that shapes its answers.
 
-    `answer` takes the asks and yields one Prediction for each, in any order, as they come.
+    `answer` takes the asks and yields one Prediction for each, in any order, as they come. An arm without a fingerprint
+    is run anew each time: nobody could know whether a kept result still is what it would answer.
     """
 
     name: str
-    fingerprint: str
-    answer: Callable[[Sequence[Ask]], Iterable[Prediction]] = field(repr=False)
+    answer: Callable[[Sequence[Ask]], Iterable[Prediction] | None] = field(repr=False)
+    fingerprint: str | None = None
 
     def __call__(self, asks: Sequence[Ask]) -> Iterator[Prediction]:
-        yield from self.answer(asks)
+        yield from self.answer(asks) or ()
 
 
 class QuestionRow(Row):

@@ -36,8 +36,8 @@ TICKETS = Task("tickets", scores.ticket_correct, scores.ticket_scores)
 def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> pd.DataFrame:
     """Run an arm on the cases and judge it: a table with one row a case, in the order of the cases.
 
-    keep: a finished run is kept in the cache under the fingerprint of the arm and the asks, and read from there next time.
-    Judging is always done anew. Raises ValueError when the arm answers an ask twice or one that nobody asked.
+    keep: a finished run without errors is kept in the cache under the arm's fingerprint and the asks, and read from there next
+    time; an arm without a fingerprint is always run. Judging is always done anew. Raises ValueError when the arm answers an ask twice or one that nobody asked.
     """
     predictions = _predictions(arm, cases, keep)
     rows = []
@@ -55,6 +55,7 @@ def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> 
 def _predictions(arm: Arm, cases: Sequence[Case], keep: bool) -> dict[str, Prediction]:
     """One prediction an ask, fresh or from the finished run in the cache."""
     asks = [case.ask for case in cases]
+    keep = keep and arm.fingerprint is not None
     digest = hashlib.sha256(repr((arm.name, arm.fingerprint, asks)).encode()).hexdigest()[:16]
     file = settings.cache_folder("results") / f"{digest}.jsonl"
     if keep and file.exists():
@@ -66,7 +67,7 @@ def _predictions(arm: Arm, cases: Sequence[Case], keep: bool) -> dict[str, Predi
         if prediction.id not in asked or prediction.id in found:
             raise ValueError(f"arm '{arm.name}' answered {prediction.id}, which was {'answered already' if prediction.id in found else 'not asked'}")
         found[prediction.id] = prediction
-    if keep:
+    if keep and len(found) == len(asks) and not any(p.error for p in found.values()):
         _write_whole(file, "".join(json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in found.values()))
     return found
 

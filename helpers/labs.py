@@ -22,7 +22,7 @@ TINTS = ("#DCEBF7", "#FBE8C9", "#DDF1E7", "#F5DDE9")  # pale enough to read blac
 def measure_chunk_sizes(
     documents: Sequence[Document], cases: Sequence[Case], chunk_sizes: Sequence[int] = (64, 128, 256, 512), top_ks: Sequence[int] = (1, 3, 5)
 ) -> pd.DataFrame:
-    """For every chunk size and top_k: the share of cases whose evidence is retrieved whole, and the tokens of the passages read.
+    """For every chunk size and top_k: the share of cases whose evidence is retrieved whole, and the tokens of the passages (the embedder's).
 
     Overlap is a quarter of the chunk size. An index is built per chunk size, once; only answerable cases count.
     """
@@ -35,7 +35,7 @@ def measure_chunk_sizes(
         for k in top_ks:
             hits = pd.DataFrame({"right": [evidence_found(c.gold.evidence, p[:k]) for c, p in zip(answerable, found, strict=True)]})
             read = sum(sum(t[:k]) for t in tokens) / len(answerable)
-            rows.append({"chunk_size": size, "top_k": k} | share(hits) | {"prompt_tokens": read, "chunks": index.size})
+            rows.append({"chunk_size": size, "top_k": k} | share(hits) | {"passage_tokens": read, "chunks": index.size})
     return pd.DataFrame(rows)
 
 

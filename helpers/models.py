@@ -160,7 +160,7 @@ def pick_dtype(device: str) -> torch.dtype:
             raise ValueError(f"WORKBOOK_DTYPE is '{wish}'; use float32, bfloat16 or float16")
         return getattr(torch, wish)
     if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32  # float16 would train badly
     can = torch.cpu.get_capabilities() if device == "cpu" else {}
     return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else torch.float32
 

@@ -14,7 +14,8 @@ import pandas as pd
 # Okabe and Ito's palette: told apart with any kind of colour vision. Defined here once, for every figure.
 COLOURS = {
     "closed book": "#999999", "RAG": "#0072B2", "oracle context": "#009E73",
-    "zero-shot": "#999999", "few-shot": "#E69F00", "tuned": "#D55E00", "majority label": "#CCCCCC",
+    "zero-shot": "#999999", "few-shot": "#E69F00", "tuned": "#D55E00",
+    "majority label": "#CC79A7", "always refuse": "#CC79A7", "RAG, 3 passages": "#56B4E9",
 }  # fmt: skip
 INK, PALE = "#222222", "#D9D9D9"
 STYLE = {
@@ -80,14 +81,14 @@ def bars(summary: pd.DataFrame, title: str, axis: str = "share right", guess: Ma
         axes.barh(y, row["share"], color=COLOURS.get(name, "#56B4E9"), height=0.62)
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
         axes.text(row["high"] + 0.015, y, f"{percent(row['share'])}  (n = {row['n']:.0f})", va="center")
-        if guess and name in guess:
+        if guess and guess.get(name) is not None:
             axes.plot(guess[name], y - 0.44, marker="D", markersize=7, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.4)
     axes.set_yticks(range(len(summary)), list(summary.index[::-1]))
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, 1.16)
     axes.set_ylim(-0.62, len(summary) - 0.5)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-    axes.set_xlabel(f"{axis}, with 95 % interval" + ("; ◇ your guess" if guess else ""))
+    axes.set_xlabel(f"{axis}, with 95 % interval" + ("; ◇ your guess" if guess and any(v is not None for v in guess.values()) else ""))
     axes.set_title(title)
     said = "; ".join(f"{name} {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])}, n = {r['n']:.0f})" for name, r in summary.iterrows())
     return _finish(figure, f"{title}. {axis}: {said}.", summary)
@@ -105,7 +106,8 @@ def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
     axes.set_ylim(0)
     axes.set_xlabel("step")
     axes.set_ylabel("loss per answer token")
-    title = f"The loss falls from {losses[0]:.1f} to {losses[-1]:.2f}: the format is learnt in the first steps"
+    edge = max(1, min(10, len(losses) // 4))
+    title = f"The loss goes from {table['loss'][:edge].mean():.2f} (first {edge} steps) to {table['loss'][-edge:].mean():.2f} (last {edge})"
     axes.set_title(title)
     return _finish(figure, title + ".", table)
 
@@ -121,13 +123,13 @@ def chunk_sizes(grid: pd.DataFrame, chunk_size: int, top_k: int) -> Picture:
         axes.bar(x, row["share"], color=COLOURS["RAG"] if on else PALE, width=0.62)
         axes.plot([x, x], [row["low"], row["high"]], color=INK, linewidth=1.6 if on else 1)
         axes.text(x, row["high"] + 0.02, percent(row["share"]), ha="center", fontweight="bold" if on else "normal")
-        axes.text(x, 0.02, f"{row['prompt_tokens']:.0f}\ntokens read", ha="center", fontsize=9, color="white" if on else "#555555")
+        axes.text(x, 0.02, f"{row['passage_tokens']:.0f}\ntokens", ha="center", fontsize=9, color="white" if on else "#555555")
     axes.set_xticks(range(len(table)), [f"{size}" for size in table["chunk_size"]])
     axes.set_ylim(0, 1.12)
     axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
     axes.set_xlabel("chunk size in tokens")
     axes.set_ylabel(f"evidence in the top {top_k}")
-    title = f"Chunks of {chunk_size}, top {top_k}: evidence seen {percent(chosen['share'])}, {chosen['prompt_tokens']:.0f} tokens to read per question"
+    title = f"Chunks of {chunk_size}, top {top_k}: evidence seen {percent(chosen['share'])}, {chosen['passage_tokens']:.0f} tokens of passages per question"
     axes.set_title(title)
     said = "; ".join(f"{r['chunk_size']:.0f} tokens: {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])})" for _, r in table.iterrows())
     return _finish(figure, f"{title}. By chunk size: {said}; n = {chosen['n']:.0f}.", table)

@@ -12,7 +12,8 @@ LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the an
 CITATION = re.compile(r"\[\d{1,2}\]")
 NUMBER_OR_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
 REFUSALS = re.compile(
-    r"\b(i|we) (do not|don t|don't|cannot|can't|can not|am not able|am unable|are unable|could not|couldn't)\b"
+    r"\b(i|we) (do not|don't|cannot|can't|can not|could not|couldn't) (actually |really )?(know|find|tell|say|see|answer|determine|share|provide|help|access|have)\b"
+    r"|\b(i am|i'm|we are|we're) (sorry|unable|not (able|sure|certain|allowed))\b"
     r"|\b(not|isn't|is not|aren't|are not) (mentioned|stated|specified|provided|given|contained|included|listed|known|available|in the passages?)\b"
     r"|\bno (information|mention|answer|details?)\b|\b(unknown|unanswerable|not sure|unsure)\b"
     r"|\b(do|does) not (contain|say|mention|state|specify|provide|give|include|know)\b",

@@ -35,6 +35,8 @@ from helpers.tickets import parse_strict
         ("The passages do not contain the answer.", [], True),
         ("This is not mentioned in the handbook", [], True),
         ("17 days", [], False),
+        ("No, we do not refund after 30 days.", [], False),
+        ("I'm sorry, I cannot share that.", [], True),
         ("You can do that in Trellis.", [], False),
     ],
 )

@@ -29,7 +29,7 @@ def arm(answers, fingerprint="1", seen=None):
             if ask.id in answers:
                 yield Prediction(ask.id, answers[ask.id])
 
-    return Arm("toy", fingerprint, answer)
+    return Arm("toy", answer, fingerprint)
 
 
 def test_evaluate_shows_asks_only_and_keeps_every_case(cache):
@@ -53,19 +53,28 @@ def test_a_finished_run_is_read_back_and_never_mixed_with_another(cache):
     assert asked_anew["right"].sum() == 0, "another question is another run"
 
 
+def test_an_arm_without_fingerprint_or_with_gaps_is_never_kept(cache):
+    """A learner corrects the function and measures again: yesterday's answers must not come back."""
+    evaluate.evaluate(arm({"a": "18"}, fingerprint=None), [case("a")], QUESTIONS)
+    assert evaluate.evaluate(arm({"a": "17"}, fingerprint=None), [case("a")], QUESTIONS)["right"].all()
+    evaluate.evaluate(arm({"a": "17"}), [case("a"), case("b")], QUESTIONS)
+    assert evaluate.evaluate(arm({"a": "17", "b": "17"}), [case("a"), case("b")], QUESTIONS)["right"].all()
+    assert evaluate.evaluate(Arm("stub", lambda asks: None), [case("a")], QUESTIONS)["error"].notna().all()
+
+
 def test_an_interrupted_run_leaves_nothing_that_looks_finished(cache):
     def stops(asks):
         yield Prediction("a", "17")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate.evaluate(Arm("toy", "1", stops), [case("a"), case("b")], QUESTIONS)
+        evaluate.evaluate(Arm("toy", stops, "1"), [case("a"), case("b")], QUESTIONS)
     assert not list((cache / "results").glob("*.jsonl"))
 
 
 def test_predictions_come_back_whole(cache):
     full = Prediction("a", "17 “days” [1]", (Passage("d", "T", 0, 3, "tüx", 0.5),), rag.cite("17 tüxx", [Passage("d", "T", 0, 3, "17 tüxx")]), 5, 2, 0.1)
-    one = Arm("toy", "1", lambda asks: iter([full]))
+    one = Arm("toy", lambda asks: iter([full]), "1")
     fresh, kept = (evaluate.evaluate(one, [case("a")], QUESTIONS) for _ in range(2))
     assert kept["context"][0] == fresh["context"][0] == full.context and kept["cited"][0] == full.cited != ()
 
@@ -73,7 +82,7 @@ def test_predictions_come_back_whole(cache):
 @pytest.mark.parametrize("answers", [["a", "a"], ["zzz"]])
 def test_an_arm_that_answers_twice_or_unasked_is_refused(cache, answers):
     with pytest.raises(ValueError, match=r"answered already|not asked"):
-        evaluate.evaluate(Arm("bad", "1", lambda asks: (Prediction(i, "x") for i in answers)), [case("a")], QUESTIONS)
+        evaluate.evaluate(Arm("bad", lambda asks: (Prediction(i, "x") for i in answers), "1"), [case("a")], QUESTIONS)
 
 
 def test_shares_leave_out_what_is_unknown():

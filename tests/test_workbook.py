@@ -288,7 +288,7 @@ def test_wrong_answers_are_told_what_was_expected():
     assert "expected 0.75; got" in exercise("02.1").check(lambda ranks, k: sum(bool(r) and r < k for r in ranks) / 4 if ranks else 0).message.lower() or "expected" in exercise("02.1").check(lambda r, k: 0.5).message
     assert "forgets to fill in" in exercise("02.2").check(lambda build: True).message
     assert "Expected to find 'c'" in exercise("05.2").check(lambda train, test: [c.ask.id for c in train if c.ask.input in {t.ask.input for t in test}]).message
-    assert "Our scorer calls" in exercise("08.2").check(["17 days", "170", "1700"]).message
+    assert "fools our scorer" in exercise("08.2").check(["17 days", "170", "1700"]).message
     with pytest.raises(KeyError, match="this notebook has"):
         exercise("02.9")
 
@@ -300,7 +300,7 @@ def test_widget_twin_and_picture():
     from helpers import labs, plots
     from helpers.corpus import load_handbook
 
-    grid = pd.DataFrame([{"chunk_size": s, "top_k": k, "share": s / 1000 + k / 10, "low": 0.1, "high": 0.9, "n": 50, "prompt_tokens": s * k, "chunks": 9}
+    grid = pd.DataFrame([{"chunk_size": s, "top_k": k, "share": s / 1000 + k / 10, "low": 0.1, "high": 0.9, "n": 50, "passage_tokens": s * k, "chunks": 9}
                          for s in (64, 128) for k in (1, 3)])  # fmt: skip
     one, two = plots.chunk_sizes(grid, 64, 1), plots.chunk_sizes(grid, 128, 1)
     assert one.png[:4] == b"\x89PNG" and one.png != two.png and "evidence seen 16 %" in one.alt and len(one.table) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import numbers
 
 from helpers.cases import Arm, Ask, load_users
 from helpers.corpus import load_handbook, may_see
@@ -19,7 +20,7 @@ def readable(answer: object) -> str:
         sum(d.readable_by(groups) for d in documents): "Those are the documents for contractors in all versions; some were no longer in force on that day.",
         sum(d.in_force(dt.date(2026, 3, 2)) for d in documents): "Those were in force on that day, but not all of them are for contractors.",
     }
-    assert isinstance(answer, int), f"Expected a whole number; got {type(answer).__name__}."
+    assert isinstance(answer, numbers.Integral), f"Expected a whole number; got {type(answer).__name__}."
     assert answer == right, traps.get(answer, f"Expected another number than {answer}: count documents that the group may read AND that were in force.")
     return f"{right} of {len(documents)} document versions. A retrieval system must draw this line inside its query."
 
@@ -27,7 +28,7 @@ def readable(answer: object) -> str:
 def parrot(answer: object) -> str:
     """00.2: an arm that repeats the question."""
     arm = answer if isinstance(answer, Arm) else None
-    assert arm is not None, f"Expected an Arm(name, fingerprint, function); got {type(answer).__name__}."
+    assert arm is not None, f"Expected an Arm(name, function); got {type(answer).__name__}."
     asks = [Ask("a", "How many days?"), Ask("b", "Which code?")]
     found = list(arm(asks))
     if not found:
@@ -36,7 +37,7 @@ def parrot(answer: object) -> str:
     assert ids == ["a", "b"], f"Expected one prediction for each ask, with the ask's id: a, b; got {ids}."
     texts = [p.text for p in found]
     assert texts == [ask.input for ask in asks], f"Expected the question back, {asks[0].input!r}; got {texts[0]!r}."
-    return "That is all a system has to do to be measured here: take asks, yield predictions."
+    return "That is all a system has to do to be measured here: take asks, yield predictions. Measure it, and compare it with always refusing."
 
 
 EXERCISES = {

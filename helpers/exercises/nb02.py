@@ -10,14 +10,14 @@ from helpers.exercises import Exercise, attempted
 
 def recall(answer: object) -> str:
     """02.1: the share of questions whose evidence is among the first k passages."""
-    assert callable(answer), f"Expected a function recall_at_k(found, k); got {type(answer).__name__}."
+    assert callable(answer), f"Expected a function recall_at_k(ranks, k); got {type(answer).__name__}."
     ranks = [1, 3, None, 2]  # rank of the right passage; None: not found at all
     for k, right in ((1, 0.25), (2, 0.5), (3, 0.75), (5, 0.75)):
         got = attempted(answer(ranks, k))
         hint = " A rank of None means: not found." if k == 5 else ""
         assert abs(float(got) - right) < 1e-9, f"For ranks {ranks} and k = {k} expected {right}; got {got}.{hint}"
     assert answer([], 3) == 0, "With no questions at all, expected 0, not an error."
-    return "Recall can only grow with k. What it costs is the reader's attention: you will see that in notebook 08."
+    return "Recall can only grow with k. What it costs are tokens and the reader's attention: see 'More passages?' above."
 
 
 def _good(question: str, passages: list[Passage]) -> str:

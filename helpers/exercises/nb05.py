@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import pandas as pd
 
-from helpers.cases import Arm, Ask, Case, Gold
-from helpers.exercises import Exercise, NotAttemptedError, attempted
-from helpers.tickets import FIELDS, load_tickets, parse_strict
+from helpers.cases import Ask, Case, Gold
+from helpers.exercises import Exercise, attempted
 
 
-def majority(answer: object) -> str:
-    """05.1: the baseline that always gives the commonest labels of the training rows."""
-    assert isinstance(answer, Arm), f"Expected an Arm; got {type(answer).__name__}."
-    found = list(answer([Ask("x", "Hello?")]))
-    if not found:
-        raise NotAttemptedError
-    train = load_tickets("train")
-    common = {field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0] for field in FIELDS}
-    parsed = parse_strict(found[0].text)
-    assert parsed.ticket is not None, f"Expected text that the strict parser accepts; it says: {parsed.state}, {parsed.reason}."
-    said = parsed.ticket.model_dump()
-    wrong = [field for field in FIELDS if said[field] != common[field]]
-    assert not wrong, f"Expected the commonest value of each field in the training rows; {wrong[0]} should be {common[wrong[0]]!r}, got {said[wrong[0]]!r}."
-    return "100 % valid, and nearly useless. Whoever reports validity alone is reporting this."
+def verdicts(answer: object) -> str:
+    """05.1: every ticket is invalid, valid but wrong, or right."""
+    assert callable(answer), f"Expected a function verdicts(table) that returns three shares; got {type(answer).__name__}."
+    table = pd.DataFrame({"valid": [True, True, True, False, False], "right": [True, False, False, False, False]})
+    got = attempted(answer(table))
+    assert isinstance(got, dict), f"Expected a dict with the keys 'invalid', 'valid but wrong' and 'right'; got {type(got).__name__}."
+    for key, right in (("invalid", 0.4), ("valid but wrong", 0.4), ("right", 0.2)):
+        assert key in got, f"Expected a key {key!r}; got {sorted(map(str, got))}."
+        assert abs(float(got[key]) - right) < 1e-9, f"2 of 5 invalid, 2 of 5 valid but wrong, 1 of 5 right: expected {right} for {key!r}; got {got[key]}."
+    return "Three different repairs: the first needs form, the second judgement, the third nothing."
 
 
 def leak(answer: object) -> str:
@@ -45,14 +40,14 @@ def leak(answer: object) -> str:
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("05.1", majority, (
-            "collections.Counter(case.gold.output[field] for case in train).most_common(1) gives the commonest value of a field.",
-            "Build one dict with the commonest value of every field in FIELDS, write it with format_task.to_json, and yield it for every ask.",
+        Exercise("05.1", verdicts, (
+            "table[\"valid\"] and table[\"right\"] are columns of True and False, so .mean() is a share.",
+            "What is valid and not right? (table[\"valid\"] & ~table[\"right\"]).mean()",
         )),
         Exercise("05.2", leak, (
             "Compare case.ask.input of both sides, but not letter by letter: capitals, spaces and punctuation can differ.",
-            "A helper does the normalising: scores.tokens(text) gives comparable tokens.",
-            "seen = {tuple(tokens(c.ask.input)) for c in test}; then keep the train ids whose tokens are in seen.",
+            "A helper does the normalising: comparable_tokens(text), imported above.",
+            "seen = {tuple(comparable_tokens(c.ask.input)) for c in test}; then keep the train ids whose tokens are in seen.",
         )),
     )
 }  # fmt: skip

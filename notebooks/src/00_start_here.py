@@ -49,7 +49,7 @@ print(f"{generator.name} on {generator.device}, {generator.dtype}, {models.set_t
 # ## The company
 #
 # **Brindlemark** makes watering controllers, weather stations and drip kits. The company is invented, so no model can have
-# read about it: whatever an answer gets right, it got from us. Its handbook is a folder of Markdown documents.
+# read about it: whatever an answer gets right, it got from us, or by luck. Its handbook is a folder of Markdown documents.
 
 # %%
 import pandas as pd
@@ -91,30 +91,33 @@ pd.Series([case.kind for case in questions]).value_counts().to_frame("questions 
 # %% [markdown]
 # ## A fluent answer from nothing
 #
-# **Predict.** The model has never heard of Brindlemark. Will it say so? Decide before you run the next cell.
+# **Predict.** The model has never heard of Brindlemark. Asked four questions about it, how often will it say that it does not know?
 
 # %%
 from helpers.generate import chat, complete
+from helpers.scores import abstains
 
-question = questions[0].ask.input
-prompt = chat(generator, f"Answer in a few words.\n\nQuestion: {question}")
-answer = next(complete(generator, [prompt], max_new_tokens=32)).text
-print("asked: ", question, "\nsaid:  ", answer, "\nright: ", questions[0].gold.answers[0])
+four = questions[2:34:8]
+prompts = [chat(generator, f"Answer in a few words. At Brindlemark: {case.ask.input}") for case in four]
+answers = {done.index: done.text for done in complete(generator, prompts, max_new_tokens=32)}
+pd.set_option("display.max_colwidth", 110)
+pd.DataFrame([{"asked": c.ask.input, "said": answers[i], "right would be": c.gold.answers[0], "refused": abstains(answers[i])}
+              for i, c in enumerate(four)])
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# A language model continues text plausibly. Nothing in it separates "I have read this" from "this is how such answers look".
-# So it answers. Asking again, more politely, or in capitals does not change what it has seen.
+# A language model continues text plausibly. Nothing in it separates "I have read this" from "this is how such answers look", so it tends to
+# answer anyway. Asking more politely, or in capitals, does not change what it has seen.
 # </details>
 
 # %% [markdown]
-# Now we put the sentence from the handbook into the prompt. Same model, same question.
+# Now we put the sentence from the handbook into each prompt. Same model, same questions.
 
 # %%
-evidence = questions[0].gold.evidence[0].quote
-prompt = chat(generator, f"Using only the context, answer in a few words.\n\nContext:\n{evidence}\n\nQuestion: {question}")
-print("said:  ", next(complete(generator, [prompt], max_new_tokens=32)).text)
+with_evidence = [chat(generator, f"Using only the context, answer in a few words.\n\nContext:\n{c.gold.evidence[0].quote}\n\nQuestion: {c.ask.input}") for c in four]
+said = {done.index: done.text for done in complete(generator, with_evidence, max_new_tokens=32)}
+pd.DataFrame([{"asked": c.ask.input, "said": said[i], "right would be": c.gold.answers[0]} for i, c in enumerate(four)])
 
 # %% [markdown]
 # That is the whole idea of RAG. The hard part is finding that sentence among a hundred pages, for this person, on this day.
@@ -131,10 +134,10 @@ def refuse(asks):
     for ask in asks:
         yield Prediction(ask.id, "I don't know.")
 
-always_refuse = Arm("always refuse", "1", refuse)
+always_refuse = Arm("always refuse", refuse)
 
 # %% [markdown]
-# `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row a case.
+# `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row per case.
 # **Predict:** which share of these 60 questions does the lazy arm get right?
 
 # %%
@@ -162,6 +165,7 @@ plots.bars(table, f"Saying nothing is already right {plots.percent(table['share'
 # ## Exercise 00.1 · Who may read what?
 #
 # The user `contractor-de` asks on 2 March 2026. How many documents may a system show that person? Put the number into `count`.
+# (`load_users()` knows the groups; a document can say `.readable_by(groups)` and `.in_force(day)`.)
 
 # %%
 import datetime as dt
@@ -181,8 +185,8 @@ exercise("00.1").check(count)
 # %% [markdown]
 # ## Exercise 00.2 · Your first arm
 #
-# Write an arm called `parrot` that answers every ask by repeating it. Then measure it: `evaluate(parrot, sixty, QUESTIONS)`.
-# Is its score zero? If not, why not?
+# Complete `repeat`, which answers every ask by repeating it. Then measure it: `evaluate(parrot, sixty, QUESTIONS)`.
+# Why does it score below the lazy arm, although both know nothing?
 
 # %%
 def repeat(asks):
@@ -191,7 +195,7 @@ def repeat(asks):
         yield Prediction(ask.id, ask.input)
     ### END SOLUTION
 
-parrot = Arm("parrot", "1", lambda asks: repeat(asks) or ())
+parrot = Arm("parrot", repeat)
 
 # %% tags=["nbval-check-output"]
 exercise("00.2").check(parrot)
@@ -199,7 +203,7 @@ exercise("00.2").check(parrot)
 # %% [markdown]
 # ## What we found
 #
-# A model that has not seen a fact makes one up, fluently; the same model with the sentence before its eyes can answer. Whether it
+# A model that has not seen a fact tends to make one up, fluently; the same model with the sentence before its eyes can answer. Whether it
 # *did* is a matter of counting, against a baseline that knows nothing.
 #
 # **You have seen**
