@@ -24,7 +24,6 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -67,10 +66,16 @@ for line in sys.argv[1:]:
 
 def lacking(python: Path, extra: str | None) -> list[str]:
     """Which requirements of pyproject.toml does this environment not meet?"""
+    import tomllib  # not at the top: an older Python must get as far as being told that it is too old
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + (project["optional-dependencies"][extra] if extra else []) + [project["name"]]
     done = subprocess.run([str(python), "-c", LACKING, *wanted], capture_output=True, text=True)
     return done.stdout.splitlines() if done.returncode == 0 else [done.stderr.strip()[-200:] or "it does not run"]
+
+
+def supported() -> bool:
+    return SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]
 
 
 def activated() -> bool:
@@ -97,8 +102,7 @@ def marks_of(folder: Path) -> list[str]:
 
 def set_up(extra: str | None) -> Path:
     """The Python to use, everything it needs installed. Raises SetupError."""
-    version = sys.version_info[:2]
-    if not SUPPORTED[0] <= version <= SUPPORTED[1]:
+    if not supported():
         raise SetupError(f"this is Python {platform.python_version()}; the workbook needs 3.11, 3.12 or 3.13: install one and run it with that")
     if activated() and Path(sys.prefix).resolve() != VENV.resolve():
         python = Path(sys.executable)
@@ -198,24 +202,34 @@ def run_step(command: list, mend: str) -> None:
         raise SetupError(f"{mend} (all output: {shown(log)})")
 
 
+def try_lock(file) -> bool:
+    """Take the file's lock if nobody holds it."""
+    try:
+        if WINDOWS:
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def only_one_setup():
     """Two terminals may start at once: the second waits. The lock belongs to the process and ends with it, however it ends."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "setup.lock").open("a+b") as file:
-        if WINDOWS:
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        waiting = False
+        while not try_lock(file):
+            if not waiting:
                 say("another set-up is running in this folder; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
+            waiting = True
+            time.sleep(0.5)
         yield
 
 
@@ -289,15 +303,14 @@ def check_data(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """One line a question, with the mend. Changes nothing, so it also works where set-up cannot."""
-    own = activated() and not lacking(Path(sys.executable), None)
+    own = supported() and activated() and not lacking(Path(sys.executable), None)
     python = Path(sys.executable) if own else environment_python(VENV)
     whole = own or (ready_mark(None) in marks_of(VENV) or ready_mark("test") in marks_of(VENV))
     start = "run: python3 workbook.py lab"
     disk = shutil.disk_usage(ROOT).free / 1e9
     memory = memory_gb()
-    version_ok = SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]
     lines = [
-        ("Python", version_ok, platform.python_version(), "install Python 3.11, 3.12 or 3.13"),
+        ("Python", supported(), platform.python_version(), "install Python 3.11, 3.12 or 3.13"),
         ("write access", os.access(ROOT, os.W_OK), str(ROOT), "move the workbook to a folder you own"),
         ("disk", disk > (1 if whole else NEEDS_DISK_GB), f"{disk:.0f} GB free", "make room: 4 GB for the first set-up, 1 GB afterwards"),
         ("memory", memory is None or memory > 3.5, "unknown" if memory is None else f"{memory:.0f} GB", "close other programs; 4 GB are needed"),

@@ -137,7 +137,7 @@ def test_training_changes_behaviour_and_leaves_a_standard_adapter(cache):
     generator = models.load_generator()
     before = {k: v.clone() for k, v in list(generator.model.state_dict().items())[:3]}
     rows = format_task.training_rows(generator, load_tickets("train")[:4])
-    how = finetune.Settings(epochs=6, rank=4, batch_rows=4)
+    how = finetune.Settings(epochs=12, rank=4, batch_rows=4, learning_rate=4e-3)
     said = []
     adapter = finetune.finetune(generator, rows, how, said.append)
     assert adapter.card["losses"][-1] < adapter.card["losses"][0] / 2 and adapter.card["rows"] == 4

@@ -100,7 +100,7 @@ print(f"loss on this completion before training: {surprise:.2f} (0 = certain, {t
 
 # %% [markdown]
 # Training nudges weights so that this number falls. **LoRA** leaves the model's own 135 million weights frozen and trains small matrices beside
-# them, here 2.4 million numbers: an **adapter**, a file of a few megabytes that can be versioned, compared and taken away again.
+# them: an **adapter**, a file of a few megabytes that can be versioned, compared and taken away again.
 
 # %% [markdown]
 # ## Train on 320 tickets
