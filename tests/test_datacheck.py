@@ -163,6 +163,7 @@ FAULTS = {
     "supersedes another policy": (LEAVE, "supersedes", "among the documents of policy 'annual-leave'", in_text(LEAVE, "supersedes: null", "supersedes: remote-work")),
     "evidence the asker may not read": (DEV, "evidence.0", "'contractor-de' may not read", in_row(DEV, simple, lambda r: r | {"asker": "contractor-de"})),
     "evidence not in force": (DEV, "evidence.0", "not in force on 2020-01-01", in_row(DEV, simple, lambda r: r | {"as_of": "2020-01-01"})),
+    "evidence superseded by then": (DEV, "evidence.0", "not in force on 2026-03-02", in_row(DEV, lambda r: r["kind"] == "versioned" and r["as_of"] < "2025-07", lambda r: r | {"as_of": "2026-03-02"})),
     "evidence of an unpublished update": (DEV, "evidence.0", "not in force", in_row(DEV, lambda r: r["fact"] == "remote-work.abroad-days", lambda r: quoted(r, doc="remote-work-v2", quote="You may work from a country") | {"answers": ["country"]})),
     "answers without evidence": (DEV, "evidence", "go together", in_row(DEV, simple, lambda r: r | {"evidence": []})),
     "evidence without answers": (DEV, "answers", "go together", in_row(DEV, simple, lambda r: r | {"answers": []})),
