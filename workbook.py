@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The front door. Standard library only; the same words on Linux, macOS and Windows (there: py workbook.py ...).
 
-    python3 workbook.py lab       open the workbook in JupyterLab           [--port N] [--no-browser]
-    python3 workbook.py run       execute notebooks, print a table          [NN ...]
-    python3 workbook.py test      run the tests                             [--quick] [-- pytest options]
-    python3 workbook.py build     make the notebooks from notebooks/src     [NN ...] [--check]
-    python3 workbook.py doctor    say what this machine has and what it lacks
+    python3 workbook.py lab         open the workbook in JupyterLab           [--port N] [--no-browser]
+    python3 workbook.py run         execute notebooks, print a table          [NN ...]
+    python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
+    python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
+    python3 workbook.py check-data  check every file of labs_data
+    python3 workbook.py doctor      say what this machine has and what it lacks
 
 The first command sets up what is missing: an environment in .venv (or the activated one, when it has all that
 pyproject.toml asks for), the model weights, the Jupyter kernel. Nothing is written outside this folder.
@@ -296,6 +297,10 @@ def build(options: argparse.Namespace) -> int:
     return call(set_up(None), "-m", "helpers.course", "build", *options.notebooks, *(["--check"] if options.check else []))
 
 
+def check_data(options: argparse.Namespace) -> int:
+    return call(set_up(None), "-m", "helpers.datacheck")
+
+
 def doctor(options: argparse.Namespace) -> int:
     """One line a question, with the mend. Changes nothing, so it also works where set-up cannot."""
     own = supported() and activated() and not lacking(Path(sys.executable), None)
@@ -363,7 +368,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     argv, pytest_words = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="workbook.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | run | test | build | doctor")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | run | test | build | check-data | doctor")
     word = commands.add_parser("lab", help="open the workbook in JupyterLab")
     word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
     word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
@@ -374,13 +379,15 @@ def main(argv: list[str] | None = None) -> int:
     word = commands.add_parser("build", help="make the notebooks from notebooks/src")
     word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means those whose source changed")
     word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
+    commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
     commands.add_parser("doctor", help="say what this machine has and what it lacks")
     options = parser.parse_args(argv)
     options.pytest = pytest_words
     if pytest_words and options.command != "test":
         parser.error("only `test` takes words after --")
     try:
-        return {"lab": lab, "run": run, "test": test, "build": build, "doctor": doctor}[options.command](options)
+        commands = {"lab": lab, "run": run, "test": test, "build": build, "check-data": check_data, "doctor": doctor}
+        return commands[options.command](options)
     except SetupError as error:
         say(f"\nworkbook: {error}")
         return 1

@@ -6,8 +6,11 @@ Here are the record, the parser that forgives nothing, and the labelled rows.
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import Field, ValidationError
 
@@ -72,7 +75,35 @@ class TicketRow(Row):
     licence: str
 
 
-def load_tickets(split: Split, path: Path | None = None) -> list[Case]:
-    """The tickets of one split as cases; `kind` is where the message came from. Raises DataError with file and line."""
+def load_tickets(split: Split, label_noise: float = 0.0, seed: int = 0, path: Path | None = None) -> list[Case]:
+    """The tickets of one split as cases; `kind` is where the message came from. Raises DataError with file and line.
+
+    label_noise: the share of rows (0 to 1) in which one field is made wrong on purpose, see `spoil`; for train only.
+    """
+    if label_noise and split != "train":
+        raise ValueError(f"label_noise is for split 'train' only: wrong labels in '{split}' would make every score a lie")
     rows = read_rows(path or settings.DATA / "tickets" / f"{split}.jsonl", TicketRow)
-    return [Case(Ask(r["id"], r["input"]), Gold(output=r["output"]), r["source"], r["id"], split) for r in rows]
+    cases = [Case(Ask(r["id"], r["input"]), Gold(output=r["output"]), r["source"], r["id"], split) for r in rows]
+    return spoil(cases, label_noise, seed)
+
+
+def label_values(field: str) -> tuple[object, ...]:
+    """Which values may this field of a ticket have?"""
+    return get_args(Ticket.model_fields[field].annotation) or (True, False)
+
+
+def spoil(cases: Sequence[Case], share: float, seed: int = 0) -> list[Case]:
+    """What would careless labelling look like? Exactly round(share * n) rows get ONE field replaced by another valid value.
+
+    The seed chooses rows, fields and values. With the same seed a larger share spoils the same rows and more of them.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"label_noise is a share of the rows, from 0 to 1; got {share}")
+    rng, spoilt = random.Random(seed), list(cases)
+    order = rng.sample(range(len(spoilt)), len(spoilt))
+    for i in order[: round(share * len(spoilt))]:
+        output = spoilt[i].gold.output
+        field = rng.choice(FIELDS)
+        wrong = rng.choice([value for value in label_values(field) if value != output[field]])
+        spoilt[i] = replace(spoilt[i], gold=Gold(output=output | {field: wrong}))
+    return spoilt

@@ -120,7 +120,7 @@ def test_faulty_ticket_names_the_field(tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text(json.dumps(good) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"train.jsonl line 1: field 'output.priority'"):
-        tickets.load_tickets("train", path)
+        tickets.load_tickets("train", path=path)
 
 
 def test_generated_tickets_are_what_the_generator_writes(tmp_path):
