@@ -140,11 +140,11 @@ def test_the_changes_told_are_the_changes_made(sheet):
     for new_id, old_id, _, _ in rows:
         old, new = by_id[old_id].text, by_id[new_id].text
         assert by_id[new_id].meta.supersedes == old_id and old != new
-        for _, _, before, after in (row for row in rows if row[0] == new_id):
-            number = re.match(r"[\d.]+", before.strip())[0]
-            assert number in old and re.match(r"[\d.]+", after.strip())[0] in new
-        differing = [line for line, other in zip(old.splitlines(), new.splitlines(), strict=True) if line != other]
+        differing = [pair for pair in zip(old.splitlines(), new.splitlines(), strict=True) if pair[0] != pair[1]]
         assert 1 <= len(differing) <= 2
+        for _, _, before, after in (row for row in rows if row[0] == new_id):
+            was, now = (re.escape(re.match(r"[\d.]+", value)[0]) for value in (before, after))
+            assert any(re.search(rf"\b{was}\b", x) and re.search(rf"\b{now}\b", y) for x, y in differing), (new_id, before, after)
 
 
 def test_the_licence_is_named(sheet):
