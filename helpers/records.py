@@ -61,7 +61,7 @@ def read_rows(path: Path, schema: type[Row]) -> Dataset:
         if not line.strip():
             raise DataError(f"{where}: is empty; every line holds one JSON object")
         try:
-            row = schema.model_validate_json(line, strict=False).model_dump(mode="json")
+            row = schema.model_validate_json(line).model_dump(mode="json")
         except ValidationError as error:
             raise DataError(f"{where}: {why_invalid(error)}") from error
         if row["id"] in lines_of:

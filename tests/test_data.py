@@ -114,12 +114,13 @@ def test_faulty_questions_name_file_line_and_field(tmp_path, rows, said):
     assert "dev.jsonl" in str(error.value)
 
 
-def test_faulty_ticket_names_the_field(tmp_path):
+@pytest.mark.parametrize(("field", "value"), [("priority", "asap"), ("needs_human", "true"), ("needs_human", 1)])
+def test_faulty_ticket_names_the_field(tmp_path, field, value):
     good = json.loads((settings.DATA / "tickets" / "dev.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    good["output"]["priority"] = "asap"
+    good["output"][field] = value
     path = tmp_path / "train.jsonl"
     path.write_text(json.dumps(good) + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"train.jsonl line 1: field 'output.priority'"):
+    with pytest.raises(DataError, match=rf"train.jsonl line 1: field 'output.{field}'"):
         tickets.load_tickets("train", path=path)
 
 
