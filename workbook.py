@@ -23,6 +23,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -186,16 +187,14 @@ def run_step(command: list, mend: str) -> None:
     """Run one set-up step with a sign of life; its full output goes to a log, its end is shown when it fails."""
     log = CACHE / "setup.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    started, last, tail = time.monotonic(), 0.0, []
-    with log.open("a", encoding="utf-8") as file:
+    started, tail = time.monotonic(), []
+    with log.open("a", encoding="utf-8") as file, sign_of_life(started) as alive:
         process = subprocess.Popen([str(c) for c in command], cwd=ROOT, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for line in process.stdout:
             file.write(line)
             tail = [*tail[-14:], line.rstrip()]
-            word = line.split()[0] if line.split() else ""
-            if word in ("Collecting", "Downloading", "Building", "Installing") and time.monotonic() - last > 2:
-                last = time.monotonic()
-                say(f"      {last - started:4.0f} s  {' '.join(line.split())[:90]}")
+            if line.split()[:1] and line.split()[0] in ("Collecting", "Downloading", "Building", "Installing"):
+                alive.append(" ".join(line.split())[:80])
     if process.wait():
         if mend:
             say("\n".join(f"      | {line}" for line in tail))
@@ -217,6 +216,24 @@ def try_lock(file) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def sign_of_life(started: float):
+    """Every few seconds, say how long it has taken and what was the last thing heard of; pip can be silent for minutes."""
+    heard, done = [], threading.Event()
+
+    def speak() -> None:
+        while not done.wait(8):
+            say(f"      {time.monotonic() - started:4.0f} s  {heard[-1] if heard else 'working'}")
+
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield heard
+    finally:
+        done.set()
+        speaker.join()
 
 
 @contextlib.contextmanager
