@@ -6,6 +6,7 @@ import base64
 import functools
 import html
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,7 @@ def bars(summary: pd.DataFrame, title: str, axis: str = "share right", guess: Ma
     axes.set_ylim(-0.62, len(summary) - 0.5)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel(f"{axis}, with 95 % interval" + ("; ◇ your guess" if guess and any(v is not None for v in guess.values()) else ""))
-    axes.set_title(title)
+    axes.set_title(textwrap.fill(title, 74))
     said = "; ".join(f"{name} {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])}, n = {r['n']:.0f})" for name, r in summary.iterrows())
     return _finish(figure, f"{title}. {axis}: {said}.", summary)
 
@@ -108,7 +109,7 @@ def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
     axes.set_ylabel("loss per answer token")
     edge = max(1, min(10, len(losses) // 4))
     title = f"The loss goes from {table['loss'][:edge].mean():.2f} (first {edge} steps) to {table['loss'][-edge:].mean():.2f} (last {edge})"
-    axes.set_title(title)
+    axes.set_title(textwrap.fill(title, 74))
     return _finish(figure, title + ".", table)
 
 
@@ -130,6 +131,6 @@ def chunk_sizes(grid: pd.DataFrame, chunk_size: int, top_k: int) -> Picture:
     axes.set_xlabel("chunk size in tokens")
     axes.set_ylabel(f"evidence in the top {top_k}")
     title = f"Chunks of {chunk_size}, top {top_k}: evidence seen {percent(chosen['share'])}, {chosen['passage_tokens']:.0f} tokens of passages per question"
-    axes.set_title(title)
+    axes.set_title(textwrap.fill(title, 74))
     said = "; ".join(f"{r['chunk_size']:.0f} tokens: {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])})" for _, r in table.iterrows())
     return _finish(figure, f"{title}. By chunk size: {said}; n = {chosen['n']:.0f}.", table)

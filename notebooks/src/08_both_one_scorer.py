@@ -102,7 +102,7 @@ by_kind.rename(columns={"share": "evidence found"})[["n", "evidence found", "rig
 refusals = [evaluate(arm, to_refuse, QUESTIONS) for arm in (arms.closed_book(generator), arms.retrieval_augmented(generator, index, top_k=1))]
 refused = summary(refusals)
 a, b = (plots.percent(s) for s in refused["share"])
-plots.bars(refused, f"Rightly refused: {a} from memory, {b} with RAG (saying nothing at all would get 100 %)", axis="rightly refused")
+plots.bars(refused, f"Rightly refused: {a} from memory, {b} with RAG (silence would get 100 %)", axis="rightly refused")
 
 # %%
 refusals[1][["kind", "input", "answer"]].head(4)
