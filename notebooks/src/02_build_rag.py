@@ -5,7 +5,7 @@
 # pieces, find the pieces that fit a question, and put them into the prompt. Every stage can fail on its own, so you build each one
 # by hand before you trust a helper.
 #
-# **Time:** 20 minutes to read · 3 minutes to run · 20 minutes of exercises. **Before:** 00.
+# **Time:** 20 minutes to read · 4 minutes to run · 20 minutes of exercises. **Before:** 00.
 #
 # **By the end you can**
 # - build chunking, embedding search and a prompt in a few lines each;
