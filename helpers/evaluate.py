@@ -59,7 +59,8 @@ def _predictions(arm: Arm, cases: Sequence[Case], keep: bool) -> dict[str, Predi
     digest = hashlib.sha256(repr((arm.name, arm.fingerprint, asks)).encode()).hexdigest()[:16]
     file = settings.cache_folder("results") / f"{digest}.jsonl"
     if keep and file.exists():
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): an answer may hold U+2028 and the like, which JSON leaves as they are and splitlines() breaks at.
+        lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         return {p.id: p for p in map(_from_json, lines)}
     found: dict[str, Prediction] = {}
     asked = {ask.id for ask in asks}

@@ -121,7 +121,7 @@ def cache_home() -> Path:
 
 
 def _convert_gguf(source: Path, folder: Path) -> None:
-    """Unpack the 4-bit GGUF once into bfloat16 safetensors, which load a hundred times faster."""
+    """Unpack the 4-bit GGUF once into bfloat16 safetensors, so that no later start has to wait for it."""
     settings.stay_offline()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -73,7 +73,7 @@ def test_an_interrupted_run_leaves_nothing_that_looks_finished(cache):
 
 
 def test_predictions_come_back_whole(cache):
-    full = Prediction("a", "17 “days” [1]", (Passage("d", "T", 0, 3, "tüx", 0.5),), rag.cite("17 tüxx", [Passage("d", "T", 0, 3, "17 tüxx")]), 5, 2, 0.1)
+    full = Prediction("a", "17 “days”\u2028\x85 [1]", (Passage("d", "T", 0, 3, "tüx", 0.5),), rag.cite("17 tüxx", [Passage("d", "T", 0, 3, "17 tüxx")]), 5, 2, 0.1)
     one = Arm("toy", lambda asks: iter([full]), "1")
     fresh, kept = (evaluate.evaluate(one, [case("a")], QUESTIONS) for _ in range(2))
     assert kept["context"][0] == fresh["context"][0] == full.context and kept["cited"][0] == full.cited != ()
