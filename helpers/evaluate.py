@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
+import itertools
 import json
-import os
-import tempfile
+import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from helpers import scores, settings
-from helpers.cases import Arm, Case, Citation, Gold, Passage, Prediction
+from helpers import runs, scores
+from helpers.cases import Arm, Case, Gold, Prediction
+from helpers.tickets import FIELDS, label_values
 
 
 @dataclass(frozen=True)
@@ -36,56 +35,24 @@ TICKETS = Task("tickets", scores.ticket_correct, scores.ticket_scores)
 def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> pd.DataFrame:
     """Run an arm on the cases and judge it: a table with one row a case, in the order of the cases.
 
-    keep: a finished run without errors is kept in the cache under the arm's fingerprint and the asks, and read from there next
-    time; an arm without a fingerprint is always run. Judging is always done anew. Raises ValueError when the arm answers an ask twice or one that nobody asked.
+    keep: predictions are kept on disk batch by batch and read from there next time, see `runs`; judging is always done anew.
+    `table.attrs` says where the numbers come from. Raises ValueError when the arm answers an ask twice or one that nobody asked.
     """
-    predictions = _predictions(arm, cases, keep)
+    asks = [case.ask for case in cases]
+    predictions = runs.run(arm, asks, keep)
     rows = []
     for case in cases:
-        p = predictions.get(case.id) or Prediction(case.id, "", error="the arm gave no prediction")
+        p = predictions[case.id]
         rows.append(
             {"arm": arm.name, "id": case.id, "kind": case.kind, "fact": case.fact, "right": task.correct(p, case.gold)}
             | task.scores(p, case.gold)
             | {"input": case.ask.input, "answer": p.text, "gold": _gold_text(case.gold), "cited": p.cited, "context": p.context}
             | {"tokens_in": p.tokens_in, "tokens_out": p.tokens_out, "seconds": p.seconds, "error": p.error}
         )
-    return pd.DataFrame(rows)
-
-
-def _predictions(arm: Arm, cases: Sequence[Case], keep: bool) -> dict[str, Prediction]:
-    """One prediction an ask, fresh or from the finished run in the cache."""
-    asks = [case.ask for case in cases]
-    keep = keep and arm.fingerprint is not None
-    digest = hashlib.sha256(repr((arm.name, arm.fingerprint, asks)).encode()).hexdigest()[:16]
-    file = settings.cache_folder("results") / f"{digest}.jsonl"
-    if keep and file.exists():
-        # Not splitlines(): an answer may hold U+2028 and the like, which JSON leaves as they are and splitlines() breaks at.
-        lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        return {p.id: p for p in map(_from_json, lines)}
-    found: dict[str, Prediction] = {}
-    asked = {ask.id for ask in asks}
-    for prediction in arm(asks):
-        if prediction.id not in asked or prediction.id in found:
-            raise ValueError(f"arm '{arm.name}' answered {prediction.id}, which was {'answered already' if prediction.id in found else 'not asked'}")
-        found[prediction.id] = prediction
-    if keep and len(found) == len(asks) and not any(p.error for p in found.values()):
-        _write_whole(file, "".join(json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in found.values()))
-    return found
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write beside the place and move it there, so that a killed run leaves no half file that looks finished."""
-    handle, aside = tempfile.mkstemp(dir=file.parent, prefix=file.name)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-        out.write(text)
-    Path(aside).replace(file)
-
-
-def _from_json(line: str) -> Prediction:
-    fields = json.loads(line)
-    context = tuple(Passage(**p) for p in fields.pop("context"))
-    cited = tuple(Citation(**c) for c in fields.pop("cited"))
-    return Prediction(**fields, context=context, cited=cited)
+    table = pd.DataFrame(rows)
+    splits = sorted({case.split for case in cases})
+    table.attrs = {"arm": arm.name, "task": task.name, "fingerprint": runs.fingerprint_of(arm), "asks": runs.data_hash(asks), "split": "+".join(splits), "n": len(cases)}
+    return table
 
 
 def _gold_text(gold: Gold) -> str:
@@ -111,13 +78,76 @@ def share(table: pd.DataFrame, column: str = "right") -> dict[str, float]:
     return {"share": known.mean() if len(known) else float("nan"), "low": low, "high": high, "n": len(known)}
 
 
+def _named(tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
+    return list(tables.items()) if isinstance(tables, Mapping) else [(t["arm"].iloc[0], t) for t in tables]
+
+
 def summary(tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame], column: str = "right") -> pd.DataFrame:
-    """One line an arm: share right with its interval and n, errors, and what an answer costs in tokens and seconds."""
-    named = tables.items() if isinstance(tables, Mapping) else [(t["arm"].iloc[0], t) for t in tables]
+    """One line an arm: share right with its interval and n, errors and abstentions, and what an answer costs in tokens and seconds."""
     rows = {
         name: share(table, column)
-        | {"errors": int(table["error"].notna().sum()), "tokens_in": table["tokens_in"].mean(), "tokens_out": table["tokens_out"].mean()}
-        | {"seconds": table["seconds"].mean()}
-        for name, table in named
+        | {"errors": int(table["error"].notna().sum())}
+        | ({"abstained": int(table["abstained"].sum())} if "abstained" in table else {})
+        | {"tokens_in": table["tokens_in"].mean(), "tokens_out": table["tokens_out"].mean(), "seconds": table["seconds"].mean()}
+        for name, table in _named(tables)
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
+
+
+def ticket_summary(tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One line an arm: form, then judgement. The form columns are a manipulation check: they show that a method did what it was meant
+    to do (constrained decoding is valid by construction), not that it is any good. Judged are the fields, and all four at once."""
+    rows = {}
+    for name, table in _named(tables):
+        form = {("form (manipulation check)", "valid JSON"): table["valid_json"].mean(), ("form (manipulation check)", "valid schema"): table["valid"].mean()}
+        fields = {("judgement", field): table[f"{field}_right"].mean() for field in FIELDS}
+        rows[name] = form | fields | {("judgement", "mean field"): table["fields_right"].mean(), ("judgement", "all four"): table["right"].mean(), ("", "n"): len(table)}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
+
+
+def confusion(table: pd.DataFrame, field: str) -> pd.DataFrame:
+    """What was said where something else was right? Rows: the right value of this ticket field; columns: what was said, or "invalid"."""
+    if field not in FIELDS:
+        raise ValueError(f"a ticket has no field '{field}'; it has {', '.join(FIELDS)}")
+    values = [str(v) for v in label_values(field)]
+    right = table["gold_fields"].map(lambda gold: str(gold[field]))
+    said = table["said"].map(lambda fields: str(fields[field]) if isinstance(fields, dict) else "invalid")
+    return pd.crosstab(right, said).reindex(index=values, columns=[*values, "invalid"], fill_value=0).rename_axis(index="right", columns="said")
+
+
+def consistency(table: pd.DataFrame) -> dict[str, float]:
+    """Asked the same fact in other words, does the system answer the same? Agreement over the wordings of each fact.
+
+    Two answers agree when both are right, or when they are the same text after normalising. `agreement`: the share of pairs of wordings
+    that agree, averaged over facts, with a 95 % interval resampled by fact; `facts`, `n`; and `torn`: facts on which some wordings are
+    right and others wrong. Raises ValueError when no fact has two wordings.
+    """
+    from scipy.stats import bootstrap
+
+    rates, torn = [], 0
+    for _, rows in table.groupby("fact"):
+        answers = [(right, " ".join(scores.tokens(text))) for right, text in zip(rows["right"], rows["answer"], strict=True)]
+        if len(answers) > 1:
+            pairs = list(itertools.combinations(answers, 2))
+            rates.append(sum((a[0] and b[0]) or a[1] == b[1] for a, b in pairs) / len(pairs))
+            torn += 0 < sum(right for right, _ in answers) < len(answers)
+    if not rates:
+        raise ValueError("no fact in this table was asked in more than one wording; take cases that share a fact")
+    value = statistics.fmean(rates)
+    spread = len(set(rates)) > 1
+    found = bootstrap((rates,), statistics.fmean, vectorized=False, rng=0, method="percentile").confidence_interval if spread else (value, value)
+    n = int(table.groupby("fact")["id"].transform("size").gt(1).sum())
+    return {"agreement": value, "low": float(found[0]), "high": float(found[1]), "facts": len(rates), "n": n, "torn": torn}
+
+
+def latency(arm: Arm, cases: Sequence[Case], n: int = 8) -> dict[str, float]:
+    """How long does one user wait? Seconds per answer, one ask at a time (batch of 1), on the first n cases after one to warm up."""
+    asks = [case.ask for case in cases[: n + 1]]
+    if len(asks) < 2:
+        raise ValueError("latency needs at least two cases: one to warm up, one to time")
+    seconds = []
+    for ask in asks:
+        started = time.perf_counter()
+        list(arm([ask]))
+        seconds.append(time.perf_counter() - started)
+    return {"median_seconds": statistics.median(seconds[1:]), "slowest_seconds": max(seconds[1:]), "n": len(seconds) - 1}

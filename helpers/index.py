@@ -78,6 +78,11 @@ class Index:
     size: int
     collection: Any
 
+    @property
+    def fingerprint(self) -> str:
+        """Names exactly these chunks, their audiences and the embedder."""
+        return self.name
+
     def search(self, question: str, groups: Collection[str], as_of: dt.date, top_k: int = 3) -> list[Passage]:
         """The top_k passages nearest in meaning that one of the groups may read and that were in force on that day.
 

@@ -14,7 +14,7 @@ from helpers.chunking import chunk, token_spans
 from helpers.corpus import Document
 from helpers.evaluate import share
 from helpers.index import build_index
-from helpers.scores import evidence_found
+from helpers.ranking import evidence_found
 
 TINTS = ("#DCEBF7", "#FBE8C9", "#DDF1E7", "#F5DDE9")  # pale enough to read black text on
 

@@ -56,7 +56,8 @@ def read_rows(path: Path, schema: type[Row]) -> Dataset:
     from datasets import Dataset
 
     rows, lines_of = [], {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    # Not splitlines(): a text may hold U+2028 and the like, which JSON leaves as they are and splitlines() breaks at.
+    for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), start=1):
         where = f"{settings.shown(path)} line {number}"
         if not line.strip():
             raise DataError(f"{where}: is empty; every line holds one JSON object")

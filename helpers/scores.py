@@ -1,23 +1,44 @@
-"""What counts as right? Small functions of one prediction and its gold; no model, no judge, no opinion."""
+"""What counts as right? Small functions of one prediction and its gold; no model, no judge, no opinion.
+
+The test split is frozen together with this file: a change here can change every figure, so it is announced like a change of the data.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import string
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
-from helpers.cases import Evidence, Gold, Passage, Prediction
+from helpers import ranking
+from helpers.cases import Citation, Gold, Passage, Prediction
 from helpers.tickets import FIELDS, parse_strict
 
 LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the answer by accident
 CITATION = re.compile(r"\[\d{1,2}\]")
 NUMBER_OR_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
-REFUSALS = re.compile(
-    r"\b(i|we) (do not|don't|cannot|can't|can not|could not|couldn't) (actually |really )?(know|find|tell|say|see|answer|determine|share|provide|help|access|have)\b"
-    r"|\b(i am|i'm|we are|we're) (sorry|unable|not (able|sure|certain|allowed))\b"
-    r"|\b(not|isn't|is not|aren't|are not) (mentioned|stated|specified|provided|given|contained|included|listed|known|available|in the passages?)\b"
-    r"|\bno (information|mention|answer|details?)\b|\b(unknown|unanswerable|not sure|unsure)\b"
-    r"|\b(do|does) not (contain|say|mention|state|specify|provide|give|include|know)\b",
+SOURCE = r"(?:passages?|context|documents?|handbook|texts?|sources?|sections?|articles?|pages?|excerpts?|information|policy|policies)"
+ADVERB = r"(?:\w+ly )?"
+# Written for text without contractions ("don't" has become "do not"). Claims about the world must not match: "frost is not covered",
+# "the kit does not include batteries" and "we do not provide lunch" are answers.
+REFUSAL = re.compile(
+    rf"\b(?:i|we) (?:do|could|can|am|are|was|were) not {ADVERB}(?:know|find|tell|say|see|answer|determine|able|sure|certain|aware|allowed|permitted)\b"
+    rf"|\bi (?:do|can|could) not {ADVERB}(?:share|provide|help|access|have|disclose|reveal|discuss|give)\b|^(?:can not|not able to|unable to|do not know)\b"
+    r"|\b(?:i am|we are) unable\b|\b(?:can not|could not) be (?:answered|determined|found|shared|said|known)\b"
+    r"|\byou (?:are|do|can) not (?:allowed|permitted|authori[sz]ed|have access|see|read)\b"
+    rf"|\b(?:not|never) {ADVERB}(?:mentioned|stated|specified|described|disclosed|answered|known)\b"
+    rf"|\b(?:not|never) {ADVERB}(?:provided|given|contained|included|listed|covered|available|found) (?:in|by|within) (?:the|this|these|our|my|any)(?: \w+)? {SOURCE}\b"
+    rf"|\b(?:answer|information|details?) (?:is|are|was) not {ADVERB}(?:provided|given|contained|included|listed|available|there|in)\b"
+    rf"|\bnot in (?:the|this|these|our|my|any)(?: \w+)? {SOURCE}\b"
+    rf"|\b{SOURCE} (?:do|does|did) not {ADVERB}(?:contain|say|mention|state|specify|provide|give|include|cover|answer|disclose|describe|tell|know|have)\b"
+    rf"|\b(?:do|does|did) not {ADVERB}(?:mention|say|state|specify|answer|disclose) (?:this|that|it|any|anything|how|what|when|where|who|which|whether|the)\b"
+    rf"|\bno (?:information|mention|idea|such information|details? (?:is|are|about|on)|answer(?=\W*$| (?:is|was|to|in|for|given|found|can))|{SOURCE})\b|\b(?:unknown|unanswerable|undisclosed|n/a)\b"
+    r"|\black(?:s|ing)? (?:the )?(?:information|context|details?)\b|\b(?:insufficient|not enough) (?:information|context|evidence)\b",
 )
+DOUBT = re.compile(r"\b(?:perhaps|maybe|probably|possibly|presumably|not sure|i guess|i suppose|i think|my guess)\b")
+# Where a refusal ends and something else may begin: "I don't know, but it is 17 days."
+CLAUSES = re.compile(r"(?<=[a-z)\"'\]])[.!?;:]+(?:\s|$)|\n+|,?\s*\b(?:but|however|though|although|perhaps|maybe|probably|possibly|presumably|i guess|i suppose|i think)\b,?")
+POLITE = re.compile(r"\b(?:sorry|apolog\w+|please|contact|ask|check|refer|consult|let me know|thanks?|thank you|unfortunately|regret|afraid|speak to|get in touch)\b")
 
 
 def tokens(text: str) -> list[str]:
@@ -27,33 +48,41 @@ def tokens(text: str) -> list[str]:
     return [token for token in found if token not in ("a", "an", "the")]
 
 
+def _plain(text: str) -> str:
+    """Lower case, single blanks, no contractions: "I DON’T know" -> "i do not know"."""
+    said = " ".join(CITATION.sub(" ", text.lower().replace("’", "'")).split())
+    for short, long in (("can't", "can not"), ("cannot", "can not"), ("won't", "will not"), ("n't", " not"), ("i'm", "i am"), ("'re", " are")):
+        said = said.replace(short, long)
+    return said
+
+
+def hedges(text: str) -> bool:
+    """Does the reply refuse, doubt or say nothing, anywhere? Then it is not a right answer, whatever else stands in it."""
+    said = _plain(text)
+    return not said or bool(REFUSAL.search(said) or DOUBT.search(said))
+
+
 def abstains(text: str) -> bool:
-    """Does the reply refuse or say that it does not know? Case, punctuation and typographic quotes do not matter."""
-    return not text.strip() or bool(REFUSALS.search(" ".join(text.lower().replace("’", "'").split())))
+    """Does the reply refuse or say that it does not know, and claim nothing besides? Case, punctuation and quotes do not matter.
+
+    "I don't know, but it is 17 days" claims something, and so does "Sorry, 17 days": an apology does not make a refusal.
+    """
+    said = _plain(text)
+    clauses = [c for c in CLAUSES.split(said) if c and tokens(c)]
+    refusing = [c for c in clauses if REFUSAL.search(c)]
+    harmless = [c for c in clauses if c not in refusing and (POLITE.search(c) or len(tokens(c)) == 1) and not re.search(r"\d", c)]
+    return not tokens(said) or (bool(refusing) and len(refusing) + len(harmless) == len(clauses))
 
 
 def answer_correct(text: str, answers: Sequence[str]) -> bool:
-    """Is this reply right? It holds an alias as whole tokens, is short, and does not refuse; with no answers: it refuses."""
+    """Is this reply right? It holds an alias as whole tokens, is short, and does not hedge or refuse; with no answers: it refuses."""
     if not answers:
         return abstains(text)
     said = tokens(text)
-    if len(said) > LONGEST_ANSWER_TOKENS or abstains(text):
+    if len(said) > LONGEST_ANSWER_TOKENS or hedges(text):
         return False
     wanted = [tokens(answer) for answer in answers]
     return any(said[i : i + len(w)] == w for w in wanted if w for i in range(len(said) - len(w) + 1))
-
-
-def evidence_found(evidence: Sequence[Evidence], context: Sequence[Passage]) -> bool:
-    """Did the system see all of the evidence? Every character of every quote lies in some passage of its document."""
-    return all(_covered(one, context) for one in evidence)
-
-
-def _covered(evidence: Evidence, context: Sequence[Passage]) -> bool:
-    position = evidence.start  # walk through the quote from passage to passage, in order of their starts
-    for passage in sorted((p for p in context if p.doc == evidence.doc), key=lambda p: p.start):
-        if passage.start <= position:
-            position = max(position, passage.end)
-    return position >= evidence.end
 
 
 def question_correct(prediction: Prediction, gold: Gold) -> bool:
@@ -61,12 +90,74 @@ def question_correct(prediction: Prediction, gold: Gold) -> bool:
     return prediction.error is None and answer_correct(prediction.text, gold.answers)
 
 
+# --- what the field reports besides ------------------------------------------------------------------------------------
+
+
+def squad_normalise(text: str) -> str:
+    """SQuAD's normal form: lower case, no ASCII punctuation, no articles, single blanks (Rajpurkar et al. 2018, evaluation of SQuAD 2.0)."""
+    bare = "".join(letter for letter in text.lower() if letter not in set(string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
+
+
+def _best(score: Callable[[str, str], float], text: str, answers: Sequence[str]) -> float:
+    """The best score over the accepted answers; SQuAD drops answers that are empty when normalised, and none left means "no answer"."""
+    return max(score(text, answer) for answer in [a for a in answers if squad_normalise(a)] or [""])
+
+
+def exact_match(text: str, answers: Sequence[str]) -> float:
+    """SQuAD 2.0 exact match: 1.0 or 0.0. With no answers, the empty reply is the right one."""
+    return _best(lambda said, wanted: float(squad_normalise(said) == squad_normalise(wanted)), text, answers)
+
+
+def token_f1(text: str, answers: Sequence[str]) -> float:
+    """SQuAD 2.0 token F1, 0..1: how much do reply and answer share? Where either is empty: 1 if both are."""
+
+    def f1(said: str, wanted: str) -> float:
+        a, b = squad_normalise(said).split(), squad_normalise(wanted).split()
+        if not a or not b:
+            return float(a == b)
+        shared = sum((Counter(a) & Counter(b)).values())
+        return 2 * shared / (len(a) + len(b))
+
+    return _best(f1, text, answers)
+
+
+def citation_valid(citation: Citation, context: Sequence[Passage], sources: Mapping[str, str] | None = None) -> bool:
+    """Can a reader open it? The numbered passage was retrieved, is from that document, and holds the quote; with `sources`
+    (document id -> text), the passage also stands there in the source, letter for letter."""
+    if not 1 <= citation.number <= len(context):
+        return False
+    passage = context[citation.number - 1]
+    stands = sources is None or sources.get(passage.doc, "")[passage.start : passage.end] == passage.text
+    return passage.doc == citation.doc and bool(citation.quote) and citation.quote in passage.text and stands
+
+
+def citation_support(text: str, cited: Sequence[Citation], context: Sequence[Passage]) -> float | None:
+    """Which share of the answer's content words (more than three letters, or numbers) stands in the passages it cites?
+
+    None where there is nothing to support or nothing cited. Shared words are a necessary sign of support, not a proof.
+    """
+    words = {token for token in tokens(text) if len(token) > 3 or token[0].isdigit()}
+    shown = {token for c in cited if 1 <= c.number <= len(context) for token in tokens(context[c.number - 1].text)}
+    return len(words & shown) / len(words) if words and cited else None
+
+
 def question_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
-    """What else to know about an answer: did it refuse, was the evidence in its context, does it cite an evidence document?"""
-    documents = {e.doc for e in gold.evidence}
+    """What else to know about an answer: refusal, the search (where there is evidence), SQuAD's scores, the citations."""
+    context, evidence, documents = prediction.context, gold.evidence, {e.doc for e in gold.evidence}
+    seen = ranking.overlap(evidence, context) if evidence else {}
     return {
+        "answerable": bool(gold.answers),
         "abstained": abstains(prediction.text),
-        "evidence_seen": evidence_found(gold.evidence, prediction.context) if documents else None,
+        "evidence_seen": ranking.evidence_found(evidence, context) if evidence else None,
+        "evidence_recall": ranking.evidence_recall(evidence, context) if evidence else None,
+        "context_precision": seen.get("precision"),
+        "context_iou": seen.get("iou"),
+        "reciprocal_rank": ranking.first_hit(evidence, context) if evidence else None,
+        "exact_match": exact_match(prediction.text, gold.answers),
+        "token_f1": token_f1(prediction.text, gold.answers),
+        "citations_valid": all(citation_valid(c, context) for c in prediction.cited) if prediction.cited else None,
+        "citation_support": citation_support(prediction.text, prediction.cited, context),
         "cites_evidence": any(c.doc in documents for c in prediction.cited) if documents else None,
     }
 
@@ -78,8 +169,9 @@ def ticket_correct(prediction: Prediction, gold: Gold) -> bool:
 
 
 def ticket_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
-    """Form and judgement apart: is it valid, and which fields are right? Nothing in an invalid answer counts as right."""
+    """Form and judgement apart: is it valid JSON of the schema, and which fields are right? Nothing in an invalid answer counts as right."""
     parsed = parse_strict(prediction.text)
     said = parsed.ticket.model_dump() if parsed.ticket else {}
     fields = {f"{name}_right": said.get(name) == gold.output[name] for name in FIELDS}
-    return {"state": parsed.state, "valid": parsed.state == "valid", **fields, "fields_right": sum(fields.values()) / len(FIELDS)}
+    form = {"state": parsed.state, "valid_json": parsed.state != "invalid JSON", "valid": parsed.state == "valid"}
+    return {**form, **fields, "fields_right": sum(fields.values()) / len(FIELDS), "said": said or None, "gold_fields": gold.output}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from helpers.cases import Evidence, Gold, Passage, Prediction
 from helpers.evaluate import wilson
 from helpers.format_task import to_json
-from helpers.scores import abstains, answer_correct, evidence_found, ticket_correct, ticket_scores, tokens
+from helpers.ranking import evidence_found
+from helpers.scores import abstains, answer_correct, ticket_correct, ticket_scores, tokens
 from helpers.tickets import parse_strict
 
 

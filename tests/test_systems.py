@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT, TODAY, write_document
 
-from helpers import arms, corpus, evaluate, finetune, format_task, generate, models, rag, scores
+from helpers import arms, corpus, evaluate, finetune, format_task, generate, models, rag, ranking, scores
 from helpers.cases import Arm, Ask, Case, Gold, Passage, Prediction, load_questions
 from helpers.chunking import chunk_all
 from helpers.evaluate import QUESTIONS, TICKETS, share, summary
@@ -192,7 +192,7 @@ def test_loss_is_counted_on_the_completion_only():
 def test_oracle_contexts_hold_the_evidence(documents):
     answerable = [c for c in load_questions("dev", documents) if c.gold.answers]
     contexts = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-    assert all(scores.evidence_found(c.gold.evidence, contexts[c.id]) for c in answerable)
+    assert all(ranking.evidence_found(c.gold.evidence, contexts[c.id]) for c in answerable)
 
 
 def test_every_prompt_holds_every_passage():

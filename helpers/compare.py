@@ -1,0 +1,199 @@
+"""Is the second system better than the first, or can we not tell? Paired differences with an interval, and a verdict from it alone.
+
+Sign convention everywhere: difference = second minus first, so a positive difference speaks for the second system.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Verdict = Literal["better", "worse", "cannot tell"]
+Tables = pd.DataFrame | Sequence[pd.DataFrame]  # one table, or one for each seed
+DRAWS = 10_000
+POWER = 0.80  # "would settle it" means: in four of five repetitions of the experiment
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison says. Shares are 0..1; `low`..`high` is the interval of the difference at `level`.
+
+    only_first, only_second: cases that only one of the two has right (mean over seeds). p: exact McNemar test, one for each seed; it takes
+    cases as independent, which paraphrases of one fact are not, so the verdict never rests on it. n_to_settle: see `cases_to_settle`.
+    """
+
+    first: str
+    second: str
+    measure: str
+    n: int
+    facts: int
+    share_first: float
+    share_second: float
+    difference: float
+    low: float
+    high: float
+    level: float
+    only_first: float
+    only_second: float
+    p: tuple[float, ...]
+    verdict: Verdict
+    n_to_settle: int | None
+
+    def __str__(self) -> str:
+        more = {"better": "is better", "worse": "is worse", "cannot tell": "cannot tell"}[self.verdict]
+        return (
+            f"{self.second} against {self.first}: {more}. {self.measure} {_points(self.difference)} "
+            f"({_points(self.low)} to {_points(self.high)} at {100 * self.level:.4g} %), n = {self.n} cases of {self.facts} facts; {self._discordant()}{self._settle()}"
+        )
+
+    __repr__ = __str__
+
+    def _discordant(self) -> str:
+        if not self.p:
+            return "not a yes-or-no measure, so no McNemar test."
+        tested = ", ".join("< .001" if p < 0.001 else f"= {p:.3f}" for p in self.p)
+        return f"right in {self.second} only {self.only_second:g}, in {self.first} only {self.only_first:g} (exact McNemar p {tested})."
+
+    def _settle(self) -> str:
+        if self.verdict != "cannot tell":
+            return ""
+        if self.n_to_settle is None:
+            return " No difference was seen, so no number of cases would settle it."
+        return f" If the true difference is what was seen, about {self.n_to_settle} cases would settle it."
+
+
+def compare(first: Tables, second: Tables, column: str = "right", comparisons: int = 1, seed: int = 0) -> Comparison:
+    """Is `second` better than `first` on the same cases? Tables come from `evaluate`; several tables of one system are its seeds.
+
+    comparisons: how many are made at once; the level becomes 1 - 0.05 / comparisons (Bonferroni), so that all intervals hold together with 95 %.
+    Raises ValueError when the two do not hold the same cases, or when `column` has no value for some of them.
+    """
+    names = [_name(tables) for tables in (first, second)]
+    a, b = _seeds(first, column), _seeds(second, column)
+    if a.columns.symmetric_difference(b.columns).size:
+        odd = sorted(map(str, a.columns.symmetric_difference(b.columns)))
+        raise ValueError(f"'{names[0]}' and '{names[1]}' were not asked the same cases ({len(odd)} differ, as {odd[0]}); evaluate both on one list of cases")
+    b = b[a.columns]
+    fact = _as_list(first)[0].set_index("id")["fact"].reindex(a.columns)
+    gain = b.mean() - a.mean()  # one number a case, averaged over seeds
+    level = 1 - 0.05 / comparisons
+    low, high = interval(gain, fact, level, noise=(_seed_noise(a), _seed_noise(b)), seed=seed)
+    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "cannot tell"
+    only_first, only_second, p = mcnemar(a.to_numpy(), b.to_numpy())
+    difference = float(gain.mean())
+    settle = cases_to_settle(difference, (high - low) / 2, len(gain), level) if verdict == "cannot tell" else None
+    return Comparison(
+        *names, column, len(gain), fact.nunique(), float(a.to_numpy().mean()), float(b.to_numpy().mean()), difference, low, high, level,
+        only_first, only_second, p, verdict, settle,
+    )  # fmt: skip
+
+
+def compare_all(first: Tables, others: Mapping[str, Tables] | Sequence[Tables], column: str = "right") -> list[Comparison]:
+    """Each of several systems against the same first one; the intervals are widened so that all of them hold at once."""
+    rest = list(others.values()) if isinstance(others, Mapping) else list(others)
+    return [compare(first, other, column, comparisons=len(rest)) for other in rest]
+
+
+def as_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One line a comparison, as a table to print."""
+    rows = [
+        {"first": c.first, "second": c.second, "n": c.n, "difference": c.difference, "low": c.low, "high": c.high, "level": c.level}
+        | {"only first right": c.only_first, "only second right": c.only_second, "verdict": c.verdict, "n to settle": c.n_to_settle}
+        for c in comparisons
+    ]
+    return pd.DataFrame(rows)
+
+
+def interval(gain: pd.Series, fact: pd.Series, level: float = 0.95, noise: Sequence[tuple[float, int]] = (), seed: int = 0) -> tuple[float, float]:
+    """Between which values does the mean gain plausibly lie? Bootstrap over facts, because paraphrases of one fact rise and fall together.
+
+    Two corrections, without which such intervals are too short when there are few facts or few differences (tests/test_calibration.py):
+    half a case won by each side joins the facts (after Bonett and Price 2012, doi 10.3102/1076998611411915), and the percentiles are
+    widened by Student's t (Hesterberg 2015, doi 10.1080/00031305.2015.1089789). noise: (standard deviation, seeds) of each system's
+    mean over its seeds; it is added as a t-distributed error, so two or three seeds are not mistaken for certainty.
+    """
+    from scipy.stats import norm, t
+
+    by_fact = gain.groupby(fact.to_numpy(), sort=True).agg(["sum", "size"])
+    facts = len(by_fact)
+    if facts < 2:
+        return (-1.0, 1.0)  # one fact tells nothing about others
+    size = by_fact["size"].mean()
+    sums = np.append(by_fact["sum"].to_numpy(float), [size / 2, -size / 2])
+    sizes = np.append(by_fact["size"].to_numpy(float), [size, size])
+    dice = np.random.default_rng(seed)
+    drawn = dice.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=DRAWS)  # (draws, facts): how often each fact was drawn
+    means = (drawn @ sums) / (drawn @ sizes)
+    for spread, seeds in noise:
+        if seeds > 1:
+            means = means + dice.standard_t(seeds - 1, DRAWS) * spread / math.sqrt(seeds)
+    tail = norm.cdf(t.ppf((1 - level) / 2, facts - 1) * math.sqrt(facts / (facts - 1)))
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return max(-1.0, float(low)), min(1.0, float(high))
+
+
+def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, float, tuple[float, ...]]:
+    """(only a right, only b right, exact two-sided p for each seed) of (seeds, cases) tables of 0 and 1; no p for other numbers."""
+    from scipy.stats import binomtest
+
+    if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
+        return math.nan, math.nan, ()
+    seeds = max(len(a), len(b))
+    if min(len(a), len(b)) not in (1, seeds):
+        raise ValueError(f"{len(a)} seeds against {len(b)}: give both systems the same number of seeds, or one of them a single run")
+    a, b = (np.broadcast_to(x, (seeds, x.shape[1])) for x in (a, b))
+    only_a, only_b = ((x > y).sum(axis=1) for x, y in ((a, b), (b, a)))
+    p = tuple(float(binomtest(int(y), int(x + y)).pvalue) if x + y else 1.0 for x, y in zip(only_a, only_b, strict=True))
+    return float(only_a.mean()), float(only_b.mean()), p
+
+
+def cases_to_settle(difference: float, half_width: float, n: int, level: float = 0.95) -> int | None:
+    """How many cases would show a true difference of this size four times out of five? None for no difference.
+
+    The standard error shrinks with the root of n; needed is a difference of (z of the level + z of the power) standard errors.
+    """
+    from scipy.stats import norm
+
+    if difference == 0:
+        return None
+    z = norm.ppf((1 + level) / 2)
+    return max(n + 1, math.ceil(n * (half_width * (z + norm.ppf(POWER)) / (z * abs(difference))) ** 2))
+
+
+def _as_list(tables: Tables) -> list[pd.DataFrame]:
+    return [tables] if isinstance(tables, pd.DataFrame) else list(tables)
+
+
+def _name(tables: Tables) -> str:
+    return str(_as_list(tables)[0]["arm"].iloc[0])
+
+
+def _seeds(tables: Tables, column: str) -> pd.DataFrame:
+    """(seeds, cases) of numbers."""
+    rows = []
+    for table in _as_list(tables):
+        if column not in table:
+            raise ValueError(f"there is no column '{column}' in the table of '{_name(table)}'; it has {', '.join(map(str, table.columns))}")
+        if table["id"].duplicated().any():
+            raise ValueError(f"the table of '{_name(table)}' holds case {table['id'][table['id'].duplicated()].iloc[0]} twice")
+        if table[column].isna().any():
+            raise ValueError(f"'{_name(table)}' has no '{column}' for {int(table[column].isna().sum())} of {len(table)} cases; choose the cases that have one")
+        rows.append(table.set_index("id")[column].astype(float))
+    found = pd.DataFrame(rows)
+    if found.isna().to_numpy().any():
+        raise ValueError(f"the {len(rows)} seeds of '{_name(tables)}' were not asked the same cases")
+    return found
+
+
+def _seed_noise(table: pd.DataFrame) -> tuple[float, int]:
+    means = table.mean(axis=1)
+    return (float(means.std(ddof=1)) if len(means) > 1 else 0.0, len(means))
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f} points" if abs(share) < 10 else f"{share:+.3g}"
