@@ -107,19 +107,24 @@ class GuessForm:
         journal = load()
         counts = _that_counts(journal.guesses.get(id, []))
         before = counts.values if counts else {}
-        self.sliders = {
-            name: widgets.IntSlider(value=round(100 * before.get(name, 0.5)), min=0, max=100, description=name,
-                                    style={"description_width": f"{max(map(len, arms)) + 2}ch"})
-            for name in arms
-        }  # fmt: skip
+        self.sliders = {name: widgets.IntSlider(round(100 * before.get(name, 0.5)), min=0, max=100, readout=False) for name in arms}
         self.button = widgets.Button(description="This is my guess", button_style="primary", tooltip="store this guess in your journal")
         self.status = widgets.HTML()
         self.button.on_click(self._pressed)
         self._say(_standing(journal, id) + ("" if id in journal.guesses else " Set the sliders, then press the button."))
         for widget, name in ((self.button, "t-commit"), (self.status, "t-standing"), *((slider, "t-guess") for slider in self.sliders.values())):
             widget.add_class(name)
-        rows = [widgets.HBox([slider, widgets.Label("%")]) for slider in self.sliders.values()]
+        rows = [self._row(name, slider, width=max(map(len, arms)) + 2) for name, slider in self.sliders.items()]
         self.box = widgets.VBox([widgets.HTML(f"<b>{html.escape(question)}</b>"), *rows, self.button, self.status])
+
+    def _row(self, name: str, slider: Any, width: int) -> Any:
+        """A slider and its number. The number carries the label, because a screen reader is told the label of a number, but not of a slider."""
+        import ipywidgets as widgets
+
+        number = widgets.BoundedIntText(slider.value, min=0, max=100, description=name, style={"description_width": f"{width}ch"})
+        number.layout.width = f"calc({width}ch + 4.5em)"
+        widgets.link((slider, "value"), (number, "value"))
+        return widgets.HBox([number, widgets.Label("%"), slider])
 
     def _pressed(self, _) -> None:
         try:

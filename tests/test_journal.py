@@ -185,9 +185,11 @@ def test_nobody_guessing_is_fine(file):
 
 def test_the_form_stores_its_sliders_when_the_button_is_pressed(file):
     form = predict("08", QUESTION, ARMS)
-    assert [(s.description, s.min, s.max, s.readout) for s in form.sliders.values()] == [(name, 0, 100, True) for name in ARMS]
+    rows = [row.children for row in form.box.children[1:-2]]
+    assert [(n.description, n.value, p.value, s.min, s.max) for n, p, s in rows] == [(name, 50, "%", 0, 100) for name in ARMS]
     assert "role='status'" in form.status.value and "press the button" in form.status.value
-    form.sliders["RAG"].value, form.sliders["closed book"].value = 30, 0
+    form.sliders["RAG"].value, rows[0][0].value = 30, 0
+    assert rows[1][0].value == 30 and form.sliders["closed book"].value == 0, "slider and number are one"
     assert not file.exists(), "moving a slider is no guess"
     form.button.click()
     assert guess_of("08") == {"closed book": 0.0, "RAG": 0.3, "oracle context": 0.5}
