@@ -23,6 +23,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -305,7 +306,8 @@ def test(options: argparse.Namespace) -> int:
         # Notebooks first: what they compute is kept, and the later tests that run them again read it.
         notebooks = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").glob("*.ipynb"))
         words += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", *notebooks, "tests"]
-    return call(python, *words, *options.pytest)
+    with tempfile.TemporaryDirectory(prefix="workbook-test-", ignore_cleanup_errors=True) as folder:
+        return call(python, *words, *options.pytest, WORKBOOK_MY_WORK=folder)  # the learner's journal is not for tests to write in
 
 
 def run(options: argparse.Namespace) -> int:
