@@ -78,11 +78,11 @@ plots.bars(summary([silent, closed, label, zero]), "Both features do worse than 
 #
 # For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer stands in the prompt (**oracle context**);
 # *behaviour* = eight solved questions stand in the prompt, about other facts. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
-# stands in the prompt; *behaviour* = eight solved tickets do. **Predict:** by how many points does each change move the share right?
+# stands in the prompt; *behaviour* = eight solved tickets do. **Predict:** which share is right after each change (for the sorter: all four fields)? Guess before you run on.
 
 # %%
-predict("01.swaps", "Share right after the change (the bars above are before it)",
-        ["assistant + the sentence", "assistant + examples", "sorter + the rules", "sorter + examples"])
+names = ["assistant + the sentence", "assistant + examples", "sorter + the rules", "sorter + examples"]
+predict("01.swaps", "Share right after this one change", names)
 
 # %% [markdown]
 # Two of these systems we write ourselves. An arm is a function from asks to predictions; what it puts into the prompt is up to us.
@@ -114,28 +114,23 @@ examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
 ruled = evaluate(Arm("zero-shot + rule book", with_rules), tickets, TICKETS)
 few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
 
+# %%
+swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
+for name, table in swaps.items():
+    record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
+plots.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
+
 # %% [markdown]
-# `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % interval. If that interval covers zero, the verdict
-# is *cannot tell*, and it says how many cases would settle it. Here are four comparisons at once, so each interval is a little wider: enough that
-# all of them hold together.
+# A bar that is longer is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % interval. If
+# that covers zero, the verdict is *cannot tell*, and it says how many cases would settle it. We make two comparisons for each feature, so each interval is a
+# little wider: enough that both hold together. For tickets we compare the finer measure, the share of fields right.
 
 # %%
-moved = compare_all(assistant, [sentence, examples])
+moved = [*compare_all(assistant, [sentence, examples]), *compare_all(zero, [ruled, few], column="fields_right")]
 as_table(moved).round(2)
 
-# %% [markdown]
-# For tickets "all four fields right" is a high bar that this model almost never reaches, so we compare the finer measure: the share of fields right.
-
 # %%
-moved += compare_all(zero, [ruled, few], column="fields_right")
-names = ["assistant + the sentence", "assistant + examples", "sorter + the rules", "sorter + examples"]
 plots.differences(moved, "Which one change moves which feature?", names=names)
-
-# %%
-for name, found in zip(names, moved, strict=True):
-    record(f"01.swaps/{name}", f"{name}: change in the share right (sorter: of fields)", found, {"notebook": "01"})
-after = pd.DataFrame({name: [c.share_second] for name, c in zip(names, moved, strict=True)}, index=["share right after the change"]).T
-after.assign(guess=pd.Series(guess_of("01.swaps") or {}, dtype=float)).round(2)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
