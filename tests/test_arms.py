@@ -11,7 +11,7 @@ import pytest
 from conftest import TODAY, write_document
 from pydantic import BaseModel, Field
 
-from helpers import arms, constrain, corpus, evaluate, format_task, generate, models, rag, scores
+from helpers import arms, constrain, corpus, evaluate, format_task, generate, models, rag, ranking
 from helpers.cases import Ask, Case, Gold, Passage, locate
 from helpers.chunking import chunk_all
 from helpers.evaluate import TICKETS
@@ -226,7 +226,7 @@ def test_distractors_hold_no_evidence_and_nothing_forbidden(cache, handbook, lea
         assert len(beside) == k and len(shown) == k + len(contexts["q"])
         assert not any(p.doc == quote.doc and set(range(p.start, p.end)) & set(range(quote.start, quote.end)) for p in beside)
         assert {p.doc for p in shown} <= {"leave-v2", "visit", "parking"}, "an old version or a secret was shown"
-        assert scores.evidence_found(leave.gold.evidence, shown)
+        assert ranking.evidence_found(leave.gold.evidence, shown)
         nearest = [p for p in index.search(leave.ask.input, ("staff",), TODAY, 60) if p in beside]
         assert nearest == beside, "the best first"
     with pytest.raises(ValueError, match=r"case q: only \d+ passages"):
