@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.exercises import Exercise, attempted
+from helpers.exercises import Exercise, NotAttemptedError, attempted
 from helpers.scores import answer_correct
 
 
@@ -34,6 +34,35 @@ def substring(answer: object) -> str:
     return "Each of these is a wrong reply that a careless scorer rewards. A comparison is only as good as its scorer."
 
 
+def culprit(answer: object) -> str:
+    """08.3: the cause of a wrong answer."""
+    assert callable(answer), f"Expected a function culprit(right, evidence_seen, right_with_oracle); got {type(answer).__name__}."
+    wanted = {
+        (True, True, True): "none", (True, False, False): "none", (False, False, True): "retrieval", (False, True, True): "distraction",
+        (False, True, False): "reading", (False, False, False): "reading",
+    }  # fmt: skip
+    for (right, seen, oracle), name in wanted.items():
+        got = attempted(answer(right, seen, oracle))
+        assert got == name, f"right: {right}, evidence seen: {seen}, right with the oracle's passage: {oracle}. Expected \"{name}\"; got {got!r}."
+    return "Mind the last row: the search missed it AND the reader cannot read it. We blame the reader, because mending the search alone would not help."
+
+
+def too_good(answer: object) -> str:
+    """08.4: an accuracy that counts every case, and a table that exposes one that does not."""
+    assert isinstance(answer, tuple | list) and len(answer) == 2, f"Expected (honest, exposing); got {answer!r}."
+    honest, table = answer
+    if table is ... or table is None:
+        raise NotAttemptedError
+    assert isinstance(table, pd.DataFrame) and {"right", "abstained", "error"} <= set(table), "exposing must be a DataFrame with the columns right, abstained and error."
+    mixed = pd.DataFrame({"right": [True, True, False, False, False], "abstained": [False, False, False, True, False], "error": [None, None, None, None, "timed out"]})
+    got = attempted(honest(mixed))
+    assert abs(float(got) - 0.4) < 1e-9, f"Of five cases two are right, one is wrong, one was refused and one timed out: an honest accuracy is 0.4; got {got}."
+    answered = table[table["error"].isna() & ~table["abstained"].astype(bool)]
+    assert len(answered) and answered["right"].mean() == 1, "On your table the flattering report does not say 100 %: everything that is answered without error must be right."
+    assert table["right"].mean() < 0.5, f"On your table an honest accuracy is {table['right'].mean():.2f}; make it less than one half."
+    return "A case that failed or was refused is a case that a user asked. Report it beside the accuracy, never leave it out of the denominator."
+
+
 EXERCISES = {
     e.id: e
     for e in (
@@ -44,6 +73,14 @@ EXERCISES = {
         Exercise("08.2", substring, (
             "Think of other numbers that contain the digits 17.",
             "A reply may also hedge, or list so much that the answer is in it by accident (more than 30 words).",
+        )),
+        Exercise("08.3", culprit, (
+            "Ask first whether the answer is right; then whether the oracle's passage would have helped.",
+            "Only when the oracle is right does it matter whether the evidence was seen.",
+        )),
+        Exercise("08.4", too_good, (
+            "Which rows does `answered` leave out? Who pays for those?",
+            "honest: the mean of \"right\" over ALL rows. exposing: one right row, and several that failed or were refused.",
         )),
     )
 }  # fmt: skip

@@ -21,7 +21,7 @@
 # | | notebook | the question it answers |
 # | --- | --- | --- |
 # | ● | **00 start here** | what are we measuring? |
-# | ○ | 01 diagnose first | is it knowledge, behaviour, boundaries, or the test? |
+# | ● | **01 diagnose first** | is it knowledge, behaviour, boundaries, or the test? |
 # | ● | **02 build RAG** | can we let the model see what it does not know? |
 # | ○ | 03 chunking lab | would better chunking fix it? |
 # | ○ | 04 what RAG controls | who may see what, since when, and can we take it back? |
@@ -139,9 +139,17 @@ always_refuse = Arm("always refuse", refuse)
 # %% [markdown]
 # `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row per case.
 # **Predict:** which share of these 60 questions does the lazy arm get right?
+#
+# Before results that matter you are asked for a guess. Set the slider and press the button *before* you run the next cell: that is how one learns how good
+# one's guesses are. It is kept in [your journal](JOURNAL.md), a file of your own, and what was measured is put beside it. (*Run All* goes past it.)
 
 # %%
-from helpers.evaluate import QUESTIONS, evaluate, summary
+from helpers.journal import guess_of, predict, record
+
+predict("00.lazy", "Which share of 60 questions is right if you always refuse?", ["always refuse"])
+
+# %%
+from helpers.evaluate import QUESTIONS, evaluate, share, summary
 
 sixty = pick(questions, 60)
 lazy = evaluate(always_refuse, sixty, QUESTIONS)
@@ -151,7 +159,8 @@ lazy[["kind", "input", "answer", "gold", "right"]].head(5)
 from helpers import plots
 
 table = summary([lazy])
-plots.bars(table, f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time")
+record("00.lazy/always refuse", "Always refusing is right on dev", share(lazy), lazy.attrs)
+plots.bars(table, f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time", guess=guess_of("00.lazy"))
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -211,4 +220,4 @@ exercise("00.2").check(parrot)
 # - a fluent answer made up from nothing;
 # - one function that measures any system, and a lazy one that sets the bar.
 #
-# **Next:** [02 · build a RAG pipeline](02_build_rag.ipynb), which finds the sentence.
+# **Next:** [01 · diagnose first](01_diagnose_first.ipynb), before anybody builds anything.

@@ -67,8 +67,7 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 # %% [markdown]
 # Each piece keeps its **span**: the characters it came from. Without it no citation could be checked later. Look at the edges:
 # this cutter splits words and sentences. That is one of the prices of RAG; you can see it at work in the lab below.
-
-# %% [markdown]
+#
 # ## Embedding search by hand
 #
 # An **embedder** turns a text into a list of numbers, a vector, so that texts of similar meaning point in similar directions. Ours
@@ -166,31 +165,39 @@ for citation in prediction.cited:
 # %% [markdown]
 # ## Does it help? Measure
 #
-# 80 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares, write them into
-# `my_guess`, then run.
+# 80 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares before you run on.
 
 # %%
-my_guess = {"closed book": None, "RAG": None}  # for example 0.10 and 0.50
+from helpers.journal import guess_of, predict, record
 
+predict("02.rag", "Which share of 80 questions will each get right?", ["closed book", "RAG"])
+
+# %%
 eighty = pick(questions, 80)
 alone = evaluate(arms.closed_book(generator), eighty, QUESTIONS)
 with_rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), eighty, QUESTIONS)
 
 # %%
 table = summary([alone, with_rag])
+for name, rows in (("closed book", alone), ("RAG", with_rag)):
+    record(f"02.rag/{name}", f"{name}: right on dev", share(rows), rows.attrs)
 memory, rag_share = (plots.percent(s) for s in table["share"])
-plots.bars(table, f"Right answers: {memory} from memory, {rag_share} with one retrieved passage", guess=my_guess)
+plots.bars(table, f"Right answers: {memory} from memory, {rag_share} with one retrieved passage", guess=guess_of("02.rag"))
 
 # %% [markdown]
-# Both systems answered the **same** questions, so what counts is where they differ. If neither were better, each would win about half of those.
+# Both systems answered the **same** questions, so what counts is where they differ. If neither were better, each would win about half of those. That is a
+# *sign test*, by hand; `compare` does the same with an interval, and it knows that several wordings of one fact are not several proofs.
 
 # %%
 from scipy.stats import binomtest
+
+from helpers.compare import compare
 
 only_rag, only_memory = (with_rag["right"] & ~alone["right"]).sum(), (alone["right"] & ~with_rag["right"]).sum()
 p = binomtest(int(only_rag), int(only_rag + only_memory)).pvalue if only_rag + only_memory else 1.0
 verdict = "more than luck" if p < 0.05 else "cannot tell at this n"
 print(f"only RAG right: {only_rag}, only memory right: {only_memory}; by luck alone so uneven with p = {p:.3f}: {verdict}")
+compare(alone, with_rag)
 
 # %% [markdown]
 # ## Finding or reading?

@@ -76,8 +76,11 @@ print(commonest, f"\nvalid: {plots.percent(majority['valid'].mean())}, all four 
 # **Predict:** for which share of 60 tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
-my_guess = {"zero-shot": None, "few-shot": None, "tuned": None}  # for example 0.05, 0.40, 0.60
+from helpers.journal import guess_of, predict, record
 
+predict("05.tickets", "For which share of 60 tickets will all four fields be right?", ["zero-shot", "few-shot", "tuned"])
+
+# %%
 zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
 zero["answer"].head(3).to_list()
 
@@ -155,8 +158,10 @@ sorted((path.name, f"{path.stat().st_size / 1e6:.1f} MB") for path in adapter.fo
 # %%
 tuned = evaluate(arms.tuned(with_adapter(generator, adapter)), tickets, TICKETS)
 table = summary([majority, zero, few, tuned])
+for t in (zero, few, tuned):
+    record(f"05.tickets/{t.attrs['arm']}", f"{t.attrs['arm']}: all four fields right on dev tickets", share(t), t.attrs)
 best = table["share"].idxmax()
-plots.bars(table, f"All four fields right: {best} leads with {plots.percent(table['share'].max())}", axis="tickets all right", guess=my_guess)
+plots.bars(table, f"All four fields right: {best} leads with {plots.percent(table['share'].max())}", axis="tickets all right", guess=guess_of("05.tickets"))
 
 # %%
 form = pd.DataFrame({t["arm"].iloc[0]: share(t, "valid") for t in (majority, zero, few, tuned)}).T
@@ -166,8 +171,8 @@ plots.bars(form, "Form alone (a check that the format was learnt, not a result)"
 # <details><summary><b>What happened</b></summary>
 #
 # Form can come from a prompt or from training. Judgement is the harder half: compare each field below with the majority row, for only what stands clearly
-# above it is judgement. Whether more tickets, more passes or a larger model would close the rest is not shown here; notebook 06 (to come) asks that. And one
-# thing we did not try: to put the written label rules into the prompt. With a larger model that would be the first thing to do.
+# above it is judgement. Whether more tickets, more passes or a larger model would close the rest is not shown here; notebook 06 (to come) asks that. Putting the
+# written label rules into the prompt was tried in notebook 01, with this model; with a larger one it would be the first thing to do.
 # </details>
 
 # %% [markdown]

@@ -2,28 +2,28 @@
 # # 08 · What does each one buy, on the same cases?
 #
 # **Why it matters.** Two teams report two numbers from two scripts, and a decision is made. Here both techniques go through one function, with one
-# definition of right, on cases that nobody has tuned on. The result is not a winner: the two tasks lack different things.
+# definition of right, on cases that nobody has tuned on; and every wrong answer gets a cause, because *14 % right* tells nobody what to build next.
 #
-# **Time:** 15 minutes to read · 5 minutes to run · 15 minutes of exercises. **Before:** 02 and 05 (what is missing is made here, and said).
+# **Time:** 20 minutes to read · 6 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (what is missing is made here, and said).
 #
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
-# - separate what retrieval lost from what reading lost;
-# - spot a scorer that flatters.
+# - say of every wrong answer whether the search, the rest of the context, or the reader is to blame;
+# - tell a system that is inconsistent from one that lacks evidence.
 #
 # **The frozen test split is opened here, once.** In all other notebooks we play with the dev split.
 
 # %%
 import pandas as pd
 
-from helpers import arms, format_task, models, plots, settings
+from helpers import arms, models, plots, rag
 from helpers.cases import load_questions, pick
 from helpers.chunking import chunk_all
+from helpers.compare import compare_all
 from helpers.corpus import load_handbook
 from helpers.evaluate import QUESTIONS, TICKETS, evaluate, share, summary
-from helpers.finetune import Settings, finetune, with_adapter
 from helpers.index import build_index
-from helpers.tickets import FIELDS, load_tickets
+from helpers.journal import guess_of, predict, record
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
@@ -38,60 +38,106 @@ print(f"{len(answerable)} questions with an answer, {len(to_refuse)} that should
 # %% [markdown]
 # ## Task one: questions about the handbook
 #
-# Three systems. **Closed book**: the model alone. **RAG**: with the passage that the search found. **Oracle context**: with the right passage put
-# into its hand, so that only reading is left. **Predict** the three shares. (One passage of 64 tokens, because on the dev questions of notebook 02 three
-# brought more evidence and no more right answers.)
+# Four systems. **Closed book**: the model alone. **RAG**: with the passage that the search found (64 tokens). **RAG, 3 passages**: with three. **Oracle context**: with the
+# right passage put into its hand, so that only reading is left. **Predict** the shares before you run on.
 
 # %%
-my_guess = {"closed book": None, "RAG": None, "oracle context": None}  # for example 0.05, 0.30, 0.60
+names = ["closed book", "RAG", "RAG, 3 passages", "oracle context"]
+predict("08.questions", "Which share of the questions will each get right?", names)
 
+# %%
 index = build_index(documents, chunk_size=64, overlap=16)
 perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+one = arms.retrieval_augmented(generator, index, top_k=1)
+three = arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
 closed = evaluate(arms.closed_book(generator), answerable, QUESTIONS)
 
 # %%
-with_rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), answerable, QUESTIONS)
-
-# %%
+with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
+with_three = evaluate(three, answerable + to_refuse, QUESTIONS)
 oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
 
 # %%
-table = summary([closed, with_rag, oracle])
-a, b, c = (plots.percent(s) for s in table["share"])
-plots.bars(table, f"From memory {a}, with search {b}, with the right passage {c}", guess=my_guess)
+def can_be_answered(table):
+    return table[table["answerable"]].reset_index(drop=True)
+
+tables = dict(zip(names, (closed, can_be_answered(with_rag), can_be_answered(with_three), oracle), strict=True))
+for name, table in tables.items():
+    record(f"08.questions/{name}", f"{name}: right on the frozen test questions", share(table), table.attrs)
+questions_table = summary(tables)
+a, b, c = (plots.percent(questions_table["share"][name]) for name in ("closed book", "RAG", "oracle context"))
+plots.bars(questions_table, f"From memory {a}, with search {b}, with the right passage {c}", guess=guess_of("08.questions"))
+
+# %% [markdown]
+# All four answered the same questions, so we compare them in pairs. Each difference is resampled by *fact*: several wordings of one question rise and fall
+# together and are not several proofs. Three comparisons at once, so each interval is wide enough that all three hold together.
+
+# %%
+against_rag = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
+plots.differences(against_rag, "Against RAG with one passage")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# From *closed book* to *RAG* is what seeing buys. From *RAG* to *oracle* is what better retrieval could still buy. From *oracle* to
-# 100 % is mostly reading (and what a short passage or our scorer leaves out): no retrieval can win that back, and neither can more documents. For that
-# gap one changes the reader: a larger model, or this one tuned to read (a second part of this notebook, to come).
+# From *closed book* to *RAG* is what seeing buys. From *RAG* to *oracle* is what better retrieval could still buy. From *oracle* to 100 % no retrieval can win
+# back, and neither can more documents: for that gap one changes the reader, by a larger model, or this one tuned to read (a second part of this notebook,
+# to come). Between one passage and three the comparison may not be able to tell: then it says how many questions would.
 # </details>
 
 # %% [markdown]
-# All three answered the same questions. For each pair, count where only one of the two is right: by luck alone that would be about even.
+# ## Whose fault is it?
+#
+# Every wrong answer gets one cause, by swapping one part: the same model, the same question, the right passage instead of the found one.
+#
+# | wrong, and … | the evidence was not in its context | the evidence was in its context |
+# | --- | --- | --- |
+# | **right** with the oracle's passage | *retrieval* | *distraction* (the rest of the context led it astray) |
+# | **wrong** with the oracle's passage, too | *reading* | *reading* |
 
 # %%
-from scipy.stats import binomtest
+import inspect
 
-def paired(a, b):
-    only_a, only_b = int((a["right"] & ~b["right"]).sum()), int((b["right"] & ~a["right"]).sum())
-    p = binomtest(only_b, only_a + only_b).pvalue if only_a + only_b else 1.0
-    return {"only the first right": only_a, "only the second right": only_b, "p": round(p, 4), "verdict": "differ" if p < 0.05 else "cannot tell"}
+from helpers.attribute import attribute, blame, cause
 
-pd.DataFrame({"closed book, RAG": paired(closed, with_rag), "RAG, oracle context": paired(with_rag, oracle)}).T
+print(inspect.getsource(cause))
+
+# %%
+judged = {name: attribute(table, oracle) for name, table in (("RAG", with_rag), ("RAG, 3 passages", with_three))}
+faults = pd.concat([table.assign(system=name) for name, table in judged.items()])
+plots.attribution(blame(faults, by="system"))
+
+# %%
+for name, table in judged.items():
+    part = can_be_answered(table)
+    for fault in ("retrieval", "distraction", "reading"):
+        record(f"08.faults/{name}/{fault}", f"{name}: share of questions lost to {fault}", share(part.assign(hit=part["cause"] == fault), "hit"), table.attrs)
+blame(faults, by="system").round(2)
 
 # %% [markdown]
-# ## Where did RAG lose them?
+# <details><summary><b>What happened</b></summary>
+#
+# Two systems that are right about equally often can fail for different reasons. With three passages the search misses less, and what it wins is lost
+# again to distraction and reading. Somebody who sees only the accuracy would call the larger context useless; somebody who sees the causes knows that it
+# waits for a better reader. And the part that is *reading* in both is what no change of chunks, embedder or k will ever move.
+# </details>
+#
+# By kind of question (one passage). Small groups have long intervals: read those, not only the colours.
 
 # %%
-lost = pd.crosstab(with_rag["evidence_seen"].map({True: "evidence found", False: "evidence not found"}),
-                   with_rag["right"].map({True: "right", False: "wrong"}), margins=True, margins_name="all")
-lost
+plots.attribution(blame(judged["RAG"], by="kind"))
+
+# %% [markdown]
+# Now read some. Choose a cause, go through the cases, and ask yourself each time whether you would have judged the same. (The cell after it shows
+# one case without a widget.)
 
 # %%
-by_kind = pd.DataFrame({kind: share(part, "evidence_seen") | {"right": part["right"].mean()} for kind, part in with_rag.groupby("kind")}).T
-by_kind.rename(columns={"share": "evidence found"})[["n", "evidence found", "right"]].round(2)
+from helpers.explorer import explorer, show_case
+
+explorer(judged["RAG"], answerable + to_refuse)
+
+# %%
+first = judged["RAG"].query("cause == 'retrieval'")["id"].iloc[0]
+show_case(judged["RAG"], answerable + to_refuse, first)
 
 # %% [markdown]
 # ## And what should have been refused?
@@ -99,68 +145,110 @@ by_kind.rename(columns={"share": "evidence found"})[["n", "evidence found", "rig
 # Some questions have no answer in the handbook, and some are asked by people who may not know. There the right reply is a refusal.
 
 # %%
-refusals = [evaluate(arm, to_refuse, QUESTIONS) for arm in (arms.closed_book(generator), arms.retrieval_augmented(generator, index, top_k=1))]
-refused = summary(refusals)
-a, b = (plots.percent(s) for s in refused["share"])
-plots.bars(refused, f"Rightly refused: {a} from memory, {b} with RAG (silence would get 100 %)", axis="rightly refused")
-
-# %%
-refusals[1][["kind", "input", "answer"]].head(4)
+refused = summary({name: table[~table["answerable"]] for name, table in judged.items()})
+low, high = sorted(refused["share"])
+plots.bars(refused, f"Rightly refused: {plots.percent(low)} to {plots.percent(high)} (silence would get 100 %)", axis="rightly refused")
 
 # %% [markdown]
 # Nothing secret was shown: the search returns only what the asker may read. But handed some *other* passage, a model may answer
 # anyway. Knowing when not to answer is behaviour; it is a boundary that has to be built, not hoped for.
+#
+# ## What else the same predictions say
+#
+# The headline is one Boolean. The columns beside it come from the same run: what the search brought (the share of evidence quotes whole in the context, how much of the context
+# was evidence, one over the rank of the first hit), SQuAD's exact match and token F1, and whether the citations can be opened and hold the answer's words.
+
+# %%
+columns = ["right", "evidence_recall", "context_precision", "reciprocal_rank", "exact_match", "token_f1", "citations_valid", "citation_support", "tokens_in", "tokens_out"]
+pd.DataFrame({name: table[columns].astype(float).mean() for name, table in tables.items()}).T.round(2)
+
+# %% [markdown]
+# Note the token F1 of a model that rambles: it is low even where the answer is right. And a citation can be valid (it opens, it says what it quotes) beside a wrong answer.
+#
+# ## The same evidence, other words
+#
+# Some facts are asked in four wordings. With the same right passage before its eyes each time, does the model answer the same? **Inconsistent despite strong evidence**
+# is a failure of its own: neither search nor documents can mend it. We compare the base prompt, a longer prompt with rules, and a schema.
+
+# %%
+from helpers.evaluate import consistency
+
+wordings = pd.Series([case.fact for case in answerable]).value_counts()
+families = [case for case in answerable if wordings[case.fact] > 1]
+styled = {"base prompt": oracle[oracle["id"].isin([case.id for case in families])]}
+for style in (rag.BETTER, rag.SCHEMA):
+    styled[style.name] = evaluate(arms.oracle(generator, perfect, name=style.name, style=style), families, QUESTIONS)
+agreement = pd.DataFrame({name: consistency(table) | {"right": table["right"].mean()} for name, table in styled.items()}).T
+agreement.round(2)
+
+# %%
+record("08.consistency/base prompt", "Two wordings of one fact get the same answer", {**agreement.loc["base prompt"].rename({"agreement": "share"})}, oracle.attrs)
+compare_all(styled["base prompt"], [styled["better prompt"], styled["schema"]])
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# *Agreement* is the share of pairs of wordings that get the same answer; *torn* counts the facts on which some wordings are answered rightly and others are not. Always being wrong
+# in the same words would be consistent, too: so look at *right* beside it. A schema fixes the form of an answer, not which answer it is.
+# </details>
 
 # %% [markdown]
 # ## Task two: tickets into records
 #
-# The same function, the other task. **Zero-shot**: the schema in words. **Few-shot**: eight examples in the prompt. **Tuned**: the adapter of
-# notebook 05 and a prompt of three words. (If you have not run 05, the adapter is trained now, which takes one to three minutes.)
+# The same function, the other task. **Constrained**: the schema in words, and only valid JSON can be written. **Few-shot**: eight examples in the prompt. **Tuned**: the
+# adapter of notebook 05 and a prompt of three words. (If you have not run 05, the adapter is trained now, which takes one to three minutes.)
 
 # %%
+from helpers import format_task
+from helpers.finetune import Settings, finetune, with_adapter
+from helpers.tickets import load_tickets
+
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 60)
 how = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4, seed=0)
-adapter = finetune(generator, format_task.training_rows(generator, train[:320]), how)
+tuned_model = with_adapter(generator, finetune(generator, format_task.training_rows(generator, train[:320]), how))
+predict("08.tickets", "Share of tickets with all four fields right", ["constrained", "few-shot", "tuned", "tuned + constrained"])
 
 # %%
-zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
+from helpers.evaluate import latency, ticket_summary
+
+forced = evaluate(arms.zero_shot(generator, constrained=True), tickets, TICKETS)
 few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
-
-# %%
-tuned = evaluate(arms.tuned(with_adapter(generator, adapter)), tickets, TICKETS)
-ticket_table = summary([zero, few, tuned])
-a, b = (plots.percent(ticket_table["share"][name]) for name in ("few-shot", "tuned"))
-plots.bars(ticket_table, f"All four fields right: few-shot {a}, tuned {b}", axis="tickets all right")
-
-# %%
-pd.DataFrame({"few-shot, tuned": paired(few, tuned)}).T
-
-# %% [markdown]
-# Exact match wants all four fields at once. Field by field there is more to see, because every ticket gives four answers.
-
-# %%
-better = int((tuned["fields_right"] > few["fields_right"]).sum())
-worse = int((tuned["fields_right"] < few["fields_right"]).sum())
-print(f"tuned has more fields right than few-shot on {better} tickets, fewer on {worse} (p = {binomtest(better, better + worse).pvalue:.1g})")
-pd.DataFrame({t["arm"].iloc[0]: [t[f"{field}_right"].mean() for field in FIELDS] for t in (few, tuned)}, index=FIELDS).round(2)
-
-# %% [markdown]
-# And the boring alternatives? The [datasheet](../labs_data/DATASHEET.md) has them on the whole test split: the commonest labels, a list of keywords, and the
-# label of the most similar of 610 training tickets. A tuned model that does not beat these is no reason to tune.
+tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
+tuned_forced = evaluate(arms.tuned(tuned_model, constrained=True), tickets, TICKETS)
+ticket_tables = [forced, few, tuned, tuned_forced]
+ticket_summary(ticket_tables).round(2)
 
 # %%
 import json
 
+from helpers import settings
+
+for table in ticket_tables:
+    record(f"08.tickets/{table.attrs['arm']}", f"{table.attrs['arm']}: all four fields right on the frozen test tickets", share(table), table.attrs)
+ticket_table = summary(ticket_tables)
 baselines = json.loads((settings.DATA / "reference" / "datasheet.json").read_text(encoding="utf-8"))["tickets"]["test"]
 exact = pd.DataFrame({name: fields["exact"] for name, fields in baselines.items()}).T
-plots.bars(pd.concat([exact, ticket_table.loc[["tuned"]]]), "What no training at all gets, and what ours got", axis="tickets all right")
+plots.bars(pd.concat([exact, ticket_table]), "Three baselines without a language model, then ours", axis="tickets all right", guess=guess_of("08.tickets"))
+
+# %% [markdown]
+# The first three bars need no language model: the commonest labels, a list of keywords, and the label of the most similar of 610 training tickets
+# (from the [datasheet](../labs_data/DATASHEET.md)). A tuned model that does not beat these is no reason to tune. *All four at once* is a hard measure; field by field there is more to see:
+
+# %%
+against_few = compare_all(few, [forced, tuned, tuned_forced], column="fields_right")
+plots.differences(against_few, "Share of fields right, against few-shot")
 
 # %% [markdown]
 # ## One table
+#
+# What an answer costs stands beside what it is worth. *Seconds* in the table are a share of a batch; what one user waits is measured one ask at a time.
 
 # %%
-one_table = pd.concat({"questions": table, "tickets": ticket_table}, names=["task"])
-one_table[["share", "low", "high", "n", "errors", "tokens_in", "tokens_out"]].round(3)
+from IPython.display import display
+
+one_table = pd.concat({"questions": questions_table, "tickets": ticket_table}, names=["task"])
+display(one_table[["share", "low", "high", "n", "errors", "abstained", "tokens_in", "tokens_out"]].round(3))
+pd.DataFrame({"RAG": latency(one, answerable, 5), "few-shot": latency(arms.few_shot(generator, train[:8]), tickets, 5), "tuned": latency(arms.tuned(tuned_model), tickets, 5)}).T.round(1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -173,7 +261,7 @@ one_table[["share", "low", "high", "n", "errors", "tokens_in", "tokens_out"]].ro
 # %% [markdown]
 # ## Exercise 08.1 · What could better retrieval buy?
 #
-# Write `by_evidence(table)`: the share right where the evidence was seen, and where it was not, as two numbers. Then call it on `with_rag`.
+# Write `by_evidence(table)`: the share right where the evidence was seen, and where it was not, as two numbers. Then call it on `can_be_answered(with_rag)`.
 
 # %%
 from helpers.exercises import exercise
@@ -203,15 +291,61 @@ flattered = ["It is 170 days.", "Extension 1700.", "I don't know, perhaps 17 day
 exercise("08.2").check(flattered)
 
 # %% [markdown]
+# ## Exercise 08.3 · Name the culprit
+#
+# Write `culprit(right, evidence_seen, right_with_oracle)` for a question that can be answered: `"none"`, `"retrieval"`, `"distraction"` or `"reading"`. (The ladder
+# above shows one way; write yours without looking.)
+
+# %%
+def culprit(right, evidence_seen, right_with_oracle):
+    ### BEGIN SOLUTION 08.3
+    if right:
+        return "none"
+    if not right_with_oracle:
+        return "reading"
+    return "distraction" if evidence_seen else "retrieval"
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.3").check(culprit)
+
+# %% [markdown]
+# ## Exercise 08.4 · The report that is too good
+#
+# A report says 75 % right. This is how its number was made; it shipped in more than one company:
+#
+# ```python
+# def accuracy(table):
+#     answered = table[table["error"].isna() & ~table["abstained"]]
+#     return answered["right"].mean()
+# ```
+#
+# Write `honest(table)`, and `exposing`: a small table (columns `right`, `abstained`, `error`) on which the report says 100 % and an honest one says less than half.
+
+# %%
+def honest(table):
+    ### BEGIN SOLUTION 08.4
+    return table["right"].mean()
+    ### END SOLUTION
+
+exposing = ...
+### BEGIN SOLUTION 08.4b
+exposing = pd.DataFrame({"right": [True, False, False], "abstained": [False, True, False], "error": [None, None, "timed out"]})
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.4").check((honest, exposing))
+
+# %% [markdown]
 # ## What we found
 #
 # On the questions, what can be gained is in finding the passage and in reading it; on the tickets it is in form and judgement, which examples bring. One
-# scorer, two tasks, two different things missing.
+# scorer, two tasks, two different things missing, and a cause for every wrong answer.
 #
 # **You have seen**
-# - both techniques in one table, with n and intervals;
-# - what was lost to retrieval, what to reading, and how often each refuses when it should;
-# - how a careless scorer would have told another story.
+# - both techniques in one table, with n and intervals, and comparisons that may end in *cannot tell*;
+# - what was lost to the search, to distraction and to reading, and how often each refuses when it should;
+# - the same evidence in other words, and answers that do not agree.
 #
-# **Next:** the labs on chunking, training size and facts, and the decision board, are still to come. Until then: which of your own features lacks
-# knowledge, and which lacks behaviour?
+# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). **Next:** the labs on chunking, training size and facts, and the
+# decision board, are still to come. Until then: which of your own features lacks knowledge, and which lacks behaviour?
