@@ -5,6 +5,7 @@
     python3 workbook.py run         execute notebooks, print a table          [NN ...]
     python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
+    python3 workbook.py bench       measure speed against the plain way       evaluate [--rounds N] [--json]
     python3 workbook.py check-data  check every file of labs_data
     python3 workbook.py doctor      say what this machine has and what it lacks
 
@@ -23,6 +24,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -305,7 +307,8 @@ def test(options: argparse.Namespace) -> int:
         # Notebooks first: what they compute is kept, and the later tests that run them again read it.
         notebooks = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").glob("*.ipynb"))
         words += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", *notebooks, "tests"]
-    return call(python, *words, *options.pytest)
+    with tempfile.TemporaryDirectory(prefix="workbook-test-", ignore_cleanup_errors=True) as folder:
+        return call(python, *words, *options.pytest, WORKBOOK_MY_WORK=folder)  # the learner's journal is not for tests to write in
 
 
 def run(options: argparse.Namespace) -> int:
@@ -314,6 +317,10 @@ def run(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace) -> int:
     return call(set_up(None), "-m", "helpers.course", "build", *options.notebooks, *(["--check"] if options.check else []))
+
+
+def bench(options: argparse.Namespace) -> int:
+    return call(set_up(None), "-m", "helpers.bench", options.what, f"--rounds={options.rounds}", *(["--json"] if options.json else []))
 
 
 def check_data(options: argparse.Namespace) -> int:
@@ -387,7 +394,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     argv, pytest_words = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="workbook.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | run | test | build | check-data | doctor")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | run | test | build | bench | check-data | doctor")
     word = commands.add_parser("lab", help="open the workbook in JupyterLab")
     word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
     word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
@@ -399,13 +406,17 @@ def main(argv: list[str] | None = None) -> int:
     word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means those whose source changed")
     word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
     commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
+    word = commands.add_parser("bench", help="measure speed against the plain way, in one run")
+    word.add_argument("what", choices=["evaluate"])
+    word.add_argument("--rounds", type=int, default=2, help="how often, in turn (default: 2)")
+    word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands.add_parser("doctor", help="say what this machine has and what it lacks")
     options = parser.parse_args(argv)
     options.pytest = pytest_words
     if pytest_words and options.command != "test":
         parser.error("only `test` takes words after --")
     try:
-        commands = {"lab": lab, "run": run, "test": test, "build": build, "check-data": check_data, "doctor": doctor}
+        commands = {"lab": lab, "run": run, "test": test, "build": build, "check-data": check_data, "bench": bench, "doctor": doctor}
         return commands[options.command](options)
     except SetupError as error:
         say(f"\nworkbook: {error}")

@@ -11,18 +11,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from helpers import format_task, rag
 from helpers.cases import Arm, Ask, Case, Passage, Prediction
 from helpers.chunking import Chunk
+from helpers.corpus import Document
 from helpers.generate import complete
 from helpers.index import Index
 from helpers.models import Generator
+from helpers.tickets import Ticket
 
 # Code that shapes answers: a change in one of these files is another system, so results kept from before do not count.
-SHAPING = ("arms", "rag", "format_task", "generate", "index", "chunking", "models")
+SHAPING = ("arms", "rag", "format_task", "generate", "constrain", "index", "chunking", "models")
+
+NEAREST = 64  # passages looked through for whole documents or distractors: far more than a prompt will hold
+Contexts = Mapping[str, Sequence[Passage]]  # ask id -> the passages that its prompt will show
 
 
 @functools.cache
@@ -36,35 +42,69 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(repr((_code(), parts)).encode()).hexdigest()[:16]
 
 
-def closed_book(generator: Generator) -> Arm:
+def closed_book(generator: Generator, name: str = "closed book", style: rag.Style = rag.BASE) -> Arm:
     """The model alone: what does it know without being shown anything?"""
 
     def answer(asks: Sequence[Ask]):
-        return rag.answer_questions(generator, asks, [()] * len(asks), "closed book")
+        return rag.answer_questions(generator, asks, [()] * len(asks), style)
 
-    return Arm("closed book", answer, fingerprint(generator.fingerprint))
+    return Arm(name, answer, fingerprint(generator.fingerprint, style))
 
 
-def retrieval_augmented(generator: Generator, index: Index, top_k: int = 3, name: str = "RAG") -> Arm:
-    """The model with the top_k passages that the index finds for the question, the asker and the day."""
+def retrieval_augmented(generator: Generator, index: Index, top_k: int = 3, name: str = "RAG", style: rag.Style = rag.BASE) -> Arm:
+    """The model with the top_k passages that the index finds for the question, the asker and the day.
+
+    With a tuned generator this is the hybrid: `retrieval_augmented(tuned_generator, index, name="tuned + RAG")`.
+    """
 
     def answer(asks: Sequence[Ask]):
         contexts = [index.search(ask.input, ask.groups, ask.as_of, top_k) for ask in asks]
-        return rag.answer_questions(generator, asks, contexts, name)
+        return rag.answer_questions(generator, asks, contexts, style)
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, top_k))
+    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, top_k, style))
 
 
-def oracle(generator: Generator, contexts: Mapping[str, Sequence[Passage]]) -> Arm:
+def oracle(generator: Generator, contexts: Contexts, name: str = "oracle context", style: rag.Style = rag.BASE) -> Arm:
     """The model with the right passages put into its hands (ask id -> passages): how well does it read?"""
 
     def answer(asks: Sequence[Ask]):
-        return rag.answer_questions(generator, asks, [contexts.get(ask.id, ()) for ask in asks], "oracle context")
+        return rag.answer_questions(generator, asks, [contexts.get(ask.id, ()) for ask in asks], style)
 
-    return Arm("oracle context", answer, fingerprint(generator.fingerprint, sorted(contexts.items())))
+    return Arm(name, answer, fingerprint(generator.fingerprint, sorted(contexts.items()), style))
 
 
-def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> dict[str, tuple[Passage, ...]]:
+def long_context(
+    generator: Generator, index: Index, documents: Sequence[Document], budget_tokens: int = 1500, name: str = "long context", style: rag.Style = rag.BASE
+) -> Arm:
+    """The model with whole documents, those with the best passages first, as many as a prompt of budget_tokens holds.
+
+    Never more than the model's window less the answer. If not even the first fits, its beginning is shown. The search chooses, so nobody
+    is shown what they may not read. Raises ValueError when the index knows a document that is not among `documents`.
+    """
+    by_id = {document.id: document for document in documents}
+    window_tokens = getattr(generator.model.config, "max_position_embeddings", budget_tokens)
+    limit_tokens = min(budget_tokens, window_tokens - style.max_new_tokens)
+
+    def whole(found: Passage) -> Passage:
+        if found.doc not in by_id:
+            raise ValueError(f"the index holds '{found.doc}', which is not among the documents; build the index from these documents")
+        text = by_id[found.doc].text
+        return Passage(found.doc, found.title, 0, len(text), text, found.score)
+
+    def answer(asks: Sequence[Ask]):
+        contexts = []
+        for ask in asks:
+            best: dict[str, Passage] = {}
+            for found in index.search(ask.input, ask.groups, ask.as_of, NEAREST):
+                best.setdefault(found.doc, found)
+            contexts.append(rag.fitting(generator, ask.input, [whole(found) for found in best.values()], limit_tokens, style))
+        return rag.answer_questions(generator, asks, contexts, style)
+
+    texts = sorted((document.id, document.text) for document in documents)
+    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, texts, budget_tokens, style))
+
+
+def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> Contexts:
     """For every case, the chunks that hold its evidence best (one per quote): the context a perfect retriever would give."""
     by_doc: dict[str, list[Chunk]] = {}
     for chunk in chunks:
@@ -78,25 +118,50 @@ def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> dict[st
     return {case.id: tuple(dict.fromkeys(best(e) for e in case.gold.evidence)) for case in cases if case.gold.evidence}
 
 
-def _tickets(name: str, generator: Generator, prompt: Callable[[str], str], *parts: object) -> Arm:
+def with_distractors(cases: Sequence[Case], contexts: Contexts, index: Index, k: int, seed: int = 0) -> Contexts:
+    """The same contexts with k passages more that are near the question and beside the point, in an order that the seed shuffles.
+
+    Distractors are the best passages found for the ask (same access, same day) that hold no character of the case's evidence.
+    Give the result to `oracle`, with a name such as "oracle + 2 distractors". Raises ValueError when a case has fewer than k.
+    """
+    mixed = {}
+    for case in (case for case in cases if case.id in contexts):
+        found = index.search(case.ask.input, case.ask.groups, case.ask.as_of, k + NEAREST)
+        beside = [p for p in found if not any(p.doc == e.doc and p.start < e.end and e.start < p.end for e in case.gold.evidence)]
+        if len(beside) < k:
+            raise ValueError(f"case {case.id}: only {len(beside)} passages without its evidence are there for this asker; k is {k}")
+        shown = beside[:k]
+        dice = random.Random(f"{seed} {case.id}")  # of its own, so that a case is shuffled alike in every selection of cases
+        for passage in contexts[case.id]:
+            shown.insert(dice.randint(0, len(shown)), passage)
+        mixed[case.id] = tuple(shown)
+    return mixed
+
+
+def _tickets(name: str, generator: Generator, prompt: Callable[[str], str], constrained: bool, *parts: object) -> Arm:
+    schema = Ticket.model_json_schema() if constrained else None
+
     def answer(asks: Sequence[Ask]):
-        for done in complete(generator, [prompt(ask.input) for ask in asks], progress=name):
+        for done in complete(generator, [prompt(ask.input) for ask in asks], schema=schema):
             yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in, tokens_out=done.tokens_out, seconds=done.seconds)
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, *parts))
+    return Arm(name, answer, fingerprint(generator.fingerprint, schema, *parts))
 
 
-def zero_shot(generator: Generator) -> Arm:
-    """Tickets: the schema in words, no example."""
-    return _tickets("zero-shot", generator, lambda text: format_task.zero_shot_prompt(generator, text))
+def zero_shot(generator: Generator, constrained: bool = False) -> Arm:
+    """Tickets: the schema in words, no example. constrained: only what the schema allows can be written (see `constrain`)."""
+    name = "constrained" if constrained else "zero-shot"
+    return _tickets(name, generator, lambda text: format_task.zero_shot_prompt(generator, text), constrained)
 
 
-def few_shot(generator: Generator, examples: Sequence[Case]) -> Arm:
+def few_shot(generator: Generator, examples: Sequence[Case], constrained: bool = False) -> Arm:
     """Tickets: the schema in words and labelled examples in the prompt."""
+    name = "few-shot + constrained" if constrained else "few-shot"
     shown = [(case.ask.input, case.gold.output) for case in examples]
-    return _tickets("few-shot", generator, lambda text: format_task.few_shot_prompt(generator, text, examples), shown)
+    return _tickets(name, generator, lambda text: format_task.few_shot_prompt(generator, text, examples), constrained, shown)
 
 
-def tuned(generator: Generator) -> Arm:
+def tuned(generator: Generator, constrained: bool = False) -> Arm:
     """Tickets: a model with the format adapter, and a prompt of three words."""
-    return _tickets("tuned", generator, lambda text: format_task.tuned_prompt(generator, text))
+    name = "tuned + constrained" if constrained else "tuned"
+    return _tickets(name, generator, lambda text: format_task.tuned_prompt(generator, text), constrained)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
+import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -84,13 +86,13 @@ def _stub(solution: re.Match) -> str:
     return f"{solution['indent']}...  # your code here" if solution["indent"] else "# your code here"
 
 
-def execute(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A copy of the notebook with every cell executed in notebooks/. Raises nbclient's CellExecutionError."""
+def execute(book: nbformat.NotebookNode, **more: str) -> nbformat.NotebookNode:
+    """A copy of the notebook with every cell executed in notebooks/; `more` goes into its environment. Raises nbclient's CellExecutionError."""
     from nbclient import NotebookClient
 
     book = copy.deepcopy(book)
     client = NotebookClient(book, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(settings.NOTEBOOKS)}}, extra_arguments=["--log-level=ERROR"])
-    client.execute()
+    client.execute(env={**os.environ, **more})
     return book
 
 
@@ -130,7 +132,10 @@ def build(numbers: list[str], check: bool = False) -> int:
     for source in [s for s in wanted if numbers or stale(s)]:
         for solutions, path in ((False, learner_path(source)), (True, solution_path(source))):
             started = time.perf_counter()
-            write_notebook(tidy(execute(compose(source, solutions))), path)
+            # An empty journal for each: neither does a build write in the learner's, nor does what it makes depend on that.
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                book = execute(compose(source, solutions), WORKBOOK_MY_WORK=folder)
+            write_notebook(tidy(book), path)
             print(f"{settings.shown(path)}: made in {time.perf_counter() - started:.0f} s", flush=True)
     return 0
 
@@ -158,7 +163,6 @@ def run(numbers: list[str]) -> int:
 def offline() -> int:
     """Prove on this machine that the whole line works while every connection beyond it is refused."""
     import socket
-    import tempfile
 
     true_connect = socket.socket.connect
     tried = []
@@ -177,8 +181,6 @@ def offline() -> int:
     document = next(d for d in corpus.load_handbook() if "staff" in d.meta.audience)
     ask = Ask("offline", "What is this about?", ("staff",), document.meta.effective_from)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        import os
-
         models.load_embedder()
         os.environ["WORKBOOK_CACHE"] = folder
         found = index.build_index([document], say=lambda _: None)

@@ -31,6 +31,9 @@ QUESTIONS = ("questions/dev.jsonl", "questions/test.jsonl")
 TICKETS = ("tickets/train.jsonl", "tickets/dev.jsonl", "tickets/test.jsonl")
 READING = ("reading/train.jsonl", "reading/dev.jsonl")
 FROZEN = ("questions/test.jsonl", "tickets/test.jsonl")
+# A test figure depends on the scorer as much as on the rows, so the code that judges is frozen with them.
+HELPERS = Path(__file__).parent
+SCORING = ("attribute.py", "compare.py", "evaluate.py", "ranking.py", "scores.py", "tickets.py")
 LOCK, CHANGELOG = "frozen.lock", "CHANGELOG.md"
 COPIED_WORDS = 6  # a run this long, shared by a question and its evidence, makes the question a quotation
 LEAKED_WORDS = 8  # a run this long, shared by two splits, makes them one
@@ -264,7 +267,7 @@ def sha256(path: Path) -> str | None:
 
 
 def check_lock(root: Path) -> Iterator[Fault]:
-    """Are the frozen files what the lock says, and was the freeze announced?"""
+    """Are the frozen files and the code that scores them what the lock says, and was the freeze announced?"""
     name, again = shown(root, root / LOCK), 'python -m helpers.datacheck --freeze "what changed, and why"'
     try:
         lock = json.loads((root / LOCK).read_text(encoding="utf-8"))
@@ -275,6 +278,9 @@ def check_lock(root: Path) -> Iterator[Fault]:
     for file in FROZEN:
         if (root / file).exists() and lock.get(file) != sha256(root / file):
             yield Fault(shown(root, root / file), 0, "", f"differs from {LOCK}: put it back, or, if the change is meant, run {again}")
+    for file in SCORING:
+        if lock.get(f"helpers/{file}") != sha256(HELPERS / file):
+            yield Fault(f"helpers/{file}", 0, "", f"scores the test split and differs from {LOCK}: put it back, or, if the change is meant, run {again}")
     try:
         announced = (root.parent / CHANGELOG).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -284,13 +290,13 @@ def check_lock(root: Path) -> Iterator[Fault]:
 
 
 def freeze(line: str, root: Path = settings.DATA) -> None:
-    """Lock the test files as they are now and announce it: the line becomes the last of CHANGELOG.md's newest section.
+    """Lock the test files and the scoring code as they are now and announce it: the line becomes the last of CHANGELOG.md's newest section.
 
     Raises ValueError for an empty line, and for one that announced an earlier freeze of other content. Freezing again
     what is frozen already changes nothing.
     """
     entry = "- " + " ".join(line.split()).removeprefix("- ")
-    changelog, hashes = root.parent / CHANGELOG, {file: sha256(root / file) for file in FROZEN}
+    changelog, hashes = root.parent / CHANGELOG, {file: sha256(root / file) for file in FROZEN} | {f"helpers/{file}": sha256(HELPERS / file) for file in SCORING}
     if entry == "- " or None in hashes.values():
         raise ValueError("say in one line what changed and why" if entry == "- " else f"a frozen file is missing: {hashes}")
     text = changelog.read_text(encoding="utf-8")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from helpers import constrain
 from helpers.models import Generator
 
 BATCH_TOKENS = 6_000  # prompt tokens read at once; bounds memory (about 1 GB here) whatever the prompt length
 BATCH_ROWS = 32
+CACHE_TOKENS = 24_000  # tokens that a batch may hold in memory, answers and shared beginnings included (about 1 GB here)
 SHARED_TOKENS = 48  # a common beginning at least this long is read once instead of once per prompt
 
 
@@ -46,45 +49,45 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int = BATCH_TOKENS, batch
     return batches
 
 
-def complete(
-    generator: Generator, prompts: Sequence[str], max_new_tokens: int = 48, progress: str | None = None
-) -> Iterator[Completion]:
+def complete(generator: Generator, prompts: Sequence[str], max_new_tokens: int = 48, schema: dict | None = None) -> Iterator[Completion]:
     """Answer every prompt greedily; yields Completions batch by batch, not in the order of the prompts.
 
-    progress: a label for a progress bar, or None. A beginning that all prompts share is read once (same answers, less work).
+    schema: a JSON Schema that every answer is held to (see `constrain`). One that is cut off by max_new_tokens is invalid all the same.
+    A beginning that all prompts share is read once (same answers, less work).
     """
     import torch
-    from tqdm.auto import tqdm
+    from transformers import LogitsProcessorList
 
     tokenizer, model = generator.tokenizer, generator.model
     ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
     shared = _shared_beginning(ids)
-    prefix = _read(generator, ids[0][:shared]) if shared else None
-    with tqdm(total=len(ids), desc=progress, disable=progress is None, leave=False, unit="ask") as bar:
-        for batch in plan_batches([len(i) - shared for i in ids]):
-            started = time.perf_counter()
-            width = max(len(ids[i]) for i in batch)
-            # Left padding, but after the shared beginning:  shared | pad | rest | answer   -> (rows, width)
-            tokens = torch.full((len(batch), width), tokenizer.pad_token_id)
-            mask = torch.zeros_like(tokens)
-            for row, i in enumerate(batch):
-                rest = len(ids[i]) - shared
-                tokens[row, :shared] = torch.tensor(ids[i][:shared])
-                tokens[row, width - rest :] = torch.tensor(ids[i][shared:])
-                mask[row, :shared] = mask[row, width - rest :] = 1
-            cache = copy.deepcopy(prefix)
-            if cache is not None:
-                cache.batch_repeat_interleave(len(batch))
-            with torch.inference_mode():
-                out = model.generate(
-                    input_ids=tokens.to(generator.device), attention_mask=mask.to(generator.device), past_key_values=cache,
-                    max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id,
-                )[:, width:].tolist()  # fmt: skip
-            seconds = (time.perf_counter() - started) / len(batch)
-            for i, answer in zip(batch, out, strict=True):
-                answer = _until_end(answer, tokenizer)
-                yield Completion(i, tokenizer.decode(answer, skip_special_tokens=True).strip(), len(ids[i]), len(answer), seconds)
-            bar.update(len(batch))
+    prefix = _read(generator, tuple(ids[0][:shared])) if shared else None
+    longest = max(map(len, ids), default=0) + max_new_tokens
+    for batch in plan_batches([len(i) - shared for i in ids], batch_rows=max(1, min(BATCH_ROWS, CACHE_TOKENS // longest))):
+        started = time.perf_counter()
+        width = max(len(ids[i]) for i in batch)
+        # Left padding, but after the shared beginning:  shared | pad | rest | answer   -> (rows, width)
+        tokens = torch.full((len(batch), width), tokenizer.pad_token_id)
+        mask = torch.zeros_like(tokens)
+        for row, i in enumerate(batch):
+            rest = len(ids[i]) - shared
+            tokens[row, :shared] = torch.tensor(ids[i][:shared])
+            tokens[row, width - rest :] = torch.tensor(ids[i][shared:])
+            mask[row, :shared] = mask[row, width - rest :] = 1
+        cache = copy.deepcopy(prefix)  # answering writes into it, and the next batch starts from the same beginning
+        if cache is not None:
+            cache.batch_repeat_interleave(len(batch))
+        held = [constrain.only_valid(generator, schema, len(batch))] if schema is not None else []
+        with torch.inference_mode():
+            out = model.generate(
+                input_ids=tokens.to(generator.device), attention_mask=mask.to(generator.device), past_key_values=cache,
+                max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id,
+                logits_processor=LogitsProcessorList(held),
+            )[:, width:].tolist()  # fmt: skip
+        seconds = (time.perf_counter() - started) / len(batch)
+        for i, answer in zip(batch, out, strict=True):
+            answer = _until_end(answer, tokenizer)
+            yield Completion(i, tokenizer.decode(answer, skip_special_tokens=True).strip(), len(ids[i]), len(answer), seconds)
 
 
 def _shared_beginning(ids: list[list[int]]) -> int:
@@ -97,8 +100,9 @@ def _shared_beginning(ids: list[list[int]]) -> int:
     return shared if shared >= SHARED_TOKENS else 0
 
 
-def _read(generator: Generator, ids: list[int]):
-    """The model's memory (key-value cache) after reading these tokens once."""
+@functools.lru_cache(maxsize=1)  # a long list of asks comes in groups, and their prompts begin alike; one beginning is some 50 MB
+def _read(generator: Generator, ids: tuple[int, ...]):
+    """The model's memory (key-value cache) after reading these tokens once. Kept for the next call, so: copy it, never write to it."""
     import torch
     from transformers import DynamicCache
 

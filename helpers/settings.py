@@ -1,6 +1,7 @@
 """Where do things live, and what may be overridden? The only global state of the workbook, read from the environment.
 
     WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the workbook)
+    WORKBOOK_MY_WORK  folder for what the learner made: the journal       (default: my_work in the workbook)
     WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that is shipped)
     WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one present)
     WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device does fast)
@@ -26,6 +27,11 @@ def cache_folder(*parts: str) -> Path:
     except OSError as error:
         raise OSError(f"cannot write to {folder} ({error}); set WORKBOOK_CACHE to a folder you own") from error
     return folder
+
+
+def my_work() -> Path:
+    """Where does the learner's own work go? It cannot be made again, so the folder is made only when something is put there."""
+    return Path(os.environ.get("WORKBOOK_MY_WORK") or ROOT / "my_work").expanduser().resolve()
 
 
 def shown(path: Path) -> str:

@@ -19,6 +19,14 @@ def documents():
     return corpus.load_handbook()
 
 
+@pytest.fixture(autouse=True)
+def my_work(tmp_path, monkeypatch):
+    """A my_work folder of its own for every test, not made yet, so that none can write in the learner's."""
+    folder = tmp_path / "my_work"
+    monkeypatch.setenv("WORKBOOK_MY_WORK", str(folder))
+    return folder
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A fresh cache folder for results and indexes; the prepared weights are shared by a link, they are never changed in it."""

@@ -421,3 +421,16 @@ def test_faulty_reading_rows_name_file_line_and_field(data, name):
     line = plant(data)
     with pytest.raises(DataError, match=rf"dev.jsonl line {line}: field '{field}'.*{said}"):
         reading.load_reading("dev", data / "reading/dev.jsonl")
+
+
+def test_the_scoring_code_is_frozen_with_the_test_files(data, tmp_path, monkeypatch):
+    """A scorer that forgives a little more changes every figure of the test split, without one row being touched."""
+    code = tmp_path / "helpers"
+    shutil.copytree(datacheck.HELPERS, code, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(datacheck, "HELPERS", code)
+    assert check(data) == []
+    (code / "scores.py").write_text((code / "scores.py").read_text().replace("LONGEST_ANSWER_TOKENS = 30", "LONGEST_ANSWER_TOKENS = 60"))
+    (fault,) = check(data)
+    assert fault.file == "helpers/scores.py" and "scores the test split" in fault.message
+    freeze("Longer answers count.", data)
+    assert check(data) == []

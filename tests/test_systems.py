@@ -195,12 +195,6 @@ def test_oracle_contexts_hold_the_evidence(documents):
     assert all(ranking.evidence_found(c.gold.evidence, contexts[c.id]) for c in answerable)
 
 
-def test_every_prompt_holds_every_passage():
-    passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
-    text = rag.QUESTION_WITH_PASSAGES.format(passages=rag.numbered(passages), question="How many?")
-    assert "[1] One: zorvex" in text and "[2] Two: quimbl" in text and "How many?" in text
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network namespaces are Linux")
 def test_the_whole_line_runs_in_a_namespace_without_a_route():

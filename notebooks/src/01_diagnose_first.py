@@ -1,0 +1,336 @@
+# %% [markdown]
+# # 01 · It underperforms. Is it knowledge, behaviour, boundaries, or the test?
+#
+# **Why it matters.** "The assistant is bad, let's fine-tune" is a treatment without a diagnosis. Four different things can be wrong, and each has its own
+# cure: the model *does not know* something; it *behaves* wrongly; it has no *boundaries* and answers what it should refuse; or the *test* is wrong, and
+# the system is better (or worse) than it says. Each can be tested in minutes by changing one thing and measuring again.
+#
+# **Time:** 15 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
+#
+# **By the end you can**
+# - name, from measurements, which task lacks knowledge and which lacks behaviour;
+# - show where a system answers what it should refuse;
+# - catch a scorer that turns a verdict around.
+
+# %%
+import pandas as pd
+
+from helpers import arms, format_task, models, plots, settings
+from helpers.cases import Arm, Prediction, load_questions, pick
+from helpers.compare import as_table, compare, compare_all
+from helpers.corpus import load_handbook
+from helpers.evaluate import QUESTIONS, TICKETS, Task, evaluate, share, summary, ticket_summary
+from helpers.generate import chat, complete
+from helpers.journal import guess_of, predict, record
+from helpers.tickets import load_tickets
+
+pd.set_option("display.max_colwidth", 110)
+generator = models.load_generator()
+
+# %% [markdown]
+# ## Two features that underperform
+#
+# Brindlemark has an **assistant** that answers questions about the handbook, and a **sorter** that turns support tickets into records of four fields. Both use
+# the same small model, and both disappoint. We take 36 questions that have an answer, 24 that must be refused, and 40 tickets, all from the dev split.
+
+# %%
+documents = load_handbook()
+dev = load_questions("dev", documents)
+answerable = pick([case for case in dev if case.gold.answers], 36)
+to_refuse = pick([case for case in dev if not case.gold.answers], 24)
+train, tickets = load_tickets("train"), pick(load_tickets("dev"), 40)
+
+# %% [markdown]
+# As they stand: the assistant is asked straight away (**closed book**), and the sorter gets the four fields explained in words (**zero-shot**).
+# The baselines need no skill: one never answers, the other gives every ticket the commonest label of each field.
+
+# %%
+def silence(asks):
+    for ask in asks:
+        yield Prediction(ask.id, "I don't know.")
+
+labels = pd.DataFrame([case.gold.output for case in train])
+commonest = {field: labels[field].mode()[0].item() if field == "needs_human" else labels[field].mode()[0] for field in labels}
+
+def majority(asks):
+    for ask in asks:
+        yield Prediction(ask.id, format_task.to_json(commonest))
+
+# %%
+closed = evaluate(arms.closed_book(generator), answerable + to_refuse, QUESTIONS)
+zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
+silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
+label = evaluate(Arm("majority label", majority), tickets, TICKETS)
+plots.bars(summary([silent, closed, label, zero]), "Both features do worse than a system without any skill")
+
+# %% [markdown]
+# That is the moment in which somebody says "fine-tune". We ask first: *which one thing, if we changed it alone, would move this bar?*
+#
+# | suspect | what is wrong | the one thing to change |
+# | --- | --- | --- |
+# | **knowledge** | the answer is not in the model and not in the prompt | put it before its eyes |
+# | **behaviour** | all it needs is there, and it does not do with it what we want | show it worked examples, or force the form |
+# | **boundaries** | it answers where it should refuse | give it a rule for when to stay silent |
+# | **the test** | right answers are counted wrong, or wrong ones right | read what was counted |
+
+# %% [markdown]
+# ## Suspect one and two: knowledge or behaviour?
+#
+# For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer stands in the prompt (**oracle context**);
+# *behaviour* = eight solved questions stand in the prompt, about other facts. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
+# stands in the prompt; *behaviour* = eight solved tickets do. **Predict:** which share is right after each change (for the sorter: all four fields)? Guess before you run on.
+
+# %%
+names = ["assistant + the sentence", "assistant + examples", "sorter + the rules", "sorter + examples"]
+predict("01.swaps", "Share right after this one change", names)
+
+# %% [markdown]
+# Two of these systems we write ourselves. An arm is a function from asks to predictions; what it puts into the prompt is up to us.
+
+# %%
+solved = [case for case in dev if case.gold.answers and case.fact not in {c.fact for c in answerable}][:8]
+turns = [(f"Answer in a few words.\n\nQuestion: {case.ask.input}", case.gold.answers[0]) for case in solved]
+rules = (settings.DATA / "tickets" / "LABELS.md").read_text(encoding="utf-8")
+
+def with_examples(asks):
+    prompts = [chat(generator, f"Answer in a few words.\n\nQuestion: {ask.input}", turns=turns) for ask in asks]
+    for done in complete(generator, prompts, max_new_tokens=32):
+        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+
+def with_rules(asks):
+    prompts = [chat(generator, f"Message: {ask.input}", system=f"{rules}\n{format_task.SCHEMA_IN_WORDS}") for ask in asks]
+    for done in complete(generator, prompts):
+        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+
+# %%
+from helpers.chunking import chunk_all
+
+perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+assistant = closed[closed["answerable"]].reset_index(drop=True)
+sentence = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
+examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
+
+# %%
+ruled = evaluate(Arm("zero-shot + rule book", with_rules), tickets, TICKETS)
+few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
+
+# %%
+swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
+for name, table in swaps.items():
+    record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
+plots.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
+
+# %% [markdown]
+# A bar that is longer is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % interval. If
+# that covers zero, the verdict is *cannot tell*, and it says how many cases would settle it. We make two comparisons for each feature, so each interval is a
+# little wider: enough that both hold together. For tickets we compare the finer measure, the share of fields right.
+
+# %%
+moved = [*compare_all(assistant, [sentence, examples]), *compare_all(zero, [ruled, few], column="fields_right")]
+as_table(moved).round(2)
+
+# %%
+plots.differences(moved, "Which one change moves which feature?", names=names)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The **assistant lacks knowledge**. Eight examples of how to answer bring it nothing, because the answers are not in them; one sentence with the answer does.
+# No amount of training on *how* to answer would help here, and training the facts in has a price of its own (notebook 07). Mind also what the sentence does *not*
+# bring: with the answer before its eyes the model is still wrong in most cases. That is a second problem, and it is not one of knowledge.
+#
+# The **sorter does not lack knowledge**: the message is all there, and the rule book, word for word in the prompt, does not make a good sorter of it. Whether examples
+# move it, the interval says. What a model does with what it sees is *behaviour*, and the next cell shows which half of it.
+# </details>
+
+# %% [markdown]
+# ## Behaviour has two halves: form and judgement
+#
+# **Constrained decoding** lets the model write only what the schema allows: at each token, everything that would break the JSON is forbidden. So the form is
+# right by construction. What is left after that is judgement.
+
+# %%
+forced = evaluate(arms.zero_shot(generator, constrained=True), tickets, TICKETS)
+ticket_summary([label, zero, few, forced]).round(2)
+
+# %% [markdown]
+# Read the left half first: it is a *manipulation check*. It shows that the method did what it was made to do, not that the answers are any good. Then read
+# the right half against the first line, which knows nothing but the commonest labels.
+
+# %%
+compare(label, forced, column="fields_right")
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Forcing the form makes every answer acceptable to the software, and leaves a model that does not judge as we do. If your complaint is "the JSON breaks", a schema
+# is the cure and costs no labels. If it is "the JSON is fine and the labels are wrong", you need examples: in the prompt, or in training (notebook 05).
+# </details>
+
+# %% [markdown]
+# ## Suspect three: boundaries
+#
+# 24 of our questions must not be answered: the handbook does not say, or this person may not know. **Predict:** what share does the assistant refuse?
+
+# %%
+predict("01.boundaries", "Share of the 24 that is rightly refused", ["closed book", "RAG"])
+
+# %%
+from helpers.index import build_index
+
+index = build_index(documents, chunk_size=64, overlap=16)  # how this works is notebook 02
+rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS)
+refusing = {name: t[~t["answerable"]] for name, t in (("always refuse", silent), ("closed book", closed), ("RAG", rag))}
+for name in ("closed book", "RAG"):
+    record(f"01.boundaries/{name}", f"{name}: rightly refused", share(refusing[name]), refusing[name].attrs)
+plots.bars(summary(refusing), "Shown a passage or not, the model answers what it should refuse", axis="rightly refused", guess=guess_of("01.boundaries"))
+
+# %%
+refusing["RAG"][["kind", "input", "answer"]].head(4)
+
+# %% [markdown]
+# A boundary can be built outside the model. The search gives each passage a similarity to the question; when even the best is low, we say "I don't know."
+# without asking the model. Ten lines, no training:
+
+# %%
+plain = arms.retrieval_augmented(generator, index, top_k=1)
+THRESHOLD = 0.50  # chosen by eye on these questions; exercise 01.3 looks closer
+
+def careful(asks):
+    sure = []
+    for ask in asks:
+        best = index.search(ask.input, ask.groups, ask.as_of, top_k=1)
+        if best and best[0].score >= THRESHOLD:
+            sure.append(ask)
+        else:
+            yield Prediction(ask.id, "I don't know.")
+    yield from plain(sure)
+
+# %%
+cautious = evaluate(Arm("careful RAG", careful), answerable + to_refuse, QUESTIONS)
+verdict = compare(rag, cautious)
+verdict
+
+# %% [markdown]
+# ## Suspect four: the test
+#
+# A colleague has measured the same two systems and advises against the threshold: "It makes things worse, look." Here is the colleague's scorer.
+
+# %%
+def theirs(prediction, gold):
+    said = prediction.text.lower()
+    if gold.answers:
+        return any(answer.lower() in said for answer in gold.answers)
+    return said == "i don't know"
+
+colleague = Task("colleague", theirs, QUESTIONS.scores)
+flipped = compare(*(evaluate(arm, answerable + to_refuse, colleague) for arm in (plain, Arm("careful RAG", careful))))
+flipped
+
+# %%
+plots.differences([verdict, flipped], "One pair of systems, two scorers, two verdicts", names=["our scorer", "the colleague's"])
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Our threshold answers "I don't know**.**", the scorer waits for "i don't know" without the full stop. So every right refusal is counted as wrong, and only the price of
+# caution is left. The answers are the same, letter for letter (nothing was asked again: predictions are kept, and only judging is done anew). Before you believe that a
+# system is bad, read twenty of its answers beside the verdicts. It takes ten minutes, and this is the suspect that is questioned last.
+# </details>
+
+# %% [markdown]
+# ## The diagnosis
+
+# %%
+def said(c):
+    return f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+
+pd.DataFrame({
+    "assistant": {"knowledge: show it": said(moved[0]), "behaviour: examples": said(moved[1]), "boundaries: a threshold": said(verdict)},
+    "sorter": {"knowledge: show it": said(moved[2]), "behaviour: examples": said(moved[3]), "boundaries: a threshold": "every ticket has an answer"},
+})
+
+# %% [markdown]
+# ## Exercise 01.1 · Read a comparison
+#
+# Before `compare` there is counting. Complete `paired(a, b)`: given two tables of the same cases, return how many only `a` has right, and how many only `b`.
+
+# %%
+from helpers.exercises import exercise
+
+def paired(a, b):
+    ### BEGIN SOLUTION 01.1
+    return int((a["right"] & ~b["right"]).sum()), int((b["right"] & ~a["right"]).sum())
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("01.1").check(paired)
+
+# %% [markdown]
+# ## Exercise 01.2 · Catch the scorer
+#
+# The colleague's scorer is one of many that shipped. Write `probes`: replies with their accepted answers and the verdict that a good scorer must give, as
+# `(reply, answers, right)`; no answers means "must be refused". The check runs your probes against our scorer (which must pass them all) and against four
+# faulty ones (each must fail at least one).
+
+# %%
+probes = [...]
+### BEGIN SOLUTION 01.2
+probes = [
+    ("I don't know.", [], True),
+    ("It is 17 days.", [], False),
+    ("Sorry, it is 17 days.", [], False),
+    ("It is 170 days.", ["17"], False),
+    ("I DON’T KNOW", [], True),
+]
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("01.2").check(probes)
+
+# %% [markdown]
+# ## Exercise 01.3 · What does caution cost?
+#
+# Write `price(plain, careful)`: of two tables of the same cases return two numbers, *won* (questions that must be refused, and now are) and *lost* (questions with an answer that
+# were right and now are not). Call it on `rag` and `cautious`: would you ship the threshold if a wrong answer costs as much as a refusal? And if it costs ten times as much?
+
+# %%
+def price(plain, careful):
+    ### BEGIN SOLUTION 01.3
+    now, before = careful["right"], plain["right"]
+    won = (now & ~before & ~plain["answerable"]).sum()
+    lost = (before & ~now & plain["answerable"]).sum()
+    return int(won), int(lost)
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("01.3").check(price)
+
+# %% [markdown]
+# ## Exercise 01.4 · A diagnosis as a function
+#
+# Write `diagnose(shown, examples)`: given two comparisons against the system as it stands (one with the knowledge shown, one with examples in the prompt), return `"knowledge"`,
+# `"behaviour"`, `"both"` or `"cannot tell"`. Only verdicts count, not the size of a difference. Then think of a feature of your own: what would the two arms be?
+
+# %%
+def diagnose(shown, examples):
+    ### BEGIN SOLUTION 01.4
+    helps = (shown.verdict == "better", examples.verdict == "better")
+    return {(True, True): "both", (True, False): "knowledge", (False, True): "behaviour", (False, False): "cannot tell"}[helps]
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("01.4").check(diagnose)
+
+# %% [markdown]
+# ## What we found
+#
+# The assistant lacks knowledge first, the sorter lacks behaviour, neither has a boundary unless we build one, and a full stop in the scorer was enough to turn
+# a verdict around. Nothing of this needed training, and each of it needs another cure.
+#
+# **You have seen**
+# - which feature lacks knowledge and which behaviour, by changing one thing at a time and comparing on the same cases;
+# - a system that answers what it should refuse, and a boundary built outside the model;
+# - one pair of systems with two verdicts, because of a scorer.
+#
+# **For the decision:** the four swaps and the refusals are in your journal (`my_work/journal.json`). **Next:** [02 · build a RAG pipeline](02_build_rag.ipynb).
