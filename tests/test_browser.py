@@ -1,7 +1,8 @@
-"""Notebook 02 as a learner meets it: real JupyterLab, headless Chromium, everything run, the slider moved by keyboard."""
+"""Notebooks as a learner meets them: real JupyterLab, headless Chromium, everything run, the widgets moved by keyboard."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -82,8 +83,10 @@ def lab(tmp_path):
         server.wait(20)
 
 
-def test_a_learner_runs_notebook_02_and_moves_the_slider(lab, tmp_path):
-    from playwright.sync_api import expect, sync_playwright
+@contextlib.contextmanager
+def opened(lab, tmp_path, notebook, seconds):
+    """The notebook in JupyterLab, all cells run; afterwards: no error in page or kernel, and nothing was asked of the outside."""
+    from playwright.sync_api import sync_playwright
 
     base, token = lab
     with sync_playwright() as p:
@@ -99,15 +102,26 @@ def test_a_learner_runs_notebook_02_and_moves_the_slider(lab, tmp_path):
             return page.evaluate("([src, ms]) => Promise.race([eval('(' + src + ')')(), new Promise((_, no) => setTimeout(() => no(new Error('time-out')), ms))])",
                                  [code, seconds * 1000])  # fmt: skip
 
-        page.goto(f"{base}/lab/tree/02.ipynb?token={token}&reset")
+        page.goto(f"{base}/lab/tree/{notebook}?token={token}&reset")
         page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
         js(READY, 60)
-        js("() => window.jupyterapp.commands.execute('notebook:run-all-cells')", 500)
+        js("() => window.jupyterapp.commands.execute('notebook:run-all-cells')", seconds)
         cells = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()")["cells"]
         code = [c for c in cells if c["cell_type"] == "code"]
         assert all(c["execution_count"] for c in code), "not every cell ran"
         assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
+        yield page
+        if folder := os.environ.get("WORKBOOK_SCREENSHOTS"):
+            page.screenshot(path=f"{folder}/{notebook.removesuffix('.ipynb')}.png")
+        away = [url for url in asked if not url.startswith((base, base.replace("http", "ws"), "data:", "blob:"))]
+        assert away == [] and problems == [] and page.evaluate("() => window.kernelErrors") == []
+        context.close()
 
+
+def test_a_learner_runs_notebook_02_and_moves_the_slider(lab, tmp_path):
+    from playwright.sync_api import expect
+
+    with opened(lab, tmp_path, "02.ipynb", 500) as page:
         picture = page.locator(".t-plot img")
         picture.scroll_into_view_if_needed()
         before, cut = picture.get_attribute("src"), page.locator(".t-chunks").inner_text()
@@ -117,8 +131,53 @@ def test_a_learner_runs_notebook_02_and_moves_the_slider(lab, tmp_path):
         expect(page.locator(".t-size .widget-readout")).to_have_text("256")
         expect(picture).not_to_have_attribute("src", before)
         assert "Chunks of 256, top 3" in picture.get_attribute("alt") and page.locator(".t-chunks").inner_text() != cut
-        if folder := os.environ.get("WORKBOOK_SCREENSHOTS"):
-            page.screenshot(path=f"{folder}/lab.png")
-        away = [url for url in asked if not url.startswith((base, base.replace("http", "ws"), "data:", "blob:"))]
-        assert away == [] and problems == [] and page.evaluate("() => window.kernelErrors") == []
-        context.close()
+
+
+EXPLORED = """
+import pandas as pd
+from helpers.attribute import attribute
+from helpers.cases import Arm, Ask, Case, Evidence, Gold, Passage, Prediction
+from helpers.evaluate import QUESTIONS, evaluate
+from helpers.explorer import explorer
+
+quote = "Staff get 17 days."
+evidence = (Evidence("leave", quote, 7, 7 + len(quote)),)
+cases = [Case(Ask(f"q{i}", f"Question {i}: how many days? <script>window.hacked = 1</script>", ("staff",)), Gold(("17 days",), evidence), kind, f"f{i}", "dev")
+         for i, kind in enumerate(["single", "table", "single", "single"])]
+passage = Passage("leave", "Leave <img src=x onerror='window.hacked = 1'>", 0, 40, "Leave. " + quote + " Not more, my dear", 0.71)
+said = ["17 days", "18 days", "<img src=x onerror='window.hacked = 1'>", "17 days"]
+seen = [(passage,), (passage,), (), (passage,)]
+system = Arm("toy", lambda asks: [Prediction(a.id, said[int(a.id[1:])], seen[int(a.id[1:])]) for a in asks])
+oracle = Arm("oracle", lambda asks: [Prediction(a.id, "17 days" if a.id == "q2" else "18 days") for a in asks])
+tables = [evaluate(arm, cases, QUESTIONS, keep=False) for arm in (system, oracle)]
+explorer(attribute(*tables), cases)
+"""
+
+
+def test_a_learner_leafs_through_the_cases(lab, tmp_path):
+    import nbformat
+    from playwright.sync_api import expect
+
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else JupyterLab asks which kernel
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(EXPLORED.strip())], metadata=python)
+    nbformat.write(notebook, tmp_path / "nb" / "explorer.ipynb")
+    with opened(lab, tmp_path, "explorer.ipynb", 60) as page:
+        asked, position, verdict = page.locator(".t-panel .t-asked"), page.locator(".t-position [role=status]"), page.get_by_label("verdict")
+        expect(asked).to_contain_text("Question 0")
+        expect(asked).to_contain_text("<script>")
+        expect(page.locator(".t-panel mark")).to_have_text(["17 days", "Staff get 17 days."])
+        page.locator("button.t-next").focus()
+        page.keyboard.press("Enter")
+        expect(asked).to_contain_text("Question 1")
+        expect(position).to_have_text("2 of 4")
+        verdict.select_option(label="retrieval (1)")
+        expect(asked).to_contain_text("Question 2")
+        expect(position).to_have_text("1 of 1")
+        expect(page.locator(".t-panel .t-cause")).to_contain_text("the search is to blame")
+        expect(page.locator("button.t-next")).to_be_disabled()
+        page.get_by_label("kind").select_option(label="table (1)")
+        expect(position).to_contain_text("no case is both")
+        expect(asked).to_have_count(0)
+        verdict.select_option(label="all (4)")
+        expect(asked).to_contain_text("Question 1")
+        assert page.evaluate("() => window.hacked") is None
