@@ -130,7 +130,7 @@ moved = [*compare_all(assistant, [sentence, examples]), *compare_all(zero, [rule
 as_table(moved).round(2)
 
 # %%
-plots.differences(moved, "Which one change moves which feature?", names=names)
+plots.differences(moved, "Which one change moves which feature?")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -224,11 +224,12 @@ def theirs(prediction, gold):
     return said == "i don't know"
 
 colleague = Task("colleague", theirs, QUESTIONS.scores)
-flipped = compare(*(evaluate(arm, answerable + to_refuse, colleague) for arm in (plain, Arm("careful RAG", careful))))
+theirs_plain, theirs_careful = (evaluate(arm, answerable + to_refuse, colleague) for arm in (plain, Arm("careful RAG", careful)))
+flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their scorer"))
 flipped
 
 # %%
-plots.differences([verdict, flipped], "One pair of systems, two scorers, two verdicts", names=["our scorer", "the colleague's"])
+plots.differences([verdict, flipped], "One pair of systems, two scorers, two verdicts")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
