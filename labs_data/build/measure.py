@@ -23,8 +23,8 @@ from helpers.cases import Case, Passage, load_questions
 from helpers.chunking import chunk_all
 from helpers.corpus import Document, load_handbook, may_see
 from helpers.evaluate import QUESTIONS, evaluate, wilson
-from helpers.reading import load_reading
 from helpers.ranking import evidence_found
+from helpers.reading import load_reading
 from helpers.scores import tokens
 from helpers.tickets import FIELDS, load_tickets
 
