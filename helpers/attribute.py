@@ -17,7 +17,7 @@ REASONS = {
     "valid but wrong": "Software would accept it; at least one field is wrong.",
     "invalid": "Software would not accept it.",
     "no evidence given": "Wrong; without an evidence quote nobody can say whose fault it is.",
-    "failed": "The system broke down on this one; see the error.",
+    "failed": "The system broke down on this one, or the oracle did; see the error.",
 }
 CAUSES = ("retrieval", "distraction", "reading", "no evidence given", "failed")  # of wrong answers to what can be answered
 
@@ -41,7 +41,8 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
     """The table of a system with two more columns: `cause` (a key of REASONS) and `wrongly_refused`.
 
     oracle: the same model with the evidence alone before its eyes, on (at least) the answerable questions of the table. Tickets need none:
-    all they need is in the message. Raises ValueError when the oracle lacks a question.
+    all they need is in the message. Where the oracle broke down on a wrong one, nobody can say whose fault it is: that is "failed", too.
+    Raises ValueError when the oracle lacks a question.
     """
     table = system.copy()
     failed = table["error"].notna()
@@ -51,11 +52,13 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
         return table.assign(wrongly_refused=False)
     answerable = table["answerable"].astype(bool)
     with_oracle = dict(zip(oracle["id"], oracle["right"], strict=True)) if oracle is not None else {}
+    broken = set(oracle["id"][oracle["error"].notna()]) if oracle is not None else set()
+    failed |= table["id"].isin(broken) & answerable & ~table["right"].astype(bool)
     if missing := [id for id, can in zip(table["id"], answerable, strict=True) if can and id not in with_oracle]:
         raise ValueError(f"the oracle was not asked {len(missing)} of these questions, as {missing[0]}; evaluate it on the same cases")
     parts = zip(answerable, table["right"], table["evidence_seen"], map(with_oracle.get, table["id"]), failed, strict=True)
     table["cause"] = [cause(can, right, None if pd.isna(seen) else bool(seen), oracle_right, bad) for can, right, seen, oracle_right, bad in parts]
-    table["wrongly_refused"] = answerable & table["abstained"].astype(bool) & ~table["right"]
+    table["wrongly_refused"] = answerable & table["abstained"].astype(bool) & ~table["right"].astype(bool)
     return table
 
 
@@ -68,7 +71,7 @@ def blame(attributed: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     table = attributed if by else attributed.assign(everything="all")
     asked = table["answerable"].map({True: "answerable", False: "to refuse"}) if "answerable" in table else pd.Series("tickets", table.index)
     rows = []
-    for (group, part), rows_of in table.groupby([by or "everything", asked], sort=False):
+    for (group, part), rows_of in table.groupby([by or "everything", asked], sort=False, dropna=False):
         counts = rows_of["cause"].value_counts()
         for name in REASONS:
             if count := int(counts.get(name, 0)):

@@ -110,7 +110,7 @@ class Arm:
     """One system under test: a name, a way to run it, and a fingerprint of everything that shapes its answers.
 
     `answer` takes the asks and yields one Prediction for each, in any order, as they come. An arm without a fingerprint
-    is run anew each time: nobody could know whether a kept result still is what it would answer.
+    gets one from its code and values (see `identity`); where these cannot be named it is run anew each time.
     """
 
     name: str

@@ -36,8 +36,11 @@ def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> 
     """Run an arm on the cases and judge it: a table with one row a case, in the order of the cases.
 
     keep: predictions are kept on disk batch by batch and read from there next time, see `runs`; judging is always done anew.
-    `table.attrs` says where the numbers come from. Raises ValueError when the arm answers an ask twice or one that nobody asked.
+    `table.attrs` says where the numbers come from. Raises ValueError without cases, when two share an id, and when the arm answers an ask
+    twice or one that nobody asked.
     """
+    if not cases:
+        raise ValueError(f"there are no cases to ask '{arm.name}'; look at the list of cases, and at what it was filtered by")
     asks = [case.ask for case in cases]
     predictions = runs.run(arm, asks, keep)
     rows = []
@@ -79,30 +82,37 @@ def share(table: pd.DataFrame, column: str = "right") -> dict[str, float]:
 
 
 def _named(tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
-    return list(tables.items()) if isinstance(tables, Mapping) else [(t["arm"].iloc[0], t) for t in tables]
+    return list(tables.items()) if isinstance(tables, Mapping) else [(t["arm"].iloc[0] if len(t) else "(no rows)", t) for t in tables]
+
+
+def _lines(rows: list[dict], named: list[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """One line a table; two of one name (the seeds of an arm) stay two lines."""
+    return pd.DataFrame(rows, index=pd.Index([name for name, _ in named], name="arm"))
 
 
 def summary(tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame], column: str = "right") -> pd.DataFrame:
     """One line an arm: share right with its interval and n, errors and abstentions, and what an answer costs in tokens and seconds."""
-    rows = {
-        name: share(table, column)
+    named = _named(tables)
+    rows = [
+        share(table, column)
         | {"errors": int(table["error"].notna().sum())}
         | ({"abstained": int(table["abstained"].sum())} if "abstained" in table else {})
         | {"tokens_in": table["tokens_in"].mean(), "tokens_out": table["tokens_out"].mean(), "seconds": table["seconds"].mean()}
-        for name, table in _named(tables)
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
+        for _, table in named
+    ]
+    return _lines(rows, named)
 
 
 def ticket_summary(tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One line an arm: form, then judgement. The form columns are a manipulation check: they show that a method did what it was meant
     to do (constrained decoding is valid by construction), not that it is any good. Judged are the fields, and all four at once."""
-    rows = {}
-    for name, table in _named(tables):
+    named, rows = _named(tables), []
+    for _, table in named:
         form = {("form (manipulation check)", "valid JSON"): table["valid_json"].mean(), ("form (manipulation check)", "valid schema"): table["valid"].mean()}
         fields = {("judgement", field): table[f"{field}_right"].mean() for field in FIELDS}
-        rows[name] = form | fields | {("judgement", "mean field"): table["fields_right"].mean(), ("judgement", "all four"): table["right"].mean(), ("", "n"): len(table)}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
+        rows.append(form | fields | {("judgement", "mean field"): table["fields_right"].mean(), ("judgement", "all four"): table["right"].mean(), ("", "n"): len(table)})
+    found = _lines(rows, named)
+    return found.set_axis(pd.MultiIndex.from_tuples(found.columns), axis=1)
 
 
 def confusion(table: pd.DataFrame, field: str) -> pd.DataFrame:

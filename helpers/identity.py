@@ -1,7 +1,8 @@
 """What shapes the answers of a function somebody just wrote? A key that changes with it, so that yesterday's answers never pass for today's.
 
 The key covers the function's code, the values it closes over, and every global it uses, followed through functions and records. Where
-something cannot be named for certain (a live connection, a data frame, a class of the notebook), there is no key and nothing is kept.
+something cannot be named for certain (a live connection, a data frame, a class of the notebook, a module of one's own), there is no key
+and nothing is kept.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import datetime as dt
 import dis
 import functools
 import hashlib
+import importlib.util
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-HELPERS = Path(__file__).parent
+HELPERS, PYTHON = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))
+# Exactly these types: a subclass may behave in its own way.
+PLAIN = (type(None), bool, int, float, complex, str, bytes, dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone, types.EllipsisType)
 
 
 class _UnnamedError(Exception):
@@ -31,7 +36,7 @@ def key_of(function: Callable) -> str | None:
     """
     try:
         return hashlib.sha256("\n".join(_parts(function, [])).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    except (_UnnamedError, RecursionError):
+    except (_UnnamedError, RecursionError, ImportError, ValueError):  # the last two: a module made by hand, of which Python knows no file
         return None
 
 
@@ -49,66 +54,96 @@ def _parts(value: Any, open_: list[int]) -> Iterator[str]:
         return
     open_ = [*open_, id(value)]
     fingerprint = getattr(value, "fingerprint", None)
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes | dt.date | dt.timedelta | Path | types.EllipsisType):
+    if type(value) in PLAIN or isinstance(value, Path):
         yield repr(value)
     elif isinstance(fingerprint, str):  # a generator, an index, an adapter, another arm
         yield f"{type(value).__qualname__} {fingerprint}"
-    elif isinstance(value, types.FunctionType) and not _installed(value):
+    elif isinstance(value, types.FunctionType) and not _installed_code(value.__code__):
         yield from _code_parts(value, open_)
-    elif isinstance(value, types.ModuleType | types.BuiltinFunctionType | types.FunctionType) or (isinstance(value, type) and value.__module__ != "__main__"):
-        name = value.__name__ if isinstance(value, types.ModuleType) else f"{value.__module__}.{value.__qualname__}"
-        yield name + (_helpers_code() if name.startswith("helpers") else "")
+    elif isinstance(value, types.FunctionType | type):
+        yield f"{_installed(value.__module__)} {value.__qualname__}"
+        if "<locals>" in value.__qualname__:
+            raise _UnnamedError(value.__qualname__)  # made by a function: another call makes another
+    elif isinstance(value, types.ModuleType):
+        yield _installed(value.__name__)
+    elif isinstance(value, types.BuiltinFunctionType):  # `len`, and `answers.get` with the dictionary it belongs to
+        yield value.__qualname__
+        yield from _parts(value.__self__, open_)
     elif isinstance(value, types.MethodType):
         yield from _parts(value.__func__, open_)
         yield from _parts(value.__self__, open_)
     elif isinstance(value, functools.partial):
         for part in (value.func, value.args, value.keywords):
             yield from _parts(part, open_)
-    elif dataclasses.is_dataclass(value):
-        yield type(value).__qualname__
+    else:  # records and collections: what they are, then what they hold
+        yield from _parts(type(value), open_)
+        yield from _content_parts(value, open_)
+
+
+def _content_parts(value: Any, open_: list[int]) -> Iterator[str]:
+    if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield field.name
             yield from _parts(getattr(value, field.name), open_)
     elif isinstance(value, Mapping):
-        yield f"mapping {len(value)}"
+        yield str(len(value))
         for one in value.items():
             yield from _parts(one, open_)
     elif isinstance(value, list | tuple | range):
-        yield f"{type(value).__name__} {len(value)}"
+        yield str(len(value))
         for one in value:
             yield from _parts(one, open_)
     elif isinstance(value, set | frozenset):
-        yield f"set {len(value)}"
+        yield str(len(value))
         yield from sorted("\n".join(_parts(one, open_)) for one in value)
     else:
         raise _UnnamedError(type(value).__qualname__)
 
 
-def _installed(function: types.FunctionType) -> bool:
-    """Does it come from this workbook, the standard library or a package, at the top of a module? Then its name says what it is."""
-    if "<locals>" in function.__qualname__:
+def _installed(module: str | None) -> str:
+    """The name of a module, if that says what is in it: one of the workbook (with all its code), of Python, or of an installed package."""
+    root = (module or "").partition(".")[0]
+    if root == "helpers":
+        return f"{module} {_helpers_code()}"
+    if root in sys.stdlib_module_names - {"__main__"}:
+        return str(module)
+    own = root in ("", "__main__")  # a relative import; this very notebook, which passes for an installed program under `python -m`
+    found = None if own else importlib.util.find_spec(root)
+    if found and "site-packages" in Path(found.origin or "").parts:
+        return str(module)
+    raise _UnnamedError(module)  # a file of the learner's own, which may change at any time
+
+
+def _installed_code(code: types.CodeType) -> bool:
+    """Does it stand at the top of a file of this workbook, of Python or of a package? The file decides: names can be borrowed (functools.wraps)."""
+    if "<locals>" in code.co_qualname:
         return False  # made by another function: what it closes over matters
-    root = (function.__module__ or "").partition(".")[0]
-    return root == "helpers" or root in sys.stdlib_module_names - {"__main__"} or "site-packages" in Path(function.__code__.co_filename).parts
+    file = Path(code.co_filename)
+    return "site-packages" in file.parts or any(file.is_relative_to(home) for home in (HELPERS, PYTHON)) or code.co_filename.startswith("<frozen ")
 
 
 def _code_parts(function: types.FunctionType, open_: list[int]) -> Iterator[str]:
     yield "function"
-    uses: list[str] = []
+    uses: set[str] = set()
+    imports: set[str] = set()
     for code in _all_code(function.__code__):
-        yield code.co_code.hex()
-        yield repr([c for c in code.co_consts if not isinstance(c, types.CodeType)])
-        yield repr((code.co_names, code.co_varnames, code.co_argcount))
-        uses += [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+        yield code.co_code.hex() + code.co_exceptiontable.hex()
+        yield from _parts([c for c in code.co_consts if not isinstance(c, types.CodeType)], open_)  # not repr: that of a set differs from day to day
+        yield repr((code.co_names, code.co_varnames, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags))
+        steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
+        uses |= {name for opname, name in steps if opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
+        imports |= {name for opname, name in steps if opname == "IMPORT_NAME"}
     for part in (function.__defaults__, function.__kwdefaults__):
         yield from _parts(part, open_)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         yield name
         yield from _parts(_content(cell), open_)
-    for name in sorted(set(uses)):
+    for name in sorted(uses):
         if name in function.__globals__:
             yield name
             yield from _parts(function.__globals__[name], open_)
+    for name in sorted(imports):
+        yield _installed(name)
 
 
 def _content(cell: types.CellType) -> Any:

@@ -28,8 +28,12 @@ def reciprocal_rank(ranked: Sequence[Hashable], relevant: Collection[Hashable]) 
 
 
 def ndcg_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: int) -> float:
-    """How good is the order of the first k, against the best order possible? Gain 1 if relevant, discount log2(place + 1) (Järvelin and Kekäläinen 2002)."""
-    gain = sum(1 / math.log2(place + 1) for place, one in enumerate(ranked[:k], start=1) if one in relevant)
+    """How good is the order of the first k, against the best order possible? Gain 1 if relevant, discount log2(place + 1) (Järvelin and Kekäläinen 2002).
+
+    What stands in the list twice is gained once, at its first place.
+    """
+    first = {one: place for place, one in reversed([*enumerate(ranked[:k], start=1)])}
+    gain = sum(1 / math.log2(place + 1) for one, place in first.items() if one in relevant)
     best = sum(1 / math.log2(place + 1) for place in range(1, min(k, len(set(relevant))) + 1))
     return gain / best if best else 0.0
 

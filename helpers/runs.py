@@ -53,12 +53,16 @@ class Store:
 
     @classmethod
     def of(cls, arm: Arm, asks: Sequence[Ask]) -> Store | None:
-        """The store of this arm on these asks; None when the arm has no fingerprint."""
+        """The store of this arm on these asks; None when nothing says what shapes its answers, or there is no place to keep them."""
         if (fingerprint := fingerprint_of(arm)) is None:
             return None
         about = {"layout": LAYOUT, "arm": arm.name, "fingerprint": fingerprint, "asks": data_hash(asks), "batch_asks": BATCH_ASKS}
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-        store = cls(settings.cache_folder("results", key))
+        try:
+            store = cls(settings.cache_folder("results", key))
+        except OSError as error:
+            warnings.warn(f"results cannot be kept ({error}); the run goes on, but a restart begins anew", stacklevel=3)
+            return None
         if not (store.folder / "run.json").exists():
             store.write("run.json", json.dumps(about | {"n": len(asks)}, indent=2) + "\n")
         return store
@@ -67,9 +71,9 @@ class Store:
         """The kept predictions of a batch; None when they are not there or not all there (a disk that lost power)."""
         try:
             # Not splitlines(): an answer may hold U+2028 and the like, which JSON leaves as they are and splitlines() breaks at.
-            lines = (self.folder / f"{number:04d}.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-            found = {p.id: p for p in map(from_json, lines)}
-        except (OSError, ValueError, TypeError, KeyError):
+            text = (self.folder / f"{number:04d}.jsonl").read_text(encoding="utf-8", errors="surrogatepass")
+            found = {p.id: p for p in map(from_json, text.removesuffix("\n").split("\n"))}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         return found if found.keys() == {ask.id for ask in batch} else None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,34 +17,66 @@ from helpers.tickets import FIELDS, parse_strict
 
 LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the answer by accident
 CITATION = re.compile(r"\[\d{1,2}\]")
-NUMBER_OR_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
-SOURCE = r"(?:passages?|context|documents?|handbook|texts?|sources?|sections?|articles?|pages?|excerpts?|information|policy|policies)"
-ADVERB = r"(?:\w+ly )?"
-# Written for text without contractions ("don't" has become "do not"). Claims about the world must not match: "frost is not covered",
-# "the kit does not include batteries" and "we do not provide lunch" are answers.
+NUMBER_OR_WORD = re.compile(r"\d+(?:[.,:]\d+)*|(?:[^\W\d_][\u0300-\u036f]*)+")  # a letter may carry accents
+
+# What a refusal is: somebody does not know, a source does not say, or somebody may not be told. Claims about the world must not match:
+# "frost is not covered", "the kit does not include batteries" and "we do not provide lunch" are answers. Written for text without
+# contractions ("don't" has become "do not").
+SOURCE = r"(?:passages?|context|documents?|documentation|handbook|texts?|sources?|sections?|articles?|pages?|excerpts?|snippets?)"
+THE = r"(?:the|this|these|those|that|our|my|any|your)(?: \w+)?"
+REALLY = r"(?:(?:\w+ly|even|yet|quite|currently) )?"
+SAID = r"(?:mentioned|stated|specified|described|disclosed|known|indicated|(?<!has not )(?<!have not )(?<!never )answered)"
+GIVEN = r"(?:provided|given|contained|included|listed|covered|available|found|there|discussed|addressed|explained)"
+SAY = r"(?:say|mention|state|specify|answer|disclose|describe|indicate|explain|discuss|address|clarify|tell|reveal)"
+TELL = r"(?:share|provide|help|access|disclose|reveal|discuss|give|answer|tell|say|show|determine|find|see|view|read|know)"
+FACTS = r"(?:information|details?|evidence|answers?)"
+THIS = r"(?:this|that|it|(?:the |that |this |such )?(?:information|answer|question|details?))"
 REFUSAL = re.compile(
-    rf"\b(?:i|we) (?:do|could|can|am|are|was|were) not {ADVERB}(?:know|find|tell|say|see|answer|determine|able|sure|certain|aware|allowed|permitted)\b"
-    rf"|\bi (?:do|can|could) not {ADVERB}(?:share|provide|help|access|have|disclose|reveal|discuss|give)\b|^(?:can not|not able to|unable to|do not know)\b"
-    r"|\b(?:i am|we are) unable\b|\b(?:can not|could not) be (?:answered|determined|found|shared|said|known)\b"
-    r"|\byou (?:are|do|can) not (?:allowed|permitted|authori[sz]ed|have access|see|read)\b"
-    rf"|\b(?:not|never) {ADVERB}(?:mentioned|stated|specified|described|disclosed|answered|known)\b"
-    rf"|\b(?:not|never) {ADVERB}(?:provided|given|contained|included|listed|covered|available|found) (?:in|by|within) (?:the|this|these|our|my|any)(?: \w+)? {SOURCE}\b"
-    rf"|\b(?:answer|information|details?) (?:is|are|was) not {ADVERB}(?:provided|given|contained|included|listed|available|there|in)\b"
-    rf"|\bnot in (?:the|this|these|our|my|any)(?: \w+)? {SOURCE}\b"
-    rf"|\b{SOURCE} (?:do|does|did) not {ADVERB}(?:contain|say|mention|state|specify|provide|give|include|cover|answer|disclose|describe|tell|know|have)\b"
-    rf"|\b(?:do|does|did) not {ADVERB}(?:mention|say|state|specify|answer|disclose) (?:this|that|it|any|anything|how|what|when|where|who|which|whether|the)\b"
-    rf"|\bno (?:information|mention|idea|such information|details? (?:is|are|about|on)|answer(?=\W*$| (?:is|was|to|in|for|given|found|can))|{SOURCE})\b|\b(?:unknown|unanswerable|undisclosed|n/a)\b"
-    r"|\black(?:s|ing)? (?:the )?(?:information|context|details?)\b|\b(?:insufficient|not enough) (?:information|context|evidence)\b",
+    "|".join(
+        (
+            # somebody does not know
+            rf"\b(?:i|we|they) {REALLY}(?:do|did|could|can|am|are|was|were|have|has) not {REALLY}(?:know|find|found|say|answer|determine|locate|able|sure|certain|aware)\b",
+            rf"\bi {REALLY}(?:do|did|can|could|will|would|may|must) not {REALLY}{TELL}\b",
+            rf"\bi (?:do|did) not {REALLY}have (?:access|permission|enough|any (?:further |more )?{FACTS}|{THIS}|{THE} {FACTS})\b",
+            r"\bi (?:have|had|found|find|see|saw) (?:no|nothing|no such|insufficient)\b(?! need)",
+            rf"\b(?:i am|we are) (?:unable\b|not (?:allowed|permitted|authori[sz]ed|at liberty) to {TELL}\b)|^(?:unable|not able) to {TELL}\b|^(?:can|could|will) not {TELL}\b|^do not know\b|^not (?:sure|certain)\b",
+            r"\b(?:not something|nothing) (?:i|we) know\b|\bno idea\b|\b(?:i|we) dunno\b|^(?:dunno|idk)\b|\bn/a\b|^(?:not applicable|no data)\W*$",
+            r"\b(?:unknown|undisclosed|unclear|uncertain|unsure|unanswerable)(?=\W*$| (?:from|in|based|given|whether|what|how|if|to (?:me|us))\b)|\bnot clear (?:from|in|whether|what|how|if)\b",
+            # a source does not say
+            rf"\b(?:can not|could not) be (?:answered|determined|found|said|known|derived|inferred)\b|\b(?:not|never) {REALLY}{SAID}(?! (?:elsewhere|otherwise))\b|^(?:is )?not (?:given|found)\W*$|^none given\W*$",
+            rf"\b(?:not|never) {REALLY}{GIVEN} (?:in|by|within) {THE} ?{SOURCE}\b|\bnot in {THE} ?{SOURCE}\b",
+            rf"\b{FACTS} (?:(?:is|are|was|were) )?not {REALLY}(?:{GIVEN}|in)\b",
+            rf"\b{SOURCE} {REALLY}(?:do|does|did) not {REALLY}(?:{SAY}|contain|provide|give|include|cover|know|have|list|define|make)\b",
+            rf"\b(?:it|they|this|that|policy|policies|information) {REALLY}(?:do|does|did) not {REALLY}{SAY}\b",
+            rf"\b(?:do|does|did) not {REALLY}(?:mention|say|state|specify|answer|disclose) (?:this|that|it|any|anything|how|what|when|where|who|which|whether|the)\b",
+            rf"\b(?:says?|states?|mentions?|contains?) nothing (?:about|on|of|regarding)\b|\bnothing (?:is said|is mentioned|in {THE} ?{SOURCE}|about (?:this|that|it))\b",
+            rf"\bno (?:\w+ )?mention\b|\bno (?:(?:relevant|specific|such|direct|explicit|clear|further) )?{FACTS}(?=\W*$| (?:(?:is|are|was|were) )?(?:{GIVEN}|{SAID})\b| (?:about|on|regarding|concerning|in|within|for|to|that|which|here)\b)",
+            rf"\b(?:no|none of {THE} ?|neither of {THE} ?) ?{SOURCE} (?:mentions?|says?|states?|contains?|answers?|gives?|specif\w+|describes?|covers?|provides?|tells?)\b|^no context\b",
+            rf"\black(?:s|ing)? (?:the )?(?:{FACTS}|context)\b|\b(?:insufficient|not enough) (?:{FACTS}|context|data)\b",
+            # somebody may not be told
+            rf"\b{THIS} (?:can|could|may) not be (?:shared|disclosed|revealed|given|provided|discussed)\b|\b{THIS} is (?:confidential|restricted|classified|not public)\b|^access denied\b",
+            rf"\byou (?:are|do) not (?:have (?:access|permission|the right)|authori[sz]ed|allowed|permitted)(?=\W*$| to (?:see|view|read|know|access|{THIS}|{THE} ?(?:{SOURCE}|{FACTS}))\b)",
+            rf"\byou can not (?:see|view|read|access|know) {THIS}\b",
+        )
+    )
 )
 DOUBT = re.compile(r"\b(?:perhaps|maybe|probably|possibly|presumably|not sure|i guess|i suppose|i think|my guess)\b")
-# Where a refusal ends and something else may begin: "I don't know, but it is 17 days."
-CLAUSES = re.compile(r"(?<=[a-z)\"'\]])[.!?;:]+(?:\s|$)|\n+|,?\s*\b(?:but|however|though|although|perhaps|maybe|probably|possibly|presumably|i guess|i suppose|i think)\b,?")
-POLITE = re.compile(r"\b(?:sorry|apolog\w+|please|contact|ask|check|refer|consult|let me know|thanks?|thank you|unfortunately|regret|afraid|speak to|get in touch)\b")
+# Where a refusal ends and something else may begin: "I don't know, but it is 17 days", "I don't know, it is 17 days", "I don't know - 17 days".
+CLAUSES = re.compile(
+    r"(?<=[a-z)\"'\]*])[.!?;:]+(?:\s|$)|\s[-–]+\s|\s?—\s?|,\s(?=[£$€]?\d|(?:it|they|he|she|the answer|you|we|this|that) (?:is|are|was|were|can|must|may|should|has|have)\b(?! not))"
+    r"|,?\s*\b(?:but|however|though|although|perhaps|maybe|probably|possibly|presumably|i guess|i suppose|i think)\b,?"
+)
+# What may stand beside a refusal without claiming anything.
+POLITE = re.compile(
+    r"\b(?:sorry|apolog\w+|please|contact|ask|check|refer|consult|let me know|thanks?|thank you|unfortunately|regret|afraid|speak to|get in touch|anything else|as an ai|language model)\b"
+    rf"|^\W*(?:no|yes|well|hm+|oh|so|ok|okay|hello|hi|(?:the |my )?answer(?: is)?|(?:in|from|according to|based on|given) {THE} ?{SOURCE}(?: provided)?)\W*$"
+)
+CONTRACTIONS = (("can't", "can not"), ("cannot", "can not"), ("won't", "will not"), ("n't", " not"), ("i'm", "i am"), ("'re", " are"), ("it's", "it is"), ("that's", "that is"))
 
 
 def tokens(text: str) -> list[str]:
     """The text as comparable tokens: lower case, no articles, no punctuation, numbers whole ("1,350" is one token, 1350)."""
-    plain = CITATION.sub(" ", text.lower().replace("’", "'"))
+    plain = CITATION.sub(" ", unicodedata.normalize("NFC", text.lower()))
     found = (re.sub(r",(?=\d{3}\b)", "", token) for token in NUMBER_OR_WORD.findall(plain))
     return [token for token in found if token not in ("a", "an", "the")]
 
@@ -51,7 +84,8 @@ def tokens(text: str) -> list[str]:
 def _plain(text: str) -> str:
     """Lower case, single blanks, no contractions: "I DON’T know" -> "i do not know"."""
     said = " ".join(CITATION.sub(" ", text.lower().replace("’", "'")).split())
-    for short, long in (("can't", "can not"), ("cannot", "can not"), ("won't", "will not"), ("n't", " not"), ("i'm", "i am"), ("'re", " are")):
+    said = re.sub(r"\b(do|does|did|is|are|was|were|have|has|could|would)nt\b", r"\1 not", said)
+    for short, long in CONTRACTIONS:
         said = said.replace(short, long)
     return said
 
@@ -67,11 +101,10 @@ def abstains(text: str) -> bool:
 
     "I don't know, but it is 17 days" claims something, and so does "Sorry, 17 days": an apology does not make a refusal.
     """
-    said = _plain(text)
-    clauses = [c for c in CLAUSES.split(said) if c and tokens(c)]
-    refusing = [c for c in clauses if REFUSAL.search(c)]
-    harmless = [c for c in clauses if c not in refusing and (POLITE.search(c) or len(tokens(c)) == 1) and not re.search(r"\d", c)]
-    return not tokens(said) or (bool(refusing) and len(refusing) + len(harmless) == len(clauses))
+    clauses = [clause for clause in CLAUSES.split(_plain(text)) if tokens(clause)]
+    refuses = [bool(REFUSAL.search(clause)) for clause in clauses]
+    harmless = [bool(POLITE.search(clause)) and not re.search(r"\d", clause) for clause in clauses]
+    return not clauses or (any(refuses) and all(r or h for r, h in zip(refuses, harmless, strict=True)))
 
 
 def answer_correct(text: str, answers: Sequence[str]) -> bool:
@@ -93,9 +126,12 @@ def question_correct(prediction: Prediction, gold: Gold) -> bool:
 # --- what the field reports besides ------------------------------------------------------------------------------------
 
 
+NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
 def squad_normalise(text: str) -> str:
     """SQuAD's normal form: lower case, no ASCII punctuation, no articles, single blanks (Rajpurkar et al. 2018, evaluation of SQuAD 2.0)."""
-    bare = "".join(letter for letter in text.lower() if letter not in set(string.punctuation))
+    bare = text.lower().translate(NO_PUNCTUATION)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
 
 
@@ -145,17 +181,18 @@ def citation_support(text: str, cited: Sequence[Citation], context: Sequence[Pas
 def question_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
     """What else to know about an answer: refusal, the search (where there is evidence), SQuAD's scores, the citations."""
     context, evidence, documents = prediction.context, gold.evidence, {e.doc for e in gold.evidence}
+    answered = prediction.error is None  # a breakdown says nothing, which is not the same as refusing
     seen = ranking.overlap(evidence, context) if evidence else {}
     return {
         "answerable": bool(gold.answers),
-        "abstained": abstains(prediction.text),
+        "abstained": answered and abstains(prediction.text),
         "evidence_seen": ranking.evidence_found(evidence, context) if evidence else None,
         "evidence_recall": ranking.evidence_recall(evidence, context) if evidence else None,
         "context_precision": seen.get("precision"),
         "context_iou": seen.get("iou"),
         "reciprocal_rank": ranking.first_hit(evidence, context) if evidence else None,
-        "exact_match": exact_match(prediction.text, gold.answers),
-        "token_f1": token_f1(prediction.text, gold.answers),
+        "exact_match": exact_match(prediction.text, gold.answers) if answered else 0.0,
+        "token_f1": token_f1(prediction.text, gold.answers) if answered else 0.0,
         "citations_valid": all(citation_valid(c, context) for c in prediction.cited) if prediction.cited else None,
         "citation_support": citation_support(prediction.text, prediction.cited, context),
         "cites_evidence": any(c.doc in documents for c in prediction.cited) if documents else None,
@@ -170,7 +207,7 @@ def ticket_correct(prediction: Prediction, gold: Gold) -> bool:
 
 def ticket_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
     """Form and judgement apart: is it valid JSON of the schema, and which fields are right? Nothing in an invalid answer counts as right."""
-    parsed = parse_strict(prediction.text)
+    parsed = parse_strict("" if prediction.error else prediction.text)
     said = parsed.ticket.model_dump() if parsed.ticket else {}
     fields = {f"{name}_right": said.get(name) == gold.output[name] for name in FIELDS}
     form = {"state": parsed.state, "valid_json": parsed.state != "invalid JSON", "valid": parsed.state == "valid"}
