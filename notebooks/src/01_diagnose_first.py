@@ -31,13 +31,13 @@ generator = models.load_generator()
 # ## Two features that underperform
 #
 # Brindlemark has an **assistant** that answers questions about the handbook, and a **sorter** that turns support tickets into records of four fields. Both use
-# the same small model, and both disappoint. We take 36 questions that have an answer, 24 that must be refused, and 40 tickets, all from the dev split.
+# the same small model, and both disappoint. We take 32 questions that have an answer, 28 that must be refused, and 40 tickets, all from the dev split.
 
 # %%
 documents = load_handbook()
 dev = load_questions("dev", documents)
-answerable = pick([case for case in dev if case.gold.answers], 36)
-to_refuse = pick([case for case in dev if not case.gold.answers], 24)
+answerable = pick([case for case in dev if case.gold.answers], 32)
+to_refuse = pick([case for case in dev if not case.gold.answers], 28)
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 40)
 
 # %% [markdown]
@@ -126,11 +126,13 @@ plots.bars(summary(swaps), "After each change: the share right", guess=guess_of(
 # little wider: enough that both hold together. For tickets we compare the finer measure, the share of fields right.
 
 # %%
-moved = [*compare_all(assistant, [sentence, examples]), *compare_all(zero, [ruled, few], column="fields_right")]
+moved = [*compare_all(assistant, {name: swaps[name] for name in names[:2]}),
+         *compare_all(zero, {name: swaps[name] for name in names[2:]}, column="fields_right")]
 as_table(moved).round(2)
 
 # %%
-plots.differences(moved, "Which one change moves which feature?")
+helped = [c.second for c in moved if c.verdict == "better"]
+plots.differences(moved, f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -163,17 +165,18 @@ compare(label, forced, column="fields_right")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Forcing the form makes every answer acceptable to the software, and leaves a model that does not judge as we do. If your complaint is "the JSON breaks", a schema
-# is the cure and costs no labels. If it is "the JSON is fine and the labels are wrong", you need examples: in the prompt, or in training (notebook 05).
+# Forcing the form makes every answer acceptable to the software, and leaves a model that does not judge as we do. Look at *few-shot* and *constrained* side by side: where
+# they are about level, what the examples brought was the form, and the same can be had without them. If your complaint is "the JSON breaks", a schema is the cure and
+# costs no labels. If it is "the JSON is fine and the labels are wrong", you need many examples, and a prompt does not hold many: that is what training is for (05).
 # </details>
 
 # %% [markdown]
 # ## Suspect three: boundaries
 #
-# 24 of our questions must not be answered: the handbook does not say, or this person may not know. **Predict:** what share does the assistant refuse?
+# 28 of our questions must not be answered: the handbook does not say, or this person may not know. **Predict:** what share does the assistant refuse?
 
 # %%
-predict("01.boundaries", "Share of the 24 that is rightly refused", ["closed book", "RAG"])
+predict("01.boundaries", "Share of the 28 that is rightly refused", ["closed book", "RAG"])
 
 # %%
 from helpers.index import build_index
@@ -194,7 +197,7 @@ refusing["RAG"][["kind", "input", "answer"]].head(4)
 
 # %%
 plain = arms.retrieval_augmented(generator, index, top_k=1)
-THRESHOLD = 0.50  # chosen by eye on these questions; exercise 01.3 looks closer
+THRESHOLD = 0.50  # chosen on dev, so it flatters a little: a threshold is tuned on one set and judged on another
 
 def careful(asks):
     sure = []
