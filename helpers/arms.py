@@ -74,7 +74,7 @@ def oracle(generator: Generator, contexts: Contexts, name: str = "oracle context
 
 
 def long_context(
-    generator: Generator, index: Index, documents: Sequence[Document], budget_tokens: int = 1500, name: str = "long context", style: rag.Style = rag.BASE
+    generator: Generator, index: Index, documents: Sequence[Document], budget_tokens: int = 2000, name: str = "long context", style: rag.Style = rag.BASE
 ) -> Arm:
     """The model with whole documents, those with the best passages first, as many as a prompt of budget_tokens holds.
 

@@ -152,8 +152,7 @@ def interval(
     for spread, seeds in noise:
         if seeds > 1:
             means = means + dice.standard_t(seeds - 1, DRAWS) * spread / math.sqrt(seeds)
-    worth = len(gain) ** 2 / (by_fact[:, 1] ** 2).sum()  # so many facts of equal size would say as much (Kish 1965)
-    tail = norm.cdf(t.ppf((1 - level) / 2, worth - 1) * math.sqrt(worth / (worth - 1)))
+    tail = norm.cdf(t.ppf((1 - level) / 2, facts - 1) * math.sqrt(facts / (facts - 1)))
     low, high = np.quantile(means, [tail, 1 - tail]).round(12)  # a zero stays a zero: 1e-17 is no difference
     return max(-limit, float(low)), min(limit, float(high))
 

@@ -281,7 +281,7 @@ Sorry, the fee is £40.|I don't know, but it is 17 days.|I don't know, perhaps 1
 The policy does not allow dogs.|I do not know. It is 17 days.|We do not know exactly; 25 days.|Not before 1 March.|The product is not available in Canada.
 Frost damage is not covered by the warranty.|The kit does not include batteries.|We do not provide lunch.|VAT is not included.|You cannot share your password.
 Visitors can not access the roof.|It is not listed above.|Sorry for the delay
-I don't know, it is Trellis.|I don't know, 17 days.|I don't know - 17 days|I don't know — Trellis|I don't know. Trellis.|I don't know: 17 days.|The policy does not cover contractors.
+I don't know, it is Trellis.|I don't know, 17 days.|I don't know - 17 days|I don't know — Trellis|I don't know. Trellis.|I don't know: 17 days.|I don't know. Please pay £40.|The policy does not cover contractors.
 The policy does not include weekends.|The policy does not give extra days.|No documents are required.|No further information is needed.|You cannot see salaries of others.
 You are not allowed to bring dogs.|I'm not allowed to carry over more than 5 days.|The gate is unknown to visitors.|Unless the fee is not stated on the invoice, it is £40.
 25 days, which is not mentioned elsewhere.|The code must never be given to visitors.|The password must not be disclosed.|Devices that have not answered for 9 months are left out.

@@ -1,7 +1,7 @@
 """Do our intervals keep their word? An interval at 95 % holds the truth in 95 of 100 experiments, and no difference is called one at most 5 times.
 
 The figures are in labs_data/reference/calibration.json (`python labs_data/build/calibrate.py`). Where the world is simple enough they are exact
-sums over all outcomes; the others come from 2,000 simulated experiments each (6,000 for families of 100 cases), so two standard errors are allowed.
+sums over all outcomes; the others come from 2,000 simulated experiments each (6,000 for families of 100 cases without a difference), so two standard errors are allowed.
 """
 
 from __future__ import annotations

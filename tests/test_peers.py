@@ -320,6 +320,7 @@ def test_valid_tickets_are_those_of_jsonschema():
     from jsonschema import Draft202012Validator
 
     Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["additionalProperties"] is False and set(SCHEMA["required"]) == set(TICKET), "else both would agree on forgiving too much"
     validator, met = Draft202012Validator(SCHEMA), collections.Counter()
     for text in [*mutated_tickets(random.Random(7), 2_500), *ODD]:
         state = parse_strict(text).state
