@@ -107,17 +107,15 @@ def first_gap(generator: models.Generator, prompt: str, mine: str, theirs: str) 
     return float((logits[a[at]] - logits[b[at]]).abs())
 
 
-def bench_evaluate(rounds: int = 2) -> dict[str, object]:
+def bench_evaluate(rounds: int = 2, n: int = 60) -> dict[str, object]:
     """Questions per second of `evaluate` against a plain loop of pipeline calls: same weights, prompts, dtype and machine, greedy, in turn.
 
-    `speedup` is the median over rounds of (seconds of the plain loop / seconds of ours), all 60 prompts together.
+    `speedup` is the median over rounds of (seconds of the plain loop / seconds of ours), all n prompts together.
     """
     generator = models.load_generator()
-    works = evaluation_work(generator)
-    n = sum(len(work.prompts) for work in works)
+    works = evaluation_work(generator, n)
     for work in works:  # once unmeasured, a few prompts: the first calls of a process are slow for both
-        complete = generate.complete(generator, work.prompts[:2], 4)
-        list(complete)
+        list(generate.complete(generator, work.prompts[:2], 4))
     spent: dict[str, dict[str, list[float]]] = {way: {work.name: [] for work in works} for way in ("ours", "unshared", "plain")}
     same = {"identical": 0, "numerical_ties": 0, "different": 0, "largest_gap": 0.0}
     for round_ in range(rounds):

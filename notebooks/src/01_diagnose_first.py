@@ -31,14 +31,14 @@ generator = models.load_generator()
 # ## Two features that underperform
 #
 # Brindlemark has an **assistant** that answers questions about the handbook, and a **sorter** that turns support tickets into records of four fields. Both use
-# the same small model, and both disappoint. We take 32 questions that have an answer, 28 that must be refused, and 40 tickets, all from the dev split.
+# the same small model, and both disappoint. We take 32 questions that have an answer, 28 that must be refused, and 24 tickets, all from the dev split.
 
 # %%
 documents = load_handbook()
 dev = load_questions("dev", documents)
 answerable = pick([case for case in dev if case.gold.answers], 32)
 to_refuse = pick([case for case in dev if not case.gold.answers], 28)
-train, tickets = load_tickets("train"), pick(load_tickets("dev"), 40)
+train, tickets = load_tickets("train"), pick(load_tickets("dev"), 24)
 
 # %% [markdown]
 # As they stand: the assistant is asked straight away (**closed book**), and the sorter gets the four fields explained in words (**zero-shot**).
