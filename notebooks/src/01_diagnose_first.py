@@ -61,7 +61,9 @@ closed = evaluate(arms.closed_book(generator), answerable + to_refuse, QUESTIONS
 zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
 silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
 label = evaluate(Arm("majority label", majority), tickets, TICKETS)
-plots.bars(summary([silent, closed, label, zero]), "Both features do worse than a system without any skill")
+bars = summary([silent, closed, label, zero])
+nothing, assistant_now, labels_only, sorter_now = (plots.percent(value) for value in bars["share"])
+plots.bars(bars, f"The assistant gets {assistant_now} (silence: {nothing}), the sorter {sorter_now} (commonest labels: {labels_only})")
 
 # %% [markdown]
 # That is the moment in which somebody says "fine-tune". We ask first: *which one thing, if we changed it alone, would move this bar?*
@@ -186,7 +188,8 @@ rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), answerable +
 refusing = {name: t[~t["answerable"]] for name, t in (("always refuse", silent), ("closed book", closed), ("RAG", rag))}
 for name in ("closed book", "RAG"):
     record(f"01.boundaries/{name}", f"{name}: rightly refused", share(refusing[name]), refusing[name].attrs)
-plots.bars(summary(refusing), "Shown a passage or not, the model answers what it should refuse", axis="rightly refused", guess=guess_of("01.boundaries"))
+alone, shown = (plots.percent(refusing[name]["right"].mean()) for name in ("closed book", "RAG"))
+plots.bars(summary(refusing), f"Rightly refused: {alone} from memory, {shown} with a passage", axis="rightly refused", guess=guess_of("01.boundaries"))
 
 # %%
 refusing["RAG"][["kind", "input", "answer"]].head(4)
@@ -232,7 +235,7 @@ flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their sc
 flipped
 
 # %%
-plots.differences([verdict, flipped], "One pair of systems, two scorers, two verdicts")
+plots.differences([verdict, flipped], f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
