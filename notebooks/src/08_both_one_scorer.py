@@ -104,7 +104,11 @@ print(inspect.getsource(cause))
 # %%
 judged = {name: attribute(table, oracle) for name, table in (("RAG", with_rag), ("RAG, 3 passages", with_three))}
 faults = pd.concat([can_be_answered(table).assign(system=name) for name, table in judged.items()])
-plots.attribution(blame(faults, by="system"))
+def lost(name, fault):
+    return plots.percent((faults[faults["system"] == name]["cause"] == fault).mean())
+
+a, b, c, d = (lost(name, fault) for fault in ("retrieval", "distraction") for name in judged)
+plots.attribution(blame(faults, by="system"), f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}")
 
 # %%
 for name, table in judged.items():
@@ -117,8 +121,8 @@ blame(faults, by="system").round(2)
 # <details><summary><b>What happened</b></summary>
 #
 # Two systems that are right about equally often can fail for different reasons. With three passages the search misses less, and what it wins is lost
-# again to distraction and reading. Somebody who sees only the accuracy would call the larger context useless; somebody who sees the causes knows that it
-# waits for a better reader. And the part that is *reading* in both is what no change of chunks, embedder or k will ever move.
+# again to distraction. Somebody who sees only the accuracy would call the larger context useless; somebody who sees the causes knows that it
+# waits for a better reader. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or luck. And the part that is *reading* in both is what no change of chunks, embedder or k will ever move.
 # </details>
 #
 # By kind of question (one passage). Small groups have long intervals: read those, not only the colours.
