@@ -220,7 +220,7 @@ verdict
 # %% [markdown]
 # ## Suspect four: the test
 #
-# A colleague has measured the same two systems and advises against the threshold: "It makes things worse, look." Here is the colleague's scorer.
+# A colleague has measured the same two systems and advises against the threshold: "It brings nothing, look." Here is the colleague's scorer.
 
 # %%
 def theirs(prediction, gold):
