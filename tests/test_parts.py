@@ -70,7 +70,7 @@ def test_headings_open_sections_and_long_ones_are_cut_under_their_path():
     text = "Before.\n\n# House\n\n## Rooms\n\none two three four five six seven eight\n\n```\n# no heading\n```\n\n## Garden\n\nA tree."
     chunks = chunking.chunk(document(text), 6, 0, "headings", words)
     assert [(c.under, c.text.split()[0]) for c in chunks[:2]] == [((), "Before."), (("House",), "#")]
-    assert [c.under for c in chunks if "no heading" in c.text] == [("House", "Rooms")], "what stands in a code fence is no heading"
+    assert {c.under for c in chunks if "heading" in c.text} == {("House", "Rooms")}, "what stands in a code fence is no heading"
     assert chunks[-1].text == "## Garden\n\nA tree." and chunks[-1].under == ("House", "Garden")
     with pytest.raises(ValueError, match="choose one of tokens, recursive"):
         chunking.cut(text, 6, 0, "semantic", words)
