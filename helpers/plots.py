@@ -129,29 +129,6 @@ def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
     return _finish(figure, title + ".", table)
 
 
-@styled
-def chunk_sizes(grid: pd.DataFrame, chunk_size: int, top_k: int) -> Picture:
-    """Evidence recall for every chunk size at this top_k, and what a prompt costs; the chosen size stands out."""
-    table = grid[grid["top_k"] == top_k].reset_index(drop=True)
-    chosen = table[table["chunk_size"] == chunk_size].iloc[0]
-    figure, axes = _canvas(7.6, 3.4)
-    for x, row in table.iterrows():
-        on = row["chunk_size"] == chunk_size
-        axes.bar(x, row["share"], color=COLOURS["RAG"] if on else PALE, width=0.62)
-        axes.plot([x, x], [row["low"], row["high"]], color=INK, linewidth=1.6 if on else 1)
-        axes.text(x, row["high"] + 0.02, percent(row["share"]), ha="center", fontweight="bold" if on else "normal")
-        axes.text(x, 0.02, f"{row['passage_tokens']:.0f}\ntokens", ha="center", fontsize=9, color="white" if on else "#555555")
-    axes.set_xticks(range(len(table)), [f"{size}" for size in table["chunk_size"]])
-    axes.set_ylim(0, 1.12)
-    axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    axes.set_xlabel("chunk size in tokens")
-    axes.set_ylabel(f"evidence in the top {top_k}")
-    title = f"Chunks of {chunk_size}, top {top_k}: evidence seen {percent(chosen['share'])}, {chosen['passage_tokens']:.0f} tokens of passages per question"
-    axes.set_title(textwrap.fill(title, 74))
-    said = "; ".join(f"{r['chunk_size']:.0f} tokens: {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])})" for _, r in table.iterrows())
-    return _finish(figure, f"{title}. By chunk size: {said}; n = {chosen['n']:.0f}.", table)
-
-
 PARTS = {"answerable": "To be answered", "to refuse": "To be refused", "tickets": "Tickets"}
 LOSERS = {"distraction": "distraction", "retrieval": "the search", "reading": "the reader", "no evidence given": "something unknown", "failed": "breakdowns"}
 WIDE, ROW = 7.6, 0.47  # inches: the figure, and the height of a row of `attribution`

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -63,7 +64,7 @@ def lab(tmp_path):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
     (tmp_path / "nb").mkdir()
-    shutil.copy(course.learner_path(course.sources(["02"])[0]), tmp_path / "nb" / "02.ipynb")
+    shutil.copy(course.learner_path(course.sources(["03"])[0]), tmp_path / "nb" / "03.ipynb")
     port, token = free_port(), secrets.token_hex(16)
     words = ["-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
              f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={tmp_path / 'nb'}", "--LabApp.expose_app_in_browser=True"]  # fmt: skip
@@ -118,19 +119,38 @@ def opened(lab, tmp_path, notebook, seconds):
         context.close()
 
 
-def test_a_learner_runs_notebook_02_and_moves_the_slider(lab, tmp_path):
+def test_a_learner_runs_the_chunking_lab(lab, tmp_path):
     from playwright.sync_api import expect
 
-    with opened(lab, tmp_path, "02.ipynb", 500) as page:
-        picture = page.locator(".t-plot img")
+    with opened(lab, tmp_path, "03.ipynb", 500) as page:
+        picture, said = page.locator(".t-plot img"), page.locator(".t-said")
         picture.scroll_into_view_if_needed()
         before, cut = picture.get_attribute("src"), page.locator(".t-chunks").inner_text()
-        assert "Chunks of 128, top 3" in picture.get_attribute("alt")
-        page.locator(".t-size .noUi-handle").focus()
-        page.keyboard.press("ArrowRight")
-        expect(page.locator(".t-size .widget-readout")).to_have_text("256")
+        assert "Tokens, 64 tokens" in picture.get_attribute("alt")
+        expect(said).to_contain_text("This is the baseline")
+        page.locator(".t-chunk-size .noUi-handle").focus()
+        for size in ("96", "128"):
+            page.keyboard.press("ArrowRight")
+            expect(page.locator(".t-chunk-size .widget-readout")).to_have_text(size)
+            if size == "96":
+                expect(said).to_contain_text("Nobody has measured")
         expect(picture).not_to_have_attribute("src", before)
-        assert "Chunks of 256, top 3" in picture.get_attribute("alt") and page.locator(".t-chunks").inner_text() != cut
+        expect(said).to_contain_text("times the tokens")
+        assert "Tokens, 128 tokens" in picture.get_attribute("alt") and page.locator(".t-chunks").inner_text() != cut
+        page.locator(".t-strategy .noUi-handle").focus()
+        for _ in ("recursive", "sentences"):
+            page.keyboard.press("ArrowRight")
+        page.locator(".t-chunk-size .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")  # sentences, 96, a quarter: the notebook itself has measured it, so it is there at once
+        expect(page.locator(".t-chunk-size .widget-readout")).to_have_text("96")
+        page.locator("button.t-run-start").click()
+        expect(page.locator(".t-run-status")).to_contain_text("Measured here", timeout=120_000)
+        expect(picture).to_have_attribute("alt", re.compile("Sentences, 96 tokens"))
+        page.locator("button.t-answer-start").click()
+        expect(page.locator(".t-answer-status")).to_contain_text("the model answers", timeout=120_000)
+        page.locator("button.t-answer-stop").click()
+        expect(page.locator(".t-answer-status")).to_contain_text("Stopped", timeout=60_000)
+        expect(page.locator("button.t-answer-start")).to_be_enabled()
 
 
 EXPLORED = """

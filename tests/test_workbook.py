@@ -293,28 +293,6 @@ def test_wrong_answers_are_told_what_was_expected():
         exercise("02.9")
 
 
-def test_widget_twin_and_picture():
-    """The what-if of notebook 02 without a browser: numbers in, picture with alt text and table out."""
-    import pandas as pd
-
-    from helpers import labs, plots
-    from helpers.corpus import load_handbook
-
-    grid = pd.DataFrame([{"chunk_size": s, "top_k": k, "share": s / 1000 + k / 10, "low": 0.1, "high": 0.9, "n": 50, "passage_tokens": s * k, "chunks": 9}
-                         for s in (64, 128) for k in (1, 3)])  # fmt: skip
-    one, two = plots.chunk_sizes(grid, 64, 1), plots.chunk_sizes(grid, 128, 1)
-    assert one.png[:4] == b"\x89PNG" and one.png != two.png and "evidence seen 16 %" in one.alt and len(one.table) == 2
-    assert "<img alt=" in one._repr_html_()
-    document = next(d for d in load_handbook() if d.id == "parental-leave-uk-v2")
-    quote = "The other parent, or the second adopter, has 23 working days at full basic pay."
-    assert "is cut over" in labs.coloured_chunks(document, 16, quote) and "stands whole" in labs.coloured_chunks(document, 256, quote)
-    lab = labs.chunk_size_lab(grid, document, quote)
-    picture = next(w for w in lab.children if "t-plot" in w._dom_classes)
-    before = picture.value
-    next(w for w in lab.children if "t-size" in w._dom_classes).value = 64
-    assert picture.value != before
-
-
 def test_exercise_ids_in_the_sources_have_solutions():
     for source in SOURCES:
         text = source.read_text(encoding="utf-8")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
-from helpers.cases import Passage
+from helpers.cases import Citation, Passage
 from helpers.exercises import Exercise, attempted
 
 
@@ -53,6 +54,25 @@ def context_check(answer: object) -> str:
     return "Your check catches three bugs that all shipped in real systems; in each of them the demo still gave fluent answers."
 
 
+def citation_check(answer: object) -> str:
+    """02.3: a check that tells whether a reader can open a citation."""
+    assert callable(answer), f"Expected a function opens(citation, context, documents) that returns True or False; got {type(answer).__name__}."
+    texts = {"leave": "Leave. Staff get 17 days. Ask Trellis.", "visits": "Guests get a badge for 3 days."}
+    documents = {id: SimpleNamespace(id=id, text=text) for id, text in texts.items()}
+    context = [Passage("visits", "Visits", 0, 30, texts["visits"]), Passage("leave", "Leave", 7, 25, "Staff get 17 days.")]
+    tried = (
+        ("[2] leave, a sentence that stands there", Citation(2, "leave", "Staff get 17 days.", "model"), True),
+        ("[1] visits, part of a sentence", Citation(1, "visits", "a badge for 3 days", "model"), True),
+        ("[0]: somebody counts from 0", Citation(0, "leave", "Staff get 17 days.", "model"), False),
+        ("[3], of two passages", Citation(3, "leave", "Staff get 17 days.", "model"), False),
+        ("[1] leave: the number and the document disagree", Citation(1, "leave", "Staff get 17 days.", "model"), False),
+        ("a paraphrase instead of a quote", Citation(2, "leave", "Staff receive seventeen days.", "model"), False),
+    )
+    for name, citation, right in tried:
+        got = attempted(answer(citation, context, documents))
+        assert bool(got) is right, f"For {name} expected {right}; got {got}."
+    return "Now a footnote is a promise somebody can check. Whether the sentence also supports the answer is a second question (scores.citation_support)."
+
 
 EXERCISES = {
     e.id: e
@@ -66,6 +86,11 @@ EXERCISES = {
             "Put a word into each passage that nobody could guess, build the prompt, and look for the words in it.",
             "Use at least two passages: a builder may drop all but the first.",
             "passages = [Passage(\"d1\", \"t\", 0, 6, \"zorvex\"), Passage(\"d2\", \"t\", 0, 6, \"quimbl\")]",
+        )),
+        Exercise("02.3", citation_check, (
+            "Three conditions: the number is there, the documents agree, the quote is in the text.",
+            "context[citation.number - 1]: with number 0 Python hands you the last passage, without an error.",
+            "1 <= citation.number <= len(context) and context[citation.number - 1].doc == citation.doc and citation.quote in documents[citation.doc].text",
         )),
     )
 }  # fmt: skip

@@ -5,7 +5,7 @@
 # pieces, find the pieces that fit a question, and put them into the prompt. Every stage can fail on its own, so you build each one
 # by hand before you trust a helper.
 #
-# **Time:** 20 minutes to read · 4 minutes to run · 20 minutes of exercises. **Before:** 00.
+# **Time:** 20 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
 #
 # **By the end you can**
 # - build chunking, embedding search and a prompt in a few lines each;
@@ -18,7 +18,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from helpers import arms, labs, models, plots, rag
+from helpers import arms, models, plots, rag
 from helpers.cases import load_questions, pick
 from helpers.corpus import load_handbook, may_see
 from helpers.evaluate import QUESTIONS, evaluate, share, summary
@@ -66,7 +66,7 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 
 # %% [markdown]
 # Each piece keeps its **span**: the characters it came from. Without it no citation could be checked later. Look at the edges:
-# this cutter splits words and sentences. That is one of the prices of RAG; you can see it at work in the lab below.
+# this cutter splits words and sentences. That is one of the prices of RAG; notebook 03 measures it.
 #
 # ## Embedding search by hand
 #
@@ -241,38 +241,6 @@ pd.DataFrame({"evidence seen": summary([with_rag, with_three], "evidence_seen")[
 # </details>
 
 # %% [markdown]
-# ## The lab: chunk size
-#
-# Small chunks are precise but may cut the evidence in two; large ones keep it whole but give the model more to read. The next cell
-# builds one index per size (about a minute, once) and searches for all questions.
-
-# %%
-grid = labs.measure_chunk_sizes(documents, questions)
-grid.pivot(index="chunk_size", columns="top_k", values="share").round(2)
-
-# %% [markdown]
-# Slide **chunk size** and **passages (k)**. Look for the setting that finds most, and what it makes the model read; below, watch one
-# document being cut and the framed evidence fall apart. (Without a running kernel the sliders do not show; the picture underneath does.)
-
-# %%
-example = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").gold.evidence[0]
-labs.chunk_size_lab(grid, document, example.quote)
-
-# %% [markdown]
-# The same as a plain cell:
-
-# %%
-plots.chunk_sizes(grid, chunk_size=512, top_k=3)
-
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Larger chunks and more passages raise recall, because the evidence is somewhere in a bigger heap. The heap is what the model must then read:
-# its price is tokens, and attention. The intervals are wide at this n: read the trend, not the difference between two neighbours.
-# One more trap: this embedder reads 256 tokens at most and ignores the rest of a larger chunk without a word.
-# </details>
-
-# %% [markdown]
 # ## Exercise 02.1 · Recall at k
 #
 # `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
@@ -310,6 +278,25 @@ def sees_context(build_prompt):
 exercise("02.2").check(sees_context)
 
 # %% [markdown]
+# ## Exercise 02.3 · A citation that nobody can open
+#
+# Every answer of a shipped assistant carried a footnote. Half of them led nowhere: the numbers counted from 0, or the "quote" was the model's own paraphrase. Write
+# `opens(citation, context, documents)`: True only if the passage [number] (counted from 1) was in the context, it is of the document that is named, and the quote
+# stands in that document word for word. `documents` maps an id to a document with a `.text`.
+
+# %%
+def opens(citation, context, documents):
+    ### BEGIN SOLUTION 02.3
+    if not 1 <= citation.number <= len(context):
+        return False
+    passage = context[citation.number - 1]
+    return passage.doc == citation.doc and citation.quote in documents[citation.doc].text
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("02.3").check(opens)
+
+# %% [markdown]
 # ## What we found
 #
 # Letting the model see a passage can turn made-up answers into right ones, without training anything; the paired count above says how sure we may be.
@@ -318,6 +305,6 @@ exercise("02.2").check(sees_context)
 # **You have seen**
 # - chunking, embedding search and a prompt, each by hand and then through a helper;
 # - access and date as conditions of the search itself;
-# - finding and reading measured apart, and what chunk size does to finding.
+# - finding and reading measured apart.
 #
-# **Next:** [05 · tune for a strict format](05_tune_for_format.ipynb), where the answer must have a shape.
+# **Next:** [03 · the chunking lab](03_chunking_lab.ipynb): would better chunking fix it?

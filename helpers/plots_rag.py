@@ -1,0 +1,94 @@
+"""Figures of the retrieval track, in the style of `plots`."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from helpers.plots import COLOURS, INK, Picture, _canvas, _finish, percent, styled
+
+if TYPE_CHECKING:
+    from helpers.chunk_lab import WhatIf
+
+RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
+CHOSEN, BASE = INK, "#777777"
+
+
+@styled
+def setting(grid: pd.DataFrame, case: WhatIf) -> Picture:
+    """What does a setting find, at what price in tokens, and what do answers make of it? The chosen setting, the baseline, and all that was measured."""
+    s, row, base = case.setting, case.row, case.base
+    figure, axes = _canvas(9.2, 3.7)
+    axes.remove()
+    figure.set_layout_engine("none")  # fixed margins: half of the time between a slider and its picture would go into the layout
+    price, scores = figure.subplots(1, 2, width_ratios=[1.55, 1], gridspec_kw={"left": 0.095, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.24})
+    price.scatter(grid["tokens"], grid["recall"], s=5, color="#DDDDDD", zorder=1)
+    for retriever, colour in RETRIEVER_COLOURS.items():
+        line = grid[(grid["retriever"] == retriever) & (grid["strategy"] == s.strategy) & (grid["overlap"] == s.overlap) & (grid["top_k"] == s.top_k)].sort_values("chunk_size")
+        on = retriever == s.retriever
+        price.plot(line["tokens"], line["recall"], color=colour, linewidth=2.2 if on else 1.1, marker="o", markersize=3.5, zorder=2)
+        last = line.iloc[-1]
+        price.annotate(retriever, (last["tokens"], last["recall"]), xytext=(5, 0), textcoords="offset points", color=colour, va="center", fontsize=9, fontweight="bold" if on else "normal")
+    if case.found is not None:
+        price.plot(base["tokens"], base["recall"], "D", color="white", markeredgecolor=BASE, markersize=7, zorder=3)
+        price.annotate("baseline", (base["tokens"], base["recall"]), xytext=(0, -13), textcoords="offset points", color=BASE, ha="center", fontsize=9)
+    price.plot([row["tokens"]] * 2, [row["low"], row["high"]], color=CHOSEN, linewidth=1.6, zorder=4)
+    price.plot(row["tokens"], row["recall"], "o", color=RETRIEVER_COLOURS[s.retriever], markeredgecolor=CHOSEN, markersize=9, zorder=5)
+    price.set_xscale("log")
+    price.set_xticks([30, 100, 300, 1000, 3000], ["30", "100", "300", "1,000", "3,000"])
+    price.minorticks_off()
+    price.set_xlim(15, 9000)
+    price.set_xlabel("tokens of passages the reader must read")
+    price.set_ylabel("evidence found")
+    _shares(price.yaxis, price.set_ylim)
+    rows = [("evidence\nfound", base, row, "recall", "low", "high"), ("answers\nright", base, row, "accuracy", "accuracy_low", "accuracy_high")]
+    for y, (_, *both, value, low, high) in zip((1, 0), rows, strict=True):
+        for one, colour, up, mark in ((both[0], BASE, 0.14, "D"), (both[1], CHOSEN, -0.14, "o")):
+            if pd.isna(one[value]):
+                scores.text(0.02, y + up, "not measured: Run it for real", fontsize=9, color=colour, va="center")
+                continue
+            scores.plot([one[low], one[high]], [y + up] * 2, color=colour, linewidth=1.6)
+            scores.plot(one[value], y + up, mark, color="white" if mark == "D" else RETRIEVER_COLOURS[s.retriever], markeredgecolor=colour, markersize=8)
+            scores.text(min(one[high] + 0.03, 0.98), y + up, percent(one[value]), va="center", fontsize=9, color=colour)
+    scores.set_yticks([1, 0], [name for name, *_ in rows])
+    scores.set_ylim(-0.5, 1.5)
+    _shares(scores.xaxis, scores.set_xlim)
+    scores.set_title("◇ baseline   ● this setting", fontsize=9, fontweight="normal", color=INK)
+    title = f"{str(s)[0].upper()}{str(s)[1:]}: evidence found {percent(row['recall'])}, {row['tokens']:,.0f} tokens to read"
+    figure.suptitle(textwrap.fill(title, 92), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    table = pd.DataFrame({"this setting": row, "baseline": base}).drop(index=["found", "right"], errors="ignore")
+    answers = "answers not measured" if pd.isna(row["accuracy"]) else f"answers right {percent(row['accuracy'])} ({percent(row['accuracy_low'])} to {percent(row['accuracy_high'])}), n = {row['n_answers']:.0f}"
+    alt = f"{title} ({percent(row['low'])} to {percent(row['high'])}, n = {row['n']:.0f}); {answers}. Against the baseline, {case.baseline}: {case.sentence()}"
+    return _finish(figure, alt, table)
+
+
+def _shares(axis, limits) -> None:
+    limits(0, 1.05)
+    axis.set_ticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+
+
+@styled
+def evidence_and_answers(answered: pd.DataFrame) -> Picture:
+    """Do right answers follow found evidence? One dot a setting, with the interval of its answers; what lies on the diagonal was found and read."""
+    figure, axes = _canvas(7.6, 3.9)
+    axes.plot([0, 1], [0, 1], color="#DDDDDD", linewidth=1.2)
+    axes.text(0.47, 0.5, "every found answer\nread rightly", color="#999999", fontsize=9, rotation=0, ha="right")
+    for k, colour in ((1, COLOURS["RAG"]), (3, COLOURS["RAG, 3 passages"])):
+        rows = answered[answered["top_k"] == k]
+        if rows.empty:
+            continue
+        axes.vlines(rows["recall"], rows["accuracy_low"], rows["accuracy_high"], color=colour, linewidth=0.8, alpha=0.5)
+        axes.plot(rows["recall"], rows["accuracy"], "o", color=colour, markeredgecolor="white")
+        axes.annotate(f"k = {k}", (rows["recall"].mean(), rows["accuracy_high"].max() + 0.03), color=colour, ha="center", fontweight="bold")
+    _shares(axes.xaxis, axes.set_xlim)
+    axes.set_ylim(0, 0.6)
+    axes.set_yticks([0, 0.25, 0.5], ["0", "25 %", "50 %"])
+    axes.set_xlabel("evidence found")
+    axes.set_ylabel("answers right")
+    lines = {k: answered.loc[answered["top_k"] == k, ["recall", "accuracy"]].mean() for k in sorted(answered["top_k"].unique())}
+    said = "; ".join(f"k = {k}: evidence {percent(m['recall'])}, right {percent(m['accuracy'])}" for k, m in lines.items())
+    title = f"Evidence is not yet an answer ({said})"
+    axes.set_title(textwrap.fill(title, 80))
+    return _finish(figure, f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f} questions each.", answered)
