@@ -25,7 +25,7 @@ from helpers.models import Generator
 from helpers.tickets import Ticket
 
 # Code that shapes answers: a change in one of these files is another system, so results kept from before do not count.
-SHAPING = ("arms", "rag", "format_task", "generate", "constrain", "index", "chunking", "models")
+SHAPING = ("arms", "rag", "format_task", "generate", "constrain", "index", "index_store", "embedding", "lexical", "chunking", "models")
 
 NEAREST = 64  # passages looked through for whole documents or distractors: far more than a prompt will hold
 Contexts = Mapping[str, Sequence[Passage]]  # ask id -> the passages that its prompt will show
@@ -51,17 +51,27 @@ def closed_book(generator: Generator, name: str = "closed book", style: rag.Styl
     return Arm(name, answer, fingerprint(generator.fingerprint, style))
 
 
-def retrieval_augmented(generator: Generator, index: Index, top_k: int = 3, name: str = "RAG", style: rag.Style = rag.BASE) -> Arm:
+def retrieval_augmented(
+    generator: Generator, index: Index, top_k: int = 3, name: str = "RAG", style: rag.Style = rag.BASE,
+    retriever: str = "dense", min_score: float | None = None, budget_tokens: int | None = None,
+) -> Arm:  # fmt: skip
     """The model with the top_k passages that the index finds for the question, the asker and the day.
 
     With a tuned generator this is the hybrid: `retrieval_augmented(tuned_generator, index, name="tuned + RAG")`.
+    min_score: refuse, without asking the model, when the best passage scores less (choose it on dev; scores depend on the retriever).
+    budget_tokens: show only the passages, from the best on, that a prompt of so many tokens holds.
     """
 
     def answer(asks: Sequence[Ask]):
-        contexts = [index.search(ask.input, ask.groups, ask.as_of, top_k) for ask in asks]
-        return rag.answer_questions(generator, asks, contexts, style)
+        contexts = dict(zip((ask.id for ask in asks), index.search_all(asks, top_k, retriever), strict=True))
+        weak = [id for id, found in contexts.items() if min_score is not None and (not found or found[0].score < min_score)]
+        yield from (Prediction(id, rag.REFUSAL, tuple(contexts[id])) for id in weak)
+        strong = [ask for ask in asks if ask.id not in weak]
+        if budget_tokens:
+            contexts |= {ask.id: rag.fitting(generator, ask.input, contexts[ask.id], budget_tokens, style) for ask in strong}
+        yield from rag.answer_questions(generator, strong, [contexts[ask.id] for ask in strong], style)
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, top_k, style))
+    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, top_k, style, retriever, min_score, budget_tokens))
 
 
 def oracle(generator: Generator, contexts: Contexts, name: str = "oracle context", style: rag.Style = rag.BASE) -> Arm:
@@ -93,9 +103,10 @@ def long_context(
 
     def answer(asks: Sequence[Ask]):
         contexts = []
+        nearest = dict(zip((ask.id for ask in asks), index.search_all(asks, NEAREST), strict=True))
         for ask in asks:
             best: dict[str, Passage] = {}
-            for found in index.search(ask.input, ask.groups, ask.as_of, NEAREST):
+            for found in nearest[ask.id]:
                 best.setdefault(found.doc, found)
             contexts.append(rag.fitting(generator, ask.input, [whole(found) for found in best.values()], limit_tokens, style))
         return rag.answer_questions(generator, asks, contexts, style)

@@ -55,9 +55,34 @@ class Document:
         """Was this the version to go by on that day?"""
         return self.meta.effective_from <= as_of and (self.effective_until is None or as_of < self.effective_until)
 
+    def heading_path(self, at: int) -> tuple[str, ...]:
+        """Under which headings does a character stand? Titles, outermost first."""
+        path: dict[int, str] = {}
+        for start, level, title in headings(self.text):
+            if start > at:
+                break
+            path = {above: t for above, t in path.items() if above < level} | {level: title}
+        return tuple(path.values())
+
     def readable_by(self, groups: Collection[str]) -> bool:
         """May somebody in these groups read it?"""
         return bool(set(self.meta.audience) & set(groups))
+
+
+FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
+HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
+
+
+def headings(text: str) -> list[tuple[int, int, str]]:
+    """Which headings does a Markdown text have? (offset in characters, level 1 to 6, title), in order; those inside code fences do not count."""
+    found, at, fence = [], 0, ""
+    for line in text.split("\n"):
+        if mark := FENCE.match(line):
+            fence = "" if fence == mark[1] else fence or mark[1]
+        elif not fence and (heading := HEADING.match(line)):
+            found.append((at, len(heading[1]), heading[2]))
+        at += len(line) + 1
+    return found
 
 
 def parse_document(path: Path) -> Document:

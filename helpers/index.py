@@ -1,37 +1,37 @@
 """Where are the passages that may answer this question, for this asker, on this day? A Chroma collection that is built once.
 
-An index is content-addressed: its folder is named by a fingerprint of the chunks, who may read them, and the embedder's weights.
-Other chunks are another folder, so yesterday's can never mix with today's. A folder is built aside, moved into place in one step
-and never written again: readers in any number of processes are safe, and a build killed half way is simply not there.
+An index is content-addressed: it is named by a fingerprint of the chunks, who may read them, and the embedder. Other chunks are another
+index, so yesterday's can never mix with today's. It is built aside, switched into place in one step and never written again: readers in
+any number of processes are safe, and a build killed half way is simply not there. (`shelf` says which index answers today.)
+
+By default an index is a folder in the cache. With CHROMA_URL it is a collection on that server; the same code asks both.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import json
-import secrets
-import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers import models, settings
-from helpers.cases import Passage
+from helpers import embedding, index_store, models
+from helpers.cases import Ask, Passage
 from helpers.chunking import Chunk, chunk_all
 from helpers.corpus import Document
+from helpers.lexical import Lexical
 
 if TYPE_CHECKING:
     import numpy as np
 
-LAYOUT = 1  # raise when the metadata below changes its meaning
-COLLECTION = "handbook"
-# Above the threshold Chroma rewrites its HNSW files in place; a kill in that moment makes the folder unreadable.
-# We never let it: the graph is rebuilt from SQLite in memory when the index is opened (about 1 s for 10,000 chunks).
-CONFIGURATION = {"hnsw": {"space": "cosine", "sync_threshold": 1_000_000}}
+LAYOUT = 2  # raise when the metadata below changes its meaning
+RETRIEVERS = ("dense", "bm25", "hybrid", "exact")
+FUSED = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): a rank counts 1 / (60 + rank)
+DEPTH = 100  # how far down both lists the fusion looks
+PAGE = 5000  # rows a request; more than about 30,000 is refused by SQLite
 FOREVER = 9999_12_31
-UNFINISHED = ".building"
 
 
 class IndexUnusableError(RuntimeError):
@@ -43,137 +43,212 @@ def _day(date: dt.date | None) -> int:
     return FOREVER if date is None else date.year * 10_000 + date.month * 100 + date.day
 
 
-def _metadata(chunk: Chunk) -> dict[str, Any]:
+def embedded_text(chunk: Chunk) -> str:
+    """What embedder and BM25 read: the chunk under its title (or headings), so that "Parental leave (Germany)" stays findable."""
+    return f"{' › '.join(chunk.under) or chunk.document.title}\n{chunk.text}"
+
+
+def _metadata(chunk: Chunk, read: str) -> dict[str, Any]:
     meta = chunk.document.meta
     return {
         "doc": meta.id, "title": meta.title, "start": chunk.start, "end": chunk.end, "groups": list(meta.audience),
-        "from_day": _day(meta.effective_from), "until_day": _day(chunk.document.effective_until),
+        "from_day": _day(meta.effective_from), "until_day": _day(chunk.document.effective_until), "lead": read.removesuffix(chunk.text),
     }  # fmt: skip
 
 
-def embed(texts: Sequence[str]) -> np.ndarray:
-    """(n texts, 384) float32 vectors of length 1. Only the first 256 tokens of a text are read."""
-    embedder = models.load_embedder()
-    return embedder.encode(list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=len(texts) > 64)
-
-
-def embedded_text(chunk: Chunk) -> str:
-    """What the embedder reads: the chunk under its document's title, so that "Parental leave (Germany)" stays findable."""
-    return f"{chunk.document.title}\n{chunk.text}"
-
-
-def fingerprint(chunks: Sequence[Chunk]) -> str:
-    """A name for exactly this index: any change of text, span, audience, date or embedder changes it."""
-    digest = hashlib.sha256(f"{LAYOUT} {models.MINILM.sha256}".encode())
+def fingerprint(chunks: Sequence[Chunk], read_as: Callable[[Chunk], str] = embedded_text) -> str:
+    """A name for exactly this index: any change of text, span, audience, date, of what is read, or of the embedder changes it."""
+    digest = hashlib.sha256(f"{LAYOUT} {models.embedder_fingerprint()}".encode())
     for chunk in chunks:
-        digest.update(json.dumps([_metadata(chunk), chunk.text], sort_keys=True).encode())
+        digest.update(json.dumps([_metadata(chunk, read_as(chunk)), chunk.text], sort_keys=True).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
+
+
+def may_read(groups: Collection[str], as_of: dt.date) -> dict[str, Any]:
+    """The condition on every query: readable by one of these groups, and in force on that day."""
+    readable = [{"groups": {"$contains": group}} for group in sorted(groups)]
+    return {"$and": [
+        readable[0] if len(readable) == 1 else {"$or": readable},
+        {"from_day": {"$lte": _day(as_of)}}, {"until_day": {"$gt": _day(as_of)}},
+    ]}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """A finished index, ready to be searched."""
+    """A finished index, ready to be searched. new: how many of its vectors had to be computed when it was opened (0 when it was there)."""
 
     name: str
     size: int
     collection: Any
+    embedder: str
+    new: int = 0
 
     @property
     def fingerprint(self) -> str:
         """Names exactly these chunks, their audiences and the embedder."""
         return self.name
 
-    def search(self, question: str, groups: Collection[str], as_of: dt.date, top_k: int = 3) -> list[Passage]:
-        """The top_k passages nearest in meaning that one of the groups may read and that were in force on that day.
+    def search(self, question: str, groups: Collection[str], as_of: dt.date, top_k: int = 3, retriever: str = "dense") -> list[Passage]:
+        """The top_k best passages that one of the groups may read and that were in force on that day. See `search_all`."""
+        return self.search_all([Ask("", question, tuple(groups), as_of)], top_k, retriever)[0]
+
+    def search_all(self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "dense") -> list[list[Passage]]:
+        """For every ask the top_k passages by meaning ("dense"; "exact" without Chroma's approximation), words ("bm25"), or both ("hybrid").
 
         Access and date are conditions of the query itself. Filtering afterwards would hand out fewer than top_k
         passages, and asking the model to keep a secret in its prompt would keep none. No groups, no passages.
         """
-        if not groups:
-            return []
-        may_read = [{"groups": {"$contains": group}} for group in sorted(groups)]
-        where = {"$and": [
-            may_read[0] if len(may_read) == 1 else {"$or": may_read},
-            {"from_day": {"$lte": _day(as_of)}}, {"until_day": {"$gt": _day(as_of)}},
-        ]}  # fmt: skip
-        found = self.collection.query(query_embeddings=embed([question]), n_results=top_k, where=where)
-        rows = zip(found["metadatas"][0], found["documents"][0], found["distances"][0], strict=True)
-        return [Passage(m["doc"], m["title"], m["start"], m["end"], text, 1 - distance) for m, text, distance in rows]
+        if retriever not in RETRIEVERS:
+            raise ValueError(f"there is no retriever '{retriever}'; choose one of {', '.join(RETRIEVERS)}")
+        if retriever != "bm25" and self.embedder != (mine := models.embedder_fingerprint()):
+            raise IndexUnusableError(
+                f"index {self.name} was built with {self.embedder}, questions are embedded with {mine}: "
+                "distances between the two mean nothing, so it is refused; build the index again"
+            )
+        found: dict[int, list[Passage]] = {i: [] for i in range(len(asks))}
+        who: dict[tuple, list[int]] = {}
+        for i, ask in enumerate(asks):
+            if ask.groups and ask.as_of:
+                who.setdefault((frozenset(ask.groups), ask.as_of), []).append(i)
+        for (groups, as_of), numbers in who.items():  # those who may read the same are asked together
+            questions = [asks[i].input for i in numbers]
+            for i, passages in zip(numbers, self._ranked(questions, groups, as_of, top_k, retriever), strict=True):
+                found[i] = passages
+        return [found[i] for i in range(len(asks))]
+
+    def _ranked(self, questions: Sequence[str], groups: Collection[str], as_of: dt.date, top_k: int, retriever: str) -> list[list[Passage]]:
+        if retriever == "dense":
+            return self._dense(questions, may_read(groups, as_of), top_k)
+        allowed = self.rows.allowed(groups, as_of)
+        if retriever == "hybrid":
+            dense = self._dense(questions, may_read(groups, as_of), DEPTH)
+            words = [self.rows.passages(self._lexical.best(q, allowed, DEPTH)) for q in questions]
+            return [fuse(both, top_k) for both in zip(dense, words, strict=True)]
+        best = (lambda q: self._lexical.best(q, allowed, top_k)) if retriever == "bm25" else (lambda q: self.rows.nearest(q, allowed, top_k))
+        return [self.rows.passages(best(q)) for q in questions]
+
+    def _dense(self, questions: Sequence[str], where: dict[str, Any], top_k: int) -> list[list[Passage]]:
+        # Many questions at once are a measurement, which will be repeated: their vectors are kept. One question is a user's, and is not.
+        asked = embedding.embed_kept(questions)[0] if len(questions) > 1 else embedding.embed(questions)
+        try:
+            found = self.collection.query(query_embeddings=asked, n_results=top_k, where=where)
+        except Exception as error:  # chromadb raises many types, some of them from Rust
+            raise IndexUnusableError(f"index {self.name} does not answer ({type(error).__name__}: {error}); was it removed? Build or open it again") from error
+        parts = zip(found["metadatas"], found["documents"], found["distances"], strict=True)
+        return [[_passage(m, text, 1 - d) for m, text, d in zip(*part, strict=True)] for part in parts]
+
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """All chunks in memory: texts and metadata, in order."""
+        return Rows.of(self.collection, self.size)
+
+    @functools.cached_property
+    def _lexical(self) -> Lexical:
+        return Lexical([m["lead"] + text for m, text in zip(self.rows.metadatas, self.rows.texts, strict=True)])
 
 
-def build_index(documents: Sequence[Document], chunk_size: int = 128, overlap: int = 32, say=print) -> Index:
+def _passage(meta: dict[str, Any], text: str, score: float) -> Passage:
+    return Passage(meta["doc"], meta["title"], meta["start"], meta["end"], text, score)
+
+
+def fuse(rankings: Sequence[Sequence[Passage]], top_k: int) -> list[Passage]:
+    """Reciprocal rank fusion: which passages stand high in either list? Only ranks count, because the scores have different scales."""
+    points: dict[tuple, float] = {}
+    passages: dict[tuple, Passage] = {}
+    for ranking in rankings:
+        for rank, p in enumerate(ranking, start=1):
+            key = (p.doc, p.start, p.end)
+            points[key] = points.get(key, 0.0) + 1 / (FUSED + rank)
+            passages.setdefault(key, p)
+    best = sorted(points, key=lambda key: (-points[key], key))[:top_k]
+    return [Passage(p.doc, p.title, p.start, p.end, p.text, points[key]) for key in best for p in [passages[key]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """All chunks of an index in memory, in their order: what BM25 and exact search look through."""
+
+    metadatas: list[dict[str, Any]]
+    texts: list[str]
+    collection: Any
+
+    @classmethod
+    def of(cls, collection: Any, size: int) -> Rows:
+        ids, metadatas, texts = [], [], []
+        for start in range(0, size, PAGE):
+            page = collection.get(limit=PAGE, offset=start, include=["metadatas", "documents"])
+            ids, metadatas, texts = ids + page["ids"], metadatas + page["metadatas"], texts + page["documents"]
+        order = sorted(range(len(ids)), key=lambda i: ids[i])
+        return cls([metadatas[i] for i in order], [texts[i] for i in order], collection)
+
+    def allowed(self, groups: Collection[str], as_of: dt.date) -> np.ndarray:
+        """(chunks,) bool: the same condition as `may_read`, for searches that do not go through Chroma."""
+        import numpy as np
+
+        day, groups = _day(as_of), set(groups)
+        return np.array([bool(groups & set(m["groups"])) and m["from_day"] <= day < m["until_day"] for m in self.metadatas], dtype=bool)
+
+    @functools.cached_property
+    def vectors(self) -> np.ndarray:
+        """(chunks, dimensions) as they are stored."""
+        import numpy as np
+
+        pages = [self.collection.get(limit=PAGE, offset=start, include=["embeddings"]) for start in range(0, len(self.texts), PAGE)]
+        pairs = sorted((one, vector) for page in pages for one, vector in zip(page["ids"], page["embeddings"].tolist(), strict=True))
+        return np.array([vector for _, vector in pairs], dtype=np.float32)
+
+    def nearest(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """(row, cosine) of the k nearest allowed chunks, every one compared."""
+        import numpy as np
+
+        scores = np.where(allowed, self.vectors @ embedding.embed([question])[0], -2)
+        rows = np.argsort(-scores, kind="stable")[:k]
+        return [(int(row), float(scores[row])) for row in rows if allowed[row]]
+
+    def passages(self, found: Sequence[tuple[int, float]]) -> list[Passage]:
+        return [_passage(self.metadatas[row], self.texts[row], score) for row, score in found]
+
+
+def build_index(documents: Sequence[Document], chunk_size: int = 128, overlap: int = 32, strategy: str = "tokens", say=print) -> Index:
     """The index of these documents: opened when it exists, built when not, and built again when it is damaged."""
-    from filelock import FileLock, Timeout
+    return index_chunks(chunk_all(documents, chunk_size, overlap, strategy), say=say)
 
-    chunks = chunk_all(documents, chunk_size, overlap)
+
+def index_chunks(
+    chunks: Sequence[Chunk], read_as: Callable[[Chunk], str] = embedded_text, say=print, vectors: Callable[[Sequence[str]], tuple[np.ndarray, int]] | None = None
+) -> Index:
+    """The index of these chunks. read_as: what embedder and BM25 read of a chunk; must end with the chunk's own text.
+
+    vectors: takes the texts read and gives (vectors, how many were computed now); by default those of the embedder, kept for the next time.
+    """
     if not chunks:
         raise IndexUnusableError("there is nothing to index: the documents hold no text")
-    name = fingerprint(chunks)
-    home = settings.cache_folder("indexes")
-    lock = FileLock(home / f"{name}.lock")
+    read = [read_as(chunk) for chunk in chunks]
+    if odd := next((c for c, text in zip(chunks, read, strict=True) if not text.endswith(c.text)), None):
+        raise ValueError(f"read_as must end with the chunk's own text; it does not for '{odd.document.id}' at {odd.start}")
+    computed = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        """What the collection is filled with, in parts; asked for only when it is not there yet."""
+        nonlocal computed
+        made, computed = (vectors or embedding.embed_kept)(read)
+        for start in range(0, len(chunks), PAGE):
+            part = range(start, min(start + PAGE, len(chunks)))
+            yield {
+                "ids": [f"{i:08d}" for i in part], "embeddings": made[part.start : part.stop],
+                "documents": [chunks[i].text for i in part], "metadatas": [_metadata(chunks[i], read[i]) for i in part],
+            }  # fmt: skip
+
+    name = fingerprint(chunks, read_as)
+    manifest = {"layout": LAYOUT, "chunks": len(chunks), "embedder": models.embedder_fingerprint()}
+    collection = index_store.collection(name, manifest, rows, say)
+    return Index(name, len(chunks), collection, models.embedder_fingerprint(), computed)
+
+
+def open_index(name: str) -> Index:
+    """A finished index by its name. Raises IndexUnusableError when it is not there, damaged, or made by another embedder."""
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say("another process is building this index; waiting for it")
-        lock.acquire()
-    try:
-        for folder in sorted(home.glob(f"{name}-*")):
-            try:
-                return open_index(folder)
-            except IndexUnusableError as error:
-                if not folder.name.endswith(UNFINISHED):
-                    say(f"{error}; building it again")
-                shutil.rmtree(folder, ignore_errors=True)
-        # A new name each time: Chroma remembers a path for the life of a process, so a path must never mean two things.
-        folder = home / f"{name}-{secrets.token_hex(4)}"
-        _build(folder, chunks)
-    finally:
-        lock.release()
-    return open_index(folder)
-
-
-def _build(folder: Path, chunks: Sequence[Chunk]) -> None:
-    """Embed and store the chunks beside `folder`, then move the finished whole there."""
-    vectors = embed([embedded_text(chunk) for chunk in chunks])
-    aside = folder.with_name(folder.name + UNFINISHED)
-    client = _open_chroma(aside)
-    collection = client.create_collection(COLLECTION, configuration=CONFIGURATION, embedding_function=None)
-    for start in range(0, len(chunks), 1000):
-        part = chunks[start : start + 1000]
-        collection.add(
-            ids=[f"{start + i:06d}" for i in range(len(part))], embeddings=vectors[start : start + 1000],
-            documents=[chunk.text for chunk in part], metadatas=[_metadata(chunk) for chunk in part],
-        )  # fmt: skip
-    client.close()
-    manifest = {"layout": LAYOUT, "chunks": len(chunks), "embedder": models.MINILM.name, "embedder_sha256": models.MINILM.sha256}
-    (aside / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    aside.rename(folder)
-
-
-def _open_chroma(folder: Path):
-    settings.stay_offline()
-    import chromadb
-
-    return chromadb.PersistentClient(str(folder), chromadb.Settings(anonymized_telemetry=False))
-
-
-def open_index(folder: Path) -> Index:
-    """Open a finished index folder. Raises IndexUnusableError when it is damaged or holds another embedder's vectors."""
-    where = settings.shown(folder)
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise IndexUnusableError(f"{where} is not a finished index") from error
-    if manifest.get("embedder_sha256") != models.MINILM.sha256:
-        raise IndexUnusableError(
-            f"{where} was built with {manifest.get('embedder')}, questions are embedded with {models.MINILM.name}: "
-            "distances between the two mean nothing, so it is refused; build the index again"
-        )
-    try:
-        collection = _open_chroma(folder).get_collection(COLLECTION, embedding_function=None)
-        size = collection.count()
-    except Exception as error:  # chromadb raises many types for a damaged folder, some of them from Rust
-        raise IndexUnusableError(f"{where} cannot be opened ({type(error).__name__}: {error})") from error
-    if size != manifest["chunks"]:
-        raise IndexUnusableError(f"{where} holds {size} of {manifest['chunks']} chunks")
-    return Index(folder.name.split("-")[0], size, collection)
+        collection, manifest = index_store.open_there(name)
+    except index_store.DamagedError as error:
+        raise IndexUnusableError(f"{error}; build it again") from error
+    return Index(name, manifest["chunks"], collection, manifest["embedder"])

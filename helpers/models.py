@@ -239,20 +239,42 @@ def fresh_copy(generator: Generator) -> PreTrainedModel:
 
 
 def load_embedder() -> SentenceTransformer:
-    """all-MiniLM-L6-v2, which turns a text of up to 256 tokens into 384 numbers of length 1; loaded once per process."""
+    """The embedder: all-MiniLM-L6-v2 (up to 256 tokens in, 384 numbers of length 1 out), or the one named by WORKBOOK_EMBEDDER."""
     device = pick_device()
-    return _load_embedder(device, str(cache_home()))
+    return _load_embedder(settings.embedder_override(), device, pick_dtype(device), str(cache_home()))
+
+
+def embedder_fingerprint() -> str:
+    """A name for exactly this embedder: vectors of two embedders, or of two number formats, must never be compared."""
+    device = pick_device()
+    return f"{_find_embedder(settings.embedder_override(), str(cache_home()))[2]}-{str(pick_dtype(device)).removeprefix('torch.')}"
+
+
+@functools.lru_cache(maxsize=4)
+def _find_embedder(override: str | None, home: str) -> tuple[str, str | Path, str]:
+    """(name, where to load from, name with the digest of the weights)."""
+    if override is None:
+        return MINILM.name, prepare(MINILM), f"{MINILM.name}@{MINILM.sha256[:12]}"
+    folder = Path(override).expanduser()
+    if not folder.is_dir():
+        return override, override, override  # a hub id names its weights; pin a revision by downloading it into a folder
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise WeightsError(f"WORKBOOK_EMBEDDER: {folder} holds no .safetensors file (pickled weights are never loaded)")
+    digest = hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
+    return folder.name, folder, f"{folder.name}@{digest[:12]}"
 
 
 @functools.lru_cache(maxsize=1)
-def _load_embedder(device: str, home: str) -> SentenceTransformer:
+def _load_embedder(override: str | None, device: str, dtype: torch.dtype, home: str) -> SentenceTransformer:
     settings.stay_offline()
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     set_threads()
-    return SentenceTransformer(str(prepare(MINILM)), device=device, model_kwargs={"use_safetensors": True})
+    source = _find_embedder(override, home)[1]
+    return SentenceTransformer(str(source), device=device, model_kwargs={"use_safetensors": True, "dtype": dtype})
 
 
 def main() -> int:

@@ -72,6 +72,8 @@ SCHEMA = Style(  # the words of BASE, so that only the form differs; more room, 
     },
 )  # fmt: skip
 
+REFUSAL = "I don't know."  # what a system says when the code, not the model, decides that the evidence is too weak
+
 MARK = re.compile(r"\s*\[(\d{1,2})\]")
 
 

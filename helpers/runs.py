@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -166,3 +167,12 @@ def from_json(line: str) -> Prediction:
     context = tuple(Passage(**p) for p in fields.pop("context"))
     cited = tuple(Citation(**c) for c in fields.pop("cited"))
     return Prediction(**fields, context=context, cited=cited)
+
+
+def forget(document: str) -> int:
+    """Remove the kept runs in which this document was shown to a system, from the disk; how many there were. They can be run again."""
+    needle = json.dumps({"doc": document}, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+    doomed = {file.parent for file in settings.cache_folder("results").glob("*/*.jsonl*") if needle in file.read_bytes()}
+    for folder in doomed:
+        shutil.rmtree(folder)
+    return len(doomed)

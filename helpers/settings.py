@@ -3,6 +3,8 @@
     WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the workbook)
     WORKBOOK_MY_WORK  folder for what the learner made: the journal       (default: my_work in the workbook)
     WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that is shipped)
+    WORKBOOK_EMBEDDER hub id or folder of another sentence embedder       (default: the MiniLM that is shipped)
+    CHROMA_URL        a Chroma server for the indexes                     (default: none; they lie in the cache)
     WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one present)
     WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device does fast)
     WORKBOOK_THREADS  threads for torch                                   (default: physical cores)
@@ -48,16 +50,25 @@ def model_override() -> str | None:
     return os.environ.get("WORKBOOK_MODEL") or None
 
 
+def embedder_override() -> str | None:
+    """Which other embedder was asked for, if any (a hub id or a folder)?"""
+    return os.environ.get("WORKBOOK_EMBEDDER") or None
+
+
+def chroma_url() -> str | None:
+    """Which Chroma server holds the indexes, if any, as http://127.0.0.1:8000? It checks no passwords: keep it where only you can reach it."""
+    return os.environ.get("CHROMA_URL") or None
+
+
 def stay_offline() -> None:
     """Tell every library below us to ask no other machine for anything. Call before importing one of them.
 
-    A hub id in WORKBOOK_MODEL is the one wish that needs a hub, so then (only) hub access is left as it was set.
+    A hub id in WORKBOOK_MODEL or WORKBOOK_EMBEDDER is the one wish that needs a hub, so then (only) hub access is left as it was set.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # forked workers would otherwise warn on every use
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime comes with chromadb and would call home
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    model = model_override()
-    if model is None or Path(model).expanduser().is_dir():
+    if all(wish is None or Path(wish).expanduser().is_dir() for wish in (model_override(), embedder_override())):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

@@ -15,7 +15,7 @@ from conftest import ROOT, TODAY, write_document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import chunking, corpus, generate, index, models
+from helpers import chunking, corpus, embedding, generate, index, models
 from helpers.index import IndexUnusableError, build_index, open_index
 
 
@@ -39,9 +39,9 @@ def document(text, **changes):
 def test_chunks_cover_every_token_and_know_their_spans(text, size, overlap):
     if overlap >= size:
         with pytest.raises(ValueError, match="overlap"):
-            chunking.chunk(document(text), size, overlap, words)
+            chunking.chunk(document(text), size, overlap, spans=words)
         return
-    chunks = chunking.chunk(document(text), size, overlap, words)
+    chunks = chunking.chunk(document(text), size, overlap, spans=words)
     tokens = words(text)
     assert all(text[c.start : c.end] == c.text for c in chunks)
     assert all(any(c.start <= a and b <= c.end for c in chunks) for a, b in tokens)
@@ -49,6 +49,31 @@ def test_chunks_cover_every_token_and_know_their_spans(text, size, overlap):
     assert [c.start for c in chunks] == sorted({c.start for c in chunks}), "a chunk starts twice"
     for one, two in itertools.pairwise(chunks):
         assert sum(two.start <= a and b <= one.end for a, b in tokens) == overlap
+
+
+SOME_MARKDOWN = st.lists(st.sampled_from(["word", "Two words.", "# Title", "## Part", "### Deep", "| a | b |", "- point", "```", "Is it? Yes!", "", "é😀", " "]), max_size=40)
+
+
+@given(SOME_MARKDOWN, st.sampled_from(["\n", "\n\n", " "]), st.integers(1, 12), st.integers(0, 11), st.sampled_from(sorted(chunking.STRATEGIES)))
+def test_every_strategy_keeps_all_text_its_order_and_its_limit(lines, joint, size, overlap, strategy):
+    text, overlap = joint.join(lines), min(overlap, size - 1)
+    pieces = chunking.cut(text, size, overlap, strategy, words)
+    assert all(any(a <= at < b for a, b in pieces) for at, c in enumerate(text) if not c.isspace()), "text was lost"
+    assert all(text[a:b].strip() and 1 <= len(words(text[a:b])) <= size for a, b in pieces)
+    assert pieces == sorted(pieces) and len(set(pieces)) == len(pieces)
+    if strategy != "tokens":
+        shared = [sum(two[0] <= a and b <= one[1] for a, b in words(text)) for one, two in itertools.pairwise(pieces)]
+        assert max(shared, default=0) <= overlap
+
+
+def test_headings_open_sections_and_long_ones_are_cut_under_their_path():
+    text = "Before.\n\n# House\n\n## Rooms\n\none two three four five six seven eight\n\n```\n# no heading\n```\n\n## Garden\n\nA tree."
+    chunks = chunking.chunk(document(text), 6, 0, "headings", words)
+    assert [(c.under, c.text.split()[0]) for c in chunks[:2]] == [((), "Before."), (("House",), "#")]
+    assert {c.under for c in chunks if "heading" in c.text} == {("House", "Rooms")}, "what stands in a code fence is no heading"
+    assert chunks[-1].text == "## Garden\n\nA tree." and chunks[-1].under == ("House", "Garden")
+    with pytest.raises(ValueError, match="choose one of tokens, recursive"):
+        chunking.cut(text, 6, 0, "semantic", words)
 
 
 def test_the_embedder_tokenizer_reads_past_its_own_limit():
@@ -99,7 +124,7 @@ def test_search_respects_access_and_day_inside_the_query(cache, small):
 
 def test_rebuilding_opens_what_is_there_and_a_change_is_another_index(cache, small, monkeypatch):
     one = build_index(small, 32, 8)
-    monkeypatch.setattr(index, "embed", lambda texts: pytest.fail("an unchanged index was embedded again"))
+    monkeypatch.setattr(embedding, "embed", lambda texts: pytest.fail("an unchanged index was embedded again"))
     assert build_index(small, 32, 8).name == one.name
     monkeypatch.undo()
     names = {one.name, index.fingerprint(chunking.chunk_all(small, 8, 2))}
@@ -114,9 +139,9 @@ def test_another_embedders_vectors_are_refused(cache, small):
     one = build_index(small, 32, 8)
     folder = the_folder(cache, one)
     manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"embedder": "other-embedder", "embedder_sha256": "0"}))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"embedder": "other-embedder"}))
     with pytest.raises(IndexUnusableError, match="was built with other-embedder"):
-        open_index(folder)
+        open_index(one.name).search("leave", ["staff"], TODAY)
 
 
 def test_a_damaged_index_is_built_again(cache, small, capsys):
@@ -131,15 +156,15 @@ def test_a_damaged_index_is_built_again(cache, small, capsys):
 BUILDER = """
 import sys, time
 from pathlib import Path
-from helpers import corpus, index, models
+from helpers import corpus, embedding, index, models
 models.cache_home = lambda: Path(sys.argv[2])
-true = index.embed
+true = embedding.embed
 def slow(texts):
     vectors = true(texts)
     print("embedded", flush=True)
     time.sleep(float(sys.argv[3]))
     return vectors
-index.embed = slow
+embedding.embed = slow
 found = index.build_index(corpus.load_handbook(Path(sys.argv[1])), 32, 8, say=lambda text: print(text, flush=True))
 print("ready", found.size, flush=True)
 """

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers import settings
-from helpers.index import embed
+from helpers.embedding import embed
 
 # Cosine similarity, chosen from the measured distribution (--measure shows it anew): the nearest pair of two splits reaches 0.834, and
 # the pairs above 0.8 were read: same situation, but separate messages. Of the test tickets with every 8th word left out, 95 % lie above

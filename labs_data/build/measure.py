@@ -127,7 +127,7 @@ def keywords(text: str) -> Output:
 
 def nearest_neighbour(train: Sequence[Case], cases: Sequence[Case]) -> list[Output]:
     """The label of the most similar training message, by MiniLM."""
-    from helpers.index import embed
+    from helpers.embedding import embed
 
     known, asked = embed([c.ask.input for c in train]), embed([c.ask.input for c in cases])
     return [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
