@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import bench_sets, chunking, index, settings
-from helpers.chunking import Span
+from helpers.chunking import Chunk, Span
 from helpers.records import DataError
 
 TOP_K = 5
@@ -186,7 +186,7 @@ def bench_chunking(folder: Path, spans: Callable[[str], list[Span]] = cl100k_spa
     found: dict[str, object] = {}
     for chunker, (strategy, chunk_size, overlap) in CHUNKERS.items():
         started = time.perf_counter()
-        pieces = {name: chunking.chunk(document, chunk_size, overlap, strategy, spans) for name, document in documents.items()}
+        pieces = {name: [Chunk(document, *span) for span in chunking.cut(document.text, chunk_size, overlap, strategy, spans)] for name, document in documents.items()}
         seconds = time.perf_counter() - started
         built = index.index_chunks([chunk for some in pieces.values() for chunk in some], read_as=lambda chunk: chunk.text)
         retrieved = [[(names[p.doc], (p.start, p.end)) for p in passages] for passages in built.search_all(asks, TOP_K, "dense")]
