@@ -5,7 +5,8 @@
     python3 workbook.py run         execute notebooks, print a table          [NN ...]
     python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
-    python3 workbook.py bench       measure speed against the plain way       evaluate [--rounds N] [--json]
+    python3 workbook.py bench       measure speed against the plain way       evaluate | embed [--rounds N] [--json]
+                                    and the search on sets that others judged retrieval DIR | chunking DIR [--json]
     python3 workbook.py check-data  check every file of labs_data
     python3 workbook.py doctor      say what this machine has and what it lacks
 
@@ -320,7 +321,10 @@ def build(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.bench", options.what, f"--rounds={options.rounds}", *(["--json"] if options.json else []))
+    words = [str(options.folder.resolve())] if options.folder else []  # we run in our own folder, not in the one it was typed in
+    words += [f"--limit-queries={options.limit_queries}"] if options.limit_queries is not None else []
+    words += [f"--rounds={options.rounds}", *(["--json"] if options.json else [])]
+    return call(set_up("test" if options.what == "chunking" else None), "-m", "helpers.bench", options.what, *words)  # chunking counts cl100k tokens
 
 
 def check_data(options: argparse.Namespace) -> int:
@@ -406,8 +410,10 @@ def main(argv: list[str] | None = None) -> int:
     word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means those whose source changed")
     word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
     commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
-    word = commands.add_parser("bench", help="measure speed against the plain way, in one run")
-    word.add_argument("what", choices=["evaluate"])
+    word = commands.add_parser("bench", help="measure speed against the plain way, or the search on a judged set")
+    word.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking"])
+    word.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's evaluation")
+    word.add_argument("--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries")
     word.add_argument("--rounds", type=int, default=2, help="how often, in turn (default: 2)")
     word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands.add_parser("doctor", help="say what this machine has and what it lacks")

@@ -7,7 +7,7 @@ measures (after Smith and Troynikov, "Evaluating Chunking Strategies for Retriev
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from helpers.cases import Evidence, Passage
 
@@ -27,14 +27,16 @@ def reciprocal_rank(ranked: Sequence[Hashable], relevant: Collection[Hashable]) 
     return next((1 / place for place, one in enumerate(ranked, start=1) if one in relevant), 0.0)
 
 
-def ndcg_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: int) -> float:
-    """How good is the order of the first k, against the best order possible? Gain 1 if relevant, discount log2(place + 1) (Järvelin and Kekäläinen 2002).
+def ndcg_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable] | Mapping[Hashable, float], k: int) -> float:
+    """How good is the order of the first k, against the best order possible? Discount log2(place + 1) (Järvelin and Kekäläinen 2002).
 
+    relevant: what is relevant, each with gain 1; or a mapping to gains, which count linearly, and not at all below 0 (as in trec_eval).
     What stands in the list twice is gained once, at its first place.
     """
+    gains = {one: max(0.0, gain) for one, gain in relevant.items()} if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1.0)
     first = {one: place for place, one in reversed([*enumerate(ranked[:k], start=1)])}
-    gain = sum(1 / math.log2(place + 1) for one, place in first.items() if one in relevant)
-    best = sum(1 / math.log2(place + 1) for place in range(1, min(k, len(set(relevant))) + 1))
+    gain = sum(gains.get(one, 0.0) / math.log2(place + 1) for one, place in first.items())
+    best = sum(one / math.log2(place + 1) for place, one in enumerate(sorted(gains.values(), reverse=True)[:k], start=1))
     return gain / best if best else 0.0
 
 
