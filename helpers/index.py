@@ -14,7 +14,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from helpers import embedding, index_store, models
@@ -171,6 +171,7 @@ class Rows:
     metadatas: list[dict[str, Any]]
     texts: list[str]
     collection: Any
+    _allowed: dict[tuple, np.ndarray] = field(default_factory=dict)  # who may read what, worked out once for each groups and day
 
     @classmethod
     def of(cls, collection: Any, size: int) -> Rows:
@@ -185,8 +186,10 @@ class Rows:
         """(chunks,) bool: the same condition as `may_read`, for searches that do not go through Chroma."""
         import numpy as np
 
-        day, groups = _day(as_of), set(groups)
-        return np.array([bool(groups & set(m["groups"])) and m["from_day"] <= day < m["until_day"] for m in self.metadatas], dtype=bool)
+        key = (frozenset(groups), _day(as_of))
+        if key not in self._allowed:
+            self._allowed[key] = np.array([not key[0].isdisjoint(m["groups"]) and m["from_day"] <= key[1] < m["until_day"] for m in self.metadatas], dtype=bool)
+        return self._allowed[key]
 
     @functools.cached_property
     def vectors(self) -> np.ndarray:
@@ -194,8 +197,8 @@ class Rows:
         import numpy as np
 
         pages = [self.collection.get(limit=PAGE, offset=start, include=["embeddings"]) for start in range(0, len(self.texts), PAGE)]
-        pairs = sorted((one, vector) for page in pages for one, vector in zip(page["ids"], page["embeddings"].tolist(), strict=True))
-        return np.array([vector for _, vector in pairs], dtype=np.float32)
+        order = np.argsort([one for page in pages for one in page["ids"]])
+        return np.concatenate([page["embeddings"] for page in pages]).astype(np.float32)[order]
 
     def nearest(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
         """(row, cosine) of the k nearest allowed chunks, every one compared."""
