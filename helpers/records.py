@@ -34,12 +34,17 @@ def why_invalid(error: ValidationError) -> str:
     return f"field '{field}': {first['msg']}"
 
 
-def read_text(path: Path) -> str:
-    """A text file as UTF-8 with its line ends as they are, or a sentence that says which byte is wrong."""
+def decode(data: bytes, path: Path) -> str:
+    """The bytes of a text file as UTF-8, or a sentence that says which byte is wrong."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{settings.shown(path)}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+
+
+def read_text(path: Path) -> str:
+    """A text file as UTF-8 with its line ends as they are, or a sentence that says which byte is wrong."""
+    text = decode(path.read_bytes(), path)
     if text.startswith("\ufeff"):
         raise DataError(f"{settings.shown(path)}: starts with a byte order mark; save it as UTF-8 without BOM")
     if "\r" in text:
