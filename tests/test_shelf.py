@@ -68,7 +68,6 @@ def test_a_sync_embeds_only_what_changed_and_says_so(cache, cheap, folder):
     assert third.version == 2 and third.embedded == 0 and cheap == [] and len(third.changes.unchanged) == 7
     path.unlink()
     assert shelf.sync(folder).changes.deleted == ("rule-2.md",) and "44 days" not in "".join(found(shelf, "How long does thing 2 last?"))
-    assert "1 deleted" in repr(shelf.sync(folder)) or "0 deleted" in repr(shelf.sync(folder))
 
 
 def test_a_new_audience_counts_although_no_text_changed(cache, cheap, folder):
