@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import functools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -186,21 +187,24 @@ class NearCopy(NamedTuple):
     numbers: tuple[tuple[str, str], ...]
 
 
+@functools.lru_cache(maxsize=256)
+def _runs(text: str) -> tuple[list[str], frozenset[tuple[str, ...]]]:
+    """A text's tokens, and its distinct runs of 5 of them."""
+    said = scores.tokens(text)
+    return said, frozenset(tuple(said[i : i + 5]) for i in range(len(said) - 4))
+
+
 def near_copies(document: Document, handbook: Sequence[Document], at_least: float = 0.5) -> list[NearCopy]:
     """Which handbook documents does this one repeat, and with which other numbers? Most similar first; versions of one policy are left out.
 
     similarity: containment, the share of the document's distinct runs of 5 tokens that stand in the other (Broder 1997), 0..1.
     """
-
-    def runs(said: list[str]) -> set[tuple[str, ...]]:
-        return {tuple(said[i : i + 5]) for i in range(len(said) - 4)}
-
-    ours, found = scores.tokens(document.text), []
+    (ours, our_runs), found = _runs(document.text), []
     for other in handbook:
         if other.meta.policy == document.meta.policy:
             continue
-        theirs = scores.tokens(other.text)
-        similarity = len(runs(ours) & runs(theirs)) / max(len(runs(ours)), 1)
+        theirs, their_runs = _runs(other.text)
+        similarity = len(our_runs & their_runs) / max(len(our_runs), 1)
         if similarity >= at_least:
             parts = SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes()
             pairs = [pair for tag, a, b, c, d in parts if tag == "replace" for pair in zip(theirs[a:b], ours[c:d], strict=False)]
