@@ -6,6 +6,7 @@
     python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
     python3 workbook.py bench       measure speed against the plain way       evaluate [--rounds N] [--json]
+                                    or the index at growing sizes             scale [--chunks N ...] [--server] [--json] [--save]
     python3 workbook.py check-data  check every file of labs_data
     python3 workbook.py doctor      say what this machine has and what it lacks
 
@@ -320,7 +321,12 @@ def build(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.bench", options.what, f"--rounds={options.rounds}", *(["--json"] if options.json else []))
+    words = ["--json"] if options.json else []
+    if options.what == "scale":
+        words += [*(["--chunks", *map(str, options.chunks)] if options.chunks else []), *(f"--{name}" for name in ("server", "save") if getattr(options, name))]
+    else:
+        words.append(f"--rounds={options.rounds}")
+    return call(set_up(None), "-m", "helpers.bench", options.what, *words)
 
 
 def check_data(options: argparse.Namespace) -> int:
@@ -407,8 +413,11 @@ def main(argv: list[str] | None = None) -> int:
     word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
     commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
     word = commands.add_parser("bench", help="measure speed against the plain way, in one run")
-    word.add_argument("what", choices=["evaluate"])
-    word.add_argument("--rounds", type=int, default=2, help="how often, in turn (default: 2)")
+    word.add_argument("what", choices=["evaluate", "scale"])
+    word.add_argument("--rounds", type=int, default=2, help="evaluate: how often, in turn (default: 2)")
+    word.add_argument("--chunks", type=int, nargs="+", metavar="N", help="scale: sizes of the index (default: 1000 10000 100000)")
+    word.add_argument("--server", action="store_true", help="scale: also compare with a Chroma server")
+    word.add_argument("--save", action="store_true", help="scale: write labs_data/reference/scale.json")
     word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands.add_parser("doctor", help="say what this machine has and what it lacks")
     options = parser.parse_args(argv)

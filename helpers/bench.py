@@ -1,6 +1,7 @@
 """How fast is it, against the plain way on the same machine in the same run? Ratios, never bare seconds; for `workbook.py bench`.
 
     python -m helpers.bench evaluate [--rounds N] [--json]
+    python -m helpers.bench scale    [--chunks N ...] [--server] [--json] [--save]    (see bench_scale)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from helpers import arms, format_task, generate, models, rag
+from helpers import arms, bench_scale, format_task, generate, models, rag
 from helpers.cases import Arm, Case, load_questions, pick
 from helpers.chunking import chunk_all
 from helpers.corpus import load_handbook
@@ -153,6 +154,9 @@ BENCHES: dict[str, Callable[[int], dict[str, object]]] = {"evaluate": bench_eval
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["scale"]:  # it has options of its own
+        return bench_scale.main(argv[1:])
     parser = argparse.ArgumentParser(prog="helpers.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=sorted(BENCHES))
     parser.add_argument("--rounds", type=int, default=2)

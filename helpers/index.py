@@ -100,6 +100,8 @@ class Index:
         """
         if retriever not in RETRIEVERS:
             raise ValueError(f"there is no retriever '{retriever}'; choose one of {', '.join(RETRIEVERS)}")
+        if top_k < 1:  # a slice up to -1 would hand out all passages but one
+            raise ValueError(f"top_k must be at least 1; got {top_k}")
         if retriever != "bm25" and self.embedder != (mine := models.embedder_fingerprint()):
             raise IndexUnusableError(
                 f"index {self.name} was built with {self.embedder}, questions are embedded with {mine}: "
@@ -194,8 +196,8 @@ class Rows:
         import numpy as np
 
         pages = [self.collection.get(limit=PAGE, offset=start, include=["embeddings"]) for start in range(0, len(self.texts), PAGE)]
-        pairs = sorted((one, vector) for page in pages for one, vector in zip(page["ids"], page["embeddings"].tolist(), strict=True))
-        return np.array([vector for _, vector in pairs], dtype=np.float32)
+        ids = [one for page in pages for one in page["ids"]]
+        return np.concatenate([page["embeddings"] for page in pages])[sorted(range(len(ids)), key=ids.__getitem__)].astype(np.float32, copy=False)
 
     def nearest(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
         """(row, cosine) of the k nearest allowed chunks, every one compared."""
