@@ -157,7 +157,7 @@ def milliseconds(run: Callable[[Ask], object], asks: Sequence[Ask]) -> Found:
 def _timed(run: Callable[[], object]) -> tuple[float, object]:
     started = time.perf_counter()
     found = run()
-    return round(time.perf_counter() - started, 2), found
+    return round(time.perf_counter() - started, 3), found
 
 
 def build(n: int) -> Found:
