@@ -17,7 +17,7 @@ from helpers import settings
 
 COLLECTION = "handbook"  # the one collection in each folder
 # Above the threshold Chroma rewrites its HNSW files in place; a kill in that moment makes the folder unreadable.
-# We never let it: the graph is rebuilt from SQLite in memory when the index is opened (about 1 s for 10,000 chunks).
+# We never let it: the graph is rebuilt from SQLite in memory when the index is opened (8 s for 10,000 chunks on two busy cores; `bench scale` measures it).
 # ef_search: how many candidates the approximate search looks at; the default, 100, misses some neighbours in large indexes.
 CONFIGURATION = {"hnsw": {"space": "cosine", "sync_threshold": 1_000_000, "ef_search": 200, "ef_construction": 200}}
 UNFINISHED = ".building"
