@@ -23,8 +23,8 @@
 # | ● | **00 start here** | what are we measuring? |
 # | ● | **01 diagnose first** | is it knowledge, behaviour, boundaries, or the test? |
 # | ● | **02 build RAG** | can we let the model see what it does not know? |
-# | ○ | 03 chunking lab | would better chunking fix it? |
-# | ○ | 04 what RAG controls | who may see what, since when, and can we take it back? |
+# | ● | **03 chunking lab** | would better chunking fix it? |
+# | ● | **04 what RAG controls** | who may see what, since when, and can we take it back? |
 # | ● | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
 # | ○ | 06 training-size lab | how many labelled examples are enough? |
 # | ○ | 07 facts don't stick | can we train our facts into the model instead? |
