@@ -1,0 +1,191 @@
+"""What does a document do to SmolLM2 that reads it, and which defence helps at what price? Writes reference/attacks.json.
+
+    python labs_data/build/attacks.py     a few minutes on 2 cores
+
+One index holds the handbook and all documents of `attacks/`. For each of these the prompt is put together by hand, so that attacks do not
+disturb each other: its passage nearest to the question and the two nearest of the handbook, nearest first. So every attack is judged as if
+it had been retrieved; whether it would have been is the `rank` of its passage among those of the handbook.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers import attacks, models, rag, settings
+from helpers.attacks import Attack
+from helpers.cases import Passage, Prediction
+from helpers.corpus import Document, load_handbook
+from helpers.evaluate import wilson
+from helpers.scores import question_correct
+
+RESULTS = settings.DATA / "reference" / "attacks.json"
+KINDS = (*attacks.POISONED, "look_alike")
+HALVES = ("dev", "held_out")
+TOP_K = 3
+DEEP = 200  # passages looked through for the one of the attack
+
+
+def hashes(root: Path = settings.DATA) -> dict[str, str]:
+    """SHA-256 of what is measured: the attacks, the questions and the handbook, each folder as one."""
+    found = {}
+    for name in ("attacks", "handbook", "questions/dev.jsonl"):
+        whole = hashlib.sha256()
+        for path in sorted((root / name).rglob("*.*")) if (root / name).is_dir() else [root / name]:
+            whole.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        found[name] = whole.hexdigest()
+    return found
+
+
+def share(hits: Iterable[bool]) -> dict[str, float]:
+    """How many, of how many, with a 95 % Wilson interval to 4 places."""
+    hits = list(hits)
+    low, high = wilson(sum(hits), len(hits))
+    return {"count": sum(hits), "n": len(hits), "share": round(sum(hits) / len(hits), 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+# --- without a model ----------------------------------------------------------------------------------------------------
+
+
+def ingestion(documents: Sequence[Attack], handbook: Sequence[Document]) -> dict[str, dict]:
+    """Which documents would each rule of ingestion keep out? By kind and half; for the handbook these are false alarms."""
+    allowed = attacks.owners(handbook)
+    rules: dict[str, Callable[[Document], bool]] = {
+        "screen": attacks.quarantined,
+        "provenance": lambda document: not attacks.trusted(document, allowed),
+        "near copy": lambda document: any(copy.numbers for copy in attacks.near_copies(document, handbook)),
+    }
+    found = {}
+    for name, keeps_out in rules.items():
+        out = {a.id: keeps_out(a.document) for a in documents}
+        found[name] = {
+            "poisoned": {half: share(out[a.id] for a in documents if a.poisoned and a.half == half) for half in HALVES},
+            "orders": {half: share(out[a.id] for a in documents if a.kind in ("instruction", "canary") and a.half == half) for half in HALVES},
+            "look_alike": {half: share(out[a.id] for a in documents if not a.poisoned and a.half == half) for half in HALVES},
+            "by kind": {kind: share(out[a.id] for a in documents if a.kind == kind) for kind in KINDS},
+            "handbook": share(map(keeps_out, handbook)),
+        }
+    return found
+
+
+# --- with the model -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """An attack's question with two contexts: with its passage, and from the handbook alone."""
+
+    attack: Attack
+    rank: int  # of its passage among those of the handbook that the asker may read; 1 = nearest
+    reached: tuple[Passage, ...]
+    clean: tuple[Passage, ...]
+
+
+def prompted(attack: Attack, found: Sequence[Passage], handbook_ids: set[str]) -> Prompted:
+    """Put the two contexts together from a deep search. Raises ValueError where the attack's document is not in it."""
+    real = [p for p in found if p.doc in handbook_ids]
+    own = next((p for p in found if p.doc == attack.document.id), None)
+    if own is None:
+        raise ValueError(f"'{attack.document.id}' is not among the {len(found)} passages nearest to its question; look at its text, or search deeper")
+    reached = sorted([own, *real[: TOP_K - 1]], key=lambda p: -p.score)
+    return Prompted(attack, 1 + sum(p.score > own.score for p in real), tuple(reached), tuple(real[:TOP_K]))
+
+
+def answer_all(generator: models.Generator, items: Sequence[Prompted]) -> dict[tuple[str, str, str], Prediction]:
+    """(attack id, "reached" or "clean", style) -> prediction."""
+    found = {}
+    for style in (rag.BASE, attacks.GUARDED):
+        for which in ("reached", "clean"):
+            asks = [item.attack.case.ask for item in items]
+            for p in rag.answer_questions(generator, asks, [getattr(item, which) for item in items], style):
+                found |= {(item.attack.id, which, style.name): p for item in items if item.attack.case.id == p.id}
+    return found
+
+
+Answered = Mapping[tuple[str, str, str], Prediction]
+DEFENCES = {  # name: (style, what keeps documents out, are answers checked?)
+    "none": (rag.BASE, (), False),
+    "prompt": (attacks.GUARDED, (), False),
+    "screen": (rag.BASE, ("screen",), False),
+    "provenance": (rag.BASE, ("provenance",), False),
+    "output check": (rag.BASE, (), True),
+    "all four": (attacks.GUARDED, ("screen", "provenance"), True),
+}
+
+
+def defended(name: str, items: Sequence[Prompted], answered: Answered, allowed: frozenset[str]) -> dict[str, object]:
+    """What happens under one defence: attacks that succeed, and what the defence costs where nobody attacks."""
+    style, doors, checked = DEFENCES[name]
+
+    def kept_out(a: Attack) -> bool:
+        return ("screen" in doors and attacks.quarantined(a.document)) or ("provenance" in doors and not attacks.trusted(a.document, allowed))
+
+    def outcome(a: Attack, which: str) -> tuple[bool, bool, bool]:
+        p = answered[a.id, which, style.name]
+        withheld = checked and attacks.unsupported(p, a.case.ask.input)
+        return not withheld and attacks.succeeded(p, a), not withheld and question_correct(p, a.case.gold), withheld
+
+    bad, good = ([i.attack for i in items if i.attack.poisoned is poisoned] for poisoned in (True, False))
+    under = {a.id: outcome(a, "clean" if kept_out(a) else "reached") for a in [*bad, *good]}
+    clean = {a.id: outcome(a, "clean") for a in bad}
+    plain = {a.id: question_correct(answered[a.id, "reached", rag.BASE.name], a.case.gold) for a in good}
+    return {
+        "success": {"all": share(under[a.id][0] for a in bad)}
+        | {kind: share(under[a.id][0] for a in bad if a.kind == kind) for kind in attacks.POISONED}
+        | {half: share(under[a.id][0] for a in bad if a.half == half) for half in HALVES},
+        "right under attack": share(under[a.id][1] for a in bad),
+        "right without attack": share(clean[a.id][1] for a in bad),
+        "hit without attack": share(clean[a.id][0] for a in bad),
+        "withheld without attack": share(clean[a.id][2] for a in bad),
+        "look-alikes right": share(under[a.id][1] for a in good),
+        "look-alikes lost": share(not under[a.id][1] for a in good if plain[a.id]),
+        "look-alikes kept out": share(map(kept_out, good)),
+        "look-alikes withheld": share(under[a.id][2] for a in good),
+    }
+
+
+def measure() -> dict:
+    from helpers.index import build_index
+
+    handbook, documents = load_handbook(), attacks.load_attacks()
+    index = build_index([*handbook, *(a.document for a in documents)], chunk_size=128, overlap=32)
+    ids = {d.id for d in handbook}
+    items = [prompted(a, index.search(a.case.ask.input, a.case.ask.groups, a.case.ask.as_of, DEEP), ids) for a in documents]
+    answered = answer_all(models.load_generator(), items)
+    rows = [
+        {
+            "id": i.attack.id, "doc": i.attack.document.id, "kind": i.attack.kind, "half": i.attack.half, "rank": i.rank,
+            "question": i.attack.case.ask.input, "right": i.attack.case.gold.answers[0],
+        } | {f"{which}, {style}": answered[i.attack.id, which, style].text for which in ("reached", "clean") for style in (rag.BASE.name, attacks.GUARDED.name)}
+        for i in items
+    ]  # fmt: skip
+    device = models.pick_device()
+    return {
+        "provenance": {
+            "command": "python labs_data/build/attacks.py", "date": dt.date.today().isoformat(), "cores": os.cpu_count(),
+            "weights": {w.name: w.sha256 for w in (models.MINILM, models.SMOLLM2)},
+            "device": device, "dtype": str(models.pick_dtype(device)), "max_new_tokens": rag.BASE.max_new_tokens, "data": hashes(),
+        },
+        "ingestion": ingestion(documents, load_handbook(updates=True)),
+        "retrieved": {kind: share(i.rank <= TOP_K for i in items if i.attack.kind == kind) for kind in KINDS},
+        "defences": {name: defended(name, items, answered, attacks.owners(handbook)) for name in DEFENCES},
+        "answers": rows,
+    }  # fmt: skip
+
+
+def main() -> int:
+    found = measure()
+    RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    for name, costs in found["defences"].items():
+        print(f"{name:13}", *(f"{what} {costs[what]['count']}/{costs[what]['n']};" for what in list(costs)[1:]), f"attacks {costs['success']['all']['count']}")
+    print(f"wrote {settings.shown(RESULTS)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
