@@ -92,3 +92,47 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     title = f"Evidence is not yet an answer ({said})"
     axes.set_title(textwrap.fill(title, 80))
     return _finish(figure, f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f} questions each.", answered)
+
+
+@styled
+def access(counts: pd.DataFrame, allowed: pd.DataFrame) -> Picture:
+    """Who was shown what? A cell for each user and restricted document: passages found. Green: may read it; every number elsewhere is a leak."""
+    leaks, shown = int(counts.where(~allowed, 0).to_numpy().sum()), int(counts.where(allowed, 0).to_numpy().sum())
+    figure, axes = _canvas(9.2, 0.36 * len(counts) + 2.4)
+    for y, who in enumerate(counts.index):
+        for x, document in enumerate(counts.columns):
+            count, may = counts.loc[who, document], allowed.loc[who, document]
+            axes.barh(y, 0.94, left=x - 0.47, height=0.9, color="#9ADBC5" if may else "#D55E00" if count else "#F0F0F0")
+            axes.text(x, y, str(count), ha="center", va="center", color=INK if may or count else "#777777", fontsize=9, fontweight="bold" if count else "normal")
+    axes.set(xlim=(-0.5, len(counts.columns) - 0.5), ylim=(len(counts) - 0.5, -0.5))
+    axes.set_xticks(range(len(counts.columns)), [textwrap.fill(name.replace("-", " "), 13) for name in counts.columns], fontsize=8)
+    axes.set_yticks(range(len(counts)), counts.index)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    title = f"{leaks} passages reached somebody who may not read them; {shown} reached those who may"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    axes.set_xlabel("passages found; green: this user may read the document", fontsize=9)
+    return _finish(figure, f"{title}. Users in rows, restricted documents in columns.", counts)
+
+
+@styled
+def defences(table: pd.DataFrame) -> Picture:
+    """What does each defence stop, and what does it cost? Attacks that succeed, and harmless answers lost, each with its 95 % interval."""
+    figure, first = _canvas(9.2, 0.5 * len(table) + 1.6)
+    first.remove()
+    for axes, (what, label), colour in zip(figure.subplots(1, 2, sharey=True), (("success", "attacks that succeed"), ("lost", "harmless answers lost")), ("#D55E00", "#0072B2"), strict=True):
+        for y, (_, row) in enumerate(table.iterrows()):
+            axes.barh(y, row[what], color=colour, height=0.5)
+            axes.plot([row[f"{what}_low"], row[f"{what}_high"]], [y, y], color=INK, linewidth=1.5)
+            axes.text(row[f"{what}_high"] + 0.02, y, f"{row[f'{what}_count']:.0f} of {row[f'{what}_n']:.0f}", va="center", fontsize=9)
+        axes.set_yticks(range(len(table)), table.index)
+        axes.set_ylim(len(table) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1.2)
+        axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+        axes.set_xlabel(f"{label}, with 95 % interval", fontsize=9)
+    told = [name for name, row in table.iterrows() if row["verdict"] == "fewer attacks succeed"]
+    title = f"Told from no defence: {', '.join(told) or 'none'}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    said = "; ".join(f"{name}: {row['success_count']:.0f} of {row['success_n']:.0f} succeed, {row['lost_count']:.0f} of {row['lost_n']:.0f} lost" for name, row in table.iterrows())
+    return _finish(figure, f"{title}. {said}.", table)
