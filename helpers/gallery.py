@@ -105,9 +105,6 @@ def _of_evidence(passage: Passage, case: Case) -> bool:
     return passage.doc in {e.doc for e in case.gold.evidence}
 
 
-# --- before the search --------------------------------------------------------------------------------------------------
-
-
 def lost_in_ingestion(parts: Parts) -> Failure:
     """A scan has no text: it is read without an error and can never be found."""
     ask = Ask("lease", "How much notice is needed to end the lease of shed 4?", ("staff",), parts.cases[0].ask.as_of)
@@ -164,9 +161,6 @@ def stale_version(parts: Parts) -> Failure:
     return Failure("stale version", "versions are indexed without their dates", "the first passage is of a version that is not in force that day", "questions whose first passage is in force", _first(wrong, cases, in_force), _first(parts.index, cases, in_force), "make the day a condition of the search")
 
 
-# --- the search ---------------------------------------------------------------------------------------------------------
-
-
 def wrong_region(parts: Parts) -> Failure:
     """Three regional documents say nearly the same; only the title tells them apart, and it was not embedded."""
     cases = parts.kind("regional")
@@ -219,9 +213,6 @@ def mixed_embedders(parts: Parts) -> Failure:
     return Failure("mixed embedders", "vectors of another embedder stay in the index", refused, "questions whose evidence is among 3 passages (the check switched off)", before, after, "name the index after its embedder, and refuse any other")
 
 
-# --- the prompt and after it --------------------------------------------------------------------------------------------
-
-
 def context_ignored(parts: Parts) -> Failure:
     """The prompt builder drops the passages; everything else looks as it should."""
     cases = parts.kind("single")[:6]
@@ -258,18 +249,20 @@ def answer_of_another(parts: Parts) -> Failure:
     return Failure("another's answer", "answers are cached under the question", "passages in a context that its asker may not read", "second askers shown only what they may read", clean(lambda ask: ask.input), clean(lambda ask: (ask.input, frozenset(ask.groups), ask.as_of)), "put rights and day into the key")
 
 
-# --- documents that disagree, and documents that attack -----------------------------------------------------------------
-
-
 def contradiction(parts: Parts) -> Failure:
-    """A copy of a rule with another number lies beside the rule, and is found first."""
+    """A copy of a rule with another number lies beside the rule, and both are found."""
     copies = [a for a in attacks.load_attacks() if a.kind == "near_copy"]
     wrong = build_index([*parts.documents, *(a.document for a in copies)], SIZE, OVERLAP, say=_quiet)
     flagged = {a.document.id: near[0] for a in copies if (near := attacks.near_copies(a.document, parts.documents)) and near[0].numbers}
     mended = build_index([*parts.documents, *(a.document for a in copies if a.document.id not in flagged)], SIZE, OVERLAP, say=_quiet)
     said = ", ".join(f"{theirs} became {ours}" for near in flagged.values() for theirs, ours in near.numbers[:1])
-    before, after = (_first(index, [a.case for a in copies], _of_evidence) for index in (wrong, mended))
-    return Failure("contradiction", "a team keeps its own copy of a rule in the wiki", f"{len(flagged)} of {len(copies)} copies flagged: {said}", "questions whose first passage is of the rule itself", before, after, "compare new pages with those in force; ask the owner which number holds")
+
+    def one_number(index: Index) -> Count:
+        contexts = index.search_all([a.case.ask for a in copies], 3)
+        return Count(sum(not any(attacks.holds(p.text, a.hit) for p in context) for a, context in zip(copies, contexts, strict=True)), len(copies))
+
+    before, after = one_number(wrong), one_number(mended)
+    return Failure("contradiction", "a team keeps its own copy of a rule in the wiki", f"{len(flagged)} of {len(copies)} copies flagged: {said}", "questions without another number among 3 passages", before, after, "compare new pages with those in force; ask the owner which number holds")
 
 
 def poisoned(parts: Parts) -> Failure:

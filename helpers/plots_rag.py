@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from helpers.evaluate import wilson
 from helpers.plots import COLOURS, INK, Picture, _canvas, _finish, percent, styled
 
 if TYPE_CHECKING:
     from helpers.chunk_lab import WhatIf
 
+DOOR_COLOURS = {"attacks": "#D55E00", "look-alikes": "#56B4E9", "handbook": "#0072B2"}
 RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
 CHOSEN, BASE = INK, "#777777"
 
@@ -116,23 +118,30 @@ def access(counts: pd.DataFrame, allowed: pd.DataFrame) -> Picture:
 
 
 @styled
-def defences(table: pd.DataFrame) -> Picture:
-    """What does each defence stop, and what does it cost? Attacks that succeed, and harmless answers lost, each with its 95 % interval."""
-    figure, first = _canvas(9.2, 0.5 * len(table) + 1.6)
-    first.remove()
-    for axes, (what, label), colour in zip(figure.subplots(1, 2, sharey=True), (("success", "attacks that succeed"), ("lost", "harmless answers lost")), ("#D55E00", "#0072B2"), strict=True):
-        for y, (_, row) in enumerate(table.iterrows()):
-            axes.barh(y, row[what], color=colour, height=0.5)
-            axes.plot([row[f"{what}_low"], row[f"{what}_high"]], [y, y], color=INK, linewidth=1.5)
-            axes.text(row[f"{what}_high"] + 0.02, y, f"{row[f'{what}_count']:.0f} of {row[f'{what}_n']:.0f}", va="center", fontsize=9)
-        axes.set_yticks(range(len(table)), table.index)
-        axes.set_ylim(len(table) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlim(0, 1.2)
-        axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-        axes.set_xlabel(f"{label}, with 95 % interval", fontsize=9)
-    told = [name for name, row in table.iterrows() if row["verdict"] == "fewer attacks succeed"]
-    title = f"Told from no defence: {', '.join(told) or 'none'}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    said = "; ".join(f"{name}: {row['success_count']:.0f} of {row['success_n']:.0f} succeed, {row['lost_count']:.0f} of {row['lost_n']:.0f} lost" for name, row in table.iterrows())
-    return _finish(figure, f"{title}. {said}.", table)
+def doors(rules: dict[str, dict]) -> Picture:
+    """What does each rule at the door keep out? Of `ingestion` in reference/attacks.json: attacks, look-alikes, the handbook, each with its interval."""
+    rows = []
+    for rule, found in rules.items():
+        parts = {"attacks": [*found["poisoned"].values()], "look-alikes": [*found["look_alike"].values()], "handbook": [found["handbook"]]}
+        for what, counts in parts.items():
+            count, n = sum(c["count"] for c in counts), sum(c["n"] for c in counts)
+            rows.append({"rule": rule, "pages": what, "kept out": count, "n": n, "share": count / n} | dict(zip(("low", "high"), wilson(count, n), strict=True)))
+    table = pd.DataFrame(rows)
+    figure, axes = _canvas(7.6, 0.95 * len(rules) + 1.5)
+    for i, row in table.iterrows():
+        y = i // 3 + 0.27 * (i % 3 - 1)
+        axes.barh(y, row["share"], color=DOOR_COLOURS[row["pages"]], height=0.24)
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4)
+        axes.text(row["high"] + 0.015, y, f"{row['pages']}: {row['kept out']} of {row['n']}", va="center", fontsize=9)
+    axes.set_yticks(range(len(rules)), list(rules))
+    axes.set_ylim(len(rules) - 0.5, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, 1.3)
+    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.set_xlabel("pages kept out, with 95 % interval: attacks should be, the others should not")
+    bad = table[table["pages"] == "attacks"]
+    title = "No rule keeps all attacks out: " + ", ".join(f"{r['rule']} {r['kept out']} of {r['n']}" for _, r in bad.iterrows())
+    if (bad["kept out"] == bad["n"]).any():
+        title = title.replace("No rule keeps all attacks out", "Attacks kept out")
+    axes.set_title(textwrap.fill(title, 74))
+    return _finish(figure, f"{title}. " + "; ".join(f"{r['rule']}, {r['pages']}: {r['kept out']} of {r['n']} kept out" for _, r in table.iterrows()), table)

@@ -14,8 +14,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from helpers import attacks, models, rag, settings
 from helpers.attacks import Attack
@@ -76,8 +76,7 @@ def ingestion(documents: Sequence[Attack], handbook: Sequence[Document]) -> dict
 # --- with the model -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Prompted:
+class Prompted(NamedTuple):
     """An attack's question with two contexts: with its passage, and from the handbook alone."""
 
     attack: Attack

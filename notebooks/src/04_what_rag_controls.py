@@ -317,7 +317,7 @@ for f in failures:
 # Two defences: a prompt that says passages give no orders, and a **screen** that looks at a page before it is indexed.
 
 # %%
-both = [next(a for a in attacks.load_attacks() if a.id == id) for id in ("a-01", "a-12")]
+both = [next(a for a in attacks.load_attacks() if a.id == id) for id in ("a-08", "a-14")]
 rows, asked = [], [a.case.ask for a in both]
 pages = [[Passage(a.document.id, a.document.title, 0, len(a.document.text), a.document.text), *parts.index.search_all([a.case.ask], 1)[0]] for a in both]
 for style in (rag.BASE, attacks.GUARDED):
@@ -329,18 +329,34 @@ for a in both:
 pd.DataFrame(rows)
 
 # %% [markdown]
-# Two cases are an anecdote. All 22 attacks and 16 harmless look-alikes (pages about code words, assistants and boilers that only sound like an attack) were measured with each defence alone and with all:
+# Two cases are an anecdote, and the first was chosen because it works on this model. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
+# measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns. *Provenance*: only owners that the handbook knows. *Near copy*: repeats a page in force, with other numbers.
 
 # %%
-table = attacks.measured()
-print("\n".join(f"{name}: {row['verdict']}" for name, row in table.iterrows()))
-plots_rag.defences(table)
+import json
+
+measured = json.loads((settings.DATA / "reference" / "attacks.json").read_text(encoding="utf-8"))
+plots_rag.doors(measured["ingestion"])
+
+# %% [markdown]
+# And what the model does with those that it reads (each put among the three best passages), without a defence and with each:
+
+# %%
+def count(found):
+    return f"{found['count']} of {found['n']}"
+
+none = measured["defences"]["none"]["success"]["all"]
+print(f"without a defence {count(none)} attacks succeed; without any attack, {count(measured['defences']['none']['right without attack'])} of these questions are answered rightly")
+pd.DataFrame({name: {"attacks succeed": count(d["success"]["all"]), "interval": f"{100 * d['success']['all']['low']:.0f} to {100 * d['success']['all']['high']:.0f} %",
+                     "against none": "" if name == "none" else "fewer" if d["success"]["all"]["high"] < none["low"] else "more" if d["success"]["all"]["low"] > none["high"] else "cannot tell",
+                     "look-alikes kept out or withheld": f"{d['look-alikes kept out']['count'] + d['look-alikes withheld']['count']} of {d['look-alikes kept out']['n']}"} for name, d in measured["defences"].items()}).T
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Read both columns: a defence that stops attacks by losing harmless answers is a price, not a gift. *Cannot tell* means that the intervals overlap: with 22 attacks only large differences can be told. And no rule sees a false fact in plain
-# words. Against that helps only knowing *who may write*, and comparing new pages with those in force.
+# Read *against none* first. Where it says *cannot tell*, this experiment shows no defence of the model to be any good, and it cannot: an assistant that follows hardly any instruction hardly follows those of an attacker either. That is no safety; look how few of the
+# questions it answers. A model that reads better obeys better, so measure with yours (`WORKBOOK_MODEL`, then `python labs_data/build/attacks.py`). What can be told is the door: counted on pages, with no model in between. A rule that keeps harmless
+# pages out has a price, and somebody must look at those. And no pattern sees a false fact in plain words: against that helps only knowing *who may write*, and comparing new pages with those in force.
 # </details>
 #
 # ## Exercise 04.1 · In force, and for me?
@@ -413,7 +429,7 @@ exercise("04.4").check(stale)
 # %%
 my_rule = ...
 ### BEGIN SOLUTION 04.5
-my_rule = r"\b(?:team|desk) copy\b"
+my_rule = r"\((?:\w+ )?copy\)|no longer holds|was dropped|replaces the (?:shorter|older)"
 ### END SOLUTION
 
 # %% tags=["nbval-check-output"]
