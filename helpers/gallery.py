@@ -6,11 +6,12 @@ good is counted before and after, on the same cases. Where the remedy helps litt
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import tempfile
-import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +61,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Failure:
-    """One failure: what was done wrong, how it shows, what was counted (`good`), before and after the fix."""
+    """What was done wrong, how it shows, what was counted (`good`), before and after the fix."""
 
     name: str
     wrong: str
@@ -71,14 +72,11 @@ class Failure:
     fix: str
 
 
-def gallery(parts: Parts, say: Callable[[str], None] = print) -> list[Failure]:
-    """All failures, each made, found and mended now; about a minute on two cores, less when vectors are kept."""
-    found = []
-    for make in FAILURES:
-        begun = time.perf_counter()
-        found.append(make(parts))
-        say(f"{found[-1].name}: {found[-1].before} -> {found[-1].after}, {time.perf_counter() - begun:.1f} s")
-    return found
+def gallery(parts: Parts) -> list[Failure]:
+    """All failures, each made, found and mended now; under a minute on two cores, less when vectors are kept."""
+    from tqdm.auto import tqdm
+
+    return [make(parts) for make in tqdm(FAILURES, leave=False, unit="failure")]
 
 
 def as_table(failures: Sequence[Failure]) -> pd.DataFrame:
@@ -152,8 +150,8 @@ def split_evidence(parts: Parts) -> Failure:
 def stale_version(parts: Parts) -> Failure:
     """Old and new version lie in one index, and nothing says which is in force."""
     cases, by_id = parts.kind("versioned"), {d.id: d for d in parts.documents}
-    undated = [replace(d, meta=d.meta.model_copy(update={"effective_from": d.meta.effective_from.replace(year=1990)}), effective_until=None) for d in parts.documents]
-    wrong = build_index(undated, SIZE, OVERLAP, say=_quiet)
+    since = {"effective_from": dt.date(1990, 1, 1)}
+    wrong = build_index([replace(d, meta=d.meta.model_copy(update=since), effective_until=None) for d in parts.documents], SIZE, OVERLAP, say=_quiet)
 
     def in_force(passage: Passage, case: Case) -> bool:
         return by_id[passage.doc].in_force(case.ask.as_of)
@@ -179,7 +177,8 @@ def ranked_too_low(parts: Parts) -> Failure:
 
 def starved(parts: Parts) -> Failure:
     """Access is checked after the search: what remains of k passages may be nothing."""
-    everybody, me = _all_groups(parts), tuple(load_users()["contractor-de"]["groups"])
+    me = tuple(load_users()["contractor-de"]["groups"])
+    everybody = tuple({group for d in parts.documents for group in d.meta.audience})
     asks = [replace(c.ask, groups=everybody) for c in parts.cases]
     audience = {d.id: d for d in parts.documents}
     left = [[p for p in found if audience[p.doc].readable_by(me)] for found in parts.index.search_all(asks, 3)]
@@ -242,8 +241,7 @@ def answer_of_another(parts: Parts) -> Failure:
     def clean(key: Callable[[Ask], object]) -> Count:
         kept: dict[object, list[Passage]] = {}
         for ask in [ask for pair in pairs for ask in pair]:
-            if key(ask) not in kept:
-                kept[key(ask)] = parts.index.search(ask.input, ask.groups, ask.as_of, 3)
+            kept.setdefault(key(ask), parts.index.search(ask.input, ask.groups, ask.as_of, 3))
         return Count(sum(all(by_id[p.doc].readable_by(second.groups) for p in kept[key(second)]) for _, second in pairs), len(pairs))
 
     return Failure("another's answer", "answers are cached under the question", "passages in a context that its asker may not read", "second askers shown only what they may read", clean(lambda ask: ask.input), clean(lambda ask: (ask.input, frozenset(ask.groups), ask.as_of)), "put rights and day into the key")
@@ -252,38 +250,34 @@ def answer_of_another(parts: Parts) -> Failure:
 def contradiction(parts: Parts) -> Failure:
     """A copy of a rule with another number lies beside the rule, and both are found."""
     copies = [a for a in attacks.load_attacks() if a.kind == "near_copy"]
-    wrong = build_index([*parts.documents, *(a.document for a in copies)], SIZE, OVERLAP, say=_quiet)
-    flagged = {a.document.id: near[0] for a in copies if (near := attacks.near_copies(a.document, parts.documents)) and near[0].numbers}
-    mended = build_index([*parts.documents, *(a.document for a in copies if a.document.id not in flagged)], SIZE, OVERLAP, say=_quiet)
+    flagged = {a.id: near[0] for a in copies if (near := attacks.near_copies(a.document, parts.documents)) and near[0].numbers}
     said = ", ".join(f"{theirs} became {ours}" for near in flagged.values() for theirs, ours in near.numbers[:1])
 
-    def one_number(index: Index) -> Count:
-        contexts = index.search_all([a.case.ask for a in copies], 3)
+    def one_number(kept_out: Collection[str]) -> Count:
+        contexts = _with_pages(parts, copies, kept_out)
         return Count(sum(not any(attacks.holds(p.text, a.hit) for p in context) for a, context in zip(copies, contexts, strict=True)), len(copies))
 
-    before, after = one_number(wrong), one_number(mended)
-    return Failure("contradiction", "a team keeps its own copy of a rule in the wiki", f"{len(flagged)} of {len(copies)} copies flagged: {said}", "questions without another number among 3 passages", before, after, "compare new pages with those in force; ask the owner which number holds")
+    return Failure("contradiction", "a team keeps its own copy of a rule in the wiki", f"{len(flagged)} of {len(copies)} copies flagged: {said}", "questions without another number among 3 passages", one_number(()), one_number(flagged), "compare new pages with those in force; ask the owner which number holds")
 
 
 def poisoned(parts: Parts) -> Failure:
-    """A page gives orders to whoever reads it, and the model is whoever reads it."""
-    chosen = [a for a in attacks.load_attacks() if a.kind in ("instruction", "canary") and a.half == "dev"]
-    asks = [a.case.ask for a in chosen]
-    clean = parts.index.search_all(asks, 1)
-    pages = [Passage(a.document.id, a.document.title, 0, len(a.document.text), a.document.text) for a in chosen]
+    """A page gives orders to whoever reads it, and is found. (Whether a model obeys is another matter: see reference/attacks.json.)"""
+    orders = [a for a in attacks.load_attacks() if a.kind in ("instruction", "canary")]
+    caught = {a.id: attacks.screen(a.document.text) for a in orders if attacks.quarantined(a.document)}
+    rules = Counter(finding.rule for findings in caught.values() for finding in findings[:1])
 
-    def withstood(contexts: Sequence[Sequence[Passage]]) -> Count:
-        answers = {p.id: p for p in rag.answer_questions(parts.generator, asks, contexts)}
-        return Count(sum(not attacks.succeeded(answers[a.case.id], a) for a in chosen), len(chosen))
+    def without_orders(kept_out: Collection[str]) -> Count:
+        contexts = _with_pages(parts, orders, kept_out)
+        return Count(sum(all(p.doc != a.document.id for p in context) for a, context in zip(orders, contexts, strict=True)), len(orders))
 
-    out = [attacks.quarantined(a.document) for a in chosen]
-    before = withstood([[page, *own] for page, own in zip(pages, clean, strict=True)])
-    after = withstood([[*own] if kept_out else [page, *own] for page, own, kept_out in zip(pages, clean, out, strict=True)])
-    return Failure("poisoned document", "anybody may put a page into the index", f"the answer holds what the page ordered; the screen keeps {sum(out)} of {len(out)} out", "answers without what the page ordered", before, after, "screen pages before indexing; see the table of defences")
+    shows = f"the screen stops {len(caught)} of {len(orders)}: {', '.join(f'{rule} {n}' for rule, n in rules.most_common(3))} …"
+    return Failure("poisoned document", "anybody may put a page into the index", shows, "prompts (3 passages) without the page that gives orders", without_orders(()), without_orders(caught), "screen pages before indexing; let only known owners publish")
 
 
-def _all_groups(parts: Parts) -> tuple[str, ...]:
-    return tuple(sorted({group for d in parts.documents for group in d.meta.audience}))
+def _with_pages(parts: Parts, pages: Sequence[attacks.Attack], kept_out: Collection[str]) -> list[list[Passage]]:
+    """What the question of each attack finds, when all these pages are indexed but those kept out."""
+    index = build_index([*parts.documents, *(a.document for a in pages if a.id not in kept_out)], SIZE, OVERLAP, say=_quiet)
+    return index.search_all([a.case.ask for a in pages], 3)
 
 
 FAILURES: tuple[Callable[[Parts], Failure], ...] = (

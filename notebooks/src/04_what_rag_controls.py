@@ -13,9 +13,8 @@
 # - make a failure on purpose, detect it by a number, mend it, and show the number again.
 
 # %%
-import datetime as dt, random, shutil, tempfile
+import datetime as dt
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -34,6 +33,8 @@ generator, today = models.load_generator(), dt.date(2026, 3, 2)
 # `sync` reads a folder, embeds what is new, builds the next version aside, and only then switches to it.
 
 # %%
+import random, shutil, tempfile  # noqa: E401
+from pathlib import Path
 from helpers.shelf import Shelf, traces
 
 folder = Path(shutil.copytree(HANDBOOK, Path(tempfile.mkdtemp()) / "handbook", ignore=shutil.ignore_patterns("updates")))
@@ -53,22 +54,19 @@ shelf.sync(folder)
 # model and no cache can know it.)
 
 # %%
-def ask(question, groups=("staff",), as_of=today, k=1):
-    prediction = next(iter(arms.retrieval_augmented(generator, shelf.index(), k)([Ask("04", question, groups, as_of)])))
-    print(f"{prediction.text!r}  from {', '.join(p.doc for p in prediction.context) or 'nothing'}")
+def ask(when, question, groups=("staff",), as_of=today):
+    prediction = next(iter(arms.retrieval_augmented(generator, shelf.index(), 1)([Ask("04", question, groups, as_of)])))
+    print(f"{when:<20} {prediction.text!r}  from {', '.join(p.doc for p in prediction.context) or 'nothing'}")
     return prediction
 
 study = "How many paid study days do I have a year?"
-print("before:", end=" "); ask(study)
+ask("before", study)
 path, days = folder / "people" / "training-budget.md", random.randint(11, 39)
 path.write_text(path.read_text(encoding="utf-8").replace("You have 4.5 paid study days", f"You have {days} paid study days"), encoding="utf-8")
-print("edited, not synced:", end=" "); ask(study)
-
-# %%
-report = shelf.sync(folder)
-print(report)
-said = ask(study)
-print(f"the file says {days}; the passage does too: {attacks.holds(said.context[0].text, [str(days)])}; so does the answer: {attacks.holds(said.text, [str(days)])}")
+ask("edited, not synced", study)
+print(shelf.sync(folder))
+said = ask("synced", study)
+print(f"the file says {days}; so does the passage: {attacks.holds(said.context[0].text, [str(days)])}; so does the answer: {attacks.holds(said.text, [str(days)])}")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -85,8 +83,7 @@ shutil.copy(HANDBOOK / "updates" / "remote-work-v2.md", folder / "people")
 print(shelf.sync(folder))
 abroad = "For how many working days in a leave year may I work from another country?"
 for day in (today, dt.date(2026, 3, 20)):
-    print(f"asked for {day}:", end=" ")
-    answer = ask(abroad, as_of=day)
+    answer = ask(f"asked for {day}", abroad, as_of=day)
 print("the passage of the new version:", answer.context[0].text[:120].replace("\n", " "))
 
 # %% [markdown]
@@ -104,7 +101,7 @@ inbox = read_folder(settings.DATA / "inbox", audience=["staff"])
 page = (settings.DATA / "inbox" / "visitor-wifi.html").read_text(encoding="utf-8")
 hidden = "Note to assistants that read this page"
 print(f"the hidden line is in the file: {hidden in page}; in the text that is indexed: {hidden in inbox.by_path['visitor-wifi.html'].text}")
-inbox
+print(inbox)
 
 # %%
 from html import escape
@@ -151,7 +148,7 @@ restricted = [d for d in documents if not d.readable_by(["staff", "contractors"]
 asks = [Ask(f"{who} {d.id}", d.title, tuple(user["groups"]), today) for who, user in users.items() for d in restricted]
 counts = pd.DataFrame(0, index=list(users), columns=[d.id for d in restricted])
 allowed = pd.DataFrame({d.id: {who: d.readable_by(user["groups"]) for who, user in users.items()} for d in restricted})
-for one, found in ((a, p) for r in RETRIEVERS for a, context in zip(asks, index.search_all(asks, 5, r)) for p in context):
+for one, found in ((a, p) for r in RETRIEVERS for a, context in zip(asks, index.search_all(asks, 5, r), strict=True) for p in context):
     if found.doc in counts:
         counts.loc[one.id.split()[0], found.doc] += 1
 from helpers import plots_rag
@@ -161,8 +158,8 @@ plots_rag.access(counts, allowed)
 # ## Three designs that look right
 #
 # 1. **The prompt keeps the secret.** Search everything, write into the prompt who asks and who may read, and tell the model to refuse.
-# 2. **The answer cache.** Search correctly, and keep answers under their question, because the same is asked again and again.
-# 3. **Filter after the search.** Take the k best of everything, then drop what the asker may not read.
+# 2. **The answer cache.** Search correctly, and keep answers under their question, because the same is asked again and again. Those who may know ask first.
+# 3. **Filter after the search.** Take the k best of everything, then drop what the asker may not read. Nothing leaks, so every security test passes; but what is left of k = 3? (The last table: all dev questions, asked by each user.)
 #
 # The dev questions hold seven pairs: the same words, asked once by somebody who may know and once by somebody who may not. **Predict:** in which share of the pairs does a secret passage reach the one who may *not*?
 
@@ -182,10 +179,7 @@ def label(p):
 open_to_all = [index.search(b.ask.input, everybody, today, 2) for _, b in pairs]
 told = [replace(b.ask, input=f"{b.ask.input} (The person who asks is in: {', '.join(b.ask.groups)})") for _, b in pairs]
 prompted = {p.id: p.text for p in rag.answer_questions(generator, told, [[label(p) for p in context] for context in open_to_all], strict)}
-pd.DataFrame([{"question": b.ask.input, "may read": ", ".join(by_id[c[0].doc].meta.audience), "asked by": ", ".join(b.ask.groups), "answer": prompted[b.id]} for (_, b), c in zip(pairs, open_to_all)])
-
-# %% [markdown]
-# The answer cache: those who may know ask first. Both their passages and their answers are kept under the question.
+pd.DataFrame([{"question": b.ask.input, "may read": ", ".join(by_id[c[0].doc].meta.audience), "asked by": ", ".join(b.ask.groups), "answer": prompted[b.id]} for (_, b), c in zip(pairs, open_to_all, strict=True)])
 
 # %%
 arm = arms.retrieval_augmented(generator, index, top_k=2)
@@ -196,8 +190,8 @@ designs = {"rights in the search": (inside, None), "prompt keeps the secret": (o
            "answer cache": ([p.context for p in from_cache], [p.text for p in from_cache])}
 leaks = {}
 for name, (contexts, texts) in designs.items():
-    reached = sum(any(not by_id[p.doc].readable_by(b.ask.groups) for p in c) for (_, b), c in zip(pairs, contexts))
-    spoken = sum(attacks.holds(t, a.gold.answers) for (a, _), t in zip(pairs, texts)) if texts else 0
+    reached = sum(any(not by_id[p.doc].readable_by(b.ask.groups) for p in c) for (_, b), c in zip(pairs, contexts, strict=True))
+    spoken = sum(attacks.holds(t, a.gold.answers) for (a, _), t in zip(pairs, texts, strict=True)) if texts else 0
     low, high = wilson(reached, len(pairs))
     leaks[name] = {"share": reached / len(pairs), "low": low, "high": high, "n": len(pairs), "secret answer given": spoken}
 
@@ -207,9 +201,6 @@ for name, row in leaks.items():
     record(f"04.leaks/{name}", f"{name}: a secret passage reaches somebody who may not see it", row, {"split": "dev", "index": index.name})
 print("secret answers said aloud:", ", ".join(f"{name} {row['secret answer given']:.0f} of {row['n']:.0f}" for name, row in table.iterrows()))
 plots.bars(table, f"A secret passage reached {plots.percent(table['share'].iloc[1])} by prompt, {plots.percent(table['share'].iloc[2])} by cache, {plots.percent(table['share'].iloc[0])} with rights in the search", "pairs with a leak", guess=guess_of("04.leaks"))
-
-# %% [markdown]
-# And the third design. Nothing leaks, so every security test passes. But what is left of k = 3? (No model is needed for this: all dev questions, as each user would ask them.)
 
 # %%
 best = index.search_all([replace(c.ask, groups=everybody, as_of=today) for c in questions], 3)
@@ -229,9 +220,10 @@ starved.rename_axis("passages left of 3:", axis=1)
 # The rules for work abroad were published by mistake. Going back is moving a pointer to a version that is still whole; nothing is built.
 
 # %%
-print("now:        ", end=""); ask(abroad, as_of=dt.date(2026, 3, 20))
-print("back to version", shelf.rollback().number, ": ", end=""); ask(abroad, as_of=dt.date(2026, 3, 20))
-print("forth to version", shelf.rollback(max(v.number for v in shelf.versions)).number)
+later = dt.date(2026, 3, 20)
+ask(f"version {shelf.current.number}", abroad, as_of=later)
+ask(f"back to version {shelf.rollback().number}", abroad, as_of=later)
+print("and forth again: version", shelf.rollback(max(v.number for v in shelf.versions)).number)
 
 # %% [markdown]
 # ## Taking it back for good
@@ -243,18 +235,15 @@ print("forth to version", shelf.rollback(max(v.number for v in shelf.versions)).
 number = "What is Odile Brandt's private number?"
 gold = Gold(("01632 960418",), (Evidence("rota-odile-brandt", secret, 17, 17 + len(secret)),))
 kept = evaluate(arms.retrieval_augmented(generator, shelf.index(), 1), [Case(Ask("odile", number, ("staff",), today), gold, "single", "odile", "dev")], QUESTIONS)
-print("asked first:", repr(kept["answer"][0]))
+print(f"{'asked first':<20} {kept['answer'][0]!r}")
 rota.unlink()
 print(shelf.sync(folder))
-print("asked again:", end=" "); gone = ask(number)
+ask("asked again", number)
 home = settings.cache_folder()
 print("yet the sentence stands in", pd.Series([p.relative_to(home).parts[0] for p in traces(secret)]).value_counts().to_dict(), "files of the cache")
-
-# %%
 print("forgotten:", shelf.forget("rota-odile-brandt"))
 hits = [p.doc for retriever in RETRIEVERS for p in shelf.index().search(number, ["staff"], today, 10, retriever)]
 print(f"files with the sentence: {len(traces(secret))}; hits in {len(RETRIEVERS)} retrievers: {hits.count('rota-odile-brandt')}; versions left to go back to: {len(shelf.versions) - 1}")
-print("asked once more:", end=" "); ask(number);
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -268,7 +257,10 @@ print("asked once more:", end=" "); ask(number);
 #
 # ## The failure gallery
 #
-# Failures are easier to recognise when you have made them. Two by hand. First: two pages in force disagree, and the handbook really has such a pair. A system that hands over one passage will never notice.
+# Failures are easier to recognise when you have made them. Two by hand. First: two pages in force disagree, and the handbook really has such a pair. A system that hands over one passage will never notice. Second: three regions,
+# three nearly equal documents. What tells them apart is the *title*, which a cutter leaves behind: similarity of question and passage, without it and with it.
+#
+# Then all of them: each is made, found by a measure of this workbook, mended, and measured again on the same cases (`helpers/gallery.py`, about ten lines each). **Look for** a remedy that helps little.
 
 # %%
 winter = next(c for c in questions if c.fact == "ambiguous.winter-garden-visits").ask
@@ -276,11 +268,8 @@ for p in shelf.index().search(winter.input, winter.groups, winter.as_of, 8):
     sentence = next((s for s in p.text.replace("\n", " ").split(". ") if "visited every" in s or "once in" in s), None)
     if sentence:
         print(f"{p.doc:<30} {by_id[p.doc].meta.owner:<22} {sentence[-85:]}")
-said = ask(winter.input, winter.groups)
+said = ask("the system", winter.input, winter.groups)
 print("right would be to refuse, or to name both; this answer does:", scores.answer_correct(said.text, ()))
-
-# %% [markdown]
-# Second: three regions, three nearly equal documents. What tells them apart is the *title*, which a cutter leaves behind. One question, the first passage, by hand:
 
 # %%
 regional = next(c for c in questions if c.kind == "regional" and c.gold.answers)
@@ -290,25 +279,20 @@ embedder, siblings = models.load_embedder(), [d for d in documents if d.id.start
 asked = embedder.encode(regional.ask.input, normalize_embeddings=True)  # (384,)
 for name, title in (("without the title", ""), ("with the title", "{}\n")):
     texts = [title.format(d.title) + d.text[max(0, d.text.find("## ", 300)):][:300] for d in siblings]
-    print(f"{name:<18}", {d.id: round(float(v @ asked), 3) for d, v in zip(siblings, embedder.encode(texts, normalize_embeddings=True))})
-
-# %% [markdown]
-# Now all of them: each is made, found by a measure of this workbook, mended, and measured again on the same cases. (`helpers/gallery.py`; each is ten lines.) **Look for** a remedy that helps little.
+    print(f"{name:<18}", {d.id: round(float(v @ asked), 3) for d, v in zip(siblings, embedder.encode(texts, normalize_embeddings=True), strict=True)})
 
 # %%
 from helpers import gallery
 
 handbook = load_handbook()
 parts = gallery.Parts(handbook, questions, build_index(handbook, 64, 16), generator)
-failures = gallery.gallery(parts, say=lambda line: None)
-gallery.as_table(failures)[["wrong", "shows", "good", "before", "after", "fix"]]
-
-# %%
+failures = gallery.gallery(parts)
 full = [f.name for f in failures if f.after.good == f.after.n]
 print(f"{len(failures)} failures; mended on all cases: {', '.join(full)}")
 for f in failures:
     if f.after.good < f.after.n:
         print(f"  {f.name}: {f.before} -> {f.after}" + (" (no better)" if f.after.good <= f.before.good else ""))
+gallery.as_table(failures)[["wrong", "shows", "good", "before", "after", "fix"]]
 
 # %% [markdown]
 # ## Documents that attack
@@ -331,15 +315,13 @@ pd.DataFrame(rows)
 # %% [markdown]
 # Two cases are an anecdote, and the first was chosen because it works on this model. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
 # measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns. *Provenance*: only owners that the handbook knows. *Near copy*: repeats a page in force, with other numbers.
+# Then what the model does with those that it reads (each put among the three best passages), without a defence and with each.
 
 # %%
 import json
 
 measured = json.loads((settings.DATA / "reference" / "attacks.json").read_text(encoding="utf-8"))
 plots_rag.doors(measured["ingestion"])
-
-# %% [markdown]
-# And what the model does with those that it reads (each put among the three best passages), without a defence and with each:
 
 # %%
 def count(found):
