@@ -143,5 +143,5 @@ def doors(rules: dict[str, dict]) -> Picture:
     title = "No rule keeps all attacks out: " + ", ".join(f"{r['rule']} {r['kept out']} of {r['n']}" for _, r in bad.iterrows())
     if (bad["kept out"] == bad["n"]).any():
         title = title.replace("No rule keeps all attacks out", "Attacks kept out")
-    axes.set_title(textwrap.fill(title, 74))
+    figure.suptitle(textwrap.fill(title, 72), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     return _finish(figure, f"{title}. " + "; ".join(f"{r['rule']}, {r['pages']}: {r['kept out']} of {r['n']} kept out" for _, r in table.iterrows()), table)

@@ -182,8 +182,8 @@ prompted = {p.id: p.text for p in rag.answer_questions(generator, told, [[label(
 pd.DataFrame([{"question": b.ask.input, "may read": ", ".join(by_id[c[0].doc].meta.audience), "asked by": ", ".join(b.ask.groups), "answer": prompted[b.id]} for (_, b), c in zip(pairs, open_to_all, strict=True)])
 
 # %%
-arm = arms.retrieval_augmented(generator, index, top_k=2)
-cache = {a.ask.input: p for a, _ in pairs for p in arm([a.ask])}
+first = {p.id: p for p in arms.retrieval_augmented(generator, index, top_k=2)([a.ask for a, _ in pairs])}
+cache = {a.ask.input: first[a.id] for a, _ in pairs}
 inside = [index.search(b.ask.input, b.ask.groups, today, 2) for _, b in pairs]
 from_cache = [cache[b.ask.input] for _, b in pairs]
 designs = {"rights in the search": (inside, None), "prompt keeps the secret": (open_to_all, [prompted[b.id] for _, b in pairs]),
@@ -314,14 +314,19 @@ pd.DataFrame(rows)
 
 # %% [markdown]
 # Two cases are an anecdote, and the first was chosen because it works on this model. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
-# measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns. *Provenance*: only owners that the handbook knows. *Near copy*: repeats a page in force, with other numbers.
+# measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns, tuned on the `dev` half of the attacks. *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself). *Near copy*: repeats a page in force, with other numbers.
 # Then what the model does with those that it reads (each put among the three best passages), without a defence and with each.
 
 # %%
 import json
 
 measured = json.loads((settings.DATA / "reference" / "attacks.json").read_text(encoding="utf-8"))
-plots_rag.doors(measured["ingestion"])
+picture = plots_rag.doors(measured["ingestion"])
+for rule, row in picture.table.pivot(index="rule", columns="pages", values=["low", "high"]).iterrows():
+    print(f"{rule}: {'keeps out more attacks than look-alikes' if row['low', 'attacks'] > row['high', 'look-alikes'] else 'cannot tell attacks from look-alikes at this n'}")
+orders = measured["ingestion"]["screen"]["orders"]
+print("pages with orders that the screen stops:", ", ".join(f"{half} half {found['count']} of {found['n']}" for half, found in orders.items()))
+picture
 
 # %%
 def count(found):
