@@ -35,16 +35,17 @@ generator, today = models.load_generator(), dt.date(2026, 3, 2)
 # %%
 import random, shutil, tempfile  # noqa: E401
 from pathlib import Path
+from helpers import index_store
 from helpers.shelf import Shelf, traces
-
 folder = Path(shutil.copytree(HANDBOOK, Path(tempfile.mkdtemp()) / "handbook", ignore=shutil.ignore_patterns("updates")))
 secret = "Nobody at the desk? Odile Brandt's private number is 01632 960418."
 front = "id: rota-odile-brandt\npolicy: rota-odile-brandt\ntitle: Reception rota\nsection: facilities\nowner: Reception\nversion: 1\neffective_from: 2026-02-02\nsupersedes: null\naudience: [staff]\nregion: all"
 rota = folder / "facilities" / "reception-rota.md"
 rota.write_text(f"---\n{front}\n---\n\n# Reception rota\n\n{secret}\n", encoding="utf-8")
 
-(settings.cache_folder("shelves") / "nb04.json").unlink(missing_ok=True)  # begin with an empty shelf, also the second time
 shelf = Shelf("nb04", chunk_size=64, overlap=16)
+removed = [index_store.remove(version.index) for version in shelf.versions]  # of an earlier run of this notebook
+(settings.cache_folder("shelves") / "nb04.json").unlink(missing_ok=True)
 shelf.sync(folder)
 
 # %% [markdown]
@@ -72,7 +73,7 @@ print(f"the file says {days}; so does the passage: {attacks.holds(said.context[0
 # <details><summary><b>What happened</b></summary>
 #
 # One file changed, only the chunks whose text is new were embedded, and nothing was trained. Between edit and sync the old number is served: that gap is your *freshness*, and you choose it. If the answer
-# is wrong although the passage is right, that is the reader's failure (02); the update has arrived.
+# is wrong although the passage is right, that is the reader's failure (02); the update has arrived. (Vectors are kept, so a text that was embedded once, today or in an earlier run, is not embedded again.)
 # </details>
 #
 # Editing in place has a price: nobody can ask any more what was in force last month. The better way is a **new version with a date**. People Operations publish new rules for work
@@ -87,7 +88,8 @@ for day in (today, dt.date(2026, 3, 20)):
 print("the passage of the new version:", answer.context[0].text[:120].replace("\n", " "))
 
 # %% [markdown]
-# Both versions lie in the same index; the day of the question decides. That is also how you answer an auditor: ask as of the day in dispute.
+# Both versions lie in the same index; the day of the question decides. Look at the document that each answer comes from: that is what retrieval controls. Whether this small reader then copies the right number out of it is another matter.
+# It is also how you answer an auditor: ask as of the day in dispute.
 #
 # ## Citations that a reader can open
 #
@@ -106,19 +108,22 @@ print(inbox)
 # %%
 from html import escape
 from IPython.display import HTML
-
 from helpers.index import RETRIEVERS, build_index
 
+def opened(prediction, documents):
+    cited, passage = prediction.cited[0], prediction.context[prediction.cited[0].number - 1]
+    source, at = next(d for d in documents if d.id == cited.doc), passage.start + passage.text.find(cited.quote)
+    marked = escape(passage.text).replace(escape(cited.quote), f"<mark>{escape(cited.quote)}</mark>")
+    where = [source.path.name, f"page {source.page(at)}" if source.page(at) else "", " › ".join(source.heading_path(at))]
+    return f"<p><b>{escape(prediction.text)} [{cited.number}]</b></p><blockquote>{marked}</blockquote><p>{escape(', '.join(filter(None, where)))}</p><hr>"
+
 wind = Ask("wind", "At what wind speed must ladders stay on the ground outdoors?", ("staff",), today)
-[prediction] = arms.retrieval_augmented(generator, build_index(inbox.documents, 64, 16), 1)([wind])
-[cited], (passage, *_) = prediction.cited[:1], prediction.context
-source = next(d for d in inbox.documents if d.id == cited.doc)
-marked = escape(passage.text).replace(escape(cited.quote), f"<mark>{escape(cited.quote)}</mark>")
-where = f"{source.path.name}, page {source.page(passage.start + passage.text.find(cited.quote))}, {' › '.join(source.heading_path(passage.start))}"
-HTML(f"<p><b>{escape(wind.input)}</b> {escape(prediction.text)} [{cited.number}]</p><blockquote>{marked}</blockquote><p>{escape(where)}</p>")
+[answer] = arms.retrieval_augmented(generator, build_index(inbox.documents, 64, 16), 1)([wind])
+HTML(opened(answer, inbox.documents) + opened(said, read_folder(folder).documents))
 
 # %% [markdown]
-# Escaping matters: a document is somebody else's text, and `<script>` in it must not run in your page. One citation proves nothing. Over 16 questions: can each be opened, do the answer's words
+# A page for a PDF, a path of headings for the handbook. The mark is the sentence or line that shares most words with the answer; in a PDF, whose lines end anywhere, it can be too short. Escaping matters: a document is somebody else's
+# text, and `<script>` in it must not run in your page. One citation proves nothing. Over 16 questions: can each be opened, do the answer's words
 # stand in the passage it cites, and does it cite a document that proves the answer?
 
 # %%
@@ -179,7 +184,7 @@ def label(p):
 open_to_all = [index.search(b.ask.input, everybody, today, 2) for _, b in pairs]
 told = [replace(b.ask, input=f"{b.ask.input} (The person who asks is in: {', '.join(b.ask.groups)})") for _, b in pairs]
 prompted = {p.id: p.text for p in rag.answer_questions(generator, told, [[label(p) for p in context] for context in open_to_all], strict)}
-pd.DataFrame([{"question": b.ask.input, "may read": ", ".join(by_id[c[0].doc].meta.audience), "asked by": ", ".join(b.ask.groups), "answer": prompted[b.id]} for (_, b), c in zip(pairs, open_to_all, strict=True)])
+pd.DataFrame([{"question": b.ask.input, "asked by": ", ".join(b.ask.groups), "secret": a.gold.answers[0], "answer": prompted[b.id], "refused": scores.abstains(prompted[b.id])} for a, b in pairs])
 
 # %%
 first = {p.id: p for p in arms.retrieval_augmented(generator, index, top_k=2)([a.ask for a, _ in pairs])}
@@ -200,18 +205,21 @@ table = pd.DataFrame(leaks).T
 for name, row in leaks.items():
     record(f"04.leaks/{name}", f"{name}: a secret passage reaches somebody who may not see it", row, {"split": "dev", "index": index.name})
 print("secret answers said aloud:", ", ".join(f"{name} {row['secret answer given']:.0f} of {row['n']:.0f}" for name, row in table.iterrows()))
-plots.bars(table, f"A secret passage reached {plots.percent(table['share'].iloc[1])} by prompt, {plots.percent(table['share'].iloc[2])} by cache, {plots.percent(table['share'].iloc[0])} with rights in the search", "pairs with a leak", guess=guess_of("04.leaks"))
+plots.bars(table, f"A secret got out: prompt {plots.percent(table['share'].iloc[1])}, cache {plots.percent(table['share'].iloc[2])}, search {plots.percent(table['share'].iloc[0])}", "pairs with a leak", guess=guess_of("04.leaks"))
 
 # %%
 best = index.search_all([replace(c.ask, groups=everybody, as_of=today) for c in questions], 3)
 left = {who: [sum(by_id[p.doc].readable_by(user["groups"]) for p in context) for context in best] for who, user in users.items()}
 starved = pd.DataFrame({who: pd.Series(n).value_counts().reindex([0, 1, 2, 3], fill_value=0) for who, n in left.items()}).T
+full = sum(n == 3 for n in left["contractor-de"])
+low, high = wilson(full, len(questions))
+record("04.starved/contractor", "filter after the search: questions for which a contractor keeps 3 passages of 3", {"share": full / len(questions), "low": low, "high": high, "n": len(questions)}, {"split": "dev", "index": index.name})
 starved.rename_axis("passages left of 3:", axis=1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Once a secret is in the prompt, only the model's good will keeps it, and so does everything that logs prompts. The cache never searched at all for its second asker: its test suite, with one user, is green. Filtering afterwards starves
+# A passage in the context of somebody who may not read it is the leak, whether or not this answer repeats it: a small model that often fails to answer at all keeps secrets by accident. Once a secret is in the prompt, only the model's good will keeps it, and so does everything that logs prompts. The cache never searched at all for its second asker: its test suite, with one user, is green. Filtering afterwards starves
 # exactly those with the fewest rights (look at the contractor), who then get bad answers or none. Rights and day as *conditions of the search* have neither problem: `??index.search_all`.
 # </details>
 #
@@ -228,7 +236,7 @@ print("and forth again: version", shelf.rollback(max(v.number for v in shelf.ver
 # %% [markdown]
 # ## Taking it back for good
 #
-# Odile asks for her number to be deleted. First she appears in an answer that is kept on disk, as answers are. Then somebody deletes the file and syncs, and says: done. **Predict:** in how many files does the
+# Odile asks for her number to be deleted. First somebody asks for it, and the answer is kept on disk with the passages it was given, as answers are. Then somebody deletes the file and syncs, and says: done. **Predict:** in how many files does the
 # sentence still stand?
 
 # %%
@@ -258,16 +266,16 @@ print(f"files with the sentence: {len(traces(secret))}; hits in {len(RETRIEVERS)
 # ## The failure gallery
 #
 # Failures are easier to recognise when you have made them. Two by hand. First: two pages in force disagree, and the handbook really has such a pair. A system that hands over one passage will never notice. Second: three regions,
-# three nearly equal documents. What tells them apart is the *title*, which a cutter leaves behind: similarity of question and passage, without it and with it.
+# three nearly equal documents. What tells them apart is the *title*, which a cutter leaves behind. The same section of all three is compared with the question, without the title and with it.
 #
 # Then all of them: each is made, found by a measure of this workbook, mended, and measured again on the same cases (`helpers/gallery.py`, about ten lines each). **Look for** a remedy that helps little.
 
 # %%
 winter = next(c for c in questions if c.fact == "ambiguous.winter-garden-visits").ask
 for p in shelf.index().search(winter.input, winter.groups, winter.as_of, 8):
-    sentence = next((s for s in p.text.replace("\n", " ").split(". ") if "visited every" in s or "once in" in s), None)
+    sentence = next((s for s in p.text.replace("\n", " ").split(". ") if "visited every 24" in s or "once in 17" in s), None)
     if sentence:
-        print(f"{p.doc:<30} {by_id[p.doc].meta.owner:<22} {sentence[-85:]}")
+        print(f"{p.doc:<30} {by_id[p.doc].meta.owner:<15} … {' '.join(sentence.split()[-12:])}")
 said = ask("the system", winter.input, winter.groups)
 print("right would be to refuse, or to name both; this answer does:", scores.answer_correct(said.text, ()))
 
@@ -279,7 +287,7 @@ embedder, siblings = models.load_embedder(), [d for d in documents if d.id.start
 asked = embedder.encode(regional.ask.input, normalize_embeddings=True)  # (384,)
 for name, title in (("without the title", ""), ("with the title", "{}\n")):
     texts = [title.format(d.title) + d.text[max(0, d.text.find("## ", 300)):][:300] for d in siblings]
-    print(f"{name:<18}", {d.id: round(float(v @ asked), 3) for d, v in zip(siblings, embedder.encode(texts, normalize_embeddings=True), strict=True)})
+    print(f"{name}, {len(set(texts))} different texts:", {d.id: round(float(v @ asked), 3) for d, v in zip(siblings, embedder.encode(texts, normalize_embeddings=True), strict=True)})
 
 # %%
 from helpers import gallery
@@ -313,7 +321,7 @@ for a in both:
 pd.DataFrame(rows)
 
 # %% [markdown]
-# Two cases are an anecdote, and the first was chosen because it works on this model. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
+# Two cases are an anecdote. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
 # measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns, tuned on the `dev` half of the attacks. *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself). *Near copy*: repeats a page in force, with other numbers.
 # Then what the model does with those that it reads (each put among the three best passages), without a defence and with each.
 
@@ -336,7 +344,7 @@ none = measured["defences"]["none"]["success"]["all"]
 print(f"without a defence {count(none)} attacks succeed; without any attack, {count(measured['defences']['none']['right without attack'])} of these questions are answered rightly")
 pd.DataFrame({name: {"attacks succeed": count(d["success"]["all"]), "interval": f"{100 * d['success']['all']['low']:.0f} to {100 * d['success']['all']['high']:.0f} %",
                      "against none": "" if name == "none" else "fewer" if d["success"]["all"]["high"] < none["low"] else "more" if d["success"]["all"]["low"] > none["high"] else "cannot tell",
-                     "look-alikes kept out or withheld": f"{d['look-alikes kept out']['count'] + d['look-alikes withheld']['count']} of {d['look-alikes kept out']['n']}"} for name, d in measured["defences"].items()}).T
+                     "look-alikes kept out": count(d["look-alikes kept out"]), "their answers withheld": count(d["look-alikes withheld"])} for name, d in measured["defences"].items()}).T
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
