@@ -7,6 +7,7 @@
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
     python3 workbook.py bench       measure speed against the plain way       evaluate | embed [--rounds N] [--json]
                                     and the search on sets that others judged retrieval DIR | chunking DIR [--json]
+                                    the index at growing sizes, sliders       scale [--chunks N ...] [--server] [--save] | lab [--json]
     python3 workbook.py check-data  check every file of labs_data
     python3 workbook.py doctor      say what this machine has and what it lacks
 
@@ -321,9 +322,13 @@ def build(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    words = [str(options.folder.resolve())] if options.folder else []  # we run in our own folder, not in the one it was typed in
-    words += [f"--limit-queries={options.limit_queries}"] if options.limit_queries is not None else []
-    words += [f"--rounds={options.rounds}", *(["--json"] if options.json else [])]
+    if options.what == "scale":
+        words = [*(["--chunks", *map(str, options.chunks)] if options.chunks else []), *(f"--{name}" for name in ("server", "save") if getattr(options, name))]
+    else:
+        words = [str(options.folder.resolve())] if options.folder else []  # we run in our own folder, not in the one it was typed in
+        words += [f"--limit-queries={options.limit_queries}"] if options.limit_queries is not None else []
+        words.append(f"--rounds={options.rounds}")
+    words += ["--json"] if options.json else []
     return call(set_up("test" if options.what == "chunking" else None), "-m", "helpers.bench", options.what, *words)  # chunking counts cl100k tokens
 
 
@@ -411,10 +416,13 @@ def main(argv: list[str] | None = None) -> int:
     word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
     commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
     word = commands.add_parser("bench", help="measure speed against the plain way, or the search on a judged set")
-    word.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking"])
+    word.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking", "scale", "lab"])
     word.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's evaluation")
     word.add_argument("--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries")
-    word.add_argument("--rounds", type=int, default=2, help="how often, in turn (default: 2)")
+    word.add_argument("--rounds", type=int, default=2, help="evaluate and embed: how often, in turn (default: 2)")
+    word.add_argument("--chunks", type=int, nargs="+", metavar="N", help="scale: sizes of the index (default: 1000 10000 100000)")
+    word.add_argument("--server", action="store_true", help="scale: also compare with a Chroma server")
+    word.add_argument("--save", action="store_true", help="scale: write labs_data/reference/scale.json")
     word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands.add_parser("doctor", help="say what this machine has and what it lacks")
     options = parser.parse_args(argv)

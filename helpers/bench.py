@@ -4,6 +4,8 @@
     python -m helpers.bench embed     [--rounds N] [--json]              texts per second against plain encode
     python -m helpers.bench retrieval DIR [--limit-queries N] [--json]   a set in BEIR's form: nDCG, recall, latency
     python -m helpers.bench chunking  DIR [--json]                       a set in the form of Chroma's chunking evaluation
+    python -m helpers.bench scale     [--chunks N ...] [--server] [--json] [--save]   the index at growing sizes (see bench_scale)
+    python -m helpers.bench lab       [--json]                           milliseconds from a slider to its picture
 """
 
 from __future__ import annotations
@@ -24,7 +26,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import arms, bench_chunks, bench_sets, embedding, format_task, generate, index, models, rag
+from helpers import (
+    arms,
+    bench_chunks,
+    bench_lab,
+    bench_scale,
+    bench_sets,
+    embedding,
+    format_task,
+    generate,
+    index,
+    models,
+    rag,
+)
 from helpers.cases import Arm, Case, Passage, load_questions, pick
 from helpers.chunking import chunk_all
 from helpers.corpus import load_handbook, may_see
@@ -219,6 +233,8 @@ def shown(found: dict[str, object]) -> str:
     if found["bench"] == "embed":
         first = f"{found['speedup']} times the texts per second of plain encode(list) ({found['texts_per_second']})"
         return f"{first}\nrecall@3: {found['recall_at_3']}\n{found['note']}".rstrip()
+    if found["bench"] == "lab":
+        return f"a slider to its picture: median {found['median_ms']} ms, 95 % within {found['p95_ms']} ms ({found['moves']} moves)"
     if found["bench"] == "retrieval":
         rows, first = {name: found[name] for name in ("dense", "bm25", "hybrid", "exact")}, f"{found['n_queries']} queries, {found['n_passages']} passages"
     else:
@@ -227,20 +243,24 @@ def shown(found: dict[str, object]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["scale"]:  # it has options of its own
+        return bench_scale.main(argv[1:])
     parser = argparse.ArgumentParser(prog="helpers.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking"])
+    parser.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking", "lab"])
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval and chunking: the folder with the set")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(argv)
     if (options.folder is not None) != (options.what in ("retrieval", "chunking")):
-        parser.error("retrieval and chunking need a folder; evaluate and embed take none")
+        parser.error("retrieval and chunking need a folder; evaluate, embed and lab take none")
     try:
         with contextlib.redirect_stdout(sys.stderr):  # whatever is said on the way: stdout belongs to the result
             found = {
                 "evaluate": lambda: bench_evaluate(options.rounds), "embed": lambda: bench_embed(options.rounds),
                 "retrieval": lambda: bench_sets.bench_retrieval(options.folder, options.limit_queries), "chunking": lambda: bench_chunks.bench_chunking(options.folder),
+                "lab": bench_lab.bench_lab,
             }[options.what]()  # fmt: skip
     except DataError as error:
         print(f"workbook: {error}", file=sys.stderr)

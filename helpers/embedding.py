@@ -48,9 +48,15 @@ def forget(texts: Sequence[str]) -> int:
     """Remove the kept vectors of these texts, of every embedder, from the disk; how many were there."""
     gone = 0
     for file in settings.cache_folder("vectors").glob("*.sqlite"):
-        with contextlib.closing(sqlite3.connect(file, timeout=60)) as table, table:
-            table.execute("PRAGMA secure_delete = ON")  # else the bytes stay in the file until something overwrites them
-            gone += sum(table.execute("DELETE FROM vectors WHERE key = ?", (_key(text),)).rowcount for text in set(texts))
+        with contextlib.closing(_open(file)) as table:
+            try:
+                table.execute("PRAGMA secure_delete = ON")  # else the bytes stay in the file until something overwrites them
+                with table:
+                    gone += sum(table.execute("DELETE FROM vectors WHERE key = ?", (_key(text),)).rowcount for text in set(texts))
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):  # locked: it must not be passed over in silence
+                    raise
+                _discard(table)
     return gone
 
 
@@ -89,6 +95,12 @@ def _open(file: Path) -> sqlite3.Connection:
     raise AssertionError("unreachable")
 
 
+def _discard(table: sqlite3.Connection) -> None:
+    """A file that is damaged inside is removed, so that it costs time once; the next call starts a new one."""
+    with contextlib.suppress(OSError, sqlite3.Error):
+        Path(table.execute("PRAGMA database_list").fetchone()[2]).unlink(missing_ok=True)
+
+
 def _read(table: sqlite3.Connection | None, keys: set[bytes]) -> dict[bytes, np.ndarray]:
     import numpy as np
 
@@ -97,7 +109,9 @@ def _read(table: sqlite3.Connection | None, keys: set[bytes]) -> dict[bytes, np.
     try:
         rows = (table.execute("SELECT key, vector FROM vectors WHERE key = ?", (key,)).fetchone() for key in keys)
         return {row[0]: np.frombuffer(row[1], dtype="<f4") for row in rows if row}
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.OperationalError):
+            _discard(table)
         return {}
 
 
@@ -108,4 +122,6 @@ def _write(table: sqlite3.Connection | None, made: dict[bytes, np.ndarray]) -> N
         with table:
             table.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", [(key, vector.astype("<f4").tobytes()) for key, vector in made.items()])
     except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.OperationalError):
+            _discard(table)
         warnings.warn(f"vectors cannot be kept ({error}); the work goes on, but they are computed again next time", stacklevel=4)

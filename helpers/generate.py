@@ -29,12 +29,26 @@ class Completion:
 
 
 def chat(generator: Generator, user: str, system: str | None = None, turns: Sequence[tuple[str, str]] = ()) -> str:
-    """The prompt in the model's own chat format, ending where the assistant begins to speak. turns: (user, assistant) before."""
+    """The prompt in the model's own chat format, ending where the assistant begins to speak. turns: (user, assistant) before.
+
+    Nothing in the texts can end a turn or begin another: see `defused`.
+    """
     messages = [{"role": "system", "content": system}] if system else []
     for said, answered in turns:
         messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answered}]
     messages.append({"role": "user", "content": user})
+    messages = [one | {"content": defused(generator, one["content"])} for one in messages]
     return generator.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def defused(generator: Generator, text: str) -> str:
+    """The text with the model's control tokens broken up: "<|im_end|>" in a document is then "< |im_end|>", and ends no turn."""
+    return functools.reduce(lambda safe, token: safe.replace(token, f"{token[0]} {token[1:]}"), _control_tokens(generator.tokenizer), text)
+
+
+@functools.lru_cache(maxsize=8)
+def _control_tokens(tokenizer) -> tuple[str, ...]:
+    return tuple(sorted((token for token in {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()} if len(token) > 1 and not token.isspace()), key=len, reverse=True))
 
 
 def plan_batches(lengths: Sequence[int], batch_tokens: int = BATCH_TOKENS, batch_rows: int = BATCH_ROWS) -> list[list[int]]:

@@ -9,6 +9,7 @@ By default an index is a folder in the cache. With CHROMA_URL it is a collection
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import hashlib
@@ -100,6 +101,8 @@ class Index:
         """
         if retriever not in RETRIEVERS:
             raise ValueError(f"there is no retriever '{retriever}'; choose one of {', '.join(RETRIEVERS)}")
+        if top_k < 1:  # a slice up to -1 would hand out all passages but one
+            raise ValueError(f"top_k must be at least 1; got {top_k}")
         if retriever != "bm25" and self.embedder != (mine := models.embedder_fingerprint()):
             raise IndexUnusableError(
                 f"index {self.name} was built with {self.embedder}, questions are embedded with {mine}: "
@@ -124,23 +127,32 @@ class Index:
             dense = self._dense(questions, may_read(groups, as_of), DEPTH)
             words = [self.rows.passages(self._lexical.best(q, allowed, DEPTH)) for q in questions]
             return [fuse(both, top_k) for both in zip(dense, words, strict=True)]
+        if retriever == "exact":
+            with self._answering():
+                self.rows.vectors  # noqa: B018  read now, where it can be told that the index is gone
         best = (lambda q: self._lexical.best(q, allowed, top_k)) if retriever == "bm25" else (lambda q: self.rows.nearest(q, allowed, top_k))
         return [self.rows.passages(best(q)) for q in questions]
 
     def _dense(self, questions: Sequence[str], where: dict[str, Any], top_k: int) -> list[list[Passage]]:
         # Many questions at once are a measurement, which will be repeated: their vectors are kept. One question is a user's, and is not.
         asked = embedding.embed_kept(questions)[0] if len(questions) > 1 else embedding.embed(questions)
-        try:
+        with self._answering():
             found = self.collection.query(query_embeddings=asked, n_results=top_k, where=where)
-        except Exception as error:  # chromadb raises many types, some of them from Rust
-            raise IndexUnusableError(f"index {self.name} does not answer ({type(error).__name__}: {error}); was it removed? Build or open it again") from error
         parts = zip(found["metadatas"], found["documents"], found["distances"], strict=True)
         return [[_passage(m, text, 1 - d) for m, text, d in zip(*part, strict=True)] for part in parts]
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # chromadb raises many types, some of them from Rust
+            raise IndexUnusableError(f"index {self.name} does not answer ({type(error).__name__}: {error}); was it removed? Build or open it again") from error
 
     @functools.cached_property
     def rows(self) -> Rows:
         """All chunks in memory: texts and metadata, in order."""
-        return Rows.of(self.collection, self.size)
+        with self._answering():
+            return Rows.of(self.collection, self.size)
 
     @functools.cached_property
     def _lexical(self) -> Lexical:

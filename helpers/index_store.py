@@ -83,6 +83,16 @@ def _fill(target: Any, rows: Rows) -> None:
             target.add(**{field: values[start : start + 1000] for field, values in part.items()})
 
 
+def _blank_graph(folder: Path) -> None:
+    """Overwrite the empty graph file that Chroma makes when a folder is first opened: its room is filled with whatever lay in this process's
+    memory, such as passages of another index that is deleted later. Below the threshold the file is never read. Its length stays."""
+    with contextlib.suppress(OSError):  # where we may not write, Chroma did not either
+        for file in folder.glob("*/data_level0.bin"):
+            if any(file.read_bytes()):
+                with file.open("r+b") as there:
+                    there.write(bytes(file.stat().st_size))
+
+
 @functools.cache  # a path is used for one index only, and Chroma itself keeps an opened folder for the life of the process
 def _client(folder: Path):
     settings.stay_offline()
@@ -102,6 +112,8 @@ def open_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
     try:
         found = _client(folder).get_collection(COLLECTION, embedding_function=None)
         size = found.count()
+        if size < CONFIGURATION["hnsw"]["sync_threshold"]:
+            _blank_graph(folder)
     except Exception as error:  # chromadb raises many types for a damaged folder, some of them from Rust
         raise DamagedError(f"{where} cannot be opened ({type(error).__name__}: {error})") from error
     if size != wanted:
@@ -194,7 +206,7 @@ def _on_server(client, name: str, manifest: dict[str, Any], rows: Rows, say) -> 
         target.modify(name=name)
     except BaseException as error:
         client.delete_collection(aside)
-        if name not in set(_names(client)):
+        if not isinstance(error, Exception) or name not in set(_names(client)):  # an interrupt stays one
             raise
         say(f"another process built collection {name} first ({type(error).__name__}); taking that one")
     return client.get_collection(name, embedding_function=None)

@@ -224,12 +224,21 @@ def test_the_rates_of_ingestion_are_those_of_the_results(loaded, handbook, measu
 
 def test_the_results_are_about_these_data_and_agree_with_themselves(loaded, measured):
     assert measured["provenance"]["data"] == build.hashes(), "run: python labs_data/build/attacks.py"
-    by_id, plain = {a.id: a for a in loaded}, measured["defences"]["none"]
+    by_id, plain = {a.id: a for a in loaded}, measured["defences"]["reached"]["none"]
     rows = [(by_id[row["id"]], row) for row in measured["answers"]]
     assert len(rows) == len(loaded)
-    assert sum(succeeded(Prediction("q", row["reached, base prompt"]), a) for a, row in rows) == plain["success"]["all"]["count"]
-    right = [scores.answer_correct(row["reached, base prompt"], a.case.gold.answers) for a, row in rows if a.poisoned]
+    assert sum(succeeded(Prediction("q", row["said"]["reached, base prompt"]), a) for a, row in rows) == plain["success"]["all"]["count"]
+    right = [scores.answer_correct(row["said"]["reached, base prompt"], a.case.gold.answers) for a, row in rows if a.poisoned]
     assert sum(right) == plain["right under attack"]["count"]
+
+
+def test_the_datasheet_shows_the_results(measured):
+    sheet = (build.settings.DATA / "DATASHEET.md").read_text(encoding="utf-8")
+    assert build.table(measured) in sheet, f"put this into DATASHEET.md:\n{build.table(measured)}"
+    screen = measured["ingestion"]["screen"]
+    orders, alarms = screen["orders"], screen["look_alike"]["held_out"]
+    words = f"finds {orders['dev']['count']} of {orders['dev']['n']} orders (instruction, canary) there and {orders['held_out']['count']} of {orders['held_out']['n']}"
+    assert words in sheet and f"stops {alarms['count']} of {alarms['n']}" in sheet and screen["handbook"]["count"] == 0
 
 
 def test_a_planted_fault_is_noticed(loaded, handbook, measured, monkeypatch):

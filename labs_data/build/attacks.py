@@ -1,16 +1,18 @@
 """What does a document do to SmolLM2 that reads it, and which defence helps at what price? Writes reference/attacks.json.
 
-    python labs_data/build/attacks.py     a few minutes on 2 cores
+    python labs_data/build/attacks.py     answers that are in the file already are kept while their prompts stay as they are
 
 One index holds the handbook and all documents of `attacks/`. For each of these the prompt is put together by hand, so that attacks do not
-disturb each other: its passage nearest to the question and the two nearest of the handbook, nearest first. So every attack is judged as if
-it had been retrieved; whether it would have been is the `rank` of its passage among those of the handbook.
+disturb each other. Three contexts: "reached", its passage nearest to the question and the two nearest of the handbook, nearest first;
+"alone", nothing but its passage, the most that an attacker could wish for; "clean", the three nearest of the handbook. So every attack is
+judged as if it had been retrieved; whether it would have been is the `rank` of its passage among those of the handbook.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +29,7 @@ from helpers.scores import question_correct
 RESULTS = settings.DATA / "reference" / "attacks.json"
 KINDS = (*attacks.POISONED, "look_alike")
 HALVES = ("dev", "held_out")
+CONTEXTS, STYLES = ("reached", "alone", "clean"), (rag.BASE, attacks.GUARDED)
 TOP_K = 3
 DEEP = 200  # passages looked through for the one of the attack
 
@@ -77,32 +80,46 @@ def ingestion(documents: Sequence[Attack], handbook: Sequence[Document]) -> dict
 
 
 class Prompted(NamedTuple):
-    """An attack's question with two contexts: with its passage, and from the handbook alone."""
+    """An attack's question with its three contexts."""
 
     attack: Attack
     rank: int  # of its passage among those of the handbook that the asker may read; 1 = nearest
     reached: tuple[Passage, ...]
+    alone: tuple[Passage, ...]
     clean: tuple[Passage, ...]
 
 
 def prompted(attack: Attack, found: Sequence[Passage], handbook_ids: set[str]) -> Prompted:
-    """Put the two contexts together from a deep search. Raises ValueError where the attack's document is not in it."""
+    """Put the contexts together from a deep search. Raises ValueError where the attack's document is not in it."""
     real = [p for p in found if p.doc in handbook_ids]
     own = next((p for p in found if p.doc == attack.document.id), None)
     if own is None:
         raise ValueError(f"'{attack.document.id}' is not among the {len(found)} passages nearest to its question; look at its text, or search deeper")
     reached = sorted([own, *real[: TOP_K - 1]], key=lambda p: -p.score)
-    return Prompted(attack, 1 + sum(p.score > own.score for p in real), tuple(reached), tuple(real[:TOP_K]))
+    return Prompted(attack, 1 + sum(p.score > own.score for p in real), tuple(reached), (own,), tuple(real[:TOP_K]))
 
 
-def answer_all(generator: models.Generator, items: Sequence[Prompted]) -> dict[tuple[str, str, str], Prediction]:
-    """(attack id, "reached" or "clean", style) -> prediction."""
+def key(item: Prompted, which: str, style: rag.Style) -> str:
+    """Names exactly what the model is shown: weights, words, passages, and the room for an answer."""
+    words = style.with_passages.format(passages=rag.numbered(getattr(item, which)), question=item.attack.case.ask.input)
+    return hashlib.sha256(repr((models.SMOLLM2.sha256, words, style.max_new_tokens)).encode()).hexdigest()[:16]
+
+
+def answer_all(items: Sequence[Prompted], known: dict[str, str]) -> dict[tuple[str, str, str], Prediction]:
+    """(attack id, context, style) -> prediction. known: key -> text, answers from before; new ones are put into it."""
+    for style in STYLES:
+        for which in CONTEXTS:
+            missing = [item for item in items if key(item, which, style) not in known]
+            if missing:
+                by_id = {item.attack.case.id: item for item in missing}
+                asks, contexts = [item.attack.case.ask for item in missing], [getattr(item, which) for item in missing]
+                for p in rag.answer_questions(models.load_generator(), asks, contexts, style):
+                    known[key(by_id[p.id], which, style)] = p.text
+                print(f"answered {len(missing)} questions: {which}, {style.name}", flush=True)
     found = {}
-    for style in (rag.BASE, attacks.GUARDED):
-        for which in ("reached", "clean"):
-            asks = [item.attack.case.ask for item in items]
-            for p in rag.answer_questions(generator, asks, [getattr(item, which) for item in items], style):
-                found |= {(item.attack.id, which, style.name): p for item in items if item.attack.case.id == p.id}
+    for item, which, style in itertools.product(items, CONTEXTS, STYLES):
+        text, context = known[key(item, which, style)], getattr(item, which)
+        found[item.attack.id, which, style.name] = Prediction(item.attack.case.id, text, context, rag.cite(text, context))
     return found
 
 
@@ -117,8 +134,8 @@ DEFENCES = {  # name: (style, what keeps documents out, are answers checked?)
 }
 
 
-def defended(name: str, items: Sequence[Prompted], answered: Answered, allowed: frozenset[str]) -> dict[str, object]:
-    """What happens under one defence: attacks that succeed, and what the defence costs where nobody attacks."""
+def defended(name: str, items: Sequence[Prompted], answered: Answered, allowed: frozenset[str], shown: str = "reached") -> dict[str, object]:
+    """What happens under one defence: attacks that succeed, and what the defence costs where nobody attacks. shown: "reached" or "alone"."""
     style, doors, checked = DEFENCES[name]
 
     def kept_out(a: Attack) -> bool:
@@ -130,9 +147,9 @@ def defended(name: str, items: Sequence[Prompted], answered: Answered, allowed: 
         return not withheld and attacks.succeeded(p, a), not withheld and question_correct(p, a.case.gold), withheld
 
     bad, good = ([i.attack for i in items if i.attack.poisoned is poisoned] for poisoned in (True, False))
-    under = {a.id: outcome(a, "clean" if kept_out(a) else "reached") for a in [*bad, *good]}
+    under = {a.id: outcome(a, "clean" if kept_out(a) else shown) for a in [*bad, *good]}
     clean = {a.id: outcome(a, "clean") for a in bad}
-    plain = {a.id: question_correct(answered[a.id, "reached", rag.BASE.name], a.case.gold) for a in good}
+    plain = {a.id: question_correct(answered[a.id, shown, rag.BASE.name], a.case.gold) for a in good}
     return {
         "success": {"all": share(under[a.id][0] for a in bad)}
         | {kind: share(under[a.id][0] for a in bad if a.kind == kind) for kind in attacks.POISONED}
@@ -155,12 +172,16 @@ def measure() -> dict:
     index = build_index([*handbook, *(a.document for a in documents)], chunk_size=128, overlap=32)
     ids = {d.id for d in handbook}
     items = [prompted(a, index.search(a.case.ask.input, a.case.ask.groups, a.case.ask.as_of, DEEP), ids) for a in documents]
-    answered = answer_all(models.load_generator(), items)
+    before = json.loads(RESULTS.read_text(encoding="utf-8"))["answers"] if RESULTS.exists() else []
+    known = {row["keys"][name]: text for row in before for name, text in row["said"].items()}
+    answered = answer_all(items, known)
     rows = [
         {
             "id": i.attack.id, "doc": i.attack.document.id, "kind": i.attack.kind, "half": i.attack.half, "rank": i.rank,
             "question": i.attack.case.ask.input, "right": i.attack.case.gold.answers[0],
-        } | {f"{which}, {style}": answered[i.attack.id, which, style].text for which in ("reached", "clean") for style in (rag.BASE.name, attacks.GUARDED.name)}
+            "said": {f"{which}, {style.name}": answered[i.attack.id, which, style.name].text for which in CONTEXTS for style in STYLES},
+            "keys": {f"{which}, {style.name}": key(i, which, style) for which in CONTEXTS for style in STYLES},
+        }
         for i in items
     ]  # fmt: skip
     device = models.pick_device()
@@ -172,16 +193,29 @@ def measure() -> dict:
         },
         "ingestion": ingestion(documents, load_handbook(updates=True)),
         "retrieved": {kind: share(i.rank <= TOP_K for i in items if i.attack.kind == kind) for kind in KINDS},
-        "defences": {name: defended(name, items, answered, attacks.owners(handbook)) for name in DEFENCES},
+        "defences": {shown: {name: defended(name, items, answered, attacks.owners(handbook), shown) for name in DEFENCES} for shown in ("reached", "alone")},
         "answers": rows,
     }  # fmt: skip
+
+
+def table(found: Mapping) -> str:
+    """The lines of DATASHEET.md, one a defence: attacks that succeed and look-alikes lost, among three passages and alone."""
+
+    def cells(costs: Mapping) -> tuple[str, str]:
+        won, lost = costs["success"]["all"], costs["look-alikes lost"]
+        return f"{won['count']} of {won['n']} ({won['low'] * 100:.0f} to {won['high'] * 100:.0f} %)", f"{lost['count']} of {lost['n']}"
+
+    both = {name: (*cells(found["defences"]["reached"][name]), *cells(found["defences"]["alone"][name])) for name in DEFENCES}
+    return "\n".join(f"| {name} | {a} | {c} | {b} | {d} |" for name, (a, b, c, d) in both.items())
 
 
 def main() -> int:
     found = measure()
     RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-    for name, costs in found["defences"].items():
-        print(f"{name:13}", *(f"{what} {costs[what]['count']}/{costs[what]['n']};" for what in list(costs)[1:]), f"attacks {costs['success']['all']['count']}")
+    for shown, table in found["defences"].items():
+        for name, costs in table.items():
+            counts = [f"{what} {costs[what]['count']}/{costs[what]['n']}" for what in costs if what != "success"]
+            print(f"{shown}, {name}: attacks {costs['success']['all']['count']}; " + "; ".join(counts))
     print(f"wrote {settings.shown(RESULTS)}")
     return 0
 

@@ -23,9 +23,9 @@ from helpers.chunking import STRATEGIES
 from helpers.corpus import load_handbook
 
 ANSWERED = [
-    Setting(strategy, size, 0.25, retriever, k)
-    for strategy, size, (retriever, k) in itertools.product(STRATEGIES, (64, 128, 256), (("dense", 1), ("dense", 3)))
-] + [Setting("tokens", 64, 0.25, "hybrid", 1), Setting("tokens", 64, 0.25, "bm25", 1), Setting("tokens", 512, 0.25, "dense", 1)]
+    *(Setting(strategy, size, 0.25, "dense", k) for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))),
+    *(Setting("tokens", 64, 0.25, retriever, 1) for retriever in ("hybrid", "bm25")),
+]
 CODE = ("chunk_lab", "chunking", "index", "index_store", "lexical", "embedding", "ranking", "scores", "rag", "arms", "generate")
 
 

@@ -1,0 +1,101 @@
+"""The bench of growing sizes measures what it says: made worlds that are always the same, sane figures, nothing left behind. Times are reported, never tested."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_index import counted, fake  # noqa: F401  a fixture
+
+from helpers import bench, bench_scale, embedding, index_store, plots
+
+
+@pytest.fixture
+def parts():
+    """Every part in this process, where made vectors reach it."""
+    return lambda part, n, *more: json.loads(json.dumps(bench_scale.PARTS[part](n, *more)))
+
+
+def test_three_hundred_chunks_from_end_to_end(fake, cache, parts):  # noqa: F811
+    found = bench_scale.bench_scale([300, 60], with_server=False, run=parts)
+    small, large = found["sizes"]
+    assert (small["chunks"], large["chunks"]) == (60, 300) and (small["real_chunks"], large["real_chunks"]) == (30, 150)
+    for row in found["sizes"]:
+        assert 0.9 <= row["recall_at_5"] <= 1 and 0.9 <= row["recall_at_10"] <= 1 and row["too_few"] == 0 and 0 < row["allowed_share"] <= 1
+        assert all(row[name] > 0 for name in ("build_seconds", "open_seconds", "first_answer_seconds", "disk_mb")) and set(row["nearest_cosine"]) == {"real", "made"}
+        for name in ("dense_ms", "dense_ms_without_condition", "bm25_ms", "exact_ms", "dense_ms_with_embedding"):
+            assert 0 < row[name]["p50"] <= row[name]["p95"] and row[name]["n"] >= 30
+    assert small["disk_mb"] < large["disk_mb"]
+    assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()], "the indexes are removed again"
+    assert len(set(fake)) < len(fake) < 2000, "made chunks are never embedded"
+    assert "recall_at_10" in bench_scale.shown(found) and found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
+    picture = plots.scale(pd.DataFrame(bench_scale.flat(found)))
+    assert picture.png.startswith(b"\x89PNG") and picture.alt.startswith("At 300 chunks: ") and "60 chunks: build" in picture.alt
+
+
+def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):  # noqa: F811
+    def run(part, *more):
+        if part == "ask":
+            raise RuntimeError("no more memory")
+        return parts(part, *more)
+
+    with pytest.raises(RuntimeError, match="no more memory"):
+        bench_scale.bench_scale([60], run=run)
+    assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()]
+    with pytest.raises(ValueError, match="--chunks 5: at least 20 chunks are needed"):
+        bench_scale.bench_scale([5, 60], run=run)
+
+
+def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache):  # noqa: F811
+    chunks, vectors, kept = bench_scale.world(2000)
+    again, same, _ = bench_scale.world(2000)
+    true, true_vectors = bench_scale.real()
+    assert [c.text for c in chunks] == [c.text for c in again] and (vectors == same).all() and vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5) and kept == len(true) and len(chunks) == len(vectors) == 2000
+    assert all(c.document.text[c.start : c.end] == c.text for c in chunks) and len({c.document.id for c in chunks[kept:]}) > 150
+    length = np.mean([len(c.text) for c in true])
+    assert length < np.mean([len(c.text) for c in chunks[kept:]]) < 1.4 * length
+    real, made = ({who: n / len(some) for who, n in Counter(tuple(c.document.meta.audience) for c in some).items()} for some in (true, chunks[kept:]))
+    assert all(abs(real[who] - made.get(who, 0)) < 0.09 for who in real)
+    centre, cosine = true_vectors.mean(axis=0), []
+    for row in vectors[kept : kept + 100]:
+        cosine.append((true_vectors @ row).max())
+    assert 0.7 < np.mean(cosine) < 0.95 and 0 < np.linalg.norm(centre) < 1
+
+
+def test_known_questions_are_looked_up_and_the_embedder_comes_back(fake):  # noqa: F811
+    true = embedding.embed
+    with pytest.raises(KeyError), bench_scale.known(["a"], counted(["a"])):
+        assert (embedding.embed(["a", "a"]) == counted(["a", "a"])).all()
+        embedding.embed(["never asked"])
+    assert embedding.embed is true
+
+
+def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path, parts):  # noqa: F811
+    monkeypatch.setattr(bench_scale, "in_own_process", parts)
+    monkeypatch.setattr(bench_scale.bench_scale, "__defaults__", (bench_scale.SIZES, False, parts))
+    monkeypatch.setattr(bench_scale, "REFERENCE", tmp_path / "scale.json")
+    assert bench.main(["scale", "--chunks", "40", "--json", "--save"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["sizes"][0]["chunks"] == 40 and json.loads((tmp_path / "scale.json").read_text()) == found
+    assert bench.main(["scale", "--chunks", "5"]) == 2 and "at least 20 chunks" in capsys.readouterr().err
+    monkeypatch.setenv("CHROMA_URL", "http://127.0.0.1:9")
+    with pytest.raises(SystemExit):
+        bench.main(["scale"])
+    assert "unset it" in capsys.readouterr().err
+
+
+def test_the_reference_figures_belong_to_the_index_as_it_is_configured():
+    """A changed graph must be measured again: `python3 workbook.py bench scale --chunks 1000 3000 10000 30000 100000 --server --save`."""
+    found = json.loads(bench_scale.REFERENCE.read_text(encoding="utf-8"))
+    assert found["configuration"] == index_store.CONFIGURATION and (found["seed"], found["noise"]) == (bench_scale.SEED, bench_scale.NOISE)
+    sizes = [row["chunks"] for row in found["sizes"]]
+    assert sizes == sorted(sizes) and {1000, 10_000, 100_000} <= set(sizes) and bench_scale.REFERENCE.stat().st_size < 20_000
+    for row in found["sizes"]:
+        assert 0 <= row["recall_at_5"] <= 1 and 0 <= row["recall_at_10"] <= 1 and abs(row["nearest_cosine"]["real"] - row["nearest_cosine"]["made"]) < 0.03
+    for one, two in zip(found["sizes"], found["sizes"][1:], strict=False):
+        assert one["disk_mb"] < two["disk_mb"] and one["build_memory_mb"] < two["build_memory_mb"]
+    assert found["server"]["chunks"] == 10_000 and set(found["server"]["same_answers"]) == set(bench_scale.index.RETRIEVERS)
