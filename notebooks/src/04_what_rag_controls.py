@@ -22,6 +22,7 @@ from helpers import arms, attacks, models, plots, rag, scores, settings
 from helpers.cases import Ask, Case, Evidence, Gold, Passage, load_questions, load_users
 from helpers.corpus import HANDBOOK, load_handbook
 from helpers.evaluate import QUESTIONS, evaluate, share, wilson
+from helpers.index import RETRIEVERS, build_index
 
 pd.set_option("display.max_colwidth", 110)
 generator, today = models.load_generator(), dt.date(2026, 3, 2)
@@ -108,15 +109,15 @@ print(inbox)
 # %%
 from html import escape
 from IPython.display import HTML
-from helpers.index import RETRIEVERS, build_index
 
 def opened(prediction, documents):
+    if not prediction.cited:
+        return f"<p>{escape(prediction.text)} (cites nothing)</p>"
     cited, passage = prediction.cited[0], prediction.context[prediction.cited[0].number - 1]
     source, at = next(d for d in documents if d.id == cited.doc), passage.start + passage.text.find(cited.quote)
     marked = escape(passage.text).replace(escape(cited.quote), f"<mark>{escape(cited.quote)}</mark>")
-    where = [source.path.name, f"page {source.page(at)}" if source.page(at) else "", " › ".join(source.heading_path(at))]
-    return f"<p><b>{escape(prediction.text)} [{cited.number}]</b></p><blockquote>{marked}</blockquote><p>{escape(', '.join(filter(None, where)))}</p><hr>"
-
+    where = ", ".join(filter(None, [source.path.name, f"page {source.page(at)}" if source.page(at) else "", " › ".join(source.heading_path(at))]))
+    return f"<p><b>{escape(prediction.text)} [{cited.number}]</b></p><blockquote>{marked}</blockquote><p>{escape(where)}</p><hr>"
 wind = Ask("wind", "At what wind speed must ladders stay on the ground outdoors?", ("staff",), today)
 [answer] = arms.retrieval_augmented(generator, build_index(inbox.documents, 64, 16), 1)([wind])
 HTML(opened(answer, inbox.documents) + opened(said, read_folder(folder).documents))
