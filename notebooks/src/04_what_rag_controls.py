@@ -296,14 +296,15 @@ from helpers import gallery
 handbook = load_handbook()
 parts = gallery.Parts(handbook, questions, build_index(handbook, 64, 16), generator)
 failures = gallery.gallery(parts)
-full = [f.name for f in failures if f.after.good == f.after.n]
-print(f"{len(failures)} failures; mended on all cases: {', '.join(full)}")
-for f in failures:
-    if f.after.good < f.after.n:
-        print(f"  {f.name}: {f.before} -> {f.after}" + (" (no better)" if f.after.good <= f.before.good else ""))
-gallery.as_table(failures)[["wrong", "shows", "good", "before", "after", "fix"]]
+table = gallery.as_table(failures)[["wrong", "shows", "good", "before", "after", "fix"]]
+table.insert(5, "told apart", ["better" if wilson(*f.after)[0] > wilson(*f.before)[1] else "cannot tell at this n" for f in failures])
+print(f"{len(failures)} failures; mended on all of their cases: {sum(f.after.good == f.after.n for f in failures)}; better by more than the intervals: {(table['told apart'] == 'better').sum()}")
+print("mended only in part:", ", ".join(f"{f.name} {f.before} -> {f.after}" for f in failures if f.after.good < f.after.n))
+table
 
 # %% [markdown]
+# One case is enough to show that a failure *exists*; how often it happens, and whether the remedy helps, only a count over many cases can tell. Where the 95 % intervals overlap, the table says *cannot tell*.
+#
 # ## Documents that attack
 #
 # Whoever may write a page may write into your prompt. Two attacks, live: a page that gives orders, and a page that simply states another number. Each stands before the best passage of the handbook, as if it had been found.
