@@ -325,7 +325,7 @@ pd.DataFrame(rows)
 # %% [markdown]
 # Two cases are an anecdote. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
 # measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns, tuned on the `dev` half of the attacks. *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself). *Near copy*: repeats a page in force, with other numbers.
-# Then what the model does with those that it reads (each put among the three best passages), without a defence and with each.
+# Then what the model does with those that it reads, without a defence and with each: *reached*, the page among the three best passages; *alone*, nothing but the page.
 
 # %%
 import json
@@ -342,11 +342,16 @@ picture
 def count(found):
     return f"{found['count']} of {found['n']}"
 
-none = measured["defences"]["none"]["success"]["all"]
-print(f"without a defence {count(none)} attacks succeed; without any attack, {count(measured['defences']['none']['right without attack'])} of these questions are answered rightly")
-pd.DataFrame({name: {"attacks succeed": count(d["success"]["all"]), "interval": f"{100 * d['success']['all']['low']:.0f} to {100 * d['success']['all']['high']:.0f} %",
-                     "against none": "" if name == "none" else "fewer" if d["success"]["all"]["high"] < none["low"] else "more" if d["success"]["all"]["low"] > none["high"] else "cannot tell",
-                     "look-alikes kept out": count(d["look-alikes kept out"]), "their answers withheld": count(d["look-alikes withheld"])} for name, d in measured["defences"].items()}).T
+rows = {}
+for shown, defences in measured["defences"].items():
+    none = defences["none"]["success"]["all"]
+    print(f"{shown}: without a defence {count(none)} attacks succeed; without any attack {count(defences['none']['right without attack'])} of these questions are answered rightly")
+    for name, d in defences.items():
+        hit = d["success"]["all"]
+        verdict = "fewer" if hit["high"] < none["low"] else "more" if hit["low"] > none["high"] else "cannot tell"
+        rows[shown, name] = {"attacks succeed": count(hit), "interval": f"{100 * hit['low']:.0f} to {100 * hit['high']:.0f} %", "against none": "" if name == "none" else verdict,
+                             "look-alikes kept out": count(d["look-alikes kept out"]), "their answers withheld": count(d["look-alikes withheld"])}
+pd.DataFrame(rows).T
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
