@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from helpers.evaluate import wilson
 from helpers.plots import COLOURS, INK, Picture, _canvas, _finish, percent, styled
 
 if TYPE_CHECKING:
     from helpers.chunk_lab import WhatIf
 
+DOOR_COLOURS = {"attacks": "#D55E00", "look-alikes": "#56B4E9", "handbook": "#0072B2"}
 RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
 CHOSEN, BASE = INK, "#777777"
 
@@ -92,3 +94,54 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     title = f"Evidence is not yet an answer ({said})"
     axes.set_title(textwrap.fill(title, 80))
     return _finish(figure, f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f} questions each.", answered)
+
+
+@styled
+def access(counts: pd.DataFrame, allowed: pd.DataFrame) -> Picture:
+    """Who was shown what? A cell for each user and restricted document: passages found. Green: may read it; every number elsewhere is a leak."""
+    leaks, shown = int(counts.where(~allowed, 0).to_numpy().sum()), int(counts.where(allowed, 0).to_numpy().sum())
+    figure, axes = _canvas(9.2, 0.36 * len(counts) + 2.4)
+    for y, who in enumerate(counts.index):
+        for x, document in enumerate(counts.columns):
+            count, may = counts.loc[who, document], allowed.loc[who, document]
+            axes.barh(y, 0.94, left=x - 0.47, height=0.9, color="#9ADBC5" if may else "#D55E00" if count else "#F0F0F0")
+            axes.text(x, y, str(count), ha="center", va="center", color=INK if may or count else "#777777", fontsize=9, fontweight="bold" if count else "normal")
+    axes.set(xlim=(-0.5, len(counts.columns) - 0.5), ylim=(len(counts) - 0.5, -0.5))
+    axes.set_xticks(range(len(counts.columns)), [textwrap.fill(name.replace("-", " "), 13) for name in counts.columns], fontsize=8)
+    axes.set_yticks(range(len(counts)), counts.index)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    title = f"{leaks} passages reached somebody who may not read them; {shown} reached those who may"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    axes.set_xlabel("passages found; green: this user may read the document", fontsize=9)
+    return _finish(figure, f"{title}. Users in rows, restricted documents in columns.", counts)
+
+
+@styled
+def doors(rules: dict[str, dict]) -> Picture:
+    """What does each rule at the door keep out? Of `ingestion` in reference/attacks.json: attacks, look-alikes, the handbook, each with its interval."""
+    rows = []
+    for rule, found in rules.items():
+        parts = {"attacks": [*found["poisoned"].values()], "look-alikes": [*found["look_alike"].values()], "handbook": [found["handbook"]]}
+        for what, counts in parts.items():
+            count, n = sum(c["count"] for c in counts), sum(c["n"] for c in counts)
+            rows.append({"rule": rule, "pages": what, "kept out": count, "n": n, "share": count / n} | dict(zip(("low", "high"), wilson(count, n), strict=True)))
+    table = pd.DataFrame(rows)
+    figure, axes = _canvas(7.6, 0.95 * len(rules) + 1.5)
+    for i, row in table.iterrows():
+        y = i // 3 + 0.27 * (i % 3 - 1)
+        axes.barh(y, row["share"], color=DOOR_COLOURS[row["pages"]], height=0.24)
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4)
+        axes.text(row["high"] + 0.015, y, f"{row['pages']}: {row['kept out']} of {row['n']}", va="center", fontsize=9)
+    axes.set_yticks(range(len(rules)), list(rules))
+    axes.set_ylim(len(rules) - 0.5, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, 1.3)
+    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.set_xlabel("pages kept out, with 95 % interval: attacks should be, the others should not")
+    bad = table[table["pages"] == "attacks"]
+    title = "No rule keeps all attacks out: " + ", ".join(f"{r['rule']} {r['kept out']} of {r['n']}" for _, r in bad.iterrows())
+    if (bad["kept out"] == bad["n"]).any():
+        title = title.replace("No rule keeps all attacks out", "Attacks kept out")
+    figure.suptitle(textwrap.fill(title, 72), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    return _finish(figure, f"{title}. " + "; ".join(f"{r['rule']}, {r['pages']}: {r['kept out']} of {r['n']} kept out" for _, r in table.iterrows()), table)

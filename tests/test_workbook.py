@@ -268,7 +268,7 @@ def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
 # --- exercises ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "05.1", "05.2", "08.1", "08.2"])
+@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "04.1", "04.2", "04.3", "04.4", "04.5", "05.1", "05.2", "08.1", "08.2"])
 def test_every_exercise_takes_anything_and_speaks(id, capsys):
     one = exercise(id)
     assert one.check(...).state == one.check(None).state == "not attempted"
@@ -291,6 +291,54 @@ def test_wrong_answers_are_told_what_was_expected():
     assert "fools our scorer" in exercise("08.2").check(["17 days", "170", "1700"]).message
     with pytest.raises(KeyError, match="this notebook has"):
         exercise("02.9")
+
+
+RIGHT_04 = {
+    "04.1": lambda d, groups, day: d.effective_from <= day and (d.effective_until is None or day < d.effective_until) and bool(set(d.audience) & set(groups)),
+    "04.2": lambda search, ask, k: len(search(ask, k)) < min(k, len(search(ask, 1000))),
+    "04.3": lambda ask: (ask.input, tuple(sorted(set(ask.groups))), ask.as_of),
+    "04.4": lambda ours, theirs: sorted(p for p in {*ours, *theirs} if ours.get(p) != theirs.get(p)),
+    "04.5": r"\(\w* ?copy\)|was dropped",
+}
+WRONG_04 = [
+    ("04.1", lambda d, groups, day: d.effective_from <= day and (d.effective_until is None or day <= d.effective_until) and bool(set(d.audience) & set(groups)), "first day on which it no longer holds"),
+    ("04.1", lambda d, groups, day: d.effective_from <= day and bool(set(d.audience) & set(groups)), "no longer holds"),
+    ("04.1", lambda d, groups, day: d.effective_from <= day and (d.effective_until is None or day < d.effective_until), "none of its groups"),
+    ("04.1", lambda d, groups, day: d.effective_from <= day and (d.effective_until is None or day < d.effective_until) and set(groups) <= set(d.audience), "one of the groups is enough"),
+    ("04.2", lambda search, ask, k: len(search(ask, k)) < k, "may read a single passage"),
+    ("04.2", lambda search, ask, k: not search(ask, k), "takes 3 times k"),
+    ("04.2", lambda search, ask, k: False, "expected True"),
+    ("04.3", lambda ask: ask.input, "fewer rights"),
+    ("04.3", lambda ask: (ask.input, ask.groups, ask.as_of), "the same groups in another order"),
+    ("04.3", lambda ask: (ask.input, frozenset(ask.groups)), "another day"),
+    ("04.3", lambda ask: (ask.id, ask.input, frozenset(ask.groups), ask.as_of), "one key"),
+    ("04.3", lambda ask: (ask.input, "".join(sorted(ask.groups, reverse=True)), ask.as_of), "run together"),
+    ("04.3", lambda ask: [ask.input, ask.groups], "hashable"),
+    ("04.4", lambda ours, theirs: sorted({*ours} ^ {*theirs}), "has other bytes"),
+    ("04.4", lambda ours, theirs: sorted(p for p in ours if ours[p] != theirs.get(p)), "old.md is gone"),
+    ("04.4", lambda ours, theirs: [], "expected ['new.md'"),
+    ("04.5", "the", "harmless pages"),
+    ("04.5", "(", "is none"),
+    ("04.5", "x*", "empty text"),
+    ("04.5", "zzzz", "catches none of them"),
+]
+
+
+@pytest.mark.parametrize("id", RIGHT_04)
+def test_right_answers_of_04_are_right(id):
+    assert exercise(id).check(RIGHT_04[id]).state == "right", exercise(id).check(RIGHT_04[id])
+
+
+@pytest.mark.parametrize("id,answer,told", WRONG_04, ids=[f"{id}-{told}" for id, _, told in WRONG_04])
+def test_wrong_answers_of_04_are_told_why(id, answer, told):
+    verdict = exercise(id).check(answer)
+    assert verdict.state == "not yet" and told in verdict.message, verdict
+
+
+def test_the_screen_of_04_reports_the_half_that_was_not_seen():
+    """A rule written from the dev attacks does well there and worse on the others, and the message says both."""
+    message = exercise("04.5").check(r"\((?:\w+ )?copy\)|no longer holds|was dropped|replaces the (?:shorter|older)").message
+    assert "dev half: 5 of 5" in message and re.search(r"did not see: [0-3] of 7", message), message
 
 
 def test_exercise_ids_in_the_sources_have_solutions():
