@@ -33,6 +33,7 @@ from helpers.scores import citation_valid
 
 SIZE, OVERLAP = 64, 16  # as in notebook 02, so that its vectors serve here too
 INBOX = settings.DATA / "inbox"
+_quiet = str  # for `say`: indexes are built here by the dozen, and nobody wants to read about it
 
 
 class Count(NamedTuple):
@@ -82,10 +83,6 @@ def gallery(parts: Parts) -> list[Failure]:
 def as_table(failures: Sequence[Failure]) -> pd.DataFrame:
     """One row a failure."""
     return pd.DataFrame([f.__dict__ | {"before": str(f.before), "after": str(f.after)} for f in failures]).set_index("name")
-
-
-def _quiet(_: str) -> None:
-    """Indexes are built here by the dozen; nobody wants to read about it."""
 
 
 def _found(cases: Sequence[Case], contexts: Sequence[Sequence[Passage]]) -> Count:
@@ -153,10 +150,8 @@ def stale_version(parts: Parts) -> Failure:
     since = {"effective_from": dt.date(1990, 1, 1)}
     wrong = build_index([replace(d, meta=d.meta.model_copy(update=since), effective_until=None) for d in parts.documents], SIZE, OVERLAP, say=_quiet)
 
-    def in_force(passage: Passage, case: Case) -> bool:
-        return by_id[passage.doc].in_force(case.ask.as_of)
-
-    return Failure("stale version", "versions are indexed without their dates", "the first passage is of a version that is not in force that day", "questions whose first passage is in force", _first(wrong, cases, in_force), _first(parts.index, cases, in_force), "make the day a condition of the search")
+    before, after = (_first(index, cases, lambda p, c: by_id[p.doc].in_force(c.ask.as_of)) for index in (wrong, parts.index))
+    return Failure("stale version", "versions are indexed without their dates", "the first passage is of a version that is not in force that day", "questions whose first passage is in force", before, after, "make the day a condition of the search")
 
 
 def wrong_region(parts: Parts) -> Failure:
