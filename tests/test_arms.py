@@ -22,6 +22,11 @@ from helpers.tickets import Ticket, load_tickets
 class Words:
     """A tokenizer that needs no model: a token is a word with the space after it."""
 
+    all_special_tokens = ("<|im_end|>",)
+
+    def get_added_vocab(self):
+        return {}
+
     def __call__(self, text, **_):
         spans = [found.span() for found in re.finditer(r"\S+\s*", text)]
         return {"input_ids": [text[a:b] for a, b in spans], "offset_mapping": spans}

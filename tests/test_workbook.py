@@ -268,7 +268,7 @@ def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
 # --- exercises ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "04.1", "04.2", "04.3", "04.4", "04.5", "05.1", "05.2", "08.1", "08.2"])
+@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "04.4", "04.5", "05.1", "05.2", "08.1", "08.2"])
 def test_every_exercise_takes_anything_and_speaks(id, capsys):
     one = exercise(id)
     assert one.check(...).state == one.check(None).state == "not attempted"
@@ -291,6 +291,15 @@ def test_wrong_answers_are_told_what_was_expected():
     assert "fools our scorer" in exercise("08.2").check(["17 days", "170", "1700"]).message
     with pytest.raises(KeyError, match="this notebook has"):
         exercise("02.9")
+
+
+def test_wrong_answers_of_the_retrieval_track_are_told_apart():
+    assert "counts from 0" in exercise("02.3").check(lambda c, context, documents: c.quote in documents[c.doc].text).message
+    assert "a paraphrase" in exercise("02.3").check(lambda c, context, documents: 1 <= c.number <= len(context) and context[c.number - 1].doc == c.doc).message
+    assert "expected b, a, d, c" in exercise("03.1").check(lambda rankings, k: sorted({x for r in rankings for x in r})).message
+    assert "never makes the last" in exercise("03.2").check(lambda cutter, text: "").message
+    assert "nothing lost" in exercise("03.2").check(lambda cutter, text: text).message
+    assert "expected 0.333" in exercise("03.3").check(lambda counts, limit: sum(n > limit for n in counts) / max(len(counts), 1)).message
 
 
 RIGHT_04 = {
