@@ -27,12 +27,18 @@ def setting(grid: pd.DataFrame, case: WhatIf) -> Picture:
     figure.set_layout_engine("none")  # fixed margins: half of the time between a slider and its picture would go into the layout
     price, scores = figure.subplots(1, 2, width_ratios=[1.55, 1], gridspec_kw={"left": 0.095, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.24})
     price.scatter(grid["tokens"], grid["recall"], s=5, color="#DDDDDD", zorder=1)
+    ends: list[tuple[float, float, str]] = []
     for retriever, colour in RETRIEVER_COLOURS.items():
         line = grid[(grid["retriever"] == retriever) & (grid["strategy"] == s.strategy) & (grid["overlap"] == s.overlap) & (grid["top_k"] == s.top_k)].sort_values("chunk_size")
         on = retriever == s.retriever
         price.plot(line["tokens"], line["recall"], color=colour, linewidth=2.2 if on else 1.1, marker="o", markersize=3.5, zorder=2)
-        last = line.iloc[-1]
-        price.annotate(retriever, (last["tokens"], last["recall"]), xytext=(5, 0), textcoords="offset points", color=colour, va="center", fontsize=9, fontweight="bold" if on else "normal")
+        ends.append((line["recall"].iloc[-1], line["tokens"].iloc[-1], retriever))
+    free = 0.0
+    for recall, tokens, retriever in sorted(ends):  # from below; a label that would lie on another moves up
+        free = max(recall, free)
+        look = {"color": RETRIEVER_COLOURS[retriever], "fontweight": "bold" if retriever == s.retriever else "normal"}
+        price.text(tokens * 1.12, free, retriever, va="center", fontsize=9, **look)
+        free += 0.065
     if case.found is not None:
         price.plot(base["tokens"], base["recall"], "D", color="white", markeredgecolor=BASE, markersize=7, zorder=3)
         price.annotate("baseline", (base["tokens"], base["recall"]), xytext=(0, -13), textcoords="offset points", color=BASE, ha="center", fontsize=9)
@@ -92,7 +98,7 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     lines = {k: answered.loc[answered["top_k"] == k, ["recall", "accuracy"]].mean() for k in sorted(answered["top_k"].unique())}
     said = "; ".join(f"k = {k}: evidence {percent(m['recall'])}, right {percent(m['accuracy'])}" for k, m in lines.items())
     title = f"Evidence is not yet an answer ({said})"
-    axes.set_title(textwrap.fill(title, 80))
+    axes.set_title(textwrap.fill(title, 66))
     return _finish(figure, f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f} questions each.", answered)
 
 
