@@ -138,11 +138,12 @@ def test_a_learner_runs_the_chunking_lab(lab, tmp_path):
         expect(said).to_contain_text("times the tokens")
         assert "Tokens, 128 tokens" in picture.get_attribute("alt") and page.locator(".t-chunks").inner_text() != cut
         page.locator(".t-strategy .noUi-handle").focus()
-        for _ in ("recursive", "sentences"):
+        for strategy in ("Recursive", "Sentences"):  # each is waited for: two quick moves of one slider may reach the kernel after a later click
             page.keyboard.press("ArrowRight")
+            expect(picture).to_have_attribute("alt", re.compile(f"{strategy}, 128 tokens"))
         page.locator(".t-chunk-size .noUi-handle").focus()
         page.keyboard.press("ArrowLeft")  # sentences, 96, a quarter: the notebook itself has measured it, so it is there at once
-        expect(page.locator(".t-chunk-size .widget-readout")).to_have_text("96")
+        expect(said).to_contain_text("Nobody has measured sentences, 96 tokens")
         page.locator("button.t-run-start").click()
         expect(page.locator(".t-run-status")).to_contain_text("Measured here", timeout=120_000)
         expect(picture).to_have_attribute("alt", re.compile("Sentences, 96 tokens"))
