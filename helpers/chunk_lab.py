@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from helpers import arms, settings
@@ -172,10 +173,12 @@ def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
 def row_of(grid: pd.DataFrame, setting: Setting) -> pd.Series:
     """The row of a setting. Raises KeyError that says what was measured."""
     keys = vars(setting)
-    found = grid[(grid[list(keys)] == pd.Series(keys)).all(axis=1)]
-    if found.empty:
+    there = np.flatnonzero(np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()]))
+    if not len(there):
         raise KeyError(f"nobody has measured {setting}; measure(documents, cases, setting) does it now")
-    return found.iloc[0]
+    row = grid.iloc[there[0]]
+    row.attrs = {}  # pandas would copy them deeply at every step
+    return row
 
 
 @functools.lru_cache(maxsize=512)

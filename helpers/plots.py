@@ -70,13 +70,19 @@ def styled(draw: Callable[..., Picture]) -> Callable[..., Picture]:
     return in_style
 
 
-def _canvas(width: float, height: float):
+def _figure(width: float, height: float, layout: str = "constrained"):
     """A figure that belongs to nobody else: no pyplot, so nothing leaks and it can be drawn in any thread."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
+    return figure
+
+
+def _canvas(width: float, height: float):
+    """`_figure` with its one pair of axes."""
+    figure = _figure(width, height)
     return figure, figure.add_subplot()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from helpers.evaluate import wilson
-from helpers.plots import COLOURS, INK, Picture, _canvas, _finish, percent, styled
+from helpers.plots import COLOURS, INK, Picture, _canvas, _figure, _finish, percent, styled
 
 if TYPE_CHECKING:
     from helpers.chunk_lab import WhatIf
@@ -22,9 +22,8 @@ CHOSEN, BASE = INK, "#777777"
 def setting(grid: pd.DataFrame, case: WhatIf) -> Picture:
     """What does a setting find, at what price in tokens, and what do answers make of it? The chosen setting, the baseline, and all that was measured."""
     s, row, base = case.setting, case.row, case.base
-    figure, axes = _canvas(9.2, 3.7)
-    axes.remove()
-    figure.set_layout_engine("none")  # fixed margins: half of the time between a slider and its picture would go into the layout
+    grid = pd.DataFrame({column: grid[column].to_numpy() for column in grid})  # without .attrs, which pandas copies deeply at every step
+    figure = _figure(9.2, 3.7, layout="none")  # fixed margins: half of the time between a slider and its picture would go into the layout
     price, scores = figure.subplots(1, 2, width_ratios=[1.55, 1], gridspec_kw={"left": 0.095, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.24})
     price.scatter(grid["tokens"], grid["recall"], s=5, color="#DDDDDD", zorder=1)
     ends: list[tuple[float, float, str]] = []
