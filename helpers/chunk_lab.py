@@ -2,7 +2,7 @@
 
     grid = load_grid()                                   # the reference: measured once on dev, with provenance
     what_if(grid, Setting("headings", 256, 0.25, "hybrid", 3))
-    measure(documents, cases, "tokens", 96, 0.25)        # a setting that nobody has measured, on this machine
+    measure(documents, cases, Setting("tokens", 96))     # one that nobody has measured, on this machine
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import html
 import itertools
 import json
+import secrets
 import statistics
 import time
 from collections.abc import Sequence
@@ -125,13 +126,18 @@ def answered(generator: Generator, documents: Sequence[Document], cases: Sequenc
 
 
 def live(documents: Sequence[Document], cases: Sequence[Case], setting: Setting, progress: Progress, answers: bool = False) -> pd.DataFrame:
-    """What `measure` (and `answers`) say on this machine, as rows of the grid; kept on disk, so that the second time is instant."""
+    """What `measure` (and `answered`) say on this machine, as rows of the grid; kept on disk, so that the second time is instant."""
     progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
     index = index_of(documents, setting)
     kept = settings.cache_folder("labs") / f"{hashlib.sha256(repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], _code())).encode()).hexdigest()[:16]}.json"
     progress(0.5, 1, "searching for all questions")
-    rows = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else measure(documents, cases, setting)
-    kept.write_text(json.dumps(rows), encoding="utf-8")
+    if kept.exists():
+        rows = json.loads(kept.read_text(encoding="utf-8"))
+    else:
+        rows = measure(documents, cases, setting)
+        aside = kept.with_suffix(f".{secrets.token_hex(4)}")  # moved into place whole: a kernel killed while it writes must not spoil the next run
+        aside.write_text(json.dumps(rows), encoding="utf-8")
+        aside.replace(kept)
     if answers:
         from helpers.models import load_generator
 
