@@ -315,7 +315,7 @@ def provenance() -> Found:
 
 
 def flat(found: Found) -> dict[str, list[object]]:
-    """The sizes as columns: what `plots.scale` draws and a reader sees; dense_ms becomes dense_ms_p50 and dense_ms_p95."""
+    """The sizes as columns: what `plots_rag.scale` draws and a reader sees; dense_ms becomes dense_ms_p50 and dense_ms_p95."""
     rows = []
     for row in found["sizes"]:
         parts = [{f"{key}_{part}": v for part, v in value.items()} if isinstance(value, dict) else {key: value} for key, value in row.items()]

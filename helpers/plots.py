@@ -329,38 +329,3 @@ def confusion(table: pd.DataFrame, field: str) -> Picture:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return _finish(figure, f"{title}. Wrong: {'; '.join(f'{said} for {value} {k}' for k, value, said in wrong) or 'none'}.", counts)
-
-
-SCALED = {  # panel -> (column of `bench_scale.flat`, what it is, colour)
-    "seconds": [("build_seconds", "build", INK), ("ready_seconds", "open, first answer", COLOURS["RAG"]), ("bm25_setup_seconds", "set up BM25", COLOURS["few-shot"])],
-    "ms an answer (median)": [("dense_ms_p50", "dense", COLOURS["RAG"]), ("dense_ms_without_condition_p50", "dense, no condition", "#56B4E9"),
-                              ("exact_ms_p50", "exact", COLOURS["oracle context"]), ("bm25_ms_p50", "BM25", COLOURS["few-shot"])],
-    "recall of dense against exact": [("recall_at_5", "in the top 5", COLOURS["RAG"]), ("recall_at_10", "in the top 10", "#56B4E9")],
-}  # fmt: skip
-
-
-@styled
-def scale(table: pd.DataFrame) -> Picture:
-    """What do more chunks cost, and does the search still find as much? `bench_scale.flat` as a table, drawn over the number of chunks (log scale)."""
-    table = table.sort_values("chunks").assign(ready_seconds=lambda t: t["open_seconds"] + t["first_answer_seconds"]).reset_index(drop=True)
-    last = table.iloc[-1]
-    title = (f"At {last['chunks']:,.0f} chunks: {last['build_seconds']:,.0f} s to build, {last['dense_ms_p50']:,.0f} ms a dense answer "
-             f"({last['exact_ms_p50']:,.0f} ms exact), recall@10 {last['recall_at_10']:.3f}")  # fmt: skip
-    figure, only = _canvas(9.4, 3.7)
-    only.remove()
-    for axes, (panel, lines) in zip(figure.subplots(1, len(SCALED)), SCALED.items(), strict=True):
-        for i, (column, name, colour) in enumerate(lines):
-            axes.plot(table["chunks"], table[column], color=colour, marker="osD^"[i], markersize=5, linewidth=1.8, label=name)
-        recall = panel.startswith("recall")
-        axes.set(xscale="log", yscale="linear" if recall else "log", xlabel="chunks")
-        axes.set_xticks([n for n in (1_000, 10_000, 100_000, 1_000_000) if table["chunks"].min() <= n <= last["chunks"]])
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        if recall:
-            axes.set_ylim(min(0.9, table["recall_at_10"].min() - 0.02), 1.005)
-        axes.set_title(panel, fontsize=10)
-        axes.legend(frameon=False, fontsize=8.5, loc="lower left" if recall else "upper left")
-        axes.margins(y=0.32)
-        axes.grid(color=PALE, linewidth=0.6)
-    figure.suptitle(textwrap.fill(title, 92), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    said = "; ".join(f"{r['chunks']:,.0f} chunks: " + ", ".join(f"{name} {r[column]:,.4g}" for lines in SCALED.values() for column, name, _ in lines) for _, r in table.iterrows())
-    return _finish(figure, f"{title}. {'; '.join(SCALED)}. {said}.", table)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from test_index import counted, fake  # noqa: F401  a fixture
 
-from helpers import bench, bench_scale, embedding, index_store, plots
+from helpers import bench, bench_scale, embedding, index_store, plots_rag
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_three_hundred_chunks_from_end_to_end(fake, cache, parts):  # noqa: F811
     assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()], "the indexes are removed again"
     assert len(set(fake)) < len(fake) < 2000, "made chunks are never embedded"
     assert "recall_at_10" in bench_scale.shown(found) and found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
-    picture = plots.scale(pd.DataFrame(bench_scale.flat(found)))
+    picture = plots_rag.scale(pd.DataFrame(bench_scale.flat(found)))
     assert picture.png.startswith(b"\x89PNG") and picture.alt.startswith("At 300 chunks: ") and "60 chunks: build" in picture.alt
 
 

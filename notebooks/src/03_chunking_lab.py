@@ -213,7 +213,7 @@ import json
 
 from helpers import bench_scale
 
-plots.scale(pd.DataFrame(bench_scale.flat(json.loads(bench_scale.REFERENCE.read_text()))))
+plots_rag.scale(pd.DataFrame(bench_scale.flat(json.loads(bench_scale.REFERENCE.read_text()))))
 
 # %% [markdown]
 # ## Exercise 03.1 · Fuse two rankings
