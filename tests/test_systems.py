@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT, TODAY, write_document
 
-from helpers import arms, corpus, evaluate, finetune, format_task, generate, models, rag, ranking, scores
+from helpers import arms, corpus, evaluate, format_task, generate, models, rag, ranking, scores
 from helpers.cases import Arm, Ask, Case, Gold, Passage, Prediction, load_questions
 from helpers.chunking import chunk_all
 from helpers.evaluate import QUESTIONS, TICKETS, share, summary
@@ -137,56 +137,6 @@ def test_a_shared_beginning_and_a_batch_change_no_answer(monkeypatch):
     assert answers(prompts) == together
     assert {i: answers([p])[0] for i, p in enumerate(prompts)} == together
     assert all(together.values())
-
-
-@pytest.mark.slow
-def test_training_changes_behaviour_and_leaves_a_standard_adapter(cache):
-    from peft import PeftModel
-
-    generator = models.load_generator()
-    before = {k: v.clone() for k, v in list(generator.model.state_dict().items())[:3]}
-    rows = format_task.training_rows(generator, load_tickets("train")[:4])
-    how = finetune.Settings(epochs=12, rank=4, batch_rows=4, learning_rate=4e-3)
-    said = []
-    adapter = finetune.finetune(generator, rows, how, said.append)
-    assert adapter.card["losses"][-1] < adapter.card["losses"][0] / 2 and adapter.card["rows"] == 4
-    assert all((generator.model.state_dict()[k] == v).all() for k, v in before.items()), "the base model was changed"
-    assert {"adapter_config.json", "adapter_model.safetensors", "card.json"} <= {p.name for p in adapter.folder.iterdir()}
-    assert not [p for p in adapter.folder.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
-    tuned = finetune.with_adapter(generator, adapter)
-    table = evaluate.evaluate(arms.tuned(tuned), load_tickets("train")[:4], TICKETS)
-    assert table["valid"].all(), table["answer"].tolist()
-    again = finetune.finetune(generator, rows, how, said.append)
-    assert again.folder == adapter.folder and "was trained before" in said[-1]
-    assert finetune.adapter_fingerprint(generator, rows, dataclasses.replace(how, seed=1)) != adapter.fingerprint
-    plain = PeftModel.from_pretrained(models.fresh_copy(generator), str(adapter.folder))
-    assert plain.peft_config["default"].r == 4
-
-
-def test_training_on_nothing_is_refused(cache):
-    with pytest.raises(finetune.TrainingError, match="no rows"):
-        finetune.finetune(None, [])
-
-
-@pytest.mark.slow
-def test_loss_is_counted_on_the_completion_only():
-    """Equal to the textbook loss with the prompt masked by -100, padding and all."""
-    import torch
-
-    generator = models.load_generator()
-    batch = [finetune.encode(generator.tokenizer, p, c) for p, c in (("Say one.", "one"), ("Say a much longer thing, please, now.", "two three"))]
-
-    class Wrapped:
-        def get_base_model(self):
-            return generator.model
-
-    ours = finetune.completion_loss(Wrapped(), batch, generator)
-    total, count = 0.0, 0
-    for ids, prompt in batch:
-        labels = torch.tensor([[-100] * prompt + ids[prompt:]])
-        loss = generator.model(input_ids=torch.tensor([ids]), labels=labels).loss
-        total, count = total + loss.item() * (len(ids) - prompt), count + len(ids) - prompt
-    assert ours.item() == pytest.approx(total / count, rel=2e-2 if generator.dtype == "bfloat16" else 1e-4)
 
 
 def test_oracle_contexts_hold_the_evidence(documents):
