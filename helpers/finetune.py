@@ -29,7 +29,7 @@ from helpers.adapters import with_adapter as with_adapter  # who trains wants to
 from helpers.models import Generator
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 Rows = Sequence[tuple[str, str]]
 LONGEST_TOKENS = 4_096  # a row longer than this is a mistake more often than a wish, and would need gigabytes

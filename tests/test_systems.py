@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT, TODAY, write_document
 
-from helpers import arms, corpus, evaluate, format_task, generate, models, rag, ranking, scores
+from helpers import arms, corpus, evaluate, generate, models, rag, ranking, scores
 from helpers.cases import Arm, Ask, Case, Gold, Passage, Prediction, load_questions
 from helpers.chunking import chunk_all
-from helpers.evaluate import QUESTIONS, TICKETS, share, summary
+from helpers.evaluate import QUESTIONS, share, summary
 from helpers.index import build_index
-from helpers.tickets import load_tickets
 
 
 def case(id, answers=("17",), text="How many?"):
