@@ -198,7 +198,7 @@ def test_rows_that_teach_nothing_are_refused(cache):
 def test_rows_that_do_not_fit_are_refused(generator, cache):
     with pytest.raises(TrainingError, match=r"row 1 has \d+ tokens, and 4096 are the limit"):
         trained(generator, [(generate.chat(generator, "word " * 100_000), "x")])
-    with pytest.raises(TrainingError, match='the prompt of row 2 does not end where the assistant begins to speak.*acts_on="everything"'):
+    with pytest.raises(TrainingError, match=r'the prompt of row 2 does not end where the assistant begins to speak.*acts_on="everything"'):
         trained(generator, [(generate.chat(generator, "a"), "x"), ("plain text", "y")])
     assert trained(generator, [("plain text", "y")], dataclasses.replace(QUICK, acts_on="everything")).card["rows"] == 1
 
