@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, TODAY, write_document
+from conftest import ROOT, TODAY
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
@@ -62,16 +62,6 @@ def handbook(documents, tmp_path_factory):
         patch.setattr(models, "cache_home", lambda: weights)
         patch.setattr(embedding, "embed", counted)
         yield build_index(documents, 128, 32, say=lambda _: None)
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Two versions of one rule, one secret, one page for all."""
-    write_document(tmp_path / "h", "leave-v1", "# Leave\n\nStaff get 11 days of leave.", policy="leave", title="Leave")
-    write_document(tmp_path / "h", "leave-v2", "# Leave\n\nStaff get 13 days of leave.", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
-    write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
-    write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
-    return corpus.load_handbook(tmp_path / "h")
 
 
 def made(text: str = "Some text.", id: str = "d", audience=("staff",), since=dt.date(2025, 1, 1), until=None) -> corpus.Document:
