@@ -32,7 +32,7 @@ from helpers.cases import Ask
 SIZES = (1_000, 10_000, 100_000)
 TOP_K = 10
 SERVER_CHUNKS = 10_000  # at which size the server is compared
-COMPARED_UP_TO = 30_000  # to which size the graph is built and asked for comparison: beyond, its minutes tell nothing new
+COMPARED_UP_TO = 10_000  # to which size the graph is built and asked for comparison: beyond, its minutes tell nothing new
 EMBEDDED_QUERIES = 30  # how many questions are timed with their embedding
 REFERENCE = settings.DATA / "reference" / "scale.json"
 CODE = ("index.py", "index_store.py", "lexical.py", "embedding.py", "chunking.py", "bench_world.py", "bench_scale.py")
