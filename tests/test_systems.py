@@ -7,6 +7,8 @@ import sys
 
 import pytest
 from conftest import ROOT, TODAY, write_document
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers import arms, corpus, evaluate, generate, models, rag, ranking, scores
 from helpers.cases import Arm, Ask, Case, Gold, Passage, Prediction, load_questions
@@ -99,6 +101,37 @@ def test_citations_resolve_to_a_document_and_a_quote():
     assert rag.cite("41 badges [7]", passages)[0].by == "overlap", "a number that names no passage is not a citation"
     assert rag.cite("no idea", passages) == () and rag.cite("x", []) == ()
     assert all(c.quote in passages[c.number - 1].text for c in rag.cite("[1] [2] 99", passages))
+
+
+WRAPPED = """Ladders and steps
+Steps with a green plate carry 150 kilograms and are
+for heights of up to 1.4 metres. Ladders with a white
+plate are for picking aisles only:
+- the long ladder in bay 3 is for Facilities and for
+- nobody else; its chain is not an invitation to all
+
+Valve                      Pressure    Hold     Drop allowed
+A     3/4 inch, brass      6.3 bar     95 s     0.15 bar and more
+| grade | days of holiday in a year of service | notes |
+| seven | 29 working days in the calendar year | none |"""
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ("150 kilograms heights metres", "Steps with a green plate carry 150 kilograms and are\nfor heights of up to 1.4 metres."),
+    ("white aisles", "Ladders with a white\nplate are for picking aisles only:"),
+    ("ladders steps", "Ladders and steps"),
+    ("chain invitation", "- nobody else; its chain is not an invitation to all"),
+    ("pressure hold", "Valve                      Pressure    Hold     Drop allowed"),
+    ("brass", "A     3/4 inch, brass      6.3 bar     95 s     0.15 bar and more"),
+    ("seven", "| seven | 29 working days in the calendar year | none |"),
+])  # fmt: skip
+def test_a_sentence_goes_on_where_a_line_merely_wraps(words, sentence):
+    assert rag.best_sentence(WRAPPED, set(words.split())) == sentence and sentence in WRAPPED
+
+
+@given(st.text(alphabet="ab .\n|-:\t!", max_size=200))
+def test_no_word_of_a_passage_is_lost_between_its_sentences(text):
+    assert "".join("".join(rag.sentences(text)).split()) == "".join(text.split()) and all(s in text for s in rag.sentences(text))
 
 
 # --- on the real models -------------------------------------------------------------------------------------------------
