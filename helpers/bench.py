@@ -5,6 +5,7 @@
     python -m helpers.bench retrieval DIR [--limit-queries N] [--json]   a set in BEIR's form: nDCG, recall, latency
     python -m helpers.bench chunking  DIR [--json]                       a set in the form of Chroma's chunking evaluation
     python -m helpers.bench scale     [--chunks N ...] [--server] [--json] [--save]   the index at growing sizes (see bench_scale)
+    python -m helpers.bench finetune  [--rows N] [--epochs N] [--seeds N] [--curve] [--json]   training against TRL's SFTTrainer (see bench_tune)
     python -m helpers.bench lab       [--json]                           milliseconds from a slider to its picture
 """
 
@@ -32,6 +33,7 @@ from helpers import (
     bench_lab,
     bench_scale,
     bench_sets,
+    bench_tune,
     embedding,
     format_task,
     generate,
@@ -246,6 +248,8 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["scale"]:  # it has options of its own
         return bench_scale.main(argv[1:])
+    if argv[:1] == ["finetune"]:
+        return bench_tune.main(argv[1:])
     parser = argparse.ArgumentParser(prog="helpers.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking", "lab"])
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval and chunking: the folder with the set")
