@@ -82,8 +82,9 @@ class Curve:
         (low, high), gain = (float(x) for x in np.quantile(gains, [0.025, 0.975])), float(gain[0])
         share = min(max(self.at(at)[0], 0.0), 1.0)
         half = 1.96 * math.sqrt(2 * share * (1 - share) / self.n)  # of a difference, were the two sizes right on tickets of their own
+        see = cases_to_settle(gain, half, self.n) if gain >= 0.0005 and half else None
         why = "between sizes that were measured" if between else "if the curve goes on as it did"
-        return Gain(at, more, gain, low, high, low >= SHOWS, why, cases_to_settle(gain, half, self.n) if gain >= 0.0005 and half else None)
+        return Gain(at, more, gain, low, high, low >= SHOWS, why, see and round(see, 2 - len(str(see))))  # two digits, for it is a rough number
 
     def _joined(self, shares: np.ndarray, rows: int) -> np.ndarray:
         """The shares (…, sizes) between measured sizes: straight lines over log n."""

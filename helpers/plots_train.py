@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import math
 import textwrap
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from helpers import train_lab
 from helpers.plots import COLOURS, INK, Picture, _canvas, _figure, _finish, percent, styled
 from helpers.tickets import FIELDS
+from helpers.train_cells import Setting
 
 if TYPE_CHECKING:
     from helpers.curve import Curve
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
 
 TUNED, BASE = COLOURS["tuned"], "#777777"
 UNTRAINED = {"nearest neighbour": "#0072B2", "few-shot": COLOURS["few-shot"], "majority label": COLOURS["majority label"], "keywords": "#009E73"}
+PLACES = range(1 + len(FIELDS))
+STAGE = threading.Lock()  # the lab has one figure for all its settings, so one picture at a time
 SIZES = (0, 16, 32, 64, 128, 256, 512)
 
 
@@ -32,7 +40,7 @@ def _row_axis(axes, last: float = 512) -> None:
 
 def _share_axis(axis, limits, most: float = 1.0) -> None:
     limits(0, most * 1.05)
-    ticks = [t for t in (0, 0.25, 0.5, 0.75, 1) if t <= most * 1.05] if most > 0.3 else [0, 0.1, 0.2, 0.3]
+    ticks = [step * i for step in [0.1 if most <= 0.5 else 0.25] for i in range(11) if step * i <= min(1, most * 1.05)]
     axis.set_ticks(ticks, ["0", *(percent(t) for t in ticks[1:])])
 
 
@@ -45,14 +53,13 @@ def _labels(axes, x: float, ends: list[tuple[float, str, str]], apart: float) ->
         free += apart
 
 
-@styled
-def setting(grid: Grid, case: WhatIf) -> Picture:
-    """What do so many labels buy? Left the learning curve with what needs no training; right the fields of this setting (●) and of its neighbour (◇)."""
-    s, right = case.setting, case.stands.loc["right"]
-    figure = _figure(9.2, 3.7, layout="none")  # fixed margins: half of the time between a slider and its picture would go into the layout
+@functools.lru_cache(maxsize=2)
+def _stage(grid: Grid):
+    """(figure, its two axes, their picture): what all settings of one grid have in common, drawn once; it is most of the time of a whole drawing."""
+    figure = _figure(9.2, 3.7, layout="none")  # fixed margins, for a layout would be computed anew for every picture
+    figure.set_dpi(110)
     curve, fields = figure.subplots(1, 2, width_ratios=[1.55, 1], gridspec_kw={"left": 0.085, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.72})
     plain, ends = train_lab.summary(grid, grid.sizes()), []
-    most = max(0.4, plain["high"].max(), right["high"])
     for arm, lines in train_lab.baselines(grid).groupby("arm", sort=False):
         shares = lines["share"].tolist()
         if len(shares) > 1:  # it learns from labels, too
@@ -63,57 +70,87 @@ def setting(grid: Grid, case: WhatIf) -> Picture:
     at = [place(n) for n in plain["rows"]]
     curve.fill_between(at, plain["low"], plain["high"], color=TUNED, alpha=0.16, linewidth=0)
     curve.plot(at, plain["share"], color=TUNED, linewidth=2.2)
-    dots = [(place(size.rows), r["right"].count("1") / len(r["right"])) for size in grid.sizes() for r in grid.cells(size)]
-    curve.plot(*zip(*dots, strict=True), ".", color=TUNED, markersize=4)
+    curve.plot(*zip(*[(place(size.rows), _share(r)) for size in grid.sizes() for r in grid.cells(size)], strict=True), ".", color=TUNED, markersize=4)
     ends.append((plain["share"].iloc[-1], "tuned", TUNED))
-    mine = [(place(r["rows"]), r["right"].count("1") / len(r["right"])) for r in grid.rows if r["here"]]
-    if mine:
-        curve.plot(*zip(*mine, strict=True), "*", color=INK, markersize=11, markeredgecolor="white", zorder=6)
-        curve.annotate("yours", mine[-1], xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9, zorder=6)
-    curve.plot([place(s.rows)] * 2, [right["low"], right["high"]], color=INK, linewidth=1.6, zorder=4)
-    curve.plot(place(s.rows), right["share"], "o", color=TUNED, markeredgecolor=INK, markersize=9, zorder=5)
+    most = max(0.4, *(train_lab.stands(grid, Setting(*key[:-1]))["high"] for key in grid.found))
     _share_axis(curve.yaxis, curve.set_ylim, most)
     curve.set_xlim(-0.3, 6.2)
     _labels(curve, 6.3, ends, most * 0.065)
     _row_axis(curve)
     curve.set_ylabel("all four fields right")
-    _fields(fields, grid, case)
+    if kept := [b for b in grid.baselines if b["arm"] == "majority label"]:
+        share = [_share(kept[-1], field) for field in FIELDS]
+        fields.vlines(share, [y - 0.3 for y in PLACES[1:]], [y + 0.3 for y in PLACES[1:]], color=UNTRAINED["majority label"], linewidth=2)
+    fields.set_yticks(PLACES, ["valid", *FIELDS], fontsize=9.5)
+    fields.set_ylim(len(PLACES) - 0.5, -0.5)
+    fields.set_xlim(-0.03, 1.2)
+    fields.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    fields.tick_params(axis="y", length=0)
+    fields.set_title("● this   ◇ neighbour   | commonest label", fontsize=8.5, fontweight="normal", color=INK)
+    figure.canvas.draw()
+    return figure, curve, fields, figure.canvas.copy_from_bbox(figure.bbox)
+
+
+def _share(row: dict, measure: str = "right") -> float:
+    return row[measure].count("1") / len(row[measure])
+
+
+@styled
+def setting(grid: Grid, case: WhatIf) -> Picture:
+    """What do so many labels buy? Left the learning curve with what needs no training; right the fields of this setting (●) and of its neighbour (◇)."""
+    s, right = case.setting, case.stands.loc["right"].to_dict()
     seconds = f", trained in {case.seconds:.0f} s" if s.rows else ""
     title = f"{str(s)[0].upper()}{str(s)[1:]}: all four fields right {percent(right['share'])} ({100 * right['low']:.0f} to {percent(right['high'])}){seconds}"
-    figure.suptitle(textwrap.fill(title, 92), x=0.01, ha="left", fontweight="bold", fontsize=11)
     said = "; ".join(f"{m} {percent(r['share'])} ({100 * r['low']:.0f} to {percent(r['high'])})" for m, r in case.stands.drop("right").iterrows())
+    mine = [(place(r["rows"]), _share(r)) for r in grid.rows if r["here"]]
     own = f" Trained here: {len(mine)} point{'s' * (len(mine) > 1)}, the last {percent(mine[-1][1])}." if mine else ""
     alt = f"{title}, n = {right['n']:.0f} tickets, {right['seeds']:.0f} seed{'s' * int(right['seeds'] > 1)}. {said}.{own} {case.sentence()}"
-    return _finish(figure, alt, case.stands)
+    with STAGE:
+        figure, curve, fields, ground = _stage(grid)
+        figure.canvas.restore_region(ground)
+        before = [part for axes in (curve, fields, figure) for part in (*axes.lines, *axes.texts)]
+        try:
+            if mine:
+                curve.plot(*zip(*mine, strict=True), "*", color=INK, markersize=11, markeredgecolor="white", zorder=6)
+                curve.annotate("yours", mine[-1], xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9, zorder=6)
+            curve.plot([place(s.rows)] * 2, [right["low"], right["high"]], color=INK, linewidth=1.6, zorder=4)
+            curve.plot(place(s.rows), right["share"], "o", color=TUNED, markeredgecolor=INK, markersize=9, zorder=5)
+            _fields(fields, grid, case)
+            figure.text(0.01, 0.98, textwrap.fill(title, 92), ha="left", va="top", fontweight="bold", fontsize=11)
+            for axes in (curve, fields, figure):
+                for part in sorted((one for one in (*axes.lines, *axes.texts) if one not in before), key=lambda one: one.get_zorder()):
+                    axes.draw_artist(part)
+            return Picture(_png(figure), alt, case.stands)
+        finally:
+            for part in [one for axes in (curve, fields, figure) for one in (*axes.lines, *axes.texts) if one not in before]:
+                part.remove()
 
 
 def _fields(axes, grid: Grid, case: WhatIf) -> None:
-    """Validity and the four fields, each with its interval; ◇ the neighbour, | what the commonest label gets."""
-    names, places = ["valid", *FIELDS], range(1 + len(FIELDS))
-    kept = [b for b in grid.baselines if b["arm"] == "majority label"]
-    if kept:
-        share = [kept[-1][field].count("1") / len(kept[-1][field]) for field in FIELDS]
-        axes.vlines(share, [y - 0.3 for y in places[1:]], [y + 0.3 for y in places[1:]], color=UNTRAINED["majority label"], linewidth=2)
+    """Validity and the four fields, each with its interval; ◇ the neighbour."""
+    names = ["valid", *FIELDS]
     if case.baseline:
-        axes.plot([train_lab.stands(grid, case.baseline, name)["share"] for name in names], places, "D", color="white", markeredgecolor=BASE, markersize=6)
-    stands = case.stands.loc[names]
-    axes.hlines(places, stands["low"], stands["high"], color=INK, linewidth=1.6)
-    axes.plot(stands["share"], places, "o", color=TUNED, markeredgecolor=INK, markersize=8)
-    for y, share in zip(places, stands["share"], strict=True):
-        axes.text(1.06, y, percent(share), va="center", fontsize=9)
-    axes.set_yticks(places, names, fontsize=9.5)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(-0.03, 1.2)
-    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    axes.tick_params(axis="y", length=0)
-    axes.set_title("● this   ◇ neighbour   | commonest label", fontsize=8.5, fontweight="normal", color=INK)
+        axes.plot([train_lab.stands(grid, case.baseline, name)["share"] for name in names], PLACES, "D", color="white", markeredgecolor=BASE, markersize=6)
+    for y, name in zip(PLACES, names, strict=True):
+        row = case.stands.loc[name]
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
+        axes.text(1.06, y, percent(row["share"]), va="center", fontsize=9)
+    axes.plot(case.stands.loc[names, "share"], PLACES, "o", color=TUNED, markeredgecolor=INK, markersize=8)
+
+
+def _png(figure) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=3)
+    return out.getvalue()
 
 
 @styled
 def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "right") -> Picture:
     """Where does the learning curve go? What was measured, the fitted curve with its 95 % band, and dashed the sizes that nobody has measured."""
     figure, axes = _canvas(7.6, 3.5)
-    table = train_lab.summary(grid, [replace(train_lab.Setting(), rows=n) for n in curve.sizes], column)
+    table = train_lab.summary(grid, [replace(Setting(), rows=n) for n in curve.sizes], column)
     axes.vlines([place(n) for n in table["rows"]], table["low"], table["high"], color=INK, linewidth=1.4)
     axes.plot([place(n) for n in table["rows"]], table["share"], "o", color=TUNED, markeredgecolor=INK, markersize=7, zorder=3)
     if curve.fit is None:

@@ -49,7 +49,7 @@ class Setting:
         if not self.rows:
             return "untrained"
         parts = [f"{self.rows} labels"] + [f"{self.epochs} epochs"] * (self.epochs > 1)
-        parts += [f"rank {self.rank}"] * (self.rank != 8) + [f"{self.label_noise:.0%} of them wrong"] * (self.label_noise > 0)
+        parts += [f"rank {self.rank}"] * (self.rank != 8) + [f"{100 * self.label_noise:.0f} % of them wrong"] * (self.label_noise > 0)
         return ", ".join(parts)
 
     @property

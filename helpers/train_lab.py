@@ -187,7 +187,8 @@ class WhatIf:
             return "This is the model as it came: no labels, no training. Move a slider."
         c, seeds = self.right, int(self.stands.loc["right", "seeds"])
         by = f"{seeds} seed{'s' * (seeds > 1)}"
-        return f"Against {self.baseline}: {c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f}; {by}). Training took {self.seconds:.0f} s where the reference was measured."
+        told = f"Against {self.baseline}: {c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f}; {by})."
+        return f"{told} Training took {self.seconds:.0f} s where it was measured."
 
 
 def neighbour(grid: Grid, setting: Setting) -> Setting | None:

@@ -28,7 +28,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
     state = {"grid": grid, "agreed": None}
     look = {"description_width": "110px"}
     options = {
-        "rows": sorted({*ROWS, *UNSEEN}), "epochs": list(EPOCHS), "rank": list(RANKS), "label_noise": [("none", 0.0), *((f"{n:.0%}", n) for n in NOISES if n)], "seed": list(SEEDS),
+        "rows": sorted({*ROWS, *UNSEEN}), "epochs": list(EPOCHS), "rank": list(RANKS), "label_noise": [("none", 0.0), *((f"{100 * n:.0f} %", n) for n in NOISES if n)], "seed": list(SEEDS),
     }  # fmt: skip
     labels = {"rows": "labels", "epochs": "epochs", "rank": "rank", "label_noise": "wrong labels", "seed": "seed"}
     start = vars(first or Setting())

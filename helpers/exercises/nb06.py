@@ -99,7 +99,8 @@ def _last_fold_leaks(cases: Sequence[Case], run: Judge) -> float:
 def own_rows(answer: object) -> str:
     """06.4: a check that finds the harness that validates on training rows."""
     assert callable(answer), f"Expected a function judges_its_own_rows(harness, cases) that returns True or False; got {type(answer).__name__}."
-    cases = [Case(Ask(f"t{i}", f"My {thing} is late, please help."), Gold(output={}), "written", f"t{i}", "train") for i, thing in enumerate(["parcel", "refund", "hose", "mast", "login", "bill", "valve", "app"])]
+    things = ("parcel", "refund", "hose", "mast", "login", "bill", "valve", "app")
+    cases = [Case(Ask(f"t{i}", f"My {thing} is late, please help."), Gold(output={}), "written", f"t{i}", "train") for i, thing in enumerate(things)]
     harnesses = (
         ("a harness that holds half of the tickets out", _holds_out, False),
         ("a harness with four sound folds", _folds, False),
@@ -129,7 +130,9 @@ def order(answer: object) -> str:
     assert rows in tied, f"{most} labels against {rows}: {found[rows]}. That can be told; a size that cannot is among {', '.join(map(str, tied))}."
     assert rows == min(tied), f"{rows} labels cannot be told from {most}, but neither can fewer: look further down."
     assert verdict == found[rows], f"The verdict of what_if(grid, Setting({most}), Setting({rows})).right is {found[rows]!r}; got {verdict!r}."
-    return f"{rows} labels cannot be told from {most} on 60 tickets and three seeds. That is no proof that they are as good: it is what this dev set can see, and the reason why the next labels may belong into it."
+    if rows == most:
+        return f"Every smaller size can be told from {most}: the curve still climbs, and this is the rare case in which more labels are the answer."
+    return f"{rows} labels cannot be told from {most} on this dev set. That is no proof that they are as good: it is what so many tickets and seeds can see, and a reason why the next labels may belong into dev."
 
 
 EXERCISES = {

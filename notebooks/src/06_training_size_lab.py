@@ -124,11 +124,9 @@ for c in practice:
 
 # %%
 spoilt = [Setting(256, label_noise=share) for share in train_cells.NOISES]
-train_lab.summary(grid, spoilt).round(2)
-
-# %%
 for noisy in (s for s in spoilt[1:] if grid.cells(s)):
     print(train_lab.paired(grid, Setting(256), noisy, comparisons=2))
+train_lab.summary(grid, spoilt).round(2)
 
 # %% [markdown]
 # ## Which field still fails?
@@ -337,8 +335,8 @@ exercise("06.5").check((my_rows, my_verdict))
 # %% [markdown]
 # ## What we found
 #
-# More labels fix what examples can show, quickly at first and then ever more slowly; the curve, its interval and the nearest neighbour beside it say where you stand. What 50 more would buy
-# is a number with a doubt, and often the doubt is larger than the number: then the next labels belong into the dev set or the weak field.
+# Whether more labels would fix it is read off a curve, not felt: the first picture says what each doubling bought, the nearest neighbour beside it whether training was needed for that. What
+# 50 more would buy is a number with a doubt, and where the doubt is larger than the number, the next labels belong into the dev set, the weak field, or a second look at those you have.
 #
 # **You have seen**
 # - a learning curve over nested labels and several seeds, beside what the same labels buy without training;
