@@ -82,9 +82,9 @@ Luck = tuple[float, int]  # (standard deviation of a seed's share, degrees of fr
 
 @functools.lru_cache(maxsize=64)
 def luck(grid: Grid, column: str = "right") -> Luck:
-    """How much do seeds differ? One standard deviation from all trained settings of the reference that have two seeds or more, for three seeds tell little
+    """How much do seeds differ? One standard deviation from all settings of the reference that have two seeds or more, for three seeds tell little
     about their own spread (a share near 0 or 1 differs less than this says). (0, 0) when no setting has two."""
-    cells = [[r[column].count("1") / len(r[column]) for r in found] for key, found in grid.found.items() if key[0] and not key[-1]]
+    cells = [[r[column].count("1") / len(r[column]) for r in found] for (*_, here), found in grid.found.items() if not here]
     freedom = sum(len(shares) - 1 for shares in cells)
     return (math.sqrt(sum((x - statistics.fmean(shares)) ** 2 for shares in cells for x in shares) / freedom), freedom) if freedom else (0.0, 0)
 

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from helpers import plots_train, train_cells, train_lab, train_widget
+from helpers.cases import Arm, Prediction
 from helpers.curve import POWERS, learning_curve, power_law, value
 from helpers.evaluate import wilson
 from helpers.exercises import exercise
+from helpers.finetune import Settings
 from helpers.jobs import Progress, Stopped
 from helpers.tickets import FIELDS, load_tickets
 from helpers.train_cells import MEASURES, Setting
@@ -100,7 +102,10 @@ def test_no_difference_is_called_one_more_than_five_times_in_a_hundred():
 def test_what_needs_no_training_is_compared_on_the_same_labels(grid):
     near, few = train_lab.over(grid, "nearest neighbour", Setting(64)), train_lab.over(grid, "few-shot", Setting(64))
     assert near.difference == pytest.approx(16 / 40) and near.verdict == "better" and near.first == "nearest neighbour"
-    assert few.difference == pytest.approx(18 / 40) and few.share_first == pytest.approx(2 / 40)
+    assert few.difference == pytest.approx(18 / 40) and few.share_first == pytest.approx(2 / 40) and few.only_first == 0
+    for arm, verdict in (("nearest neighbour", near), ("few-shot", few)):
+        more = replace(grid, baselines=tuple(b | {"right": b["right"][::-1]} if b["arm"] == arm and b["seed"] == 0 else b for b in grid.baselines))
+        assert train_lab.over(more, arm, Setting(64)).only_first > verdict.only_first, "the first seed counts"
     assert train_lab.baselines(grid, "category").query("arm == 'few-shot'")["share"].item() == pytest.approx(2 / 40)
 
 
@@ -108,7 +113,8 @@ def test_rows_trained_here_stand_beside_the_reference(grid):
     both = train_lab.joined(train_lab.joined(grid, row(Setting(64), 9, here=True)), row(Setting(64), 10, here=True))
     assert len(both.rows) == len(grid.rows) + 1 and both.cells(Setting(64), here=True)[0]["right"].count("1") == 10
     assert both.cells(Setting(64)) == grid.cells(Setting(64)) and both.sizes() == grid.sizes() and both.most == 128
-    only = train_lab.joined(grid, row(Setting(48), 9, here=True))
+    only = train_lab.joined(train_lab.joined(grid, row(Setting(48), 9, here=True)), row(Setting(48, seed=1), 30, here=True))
+    assert train_lab.luck(only) == train_lab.luck(grid), "how much seeds differ is said by the reference"
     assert only.cells(Setting(48)) and Setting(48) not in only.sizes(), "own points are no part of the reference curve"
 
 
@@ -121,6 +127,7 @@ def test_a_mended_field_is_counted_where_it_alone_was_wrong(grid):
 def test_the_picture_says_what_it_shows(grid):
     one, two = (plots_train.setting(grid, what_if(grid, s)) for s in (Setting(0), Setting(64)))
     assert one.png[:4] == b"\x89PNG" and one.png != two.png
+    assert plots_train.setting(grid, what_if(grid, Setting(0))).png == one.png, "a picture knows nothing of those drawn before"
     assert two.alt.startswith("64 labels: all four fields right 50 %") and "trained in 32 s" in two.alt and "Against 32 labels: better" in two.alt and "category 55 %" in two.alt
     assert "trained in" not in one.alt.split(".")[0] and set(two.table.index) == set(MEASURES)
     mine = train_lab.joined(grid, row(Setting(48), 9, here=True))
@@ -148,6 +155,7 @@ def test_wrong_labels_spoil_the_same_tickets_and_no_others():
     assert [c.id for c in clean] == [c.id for c in some] == [c.id for c in more]
     wrong = [{a.id for a, b in zip(spoilt, clean, strict=True) if a.gold != b.gold} for spoilt in (some, more)]
     assert wrong[0] < wrong[1] and 0.05 < len(wrong[0]) / 256 < 0.16 and 0.22 < len(wrong[1]) / 256 < 0.38
+    assert train_cells.labelled(Setting(64, label_noise=0.3, seed=1)) == more[:64]
     sizes = [sum(a.gold != b.gold for a, b in zip(train_cells.labelled(Setting(n, label_noise=0.3)), train_cells.labelled(Setting(n)), strict=True)) / n for n in (64, 610)]
     assert abs(sizes[0] - 0.3) < 0.15 and sizes[1] == pytest.approx(183 / 610), "the order of the tickets knows nothing of which are spoilt"
 
@@ -155,6 +163,28 @@ def test_wrong_labels_spoil_the_same_tickets_and_no_others():
 def test_more_labels_than_there_are_is_refused():
     with pytest.raises(ValueError, match=r"there are \d+ labelled training tickets; rows must be 0 to"):
         train_cells.labelled(Setting(5000))
+
+
+def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(cache, monkeypatch):
+    dev, called, said = train_cells.dev_tickets(), [], []
+    outputs = {c.id: json.dumps(c.gold.output) for c in dev}
+    outputs[dev[1].id] = "Sure!"
+    outputs[dev[2].id] = json.dumps(dev[2].gold.output | {"priority": "urgent"})
+
+    def finetune(generator, rows, how, progress=None, say=print):
+        called.append((rows, how))
+        return SimpleNamespace(card={"losses": [9.0, *[0.25] * 10], "seconds": 12.5})
+
+    monkeypatch.setattr(train_cells, "finetune", finetune)
+    monkeypatch.setattr(train_cells, "with_adapter", lambda generator, adapter: "tuned")
+    monkeypatch.setattr(train_cells.format_task, "training_rows", lambda generator, cases: [c.id for c in cases])
+    monkeypatch.setattr(train_cells.arms, "tuned", lambda model: Arm("tuned", lambda asks: [Prediction(a.id, outputs[a.id] if model == "tuned" else "", seconds=0.5) for a in asks], model))
+    row = train_cells.measure("base", Setting(32, 2, 4, 0.1, 1), lambda done, of, what: said.append((done, of)))
+    assert called == [([c.id for c in train_cells.labelled(Setting(32, 2, 4, 0.1, 1))], Settings(2, 4, train_cells.LEARNING_RATE, train_cells.BATCH_ROWS, 1))]
+    assert row["right"][:4] == "1001" and row["valid"][:4] == "1011" and row["priority"][:3] == "100" and row["category"][:3] == "101"
+    assert (row["n"], row["seconds"], row["answer_seconds"], row["steps"], row["loss"]) == (60, 12.5, 30.0, 11, 0.25) and said[-1][1] == 60
+    untrained = train_cells.measure("base", Setting(0, 4, seed=2))
+    assert len(called) == 1 and set(untrained["right"]) == {"0"} and untrained["loss"] is None and untrained["epochs"] == 1
 
 
 @pytest.fixture
@@ -190,6 +220,7 @@ def test_what_is_trained_live_is_kept_whole_or_not_at_all(toy, cache):
 
 
 def test_how_long_it_takes_is_measured_here(toy):
+    train_cells.live(Setting(0), None, toy)
     assert train_cells.pace(toy) is None and "nothing was trained on this machine yet" in train_widget.in_words(Setting(64), toy)
     assert train_widget.fitting(Setting(512), toy) == Setting(512), "nobody knows yet"
     assert train_cells.probe(toy) == (2.0, 5.0) == train_cells.pace(toy)
