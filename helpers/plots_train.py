@@ -7,7 +7,6 @@ import io
 import math
 import textwrap
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -150,26 +149,26 @@ def _png(figure) -> bytes:
 def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "right") -> Picture:
     """Where does the learning curve go? What was measured, the fitted curve with its 95 % band, and dashed the sizes that nobody has measured."""
     figure, axes = _canvas(7.6, 3.5)
-    table = train_lab.summary(grid, [replace(Setting(), rows=n) for n in curve.sizes], column)
+    table = train_lab.summary(grid, grid.sizes()[1:], column)
+    sizes = [*table["rows"], last]
     axes.vlines([place(n) for n in table["rows"]], table["low"], table["high"], color=INK, linewidth=1.4)
     axes.plot([place(n) for n in table["rows"]], table["share"], "o", color=TUNED, markeredgecolor=INK, markersize=7, zorder=3)
     if curve.fit is None:
-        title = f"No curve: {curve.why}"
+        title = f"No curve: {curve.why.rstrip('.')}"
     else:
-        sizes = [curve.sizes[0] * (last / curve.sizes[0]) ** (i / 60) for i in range(61)]
-        band = [curve.at(n) for n in sizes]
-        known = [n <= curve.sizes[-1] for n in sizes]
-        axes.fill_between([place(n) for n in sizes], [b[1] for b in band], [b[2] for b in band], color=TUNED, alpha=0.16, linewidth=0)
+        along = [curve.sizes[0] * (last / curve.sizes[0]) ** (i / 60) for i in range(61)]
+        band, known = [curve.at(n) for n in along], [n <= curve.sizes[-1] for n in along]
+        axes.fill_between([place(n) for n in along], [b[1] for b in band], [b[2] for b in band], color=TUNED, alpha=0.16, linewidth=0)
         for inside, style in ((True, "-"), (False, "--")):
-            axes.plot([place(n) for n, k in zip(sizes, known, strict=True) if k is inside], [b[0] for b, k in zip(band, known, strict=True) if k is inside], style, color=TUNED, linewidth=2)
+            axes.plot([place(n) for n, k in zip(along, known, strict=True) if k is inside], [b[0] for b, k in zip(band, known, strict=True) if k is inside], style, color=TUNED, linewidth=2)
         share, low, high = curve.at(last)
         axes.text(place(last) + 0.08, share, f"{last:,}: {percent(share)}\n({100 * low:.0f} to {percent(high)})", va="center", fontsize=9, color=TUNED)
         title = f"If it goes on like this, {last:,} labels would get {100 * low:.0f} to {percent(high)} right"
-    _share_axis(axes.yaxis, axes.set_ylim, max(0.4, table["high"].max() if len(table) else 0, curve.at(last)[2] if curve.fit is not None else 0))
-    axes.set_xlim(place(curve.sizes[0]) - 0.4 if curve.sizes else 0, place(last) + 1.1)
-    axes.set_xticks([place(n) for n in (*curve.sizes, last)], [f"{n:,}" for n in (*curve.sizes, last)])
+    _share_axis(axes.yaxis, axes.set_ylim, max([0.4, *table["high"], curve.at(last)[2] if curve.fit is not None else 0]))
+    axes.set_xlim(place(sizes[0]) - 0.4, place(last) + 1.1)
+    axes.set_xticks([place(n) for n in sizes], [f"{n:,.0f}" for n in sizes])
     axes.set_xlabel("labelled training tickets")
     axes.set_ylabel("all four right" if column == "right" else f"{column} right")
     axes.set_title(textwrap.fill(title, 74))
     said = "; ".join(f"{r['rows']:.0f} labels {percent(r['share'])} ({100 * r['low']:.0f} to {percent(r['high'])})" for _, r in table.iterrows())
-    return _finish(figure, f"{title}. Measured: {said}; n = {curve.n} tickets, {curve.seeds} seeds.", table)
+    return _finish(figure, f"{title}. Measured: {said}; n = {len(grid.dev_ids)} tickets.", table)

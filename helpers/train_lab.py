@@ -119,8 +119,8 @@ def stands(grid: Grid, setting: Setting, column: str = "right") -> dict[str, flo
 def summary(grid: Grid, points: Sequence[Setting], column: str = "right") -> pd.DataFrame:
     """One line a setting: share, interval, n, seeds, mean training seconds. Settings that nobody has measured are left out."""
     known = [s for s in points if grid.cells(s)]
-    rows = {str(s): {"rows": s.rows, **stands(grid, s, column), "seconds": statistics.fmean(r["seconds"] for r in grid.cells(s))} for s in known}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    rows = [{"rows": s.rows, **stands(grid, s, column), "seconds": statistics.fmean(r["seconds"] for r in grid.cells(s))} for s in known]
+    return pd.DataFrame(rows, index=[str(s) for s in known], columns=["rows", "share", "low", "high", "n", "seeds", "seconds"])
 
 
 Side = tuple[str, tuple[str, ...], bool]  # name, one string of "0" and "1" a seed, and whether seeds could have made it different

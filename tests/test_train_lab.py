@@ -128,6 +128,9 @@ def test_the_picture_says_what_it_shows(grid):
     one, two = (plots_train.setting(grid, what_if(grid, s)) for s in (Setting(0), Setting(64)))
     assert one.png[:4] == b"\x89PNG" and one.png != two.png
     assert plots_train.setting(grid, what_if(grid, Setting(0))).png == one.png, "a picture knows nothing of those drawn before"
+    left = [len(axes.lines) for axes in plots_train._stage(grid)[1:3]]
+    plots_train.setting(grid, what_if(grid, Setting(128)))
+    assert [len(axes.lines) for axes in plots_train._stage(grid)[1:3]] == left, "what was drawn for one picture is taken away"
     assert two.alt.startswith("64 labels: all four fields right 50 %") and "trained in 32 s" in two.alt and "Against 32 labels: better" in two.alt and "category 55 %" in two.alt
     assert "trained in" not in one.alt.split(".")[0] and set(two.table.index) == set(MEASURES)
     mine = train_lab.joined(grid, row(Setting(48), 9, here=True))
