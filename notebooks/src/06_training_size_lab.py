@@ -95,7 +95,7 @@ plots.bars(ends, f"From 0 to {most} labels: {plots.percent(ends['share'].iloc[0]
 # %%
 steps = train_lab.steps_up(grid)
 told = [c.second for c in steps if c.verdict == "better"]
-plots.differences(steps, f"A doubling that shows: {', '.join(told) or 'none'}; of {len(steps)} steps, {len(steps) - len(told)} cannot be told from none")
+plots.differences(steps, f"Steps that show: {', '.join(told) or 'none'}; {len(steps) - len(told)} of {len(steps)} cannot be told from standing still")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
