@@ -58,7 +58,7 @@ def adapter_fingerprint(generator: Generator, rows: Sequence[tuple[str, str]], h
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def finetune(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings | None = None, dev=(), progress=None, say=print) -> Adapter:
+def finetune(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings | None = None, say=print) -> Adapter:
     """Train a LoRA adapter on (prompt, completion) rows, or hand over the finished one when the same was trained before.
 
     Shows loss and time left. Raises TrainingError when there is nothing to train on or the loss stops being a number.
@@ -76,7 +76,7 @@ def finetune(generator: Generator, rows: Sequence[tuple[str, str]], how: Setting
                 shutil.rmtree(leftover, ignore_errors=True)
             aside = Path(tempfile.mkdtemp(prefix=f"{name}.training-", dir=home))
             try:
-                _train(generator, rows, how, aside, progress)
+                _train(generator, rows, how, aside)
                 aside.rename(home / name)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
@@ -85,7 +85,7 @@ def finetune(generator: Generator, rows: Sequence[tuple[str, str]], how: Setting
     return Adapter(home / name, name, json.loads((home / name / CARD).read_text(encoding="utf-8")))
 
 
-def _train(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings, folder: Path, progress=None) -> None:
+def _train(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings, folder: Path) -> None:
     """The training loop. Loss is counted on completions only: the prompt is given, not to be learnt."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -116,8 +116,6 @@ def _train(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings,
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
             losses.append(loss.item())
-            if progress:
-                progress(len(losses), len(plan), f"training, loss {loss.item():.2f}")
             bar.set_postfix(loss=f"{loss.item():.3f}")
     model.save_pretrained(folder)
     card = {

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from helpers import arms, format_task, settings
+from helpers.adapters import with_adapter
 from helpers.cases import Case, pick
 from helpers.evaluate import TICKETS, evaluate
-from helpers.finetune import Settings, finetune, with_adapter
+from helpers.finetune import Settings, finetune
 from helpers.tickets import FIELDS, load_tickets
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ROWS, EPOCHS, RANKS, NOISES, SEEDS = (0, 16, 32, 64, 128, 256, 512), (1, 2, 4), 
 N_DEV = 60  # tickets that judge every cell, the same for all
 BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # as in notebook 05
 MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid keeps one "0" or "1" a ticket of
-CODE = ("finetune", "format_task", "generate", "arms", "models", "scores", "tickets", "cases")  # what shapes a row
+CODE = ("finetune", "lora", "adapters", "format_task", "generate", "arms", "models", "scores", "tickets", "cases")  # what shapes a row
 
 
 @dataclass(frozen=True, order=True)
@@ -95,8 +96,9 @@ def measure(generator: Generator, setting: Setting, progress: Progress | None = 
     """
     setting, dev, model, card = setting.key, dev_tickets() if dev is None else dev, generator, None
     if setting.rows:
-        rows = format_task.training_rows(generator, labelled(setting))
-        adapter = finetune(generator, rows, how(setting), progress=progress, say=lambda _: None)
+        cases = labelled(setting)
+        about = {"task": "tickets", "ids": [case.id for case in cases], "label_noise": setting.label_noise}
+        adapter = finetune(generator, format_task.training_rows(generator, cases), how(setting), progress=progress, about=about, say=lambda _: None)
         model, card = with_adapter(generator, adapter), adapter.card
     arm = arms.tuned(model)
     table = evaluate(_counted(arm, len(dev), progress) if progress else arm, dev, TICKETS)

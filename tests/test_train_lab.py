@@ -174,7 +174,8 @@ def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(ca
     outputs[dev[1].id] = "Sure!"
     outputs[dev[2].id] = json.dumps(dev[2].gold.output | {"priority": "urgent"})
 
-    def finetune(generator, rows, how, progress=None, say=print):
+    def finetune(generator, rows, how, progress=None, about=None, say=print):
+        assert about["ids"] == rows and about["label_noise"] == 0.1
         called.append((rows, how))
         return SimpleNamespace(card={"losses": [9.0, *[0.25] * 10], "seconds": 12.5})
 
