@@ -236,7 +236,8 @@ def shown(found: dict[str, object]) -> str:
         first = f"{found['speedup']} times the texts per second of plain encode(list) ({found['texts_per_second']})"
         return f"{first}\nrecall@3: {found['recall_at_3']}\n{found['note']}".rstrip()
     if found["bench"] == "lab":
-        return f"a slider to its picture: median {found['median_ms']} ms, 95 % within {found['p95_ms']} ms ({found['moves']} moves)"
+        labs = {"chunking": found, "training size": found["training"]}
+        return "\n".join(f"{name} lab, a slider to its picture: median {f['median_ms']} ms, 95 % within {f['p95_ms']} ms ({f['moves']} moves)" for name, f in labs.items())
     if found["bench"] == "retrieval":
         rows, first = {name: found[name] for name in ("dense", "bm25", "hybrid", "exact")}, f"{found['n_queries']} queries, {found['n_passages']} passages"
     else:
