@@ -112,8 +112,8 @@ def _lines(text: str) -> list[str]:
 
 
 def body(text: str) -> str:
-    """What stands between the greeting and the sign-off."""
-    return " ".join(line for line in _lines(text) if not line.startswith(f"{GREETING} ") and line != SIGN_OFF)
+    """What stands between the greeting and the sign-off. A greeting that runs on ("Hello Maren, your …") belongs to it."""
+    return " ".join(line for line in _lines(text) if not re.fullmatch(rf"{GREETING}\b[^.!?,]*,", line) and line != SIGN_OFF)
 
 
 def sentences(text: str) -> list[str]:
