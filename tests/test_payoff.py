@@ -10,7 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import payoff, plots_tune
-from helpers.payoff import Given, Plan, costs, in_words, inputs_table, pays_from, saved, sensitivity, spent, token_price, tokens_saved
+from helpers.payoff import (
+    Given,
+    Plan,
+    costs,
+    in_words,
+    inputs_table,
+    pays_from,
+    saved,
+    sensitivity,
+    spent,
+    token_price,
+    tokens_saved,
+)
 
 
 def plan(**changes) -> Plan:
