@@ -66,7 +66,7 @@ EMOJI = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
 # The guide as a prompt: every rule in a line, as one would tell a new colleague. TUNED is what a tuned model still needs to be told.
 GUIDE = f"""You answer customers of Brindlemark. Write the reply and nothing else.
 - First line: "{GREETING}", the customer's first name, a comma. Last line: "{SIGN_OFF}".
-- Between them at most three short sentences. The first one already answers. Use every fact, word for word.
+- Between them one paragraph of at most three short sentences, no list. The first one already answers. Use every fact, word for word.
 - No number that is not in the facts; every number with its unit in words.
 - Say "do not", never "don't". No exclamation mark. At most one apology.
 - Say Almanac (not app), Sprig (not controller), Gale (not weather station), Dewline (not drip hose), refund or homecomer (not return).
@@ -90,6 +90,10 @@ class Brief(NamedTuple):
 
     def __str__(self) -> str:
         return "\n".join([f"From: {self.name}", f"Question: {self.question}", "Facts:", *(f"- {label}: {value}" for label, value in self.facts)])
+
+    def as_reply(self) -> str:
+        """The baseline without skill: greeting, the facts one after the other, sign-off."""
+        return "\n".join([f"{GREETING} {self.name},", *(f"{label[0].upper()}{label[1:]}: {value}." for label, value in self.facts), SIGN_OFF])
 
 
 LAYOUT = re.compile(r"From: (\S[^\n]*)\nQuestion: (\S[^\n]*)\nFacts:\n((?:- [^\n:]+: [^\n]+(?:\n|\Z))+)")
@@ -167,6 +171,12 @@ def is_short(text: str, brief: Brief) -> bool:
     return bool(body(text)) and len(text.split()) <= LONGEST_REPLY_WORDS
 
 
+def is_prose(text: str, brief: Brief) -> bool:
+    """The body is one paragraph of whole sentences: no list, no "what: value", and an end to the last one."""
+    lines = [line for line in _lines(text)[1:-1] if line != SIGN_OFF]
+    return len(lines) == 1 and lines[0].endswith((".", "?", "!")) and not re.search(r":(?!\d)|;|^[-*•\d]", lines[0])
+
+
 def has_short_sentences(text: str, brief: Brief) -> bool:
     """No sentence has more than 20 words."""
     return all(len(sentence.split()) <= LONGEST_SENTENCE_WORDS for sentence in sentences(text))
@@ -211,6 +221,7 @@ RULES: dict[str, Callable[[str, Brief], bool]] = {
     "every fact": uses_every_fact,
     "no other number": adds_no_number,
     "units": gives_units,
+    "whole sentences": is_prose,
     "short": is_short,
     "short sentences": has_short_sentences,
     "no contraction": has_no_contraction,

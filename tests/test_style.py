@@ -18,16 +18,17 @@ from helpers.style import RULES, STYLE, Brief, Fact, kept, load_style, read_brie
 BRIEF = Brief("Hamish", "I lost the power supply, does it matter?", (Fact("missing mains adapter", "8.60 GBP"), Fact("screws", "never charged for"), Fact("by", "Tuesday")))
 GOOD = "Hello Hamish,\nA missing mains adapter takes 8.60 GBP off the refund. Screws are never charged for, and the rest comes on Tuesday.\nYour neighbours at Brindlemark"
 BREAKS = {  # rule -> replies that break it and nothing else
-    "greeting": [GOOD.replace("Hello Hamish,", "Hi Hamish,"), GOOD.replace("Hamish", "Hamisch"), GOOD.replace("Hello Hamish,", "Hello,"), GOOD.replace("Hamish,\n", "Hamish,\n\nHello again,\n").replace("Hello Hamish,\n\n", "")],
-    "sign-off": [GOOD.replace("Your neighbours at Brindlemark", "Yours, Ann"), GOOD + "\nAnn", GOOD + "\nYour neighbours at Brindlemark"],
+    "greeting": [GOOD.replace("Hello Hamish,", "Hi Hamish,"), GOOD.replace("Hamish", "Hamisch"), GOOD.replace("Hello Hamish,", "Hello,")],
+    "sign-off": [GOOD.replace("Your neighbours at Brindlemark", "Yours, Ann"), GOOD.replace("Tuesday.", "Tuesday, as your neighbours say.").replace("\nYour neighbours at Brindlemark", "\nYour neighbours at Brindlemark."), GOOD + "\nYour neighbours at Brindlemark"],
     "answer first": [GOOD.replace("A missing", "Thank you for writing. A missing")],
     "every fact": [GOOD.replace(", and the rest comes on Tuesday", ""), GOOD.replace("never charged for", "free"), GOOD.replace("8.60 GBP", "some GBP").replace("Screws are", "Then screws are").replace("takes some GBP off the refund. Then screws", "is short on Tuesday. Screws")],
     "no other number": [GOOD.replace("on Tuesday", "on Tuesday 3 March"), GOOD.replace("Screws are", "After 14 days screws are")],
     "units": [GOOD.replace("Hamish,\n", "Hamish,\nIt is 8.60 GBP, or 8.60 of ours. ", 1), GOOD.replace("the rest", "100 % of the rest").replace("100 ", "")],
+    "whole sentences": [GOOD.replace(" Screws", "\nScrews"), GOOD.replace("the rest comes", "by the way: the rest comes"), GOOD.replace("Tuesday.", "Tuesday"), GOOD.replace("\nA missing", "\n- A missing")],
     "short": [GOOD.replace("Tuesday.", "Tuesday. " + "We look after the rest of it for you. " * 6)],
     "short sentences": [GOOD.replace("on Tuesday", "on Tuesday " + "with all that belongs to it " * 3)],
     "no contraction": [GOOD.replace("the rest comes", "the rest doesn't come before or after but"), GOOD.replace("Screws are", "It’s so that screws are"), GOOD.replace("the rest comes", "we'll send the rest")],
-    "calm": [GOOD.replace("Tuesday.", "Tuesday!"), GOOD.replace("Tuesday.", "Tuesday 🌱."), GOOD.replace("never charged", "NEVER charged")],
+    "calm": [GOOD.replace("Tuesday.", "Tuesday!"), GOOD.replace("Tuesday.", "Tuesday 🌱."), GOOD.replace("never charged", "NEVER charged"), GOOD.replace("Screws", "PLEASE note that screws")],
     "house words": [GOOD.replace("the refund", "the refund of your controller"), GOOD.replace("the rest", "the Batteries"), GOOD.replace("the refund", "what you returned"), GOOD.replace("Screws", "In the app, screws")],
     "no form letter": [GOOD.replace("Screws", "Unfortunately screws"), GOOD.replace("Screws", "As per our rules screws")],
     "says when": [GOOD.replace("on Tuesday", "soon, on Tuesday"), GOOD.replace("on Tuesday", "as quickly as possible, on Tuesday")],
@@ -45,6 +46,13 @@ def test_every_rule_can_be_broken_alone(rule):
     for text in BREAKS[rule]:
         assert text != GOOD
         assert [name for name, ok in kept(text, BRIEF).items() if not ok] == [rule], text
+
+
+def test_facts_as_they_are_break_one_rule_only():
+    """The baseline without skill: most of what can be checked, a template keeps."""
+    for case in load_style("dev"):
+        brief = read_brief(case.ask.input)
+        assert [name for name, ok in kept(brief.as_reply(), brief).items() if not ok] == ["whole sentences"], case.id
 
 
 def test_silence_keeps_no_rule():
