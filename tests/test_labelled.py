@@ -380,3 +380,27 @@ def test_json_with_something_around_it_is_none():
     for text in ('{"a": 1} ok', "NaN", '{"a": 1, "a": 2}', "[" * 100_000):
         with pytest.raises(ValueError):
             parse_json(text)
+
+
+# --- the whole way, with the real model -----------------------------------------------------------------------------------
+
+
+TOWNS = {"type": "object", "properties": {"town": {"type": "string", "maxLength": 12}, "far": {"type": "boolean"}}, "required": ["town", "far"], "additionalProperties": False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("schema", "output"), [(TOWNS, {"far": False, "town": "Ulm"}), (LABELS, "repair")], ids=["objects", "labels"])
+def test_any_task_trains_and_is_scored_through_the_same_calls(cache, file, schema, output):
+    from helpers.finetune import Settings, finetune, with_adapter
+    from helpers.models import load_generator
+
+    generator = load_generator()
+    parts = split(read_labelled(file(*({"input": f"parcel {n} to Ulm", "output": output} for n in range(16))), schema))
+    shown, instruction = pairs(parts.train, schema), instruction_of(schema)
+    made = finetune(generator, labelled_arms.training_rows(generator, shown), Settings(epochs=3, rank=4, learning_rate=3e-3, batch_rows=4), say=lambda _: None)
+    model, room = with_adapter(generator, made), labelled_arms.room(generator, shown)
+    held = [labelled_arms.zero_shot(generator, instruction, schema, room), labelled_arms.few_shot(generator, instruction, shown[:2], schema, room), labelled_arms.tuned(model, schema=schema, max_new_tokens=room)]
+    tables = [evaluate(arm, parts.test, task_of(schema)) for arm in held]
+    assert all(table["valid"].all() for table in tables), "what is held to a schema keeps it"
+    free = evaluate(labelled_arms.tuned(model, max_new_tokens=room), parts.test, task_of(schema))
+    assert free["right"].all(), f"one answer for every input, and it was not learnt: {free['answer'].tolist()}"
