@@ -225,6 +225,3 @@ def _described(held: Checked, part: dict | bool) -> str:
     kinds = part.get("type", "value")
     says = _choices(part) or ("true or false" if kinds == "boolean" else " or ".join(kinds) if isinstance(kinds, list) else str(kinds))
     return f"{says} ({part['description']})" if part.get("description") else says
-
-
-__all__ = ["LabelledError", "SchemaError", "Splits", "instruction_of", "pairs", "parse_json", "plain", "read_labelled", "split", "written"]

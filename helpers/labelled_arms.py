@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def training_rows(generator: Generator, pairs: Pairs, instruction: str = TUNED) 
 def room(generator: Generator, pairs: Pairs) -> int:
     """How many new tokens must an answer be allowed, so that the longest known one fits? For `max_new_tokens`."""
     return max(len(generator.tokenizer(output, add_special_tokens=False)["input_ids"]) for _, output in pairs) + SPARE_TOKENS
+
+
+def commonest(pairs: Pairs) -> Arm:
+    """The output that occurs most often, whatever was asked: the baseline without skill."""
+    if not pairs:
+        raise ValueError("there are no rows to count; give the training rows")
+    (output, _), *_ = Counter(output for _, output in pairs).most_common(1)
+    return Arm("majority label", lambda asks: (Prediction(ask.id, output) for ask in asks), fingerprint(_code(), output))
 
 
 def zero_shot(generator: Generator, instruction: str, schema: dict | None = None, max_new_tokens: int = 64) -> Arm:

@@ -183,7 +183,7 @@ def has_short_sentences(text: str, brief: Brief) -> bool:
 
 
 def has_no_contraction(text: str, brief: Brief) -> bool:
-    """ "do not", "it is", "we will": never "don't", "it's", "we'll"."""
+    """Words in full: "do not", "it is", "we will": never "don't", "it's", "we'll"."""
     return not CONTRACTED.search(text.replace("’", "'"))
 
 

@@ -367,6 +367,13 @@ def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
     assert json.loads(prompt) == ["Sort.", [], "in"] and completion == "out", "what is trained is what is asked later"
 
 
+def test_the_baseline_says_the_same_to_all():
+    arm = labelled_arms.commonest([("a", "x"), ("b", "y"), ("c", "y")])
+    assert [p.text for p in arm([Ask("1", "a"), Ask("2", "b")])] == ["y", "y"] and arm.name == "majority label"
+    with pytest.raises(ValueError, match="no rows to count"):
+        labelled_arms.commonest([])
+
+
 def test_room_is_the_longest_output_and_a_little():
     toy = SimpleNamespace(tokenizer=lambda text, add_special_tokens: {"input_ids": text.split()})
     assert labelled_arms.room(toy, [("a", "one two three"), ("b", "one")]) == 3 + labelled_arms.SPARE_TOKENS
