@@ -192,6 +192,7 @@ HOSTILE = {
     "circle": ({"type": "object", "allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"$ref": "#/$defs/a"}}}, "round in circles"),
     "doubling": ({"type": "object", "$ref": "#/$defs/a0", "$defs": laughs()}, "multiply each other"),
     "look-around": ({"type": "string", "pattern": "(?=a)"}, "cannot be used"),
+    "look-around below a field": ({"type": "object", "properties": {"a": {"type": "string", "pattern": "(?<=a)b"}}}, "cannot be used"),
     "back-reference": ({"type": "string", "pattern": r"(a)\1"}, "cannot be used"),
     "huge pattern": ({"type": "string", "pattern": "((a{1000}){1000}){1000}"}, "cannot be used"),
     "pattern keys": ({"type": "object", "patternProperties": {"(a+)+$": {}}}, "is not used here"),
