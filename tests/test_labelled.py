@@ -324,6 +324,8 @@ def test_optional_fields_and_a_name_that_is_taken():
     scores = task_of(schema).scores(Prediction("x", '{"a": 1}'), Gold(output={"a": 1, "b": 2}))
     assert (scores["a_right"], scores["b_right"], scores["fields_right"]) == (True, False, 0.5)
     assert task_of(schema).correct(Prediction("x", '{"a": 1.0}'), Gold(output={"a": 1}))
+    loose = {"type": "object", "properties": {"a": {"type": ["integer", "boolean"]}}}
+    assert not task_of(loose).correct(Prediction("x", '{"a": true}'), Gold(output={"a": 1})), "true is no number"
     with pytest.raises(ValueError, match="cannot be called 'fields'"):
         task_of({"type": "object", "properties": {"fields": {"type": "string"}}})
 

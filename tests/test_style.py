@@ -129,7 +129,8 @@ def test_the_script_holds_facts_against_the_handbook():
         return " / ".join(build.problems(list(build.read_blocks(text.replace(old, new)))))
 
     assert "['38'] do not stand in returns-uk-v2" in found("- time to send it back: 37 days from delivery @ru", "- time to send it back: 38 days from delivery @ru")
-    assert "['35'] do not stand in warranty-terms" in found("- ship-first: between April and September @wa", "- ship-first: 35 per cent @wa"), "an update changes that value"
+    for value in ("35", "38"):  # what an update changes may be said in neither version
+        assert f"['{value}'] do not stand in warranty-terms" in found("- ship-first: between April and September @wa", f"- ship-first: {value} per cent @wa")
     assert "is also in train" in found("- history: 26 months @al", "- history: 12 days @al")
     assert "the same text as in line" in found("Calum: I love my sprig, just wanted to say", "Trude: My husband died and the plan is in his name. What do I do?")
     with pytest.raises(ValueError, match="line 3: a block is"):
