@@ -1,6 +1,6 @@
 """Train the reference adapters once and keep them with the workbook: `labs_data/reference/adapters/<name>/`, at most 6 MB each.
 
-    python labs_data/build/adapters.py format reader       (about 5 and 10 minutes on two cores without bfloat16)
+    python labs_data/build/adapters.py format reader       (about 6 and 10 minutes on two cores without bfloat16)
 
 Every notebook finds them ready; retraining one of your own is one cell. The card beside each says what it was made from.
 """
@@ -16,7 +16,7 @@ from helpers.finetune import Settings, finetune
 from helpers.reading import load_reading
 from helpers.tickets import Ticket, load_tickets
 
-FORMAT = Settings(epochs=3, rank=8, learning_rate=1e-3, batch_rows=8)
+FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
 
 
 def format_adapter(generator: models.Generator) -> adapters.Adapter:

@@ -155,7 +155,7 @@ print(sorted((path.name, f"{path.stat().st_size / 1e6:.1f} MB") for path in adap
 # %%
 from dataclasses import replace
 
-full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=3)))
+full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2, batch_rows=4)))
 tuned_model = with_adapter(generator, full)
 small = evaluate(replace(arms.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"), tickets, TICKETS)
 tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
