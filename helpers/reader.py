@@ -12,7 +12,8 @@ from helpers.models import Generator
 from helpers.rag import question_prompt
 from helpers.reading import Reading
 
-HOW = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
+HOW = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
+MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of the time
 
 
 def completion(reading: Reading) -> str:
@@ -21,5 +22,5 @@ def completion(reading: Reading) -> str:
 
 
 def training_rows(generator: Generator, readings: Sequence[Reading]) -> list[tuple[str, str]]:
-    """(prompt, completion) pairs for `finetune`; the prompt is the one that RAG sends, passages numbered from 1."""
-    return [(question_prompt(generator, one.question, one.passages), completion(one)) for one in readings]
+    """(prompt, completion) pairs for `finetune`, from rows of at most three passages; the prompt is the one that RAG sends, passages numbered from 1."""
+    return [(question_prompt(generator, one.question, one.passages), completion(one)) for one in readings if len(one.passages) <= MOST_PASSAGES]

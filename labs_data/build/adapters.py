@@ -1,6 +1,6 @@
 """Train the reference adapters once and keep them with the workbook: `labs_data/reference/adapters/<name>/`, at most 6 MB each.
 
-    python labs_data/build/adapters.py format reader       (about 6 and 10 minutes on two cores without bfloat16)
+    python labs_data/build/adapters.py format reader       (about 6 minutes each on two cores without bfloat16)
 
 Every notebook finds them ready; retraining one of your own is one cell. The card beside each says what it was made from.
 """
@@ -30,7 +30,7 @@ def format_adapter(generator: models.Generator) -> adapters.Adapter:
 def reader_adapter(generator: models.Generator) -> adapters.Adapter:
     """Numbered passages to a short answer with its number, or a refusal; from worlds that have nothing to do with the handbook."""
     rows = load_reading("train")
-    about = {"task": "reading", "file": "labs_data/reading/train.jsonl", "ids": [row.id for row in rows]}
+    about = {"task": "reading", "file": "labs_data/reading/train.jsonl", "ids": [row.id for row in rows if len(row.passages) <= reader.MOST_PASSAGES]}
     return finetune(generator, reader.training_rows(generator, rows), reader.HOW, about=about)
 
 
