@@ -16,7 +16,7 @@ from helpers.finetune import Settings, finetune
 from helpers.reading import load_reading
 from helpers.tickets import Ticket, load_tickets
 
-FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
+FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
 
 
 def format_adapter(generator: models.Generator) -> adapters.Adapter:

@@ -14,6 +14,7 @@
 
 # %%
 import pandas as pd
+from IPython.display import display
 
 from helpers import arms, format_task, models, pace, plots
 from helpers.cases import pick
