@@ -18,10 +18,8 @@ from IPython.display import display
 
 from helpers import arms, format_task, models, pace, plots
 from helpers.cases import pick
-from helpers.compare import compare
 from helpers.evaluate import TICKETS, evaluate, share, summary, ticket_summary
 from helpers.finetune import Settings, finetune, with_adapter
-from helpers.lora import encode
 from helpers.kept import kept
 from helpers.tickets import FIELDS, load_tickets, parse_strict
 
@@ -108,6 +106,8 @@ ticket_summary([majority, zero, few, held]).round(2)
 # only, because the prompt will always be given.
 
 # %%
+from helpers.lora import encode
+
 ids, prompt_tokens, _ = encode(generator.tokenizer, *format_task.training_rows(generator, train[:1])[0])
 print(f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learnt: {generator.tokenizer.decode(ids[prompt_tokens:])!r}")
 
@@ -156,7 +156,7 @@ print(sorted((path.name, f"{path.stat().st_size / 1e6:.1f} MB") for path in adap
 # %%
 from dataclasses import replace
 
-full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2, batch_rows=4)))
+full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
 tuned_model = with_adapter(generator, full)
 small = evaluate(replace(arms.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"), tickets, TICKETS)
 tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
@@ -172,6 +172,8 @@ plots.bars(table, f"All four fields right: {best} leads with {plots.percent(tabl
 
 # %%
 display(ticket_summary(everything).round(2))
+from helpers.compare import compare
+
 gain = compare(few, tuned)
 record("05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain)
 gain
