@@ -1,0 +1,118 @@
+"""What stands in where a learner has not measured yet? Writes reference/findings.json: findings as a journal keeps them, and what an answer takes.
+
+    python labs_data/build/findings.py                 run every notebook into a journal of its own, then time the arms (an hour when nothing is kept)
+    python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks stay as they are in the file
+    python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into which the notebooks were run before
+    … --usage                                          time the arms again (else what the file has stays)
+
+Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens and seconds of an answer, one ask at a time,
+on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from helpers import arms, course, format_task, models, settings
+from helpers.cases import load_questions, pick
+from helpers.corpus import load_handbook
+from helpers.evaluate import latency
+from helpers.finetune import Settings, finetune, with_adapter
+from helpers.generate import complete
+from helpers.index import build_index
+from helpers.journal_file import Journal
+from helpers.tickets import load_tickets
+
+RESULTS = settings.DATA / "reference" / "findings.json"
+HOW, ROWS = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4, seed=0), 320  # as in notebooks 05 and 08
+TIMED, LONG_TOKENS = 8, 1500
+
+
+def ran(numbers: list[str]) -> dict:
+    """The findings that these notebooks record, as the journal keeps them; they run in a my_work folder of their own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for source in course.sources(numbers):
+            started = time.perf_counter()
+            course.execute(course.compose(source, solutions=False), WORKBOOK_MY_WORK=folder)
+            print(f"{source.stem}: run in {time.perf_counter() - started:.0f} s", flush=True)
+        return of_journal(Path(folder))
+
+
+def of_journal(folder: Path) -> dict:
+    return Journal.model_validate_json((folder / "journal.json").read_bytes()).model_dump(mode="json")["findings"]
+
+
+def usage() -> dict:
+    """What an answer of each arm takes, and how long reading and training take, on this machine."""
+    generator, documents = models.load_generator(), load_handbook()
+    questions = pick([case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1)
+    index = build_index(documents, chunk_size=64, overlap=16)
+    train, tickets = load_tickets("train"), pick(load_tickets("dev"), TIMED + 1)
+    started = time.perf_counter()
+    adapter = finetune(generator, format_task.training_rows(generator, train[:ROWS]), HOW)
+    timed = {
+        "closed book": (arms.closed_book(generator), questions), "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
+        "zero-shot": (arms.zero_shot(generator), tickets), "few-shot": (arms.few_shot(generator, train[:8]), tickets),
+        "tuned": (arms.tuned(with_adapter(generator, adapter)), tickets),
+    }  # fmt: skip
+    found = {}
+    for name, (arm, cases) in timed.items():
+        said = list(arm([case.ask for case in cases]))
+        waited = latency(arm, cases, TIMED)
+        found[name] = {
+            "tokens_in": round(statistics.fmean(p.tokens_in for p in said), 1), "tokens_out": round(statistics.fmean(p.tokens_out for p in said), 1),
+            "seconds": round(waited["median_seconds"], 4), "n": waited["n"],
+        }  # fmt: skip
+    trained = adapter.card.get("seconds") or time.perf_counter() - started
+    return {"arms": found, "read_seconds": reading(generator), "training_seconds": round(trained, 1), "training_rows": ROWS}
+
+
+def reading(generator: models.Generator) -> float:
+    """Seconds for one more token of a prompt: a long prompt less a short one, one token written, the median of three."""
+    words = " shed" * LONG_TOKENS
+
+    def one(prompt: str) -> tuple[int, float]:
+        started = time.perf_counter()
+        (done,) = complete(generator, [prompt], max_new_tokens=1)
+        return done.tokens_in, time.perf_counter() - started
+
+    one(words)
+    found = []
+    for _ in range(3):
+        (many, slow), (few, fast) = one(words), one(words[:300])
+        found.append((slow - fast) / (many - few))
+    return round(statistics.median(found), 7)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("numbers", nargs="*")
+    parser.add_argument("--journal", type=Path)
+    parser.add_argument("--usage", action="store_true")
+    options = parser.parse_args()
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    measured = of_journal(options.journal) if options.journal else ran(options.numbers)
+    kept = before.get("findings", {}) if options.numbers or options.journal else {}
+    used = before.get("usage") if before and not options.usage else usage()
+    provenance = {
+        "command": "python labs_data/build/findings.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "generator": models.load_generator().fingerprint,
+        "note": "findings: recorded by the notebooks that their ids name; usage: dev questions and tickets, one ask at a time, median of n",
+    }  # fmt: skip
+    whole = {"provenance": provenance, "findings": dict(sorted({**kept, **measured}.items())), "usage": used}
+    aside = RESULTS.with_suffix(".tmp")
+    aside.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
+    aside.replace(RESULTS)
+    print(f"{settings.shown(RESULTS)}: {len(measured)} findings measured, {len(whole['findings'])} in the file")
+
+
+if __name__ == "__main__":
+    main()
