@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers import decision_record, plots_decide, settings
 from helpers import flips as flipping
-from helpers.decide import Decision, decide
+from helpers.decide import Decision, best_system, decide
 from helpers.evidence import NAMES, Evidence
 from helpers.flips import Agreement, Flip, Sweep
 from helpers.journal_file import JournalError
@@ -161,7 +161,7 @@ def _answer(case: WhatIf) -> str:
 def _reasons(case: WhatIf) -> str:
     d = case.decision
     items = "".join(f"<li>{html.escape(reason.text)} <span class='t-finding'>{html.escape(', '.join(reason.findings))}</span></li>" for reason in d.reasons)
-    option = d.option or d.leader
+    option = d.option or best_system(d) or d.leader
     owners = "".join(f"<li><b>{what}:</b> {html.escape(text)}</li>" for what, text in (("version", option.version), ("test", option.test), ("roll back", option.roll_back)) if text)
     risks = "".join(f"<li>{html.escape(risk)}</li>" for risk in option.risks)
     asks = f"<h3>What {html.escape(option.name)} asks of its owners</h3><ul>{owners}</ul><h3>What goes wrong first</h3><ul>{risks}</ul>" if owners else ""

