@@ -28,8 +28,8 @@ TABS: Mapping[str, tuple[str, ...]] = {
     "Prices": ("machine_per_hour", "price_in", "price_out", "person_per_hour", "release_hours", "index_hours"),
 }
 STYLE = """<style>.t-board .t-answer{border-left:6px solid #0072B2;padding:.3em .9em;background:#f3f7fa;color:#222}.t-board .t-answer b{font-size:130%}.t-board .t-stated{display:none}
-.t-board .t-question{line-height:1.25;margin:.5em 0 0}.t-board li{margin:.15em 0}.t-board .t-finding{color:#666;font-size:85%}
-@media print{.t-board .t-controls{display:none!important}.t-board .t-stated{display:block!important}.t-board,.t-board *{overflow:visible!important}.t-board img,.t-board li,.t-board tr{break-inside:avoid}}</style>"""
+.t-board .t-question{line-height:1.25;margin:.5em 0 0}.t-board li{margin:.15em 0}.t-board .widget-checkbox,.t-board .widget-checkbox label{height:auto!important;white-space:normal!important;line-height:1.3}.t-board .t-finding{color:#666;font-size:85%}
+@media print{.t-board .t-controls{display:none!important}.t-board .t-stated{display:block!important}.t-board,.t-board *{overflow:visible!important}.t-board,.t-board .jupyter-widgets{display:block!important;height:auto!important;width:100%!important;max-width:none}.t-board .widget-html-content,.t-board li,.t-board td{font-size:11px;line-height:1.35}.t-board img,.t-board li,.t-board tr{break-inside:avoid}}</style>"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class WhatIf:
         head = f"Not yet: measure {d.measure}." if d.measure else f"{d.answer[0].upper()}{d.answer[1:]}."
         return f"{head} {100 * a.share:.0f} % of {a.n} draws around what is stated give the same answer ({100 * a.low:.0f} to {100 * a.high:.0f} %)."
 
-    def costs(self) -> plots_decide.Picture:
+    def costs(self) -> plots_decide.Drawing:
         return plots_decide.costs(self.decision)
 
     def flip_chart(self) -> plots_decide.Drawing:
@@ -154,8 +154,7 @@ def _answer(case: WhatIf) -> str:
     d = case.decision
     why = f"<br>{html.escape(d.measure.why)}" if d.measure else ""
     head, rest = case.sentence().split(". ", 1) if not d.measure else (f"Not yet: measure {d.measure}", case.sentence().split(". ", 1)[1])
-    stated = "".join(f"<tr><td>{html.escape(FIELDS[name]['question'])}</td><td>{html.escape(shown(name, getattr(d.requirements, name)))}</td></tr>" for name in FIELDS)
-    return f"<div class='t-answer' role='status'><b>{html.escape(head)}</b>{why}<br>{html.escape(rest)}</div><div class='t-stated'><h3>What is required</h3><table>{stated}</table></div>"
+    return f"<div class='t-answer' role='status'><b>{html.escape(head)}</b>{why}<br>{html.escape(rest)}</div>"
 
 
 def _reasons(case: WhatIf) -> str:
@@ -165,4 +164,5 @@ def _reasons(case: WhatIf) -> str:
     owners = "".join(f"<li><b>{what}:</b> {html.escape(text)}</li>" for what, text in (("version", option.version), ("test", option.test), ("roll back", option.roll_back)) if text)
     risks = "".join(f"<li>{html.escape(risk)}</li>" for risk in option.risks)
     asks = f"<h3>What {html.escape(option.name)} asks of its owners</h3><ul>{owners}</ul><h3>What goes wrong first</h3><ul>{risks}</ul>" if owners else ""
-    return f"<h3>Why</h3><ol>{items}</ol>{asks}"
+    stated = "".join(f"<tr><td>{html.escape(FIELDS[name]['question'])}</td><td>{html.escape(shown(name, getattr(d.requirements, name)))}</td></tr>" for name in FIELDS)
+    return f"<h3>Why</h3><ol>{items}</ol>{asks}<div class='t-stated'><h3>What is required</h3><table>{stated}</table></div>"

@@ -58,7 +58,7 @@ def parts(decision: Decision, note: str = "", guesses: pd.DataFrame | None = Non
         Part("Answer", (answer, *([note] if note else []), share)),
         Part("Reasons", ([str(reason) for reason in decision.reasons],)),
         Part("The pairs that decide", (decision.table().round(3), "Gain and needed gain are shares of all requests; low and high are the 95 % interval.")),
-        Part("What it costs", (("costs.png", costs.alt, costs.png), bill(r, evidence).round(2))),
+        Part("What it costs", (("costs.svg", costs.alt, costs.svg.encode()), bill(r, evidence).round(2))),
         Part("What would change the answer", (("flips.svg", drawn.alt, drawn.svg.encode()), flipping.as_table(found))),
         *([Part(f"What {option} asks of its owners", (governed,))] if option.version else []),
         Part("What is required (stated, not measured)", (r.table().drop(columns=["from", "to"]),)),
@@ -158,6 +158,5 @@ def _html(one: object, first: bool = False) -> str:
     if isinstance(one, list):
         return "<ol>" + "".join(f"<li>{html.escape(item)}</li>" for item in one) + "</ol>"
     if isinstance(one, tuple):
-        kind = "svg+xml" if one[0].endswith("svg") else "png"
-        return f'<img alt="{html.escape(one[1])}" src="data:image/{kind};base64,{base64.b64encode(one[2]).decode()}">'
+        return f'<img alt="{html.escape(one[1])}" src="data:image/svg+xml;base64,{base64.b64encode(one[2]).decode()}">'
     return f'<p class="answer">{html.escape(one)}</p>' if first else f"<p>{html.escape(one)}</p>"

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import html
 import itertools
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from helpers.costs import DAYS, bill, serving, yearly
+from helpers.costs import right as right_share
 from helpers.flips import Flip, Sweep
 from helpers.options import LONG, OPTIONS, PEOPLE, PROMPT, RAG, READER, ROUTER, TUNE, Option
-from helpers.plots import COLOURS, INK, Picture, _figure, _finish, ink_on, styled
+from helpers.plots import COLOURS, INK, ink_on
 from helpers.requirements import FIELDS, NUMBERS, shown
 
 if TYPE_CHECKING:
@@ -26,90 +27,14 @@ OPTION_COLOURS = {
     PEOPLE.name: INK, PROMPT.name: COLOURS["zero-shot"], LONG.name: COLOURS["long context"], RAG.name: COLOURS["RAG"],
     TUNE.name: COLOURS["tuned"], READER.name: "#CC79A7", ROUTER.name: "#56B4E9", "not yet": "#E4E4E4",
 }  # fmt: skip
-VOLUMES = np.logspace(0, 6, 49)  # requests a day
 PALE_INK = "#767676"
-
-
-@styled
-def costs(decision: Decision) -> Picture:
-    """What do 1,000 requests cost, and from which volume on does one option overtake another? Wrong answers are counted, and drawn pale."""
-    from matplotlib.colors import to_rgba
-
-    table = bill(decision.requirements, decision.evidence)
-    out = {gone.option.name for gone in decision.out}
-    figure = _figure(9.6, 3.9, layout="none")  # fixed margins: a layout would take half of the time between a slider and its picture
-    bars, curves = figure.subplots(1, 2, width_ratios=[1.25, 1], gridspec_kw={"left": 0.155, "right": 0.985, "top": 0.86, "bottom": 0.14, "wspace": 0.21})
-    there = table.loc[[name for name in table.index if name not in out]]
-    widest = there[["total", "high"]].max().max()
-    blocks: list[tuple] = []
-    for y, (name, row) in enumerate(table.iterrows()):
-        colour = OPTION_COLOURS[name]
-        if name in out:
-            bars.text(widest * 0.01, y, "out", va="center", fontsize=9, color=PALE_INK)
-            continue
-        said = f"{row['total']:,.0f} · {row['seconds']:.2g} s" if name != PEOPLE.name else f"{row['total']:,.0f}"
-        if np.isnan(row["total"]):
-            bars.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.4, linestyle=(0, (2, 2)))
-            said = "not measured"
-        else:
-            errors_from = row["total"] - row["wrong answers"]
-            blocks += [(0, errors_from, y, 0.56, to_rgba(colour)), (errors_from, row["total"], y, 0.56, to_rgba(colour, 0.35))]
-            bars.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4)
-        bars.text(row["high"] + widest * 0.02, y, said, va="center", fontsize=9)
-    _blocks(bars, blocks)
-    bars.set(xlim=(0, widest * 1.5), ylim=(len(table) - 0.4, -0.6), xlabel="EUR for 1,000 requests (pale: wrong answers), 95 % interval")
-    bars.set_yticks(range(len(table)), list(table.index))
-    for label, name in zip(bars.get_yticklabels(), table.index, strict=True):
-        label.set(color=PALE_INK if name in out else INK, fontweight="bold" if name == decision.answer else "normal", fontsize=9.5)
-    bars.tick_params(axis="y", length=0)
-    bars.locator_params(axis="x", nbins=4)
-    bars.xaxis.set_major_formatter("{x:,.0f}")
-    _curves(curves, decision, [option for option in (PEOPLE, *OPTIONS) if option.name in there.index and not np.isnan(table["total"][option.name])])
-    title = _cost_title(decision, there)
-    figure.suptitle(textwrap.fill(title, 96), x=0.01, ha="left", fontweight="bold", fontsize=11)
-    said = "; ".join(f"{name} " + ("not measured" if np.isnan(r["total"]) else f"{r['total']:,.0f} EUR ({r['low']:,.0f} to {r['high']:,.0f}), {r['seconds']:.2g} s") for name, r in there.iterrows())
-    return _finish(figure, f"{title}. For 1,000 requests: {said}. Out: {', '.join(n for n in table.index if n in out) or 'none'}.", table)
-
-
-def _curves(axes, decision: Decision, options: Sequence[Option]) -> None:
-    """EUR for 1,000 requests over the volume; where two lines cross, one option overtakes the other."""
-    r, ends = decision.requirements, []
-    table = bill(r, decision.evidence, options)
-    for option in options:
-        fixed = sum(yearly(option, r, decision.evidence).values()) / DAYS
-        each = serving(option, r, decision.evidence).money + (table["wrong answers"][option.name] / 1000)
-        line = 1000 * (each + fixed / VOLUMES)
-        chosen = option.name == decision.answer
-        axes.plot(VOLUMES, line, color=OPTION_COLOURS[option.name], linewidth=2.6 if chosen else 1.5, linestyle="--" if option is PEOPLE else "-")
-        ends.append((line[-1], option.name))
-    axes.axvline(r.requests_per_day, color="#AAAAAA", linewidth=1, zorder=0)
-    top = 3 * max(end for end, _ in ends)
-    bottom = min(end for end, _ in ends) / 3
-    axes.set(xscale="log", yscale="log", xlim=(1, 1e10), ylim=(bottom, top), xlabel="requests a day")
-    axes.set_xticks([1, 100, 10_000, 1_000_000], ["1", "100", "10,000", "1 m"])
-    axes.minorticks_off()
-    ticks = [digit * 10**power for power in range(-1, 8) for digit in (1, 2, 5) if bottom < digit * 10**power < top]
-    ticks = ticks if len(ticks) < 6 else [tick for tick in ticks if str(tick)[0] == "1" or tick < 1]
-    axes.set_yticks(ticks, [f"{tick:,g}" for tick in ticks])
-    axes.tick_params(axis="y", labelsize=9)
-    free = 0.0
-    for end, name in sorted(ends):  # from below; a label that would lie on another moves up
-        free = max(end, free)
-        axes.text(1.6e6, free, name, va="center", fontsize=8.5, color=OPTION_COLOURS[name], fontweight="bold" if name == decision.answer else "normal")
-        free *= (top / bottom) ** 0.075
-    axes.text(r.requests_per_day, top, " stated", fontsize=8.5, color=PALE_INK, va="top")
-
-
-def _cost_title(decision: Decision, there: pd.DataFrame) -> str:
-    known = there["total"].dropna().sort_values()
-    ahead = f"{known.index[0]} costs least: {known.iloc[0]:,.0f} EUR for 1,000 requests"
-    ahead += f", {known.index[1]} {known.iloc[1]:,.0f}" if len(known) > 1 else ""
-    return ahead if decision.option else f"Not yet. As the numbers stand {ahead[0].lower() if known.index[0] != RAG.name and known.index[0] != READER.name else ahead[0]}{ahead[1:]}"
+VOLUMES = tuple(10 ** (i / 8) for i in range(49))  # requests a day, 1 to a million
+LEFT, STRIP, ROW, WIDE = 160, 470, 27, 960  # pixels: where bars begin, how long a strip is, the height of its row, the width of a figure
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A figure of bars and words, written as SVG: made in a millisecond, sharp in print. Finding in words and table as in `plots.Picture`."""
+    """A figure of bars and words, written as SVG: made in a few milliseconds, sharp in print. Finding in words and table as in `plots.Picture`."""
 
     svg: str
     alt: str
@@ -123,7 +48,77 @@ class Drawing:
         return self.alt
 
 
-LEFT, STRIP, ROW, RIGHT = 160, 470, 27, 960  # pixels: where the strips begin, how long they are, the height of a row, the width of the figure
+def costs(decision: Decision) -> Drawing:
+    """What do 1,000 requests cost, and from which volume on does one option overtake another? Wrong answers are counted, and drawn pale."""
+    table = bill(decision.requirements, decision.evidence)
+    out = {gone.option.name for gone in decision.out}
+    there = table.loc[[name for name in table.index if name not in out]]
+    title = _cost_title(decision, there)
+    words = textwrap.wrap(title, 108)
+    drawn = [_text(8, 22 + 19 * i, line, 15, bold=True) for i, line in enumerate(words)]
+    top, scale = 34 + 19 * len(words), 250 / max(there[["total", "high"]].max().max(), 1e-9)
+    for i, (name, row) in enumerate(table.iterrows()):
+        drawn += _bar(top + 34 * i, str(name), row, scale, name in out, name == decision.answer)
+    foot = top + 34 * len(table)
+    drawn += [_line([(LEFT, top - 6), (LEFT, foot)], "#888888"), _text(LEFT, foot + 20, "EUR for 1,000 requests; pale: wrong answers; line: 95 % interval", 11.5, PALE_INK)]
+    measured = [option for option in (PEOPLE, *OPTIONS) if option.name in there.index and not math.isnan(there["total"][option.name])]
+    drawn += _curves(decision, measured, top, foot)
+    said = "; ".join(f"{name} " + ("not measured" if math.isnan(r["total"]) else f"{r['total']:,.0f} EUR ({r['low']:,.0f} to {r['high']:,.0f}), {r['seconds']:.2g} s") for name, r in there.iterrows())
+    return Drawing(_figure(drawn, foot + 34), f"{title}. For 1,000 requests: {said}. Out: {', '.join(n for n in table.index if n in out) or 'none'}.", table)
+
+
+def _bar(y: float, name: str, row: pd.Series, scale: float, out: bool, chosen: bool) -> list[str]:
+    """One option: what it costs without errors, what its wrong answers cost, and the interval of both together."""
+    label = _text(LEFT - 8, y + 15, name, 12.5, PALE_INK if out else INK, chosen, "end")
+    if out:
+        return [label, _text(LEFT + 5, y + 15, "out", 11.5, PALE_INK)]
+    low, high = (LEFT + scale * row[end] for end in ("low", "high"))
+    if math.isnan(row["total"]):
+        return [label, _line([(low, y + 11), (high, y + 11)], OPTION_COLOURS[name], 1.5, "3 3"), _text(high + 6, y + 15, "not measured", 11.5)]
+    at = LEFT + scale * (row["total"] - row["wrong answers"])
+    said = f"{row['total']:,.0f}" + (f" · {row['seconds']:.2g} s" if row["seconds"] else "")
+    return [
+        label, _box(LEFT, y, at - LEFT, 22, OPTION_COLOURS[name]), _box(at, y, scale * row["wrong answers"], 22, OPTION_COLOURS[name], 0.35),
+        _line([(low, y + 11), (high, y + 11)], INK, 1.5), _text(high + 6, y + 15, said, 11.5),
+    ]  # fmt: skip
+
+
+def _curves(decision: Decision, options: Sequence[Option], top: float, foot: float) -> list[str]:
+    """EUR for 1,000 requests over the volume, both on log scales; where two lines cross, one option overtakes the other."""
+    r, left, right = decision.requirements, 575, 830
+    lines = {}
+    for option in options:
+        share = right_share(option, r, decision.evidence).value
+        each = serving(option, r, decision.evidence).money + (1 - share) * r.cost_wrong
+        fixed = sum(yearly(option, r, decision.evidence).values()) / DAYS
+        lines[option.name] = [1000 * (each + fixed / volume) for volume in VOLUMES]
+    lowest, highest = min(line[-1] for line in lines.values()) / 2, max(line[-1] for line in lines.values()) * 3
+
+    def x(volume: float) -> float:
+        return left + (right - left) * math.log10(min(max(volume, 1), 1e6)) / 6
+
+    def y(money: float) -> float:
+        return foot - (foot - top) * math.log(max(money, lowest) / lowest) / math.log(highest / lowest)
+
+    drawn = [_line([(x(r.requests_per_day), top), (x(r.requests_per_day), foot)], "#AAAAAA"), _text(x(r.requests_per_day) + 4, top + 9, "stated", 10.5, PALE_INK)]
+    drawn += [_text(x(tick), foot + 16, word, 10.5, anchor="middle") for tick, word in ((1, "1"), (100, "100"), (10_000, "10,000"), (1_000_000, "1 million"))]
+    drawn += [_text(right + 45, foot + 30, "requests a day", 11.5, PALE_INK, anchor="end"), _line([(left, top - 6), (left, foot), (right, foot)], "#888888")]
+    ticks = [digit * 10.0**power for power in range(-3, 8) for digit in (1, 2, 5) if lowest < digit * 10.0**power < highest]
+    drawn += [_text(left - 6, y(tick) + 4, f"{tick:,g}", 10.5, anchor="end") for tick in (ticks if len(ticks) < 7 else ticks[::3])]
+    free = foot + 20.0
+    for name, line in sorted(lines.items(), key=lambda one: one[1][-1]):  # from below; a label that would lie on another moves up
+        inside = [(x(volume), y(money)) for volume, money in zip(VOLUMES, line, strict=True) if money <= highest]
+        drawn.append(_line(inside, OPTION_COLOURS[name], 3 if name == decision.answer else 1.7, "5 4" if name == PEOPLE.name else ""))
+        free = min(y(line[-1]), free - 14)
+        drawn.append(_text(right + 5, free + 4, name, 11, OPTION_COLOURS[name], name == decision.answer))
+    return drawn
+
+
+def _cost_title(decision: Decision, there: pd.DataFrame) -> str:
+    known = there["total"].dropna().sort_values()
+    ahead = f"{known.index[0]} costs least: {known.iloc[0]:,.0f} EUR for 1,000 requests"
+    ahead += f", {known.index[1]} {known.iloc[1]:,.0f}" if len(known) > 1 else ""
+    return ahead if decision.option else f"Not yet. As the numbers stand {ahead[0].lower() if known.index[0] != RAG.name and known.index[0] != READER.name else ahead[0]}{ahead[1:]}"
 
 
 def flips(decision: Decision, swept: Sweep, found: Sequence[Flip]) -> Drawing:
@@ -142,9 +137,8 @@ def flips(decision: Decision, swept: Sweep, found: Sequence[Flip]) -> Drawing:
     for line in textwrap.wrap(f"◆ what is stated. No plausible value of these alone changes the answer: {still}.", 150):
         out.append(_text(8, y, line, 11.5, PALE_INK))
         y += 16
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {RIGHT} {y}" width="{RIGHT}" height="{y}" font-family="DejaVu Sans, Arial, sans-serif"><rect width="100%" height="100%" fill="white"/>{"".join(out)}</svg>'
     table = pd.DataFrame([{"input": flip.name, "stated": flip.stated, "flips at": flip.at, "becomes": flip.becomes} for flip in found], columns=["input", "stated", "flips at", "becomes"])
-    return Drawing(svg, f"{title}. {'; '.join(map(str, found))}.", table)
+    return Drawing(_figure(out, y), f"{title}. {'; '.join(map(str, found))}.", table)
 
 
 def _strip(y: float, name: str, line: Sequence[tuple[float, str]], stated: float, own: Sequence[Flip]) -> list[str]:
@@ -165,8 +159,17 @@ def _strip(y: float, name: str, line: Sequence[tuple[float, str]], stated: float
     return [*out, _text(LEFT + STRIP + 10, y + 15, told, 11.5)]
 
 
-def _box(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
+def _figure(drawn: Sequence[str], height: float) -> str:
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {height:.0f}" width="{WIDE}" height="{height:.0f}" font-family="DejaVu Sans, Arial, sans-serif">'
+    return f'{start}<rect width="100%" height="100%" fill="white"/>{"".join(drawn)}</svg>'
+
+
+def _box(x: float, y: float, width: float, height: float, colour: str, opacity: float = 1.0) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{height:.1f}" fill="{colour}" fill-opacity="{opacity:g}"/>'
+
+
+def _line(points: Sequence[tuple[float, float]], colour: str, width: float = 1.0, dashes: str = "") -> str:
+    return f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-dasharray="{dashes}"/>'
 
 
 def _text(x: float, y: float, words: str, size: float, colour: str = INK, bold: bool = False, anchor: str = "start") -> str:
@@ -177,11 +180,3 @@ def _text(x: float, y: float, words: str, size: float, colour: str = INK, bold: 
 def _short(name: str, value: float) -> str:
     """A value without its unit; what it counts stands in the label of its row."""
     return shown(name, value).split(" ")[0] + (" %" if FIELDS[name]["unit"] == "share" else "")
-
-
-def _blocks(axes, blocks: Sequence[tuple[float, float, float, float, str]]) -> None:
-    """Bars as (from, to, y, height, colour), drawn as one: a hundred calls of barh would take longer than all the rest."""
-    from matplotlib.collections import PolyCollection
-
-    corners = [((a, y - h / 2), (b, y - h / 2), (b, y + h / 2), (a, y + h / 2)) for a, b, y, h, _ in blocks]
-    axes.add_collection(PolyCollection(corners, facecolors=[colour for *_, colour in blocks], zorder=1), autolim=False)

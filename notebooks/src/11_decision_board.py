@@ -27,13 +27,13 @@ from helpers.scenarios import SCENARIOS
 pd.set_option("display.max_colwidth", 100)
 evidence, guesses = load_evidence(), calibration()
 
-# %% [markdown]
+# %% [markdown] tags=["lesson"]
 # ## What was measured
 #
 # Every line is one finding: a value, its 95 % interval, and over how many cases. *Whose* says whether it is **yours**, the **reference** of this workbook, or **not measured**. The
 # framework never fills a gap with an opinion.
 
-# %%
+# %% tags=["lesson"]
 evidence.table().drop(columns="finding").astype({"value": float, "low": float, "high": float}).round(2)
 
 # %% [markdown] tags=["lesson"]
