@@ -307,11 +307,12 @@ def board(options: argparse.Namespace) -> int:
     if options.ip not in ("127.0.0.1", "localhost", "::1"):
         say(f"the board will be open to everybody who reaches {options.ip}: there is no password, and they see your findings and can write records")
     words = ["-m", "voila", "notebooks/11_decision_board.ipynb", "--template=board", f"--Voila.ip={options.ip}", f"--port={options.port}",
-             "--TagRemovePreprocessor.remove_cell_tags=lesson", "--show_tracebacks=True"]  # fmt: skip
+             "--TagRemovePreprocessor.remove_cell_tags=lesson", "--show_tracebacks=True",
+             *(word for name in ("jupyterlab-jupytext", "@voila-dashboards/jupyterlab-preview") for word in ("--VoilaConfiguration.extension_denylist", name))]  # fmt: skip
     words += ["--no-browser"] if options.no_browser else []
     say(f"opening the board at http://{options.ip}:{options.port}/ ; Ctrl-C ends it")
     paths = [str(ROOT / "helpers" / "board_template"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths))
+    return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths), JUPYTER_DATA_DIR=str(CACHE / "jupyter" / "data"))
 
 
 def test(options: argparse.Namespace) -> int:

@@ -27,9 +27,9 @@ TABS: Mapping[str, tuple[str, ...]] = {
     "What is allowed": ("data_may_leave", "data_in_weights", "can_train", "can_search"),
     "Prices": ("machine_per_hour", "price_in", "price_out", "person_per_hour", "release_hours", "index_hours"),
 }
-STYLE = """<style>.t-board .t-answer{border-left:6px solid #0072B2;padding:.3em .9em;background:#f3f7fa;color:#222}.t-board .t-answer b{font-size:130%}.t-board .t-stated{display:none}
+STYLE = """<style>.t-board{overflow:visible!important}.t-board .t-answer-box{position:sticky;top:0;z-index:5}.t-board .t-answer{border-left:6px solid #0072B2;padding:.3em .9em;background:#f3f7fa;color:#222}.t-board .t-answer b{font-size:130%}.t-board .t-stated{display:none}
 .t-board .t-question{line-height:1.25;margin:.5em 0 0}.t-board li{margin:.15em 0}.t-board .widget-checkbox,.t-board .widget-checkbox label{height:auto!important;white-space:normal!important;line-height:1.3}.t-board .t-finding{color:#666;font-size:85%}
-@media print{.t-board .t-controls{display:none!important}.t-board .t-stated{display:block!important}.t-board,.t-board *{overflow:visible!important}.t-board,.t-board .jupyter-widgets{display:block!important;height:auto!important;width:100%!important;max-width:none}.t-board .widget-html-content,.t-board li,.t-board td{font-size:11px;line-height:1.35}.t-board img,.t-board li,.t-board tr{break-inside:avoid}}</style>"""
+@media print{.t-board .t-answer-box{position:static}.t-board .t-stated{display:block!important}.t-board,.t-board *{overflow:visible!important}.t-board,.t-board .jupyter-widgets{display:block!important;height:auto!important;width:100%!important;max-width:none}.t-board .widget-html-content,.t-board li,.t-board td{font-size:11px;line-height:1.35}.t-board .t-controls.t-controls{display:none!important}.t-board img,.t-board li,.t-board tr{break-inside:avoid}}</style>"""
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def board(evidence: Evidence, requirements: Requirements | None = None, guesses:
     for widget, name in ((answer, "answer-box"), (reasons, "reasons"), (costs, "costs"), (flips, "flips"), (keep, "keep"), (kept, "kept"), (scenario, "scenario"), (told, "told"), *((c, n.replace("_", "-")) for n, c in controls.items()), *((c, "seen-" + n.replace(" ", "-").replace(",", "").replace("+", "and")) for n, c in seen.items())):
         widget.add_class(f"t-{name}")
     left = widgets.VBox([scenario, told, tabs, keep, kept], layout={"flex": "1 1 330px", "min_width": "300px"})
-    right = widgets.VBox([answer, costs, flips, reasons], layout={"flex": "2 1 520px", "min_width": "300px"})
+    right = widgets.VBox([costs, flips, reasons], layout={"flex": "2 1 520px", "min_width": "300px"})
     left.add_class("t-controls")
-    whole = widgets.VBox([widgets.HTML(STYLE), widgets.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})])
+    whole = widgets.VBox([widgets.HTML(STYLE), answer, widgets.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})])
     whole.add_class("t-board")
     draw()
     return whole

@@ -186,7 +186,12 @@ def _more(span: Span) -> str:
 
 def _told(d: Duel) -> Reason:
     """A duel in one sentence."""
-    needed = f"to be worth what it costs more, it must be {_points(d.needed)} points more often right" if d.needed > 0 else f"it costs so much less that it may be {_points(d.needed)} points less often right"
+    if d.needed >= 1:
+        needed = "no gain could be worth what it costs more"
+    elif d.needed > 0:
+        needed = f"to be worth what it costs more, it must be {_points(d.needed)} points more often right"
+    else:
+        needed = f"it costs so much less that it may be {_points(d.needed)} points less often right" if d.needed > -1 else "it costs so much less that it may even be always wrong"
     if d.gain.value is None:
         verdict = {True: "even at worst it pays", False: "even at best it does not pay", None: "nobody can tell"}[d.pays]
     else:
