@@ -74,7 +74,8 @@ def stated(draw) -> Requirements:
     """Any requirements; half of the time such that a person is dear and time is no matter, so that something is decided."""
     chosen = {name: draw(st.sampled_from(steps(name))) for name in NUMBERS} | {name: draw(st.booleans()) for name in YES_NO}
     calm = {"cost_refusal": 100.0, "cost_wrong": draw(st.sampled_from([1.0, 10.0, 50.0])), "latency_seconds": 100.0, "least_right": 0.0, "changes_per_year": draw(st.sampled_from([0.1, 1.0, 10.0, 100.0]))}
-    calm |= {"citations": False, "access": False, "data_in_weights": True, "can_train": True, "lookup_share": draw(st.sampled_from([0.0, 0.5, 1.0])), "requests_per_day": draw(st.sampled_from([100.0, 1e4, 1e6]))}
+    easy = {"citations": False, "access": False, "data_in_weights": True, "can_train": True, "can_search": True}
+    calm |= {name: value if draw(st.integers(0, 7)) else not value for name, value in easy.items()} | {"lookup_share": draw(st.sampled_from([0.0, 0.5, 1.0])), "requests_per_day": draw(st.sampled_from([100.0, 1e4, 1e6]))}
     return Requirements(**(chosen | (calm if draw(st.booleans()) else {})))
 
 
@@ -113,7 +114,7 @@ def test_equal_shares_and_more_traffic_never_favour_the_prompt_with_examples(r, 
     assert extra[1] <= extra[0]
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=400)
 @given(requirements, evidences())
 def test_what_a_hard_requirement_rules_out_is_never_recommended(r, evidence):
     """Written again, in one place, and not with the rules under test."""
@@ -176,16 +177,29 @@ def test_the_properties_are_not_empty():
     """The draws above decide often enough, for every option that has evidence, that a broken rule would be met."""
     answers = Counter()
 
-    @settings(max_examples=400, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=500, deadline=None, derandomize=True, database=None)
     @given(requirements, evidences())
     def count(r, evidence):
         answers[decide(r, evidence).answer] += 1
 
     count()
-    assert all(answers[option.name] >= 4 for option in (PROMPT, LONG, RAG, TUNE, READER)) and answers[NOT_YET] >= 40, answers
+    assert all(answers[option.name] >= 3 for option in (PROMPT, LONG, RAG, TUNE, READER)) and answers[NOT_YET] >= 40, answers
 
 
 # --- the steps, one by one ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule, changes, gone", [
+    ("comes_later", {}, {ROUTER}), ("nothing_to_look_up", {"lookup_share": 0.0}, {LONG, RAG, READER, ROUTER}), ("fresher_than_weights", {"changes_per_year": 13}, {TUNE}),
+    ("must_cite", {"citations": True}, {PROMPT, TUNE}), ("who_asks_matters", {"access": True}, {TUNE}), ("not_in_weights", {"data_in_weights": False}, {TUNE, READER, ROUTER}),
+    ("not_in_weights", {"data_in_weights": False, "lookup_share": 1.0}, {TUNE}), ("nobody_trains", {"can_train": False}, {TUNE, READER, ROUTER}),
+    ("nobody_keeps_an_index", {"can_search": False}, {RAG, READER, ROUTER}), ("must_fit_the_window", {"corpus_tokens": 9_000, "window_tokens": 8_000}, {LONG}),
+    ("must_be_quick", {"latency_seconds": 0.1}, {PROMPT, LONG, RAG, TUNE, READER, ROUTER}),
+])  # fmt: skip
+def test_each_hard_rule_rules_out_what_it_says_and_nothing_else(rule, changes, gone):
+    easy = Requirements(corpus_tokens=2_000, window_tokens=100_000, latency_seconds=100, changes_per_year=1)
+    assert {out.option for out in decide(easy.but(**changes), full()).out if out.rule.name == rule} == gone
+    assert rule == "comes_later" or not any(out.rule.name == rule for out in decide(easy, full()).out)
 
 
 def test_a_clear_case_is_decided_with_reasons_that_point_at_findings():
