@@ -3,6 +3,7 @@
     python labs_data/build/findings.py                 run every notebook into a journal of its own, then time the arms (an hour when nothing is kept)
     python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks stay as they are in the file
     python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into which the notebooks were run before
+    python labs_data/build/findings.py --saved         take them from what the notebooks show as they are saved, without a run: shares only
     … --usage                                          time the arms again (else what the file has stays)
 
 Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens and seconds of an answer, one ask at a time,
@@ -16,19 +17,23 @@ import datetime as dt
 import json
 import os
 import platform
+import re
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from helpers import arms, course, format_task, models, settings
+import nbformat
+
+from helpers import __version__, arms, course, format_task, models, settings
 from helpers.cases import Arm, Case, load_questions, pick
 from helpers.corpus import load_handbook
+from helpers.evaluate import wilson
 from helpers.finetune import Settings, finetune, with_adapter
 from helpers.generate import complete
 from helpers.index import build_index
-from helpers.journal_file import Journal
+from helpers.journal_file import Finding, Journal
 from helpers.tickets import load_tickets
 
 RESULTS = settings.DATA / "reference" / "findings.json"
@@ -48,6 +53,47 @@ def ran(numbers: list[str]) -> dict:
 
 def of_journal(folder: Path) -> dict:
     return Journal.model_validate_json((folder / "journal.json").read_bytes()).model_dump(mode="json")["findings"]
+
+
+SHOWN = re.compile(r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+) % to (?P<high>\d+) %, n = (?P<n>\d+)\)")
+BLAMED = re.compile(r"(?P<name>RAG(?:, 3 passages)?) \(n = (?P<n>\d+)\): (?P<shares>[^.;]+)")
+BASELINES = ("majority label", "keywords", "1 nearest neighbour", "always refuse")  # drawn beside the findings, and recorded nowhere
+
+
+def saved(source: Path) -> dict:
+    """The shares that a built notebook records, from the words of its saved pictures. The count behind a rounded share is found again, or the share is left out.
+
+    Only cells that both record findings and draw them are read; a name that is drawn but not recorded (a baseline) is none of ours.
+    """
+    book, found = nbformat.read(course.learner_path(source), 4), {}
+
+    def keep(id: str, value: str, low: str, high: str, n: int) -> None:
+        counts = [k for k in range(n + 1) if [round(100 * x) for x in (k / n, *wilson(k, n))] == [int(value), int(low), int(high)]]
+        if len(counts) == 1:
+            there = {"from": f"saved output of {course.learner_path(source).name}, cell {cell.id}"}
+            found[id] = made(f"{id.split('/', 1)[1]}, as notebook {source.stem[:2]} shows it", counts[0] / n, *wilson(counts[0], n), n, there)
+
+    for cell in (c for c in book.cells if c.cell_type == "code"):
+        prefix = re.search(r'record\(f?"([^"{]*/)', cell.source)
+        words = " ".join(o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
+        for one in SHOWN.finditer(words if prefix else ""):
+            if one["name"] not in BASELINES or prefix[1] == "00.lazy/":
+                keep(prefix[1] + one["name"].split(":")[-1].strip(), one["value"], one["low"], one["high"], int(one["n"]))
+        for group in BLAMED.finditer(words if "blame(faults" in cell.source else ""):
+            shares = {one[0]: one[1:] for one in re.findall(r"(retrieval|distraction|reading) (\d+) % \((\d+) % to (\d+) %\)", group["shares"])}
+            for fault in ("retrieval", "distraction", "reading"):
+                n = int(group["n"])
+                keep(f"08.faults/{group['name']}/{fault}", *shares.get(fault, ("0", "0", str(round(100 * wilson(0, n)[1])))), n)
+    return found
+
+
+def made(says: str, value: float, low: float, high: float, n: int, provenance: dict) -> dict:
+    """A finding as a journal keeps it, checked."""
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return Finding(
+        finding=says, measure="share", value=value, low=low, high=high, n=n, verdict=None, provenance=provenance, machine=platform.machine(), cpu_count=os.cpu_count(),
+        python=platform.python_version(), workbook=__version__, first_recorded=now, recorded=now,
+    ).model_dump(mode="json")  # fmt: skip
 
 
 def usage() -> dict:
@@ -101,11 +147,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*")
     parser.add_argument("--journal", type=Path)
+    parser.add_argument("--saved", action="store_true")
     parser.add_argument("--usage", action="store_true")
     options = parser.parse_args()
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    measured = of_journal(options.journal) if options.journal else ran(options.numbers)
-    kept = before.get("findings", {}) if options.numbers or options.journal else {}
+    measured = {id: one for source in course.sources(options.numbers) for id, one in saved(source).items()} if options.saved else of_journal(options.journal) if options.journal else ran(options.numbers)
+    kept = before.get("findings", {}) if options.numbers or options.journal or options.saved else {}
     used = before.get("usage") if before and not options.usage else usage()
     provenance = {
         "command": "python labs_data/build/findings.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}",
