@@ -23,7 +23,7 @@ import pandas as pd
 
 from helpers.costs import known, more_right, needed_gain, parts, right, total, without_errors
 from helpers.evidence import Evidence, Span, above, n_to_tell
-from helpers.options import OPTIONS, ORDER, PEOPLE, Option
+from helpers.options import OPTIONS, ORDER, PEOPLE, ROUTER, Option
 from helpers.requirements import FIELDS, Requirements, shown
 from helpers.rules import HARD, MEASURED, Rule
 
@@ -196,7 +196,8 @@ def _told(d: Duel) -> Reason:
         verdict = {True: "even at worst it pays", False: "even at best it does not pay", None: "nobody can tell"}[d.pays]
     else:
         verdict = {True: "it pays", False: "it does not pay", None: "nobody can tell"}[d.pays]
-    return Reason(f"{d.second} instead of {d.first}: {_more(d.gain)}; {needed}: {verdict}.", d.names)
+    instead = "a person" if d.first is PEOPLE else d.first
+    return Reason(f"{d.second} instead of {instead}: {_more(d.gain)}; {needed}: {verdict}.", d.names)
 
 
 def _reasons(decision: Decision) -> Iterable[Reason]:
@@ -213,7 +214,9 @@ def _reasons(decision: Decision) -> Iterable[Reason]:
     for option, rule, span, line in (d for d in decision.doubts if not isinstance(d, Duel)):
         yield Reason(f"{option}: cannot tell yet. {rule.reason} ({100 * span.low:.0f} to {100 * span.high:.0f} %, the line is {100 * line:.0f} %)", tuple(ids[n] for n in rule.findings if n in ids), _fields(rule))
     for rule in dict.fromkeys(gone.rule for gone in decision.out):
-        options = [gone.option.name for gone in decision.out if gone.rule is rule]
+        options = [gone.option.name for gone in decision.out if gone.rule is rule and (gone.option is not ROUTER or rule.name == "comes_later")]
+        if not options:
+            continue
         stated = "; ".join(f"{FIELDS[name]['question'].split('?')[0]}? {shown(name, getattr(r, name))}" for name in _fields(rule))
         text = f"{' and '.join(options)} {'is' if len(options) == 1 else 'are'} out: {rule.reason}{f' ({stated})' if stated else ''}"
         yield Reason(text, tuple(ids[name] for name in rule.findings if name in ids), _fields(rule))

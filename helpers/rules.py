@@ -96,10 +96,10 @@ def fresher_than_weights(option, requirements, evidence):
     return option.facts_in_weights and requirements.lookup_share > 0 and requirements.changes_per_year > RELEASES_A_YEAR
 
 
-@hard("citations")
+@hard("citations", "lookup_share")
 def must_cite(option, requirements, evidence):
-    """An answer from weights cannot say where it stands; what is shown in the prompt can be pointed to."""
-    return requirements.citations and not option.shows_text
+    """What is looked up in weights cannot say where it stands; what is shown in the prompt can be pointed to (a request can always be)."""
+    return requirements.citations and requirements.lookup_share > 0 and not option.shows_text
 
 
 @hard("access", "leak, rule in the prompt", "leak, rights in the search")

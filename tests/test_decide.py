@@ -115,7 +115,7 @@ def test_equal_shares_and_more_traffic_never_favour_the_prompt_with_examples(r, 
 
 
 FORBIDS = (  # written again, in one place, and not with the rules under test
-    ({"citations": True}, {PROMPT, TUNE}), ({"access": True}, {TUNE}), ({"can_train": False}, {TUNE, READER}), ({"can_search": False}, {RAG, READER}), ({"data_in_weights": False}, {TUNE}),
+    ({"citations": True, "lookup_share": 0.5}, {PROMPT, TUNE}), ({"access": True}, {TUNE}), ({"can_train": False}, {TUNE, READER}), ({"can_search": False}, {RAG, READER}), ({"data_in_weights": False}, {TUNE}),
     ({"data_in_weights": False, "lookup_share": 0.5}, {TUNE, READER}), ({"corpus_tokens": 2e6, "window_tokens": 1e6}, {LONG}), ({"lookup_share": 0.0}, {LONG, RAG, READER}),
     ({"changes_per_year": 13.0, "lookup_share": 0.5}, {TUNE}), ({"latency_seconds": 0.3}, {PROMPT, LONG, RAG, TUNE, READER}),
 )  # fmt: skip
@@ -193,7 +193,7 @@ def test_the_properties_are_not_empty():
 
 @pytest.mark.parametrize("rule, changes, gone", [
     ("comes_later", {}, {ROUTER}), ("nothing_to_look_up", {"lookup_share": 0.0}, {LONG, RAG, READER, ROUTER}), ("fresher_than_weights", {"changes_per_year": 13}, {TUNE}),
-    ("must_cite", {"citations": True}, {PROMPT, TUNE}), ("who_asks_matters", {"access": True}, {TUNE}), ("not_in_weights", {"data_in_weights": False}, {TUNE, READER, ROUTER}),
+    ("must_cite", {"citations": True}, {PROMPT, TUNE}), ("must_cite", {"citations": True, "lookup_share": 0.0}, set()), ("who_asks_matters", {"access": True}, {TUNE}), ("not_in_weights", {"data_in_weights": False}, {TUNE, READER, ROUTER}),
     ("not_in_weights", {"data_in_weights": False, "lookup_share": 1.0}, {TUNE}), ("nobody_trains", {"can_train": False}, {TUNE, READER, ROUTER}),
     ("nobody_keeps_an_index", {"can_search": False}, {RAG, READER, ROUTER}), ("must_fit_the_window", {"corpus_tokens": 9_000, "window_tokens": 8_000}, {LONG}),
     ("must_be_quick", {"latency_seconds": 0.1}, {PROMPT, LONG, RAG, TUNE, READER, ROUTER}),
@@ -208,7 +208,7 @@ def test_a_clear_case_is_decided_with_reasons_that_point_at_findings():
     decision = decide(Requirements(lookup_share=1.0, cost_wrong=2, cost_refusal=5, can_train=False), full())
     assert decision.answer == "RAG" and decision.measure is None
     text = str(decision)
-    assert "RAG instead of prompt only: right 37.5 points more often" in text and "id/RAG" in text and "fine-tune and RAG + tuned reader and router + RAG are out" in text
+    assert "RAG instead of prompt only: right 37.5 points more often" in text and "id/RAG" in text and "fine-tune and RAG + tuned reader are out" in text
     assert "Mend first: prompt and schema first, then a tuned reader" in text
     assert all(reason.findings or reason.requirements or "later release" in reason.text for reason in decision.reasons)
 
