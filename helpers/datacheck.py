@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from helpers import settings
+from helpers import settings, style
 from helpers.cases import QuestionRow
 from helpers.reading import ReadingRow, answerable_refusals, why_wrong
 from helpers.salvage import USERS, Doc, Fault, Placed, read_handbook, read_rows, read_users, shown
@@ -30,6 +30,7 @@ from helpers.tickets import TicketRow
 QUESTIONS = ("questions/dev.jsonl", "questions/test.jsonl")
 TICKETS = ("tickets/train.jsonl", "tickets/dev.jsonl", "tickets/test.jsonl")
 READING = ("reading/train.jsonl", "reading/dev.jsonl")
+STYLE = ("style/train.jsonl", "style/dev.jsonl")
 FROZEN = ("questions/test.jsonl", "tickets/test.jsonl")
 # A test figure depends on the scorer as much as on the rows, so the code that judges is frozen with them.
 HELPERS = Path(__file__).parent
@@ -52,18 +53,20 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
     rows = {name: read_rows(root, name, QuestionRow, faults) for name in QUESTIONS}
     rows |= {name: read_rows(root, name, TicketRow, faults) for name in TICKETS}
     rows |= {name: read_rows(root, name, ReadingRow, faults) for name in READING}
+    rows |= {name: read_rows(root, name, style.StyleRow, faults) for name in STYLE}
     chains = list(check_versions(docs))
     broken = {doc.meta.policy for doc in docs.values() if doc.file in {fault.file for fault in chains}}
     questions, tickets = ([placed for name in names for placed in rows[name]] for names in (QUESTIONS, TICKETS))
     for found in (
         chains,
         check_audiences(docs, users),
-        *(check_ids(placed) for placed in (questions, tickets, [placed for name in READING for placed in rows[name]])),
+        *(check_ids(placed) for placed in (questions, tickets, *([placed for name in names for placed in rows[name]] for names in (READING, STYLE)))),
         *(check_question(placed, docs, users, broken) for placed in questions),
         check_families(questions),
         check_restricted(questions, docs, users),
         check_ticket_splits(*(rows[name] for name in TICKETS)),
         *(check_reading(rows[name]) for name in READING),
+        check_style(*(rows[name] for name in STYLE)),
         check_lock(root),
     ):
         faults += found
@@ -257,6 +260,19 @@ def check_reading(rows: Sequence[Placed]) -> Iterator[Fault]:
         yield from (Fault(file, line, field, message) for field, message in why_wrong(row))
     for i, message in answerable_refusals([placed.row for placed in rows]):
         yield Fault(rows[i].file, rows[i].line, "cite", message)
+
+
+def check_style(train: Sequence[Placed], dev: Sequence[Placed]) -> Iterator[Fault]:
+    """Does every reply keep every rule of the house, and is no question, long run of words or fact with a number in both splits?"""
+    for file, line, row in (*train, *dev):
+        yield from (Fault(file, line, field, message) for field, message in style.why_wrong(row))
+    yield from check_ticket_splits(train, dev, ())
+    known: dict[str, Placed] = {}
+    for placed in (*train, *dev):
+        facts = re.findall(r"^- .*\d.*$", placed.row["input"], flags=re.MULTILINE)
+        for other, fact in ((known.setdefault(fact, placed), fact) for fact in facts):
+            if other.file != placed.file:
+                yield Fault(placed.file, placed.line, "input", f"the fact \"{fact[2:]}\" is also in {other.file} line {other.line}; a fact stays in one split")
 
 
 def sha256(path: Path) -> str | None:
