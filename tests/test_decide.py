@@ -397,3 +397,14 @@ def test_the_decision_loads_no_model():
 
 def test_a_duel_without_doubt_is_told():
     assert Duel(PROMPT, RAG, Span(0.1, 0.05, 0.15), 0.2, ()).pays is False and Duel(PROMPT, RAG, Span(0.1, 0.05, 0.15), 0.01, ()).pays is True
+
+
+def test_the_reference_is_in_the_form_of_a_journal_and_says_where_it_comes_from():
+    kept = json.loads((ROOT / "labs_data" / "reference" / "findings.json").read_text(encoding="utf-8"))
+    for id, one in kept["findings"].items():
+        assert Finding.model_validate_json(json.dumps(one)).provenance, id
+    assert {"command", "date", "machine", "generator", "findings", "usage"} <= set(kept["provenance"]) and "PROVISIONAL" not in str(kept)
+    assert set(kept["usage"]["arms"]) == set(USAGE) and kept["usage"]["read_seconds"] > 0 and kept["usage"]["training_rows"] > 0
+    evidence = load_evidence()
+    assert {"RAG", "closed book", "prompt", "tuned", "lost to the search", "lost to reading"} <= set(evidence.found)
+    assert all(NAMES[name][0] in kept["findings"] for name in evidence.found)
