@@ -138,7 +138,7 @@ def flips(decision: Decision, swept: Sweep, found: Sequence[Flip]) -> Drawing:
         out.append(_text(8, y, line, 11.5, PALE_INK))
         y += 16
     table = pd.DataFrame([{"input": flip.name, "stated": flip.stated, "flips at": flip.at, "becomes": flip.becomes} for flip in found], columns=["input", "stated", "flips at", "becomes"])
-    return Drawing(_figure(out, y), f"{title}. {'; '.join(map(str, found))}.", table)
+    return Drawing(_figure(out, y), ". ".join([title, *(["; ".join(map(str, found))] if found else [])]) + ".", table)
 
 
 def _strip(y: float, name: str, line: Sequence[tuple[float, str]], stated: float, own: Sequence[Flip]) -> list[str]:
