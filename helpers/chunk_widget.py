@@ -12,7 +12,10 @@ from helpers.cases import Case
 from helpers.chunk_lab import BASELINE, Setting
 from helpers.chunking import STRATEGIES
 from helpers.corpus import Document
+from helpers.decide import one_line
+from helpers.evidence import load_evidence
 from helpers.jobs import Progress, job
+from helpers.scenarios import SCENARIOS
 
 UNSEEN = (32, 96, 192, 384)  # chunk sizes that the sliders offer and nobody has measured
 
@@ -24,7 +27,7 @@ def chunking_lab(grid: pd.DataFrame, documents: Sequence[Document], cases: Seque
     """
     import ipywidgets as widgets
 
-    state = {"grid": grid}
+    state, findings = {"grid": grid}, load_evidence()
     look = {"description_width": "110px"}
     options = {
         "strategy": list(STRATEGIES), "chunk_size": sorted({*chunk_lab.CHUNK_SIZES, *UNSEEN}), "overlap": [("none", 0.0), ("a quarter", 0.25)],
@@ -32,7 +35,7 @@ def chunking_lab(grid: pd.DataFrame, documents: Sequence[Document], cases: Seque
     }  # fmt: skip
     labels = {"strategy": "strategy", "chunk_size": "chunk size", "overlap": "overlap", "retriever": "retriever", "top_k": "passages (k)"}
     controls = {key: widgets.SelectionSlider(options=values, value=vars(baseline)[key], description=labels[key], style=look, continuous_update=False) for key, values in options.items()}
-    picture, said, text = widgets.HTML(), widgets.HTML(), widgets.HTML()
+    picture, said, framework, text = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
 
     def setting() -> Setting:
         return Setting(**{key: control.value for key, control in controls.items()})
@@ -41,6 +44,7 @@ def chunking_lab(grid: pd.DataFrame, documents: Sequence[Document], cases: Seque
         try:
             case = chunk_lab.what_if(state["grid"], setting(), baseline)
             picture.value, said.value = plots_rag.setting(state["grid"], case)._repr_html_(), f"<p role='status'>{html.escape(case.sentence())}</p>"
+            framework.value = f"<p>For a policy assistant. {html.escape(one_line(SCENARIOS['policy assistant'].requirements, findings.at_retrieval(case.row)))}</p>"
         except KeyError:
             said.value = f"<p role='status'>Nobody has measured {html.escape(str(setting()))}. <b>Run it for real</b> does it on this machine.</p>"
         text.value = chunk_lab.coloured_chunks(example, setting(), evidence)
@@ -59,8 +63,8 @@ def chunking_lab(grid: pd.DataFrame, documents: Sequence[Document], cases: Seque
     for key, control in controls.items():
         control.observe(draw, "value")
         control.add_class(f"t-{key.replace('_', '-')}")
-    for widget, name in ((picture, "t-plot"), (said, "t-said"), (text, "t-chunks")):
+    for widget, name in ((picture, "t-plot"), (said, "t-said"), (framework, "t-framework"), (text, "t-chunks")):
         widget.add_class(name)
     draw()
     jobs = [job("Run it for real", search, done, "run"), job("… and let the model answer", answer, done, "answer")]
-    return widgets.VBox([*controls.values(), said, picture, *jobs, text])
+    return widgets.VBox([*controls.values(), said, picture, framework, *jobs, text])

@@ -9,8 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from helpers import plots_train, train_cells, train_lab
+from helpers.decide import one_line
+from helpers.evidence import load_evidence
 from helpers.jobs import Progress, job
 from helpers.models import Generator
+from helpers.scenarios import SCENARIOS
 from helpers.train_cells import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
 from helpers.train_lab import Grid
 
@@ -25,7 +28,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
     """
     import ipywidgets as widgets
 
-    state = {"grid": grid, "agreed": None}
+    state, evidence = {"grid": grid, "agreed": None}, load_evidence()
     look = {"description_width": "110px"}
     options = {
         "rows": sorted({*ROWS, *UNSEEN}), "epochs": list(EPOCHS), "rank": list(RANKS), "label_noise": [("none", 0.0), *((f"{100 * n:.0f} %", n) for n in NOISES if n)], "seed": list(SEEDS),
@@ -33,7 +36,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
     labels = {"rows": "labels", "epochs": "epochs", "rank": "rank", "label_noise": "wrong labels", "seed": "seed"}
     start = vars(first or Setting())
     controls = {key: widgets.SelectionSlider(options=values, value=start[key], description=labels[key], style=look, continuous_update=False) for key, values in options.items()}
-    picture, said, price = widgets.HTML(), widgets.HTML(), widgets.HTML()
+    picture, said, price, framework = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
     smaller = widgets.Button(description="Take the smaller setting", layout={"width": "auto", "display": "none"}, tooltip="Take the smaller setting")
 
     def setting() -> Setting:
@@ -46,6 +49,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
             picture.value, said.value = plots_train.setting(state["grid"], case)._repr_html_(), f"<p role='status'>{html.escape(case.sentence())}</p>"
         except KeyError:
             said.value = f"<p role='status'>Nobody has trained {html.escape(str(s))}. <b>Run it for real</b> does it on this machine.</p>"
+        framework.value = f"<p>For macros of the support desk. {html.escape(one_line(SCENARIOS['support macros'].requirements, evidence.at_rows(s.rows)))}</p>"
         price.value, less = f"<p>{html.escape(in_words(s, generator))}</p>", fitting(s, generator)
         smaller.layout.display = "none" if less == s else "inline-flex"
         if less != s:
@@ -71,7 +75,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
     for key, control in controls.items():
         control.observe(draw, "value")
         control.add_class(f"t-{key.replace('_', '-')}")
-    for widget, name in ((picture, "t-plot"), (said, "t-said"), (price, "t-price"), (smaller, "t-smaller")):
+    for widget, name in ((picture, "t-plot"), (said, "t-said"), (price, "t-price"), (framework, "t-framework"), (smaller, "t-smaller")):
         widget.add_class(name)
 
     def take(_) -> None:
@@ -80,7 +84,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
 
     smaller.on_click(take)
     draw()
-    return widgets.VBox([*controls.values(), said, picture, price, smaller, job("Run it for real", run, done, "train")])
+    return widgets.VBox([*controls.values(), said, picture, framework, price, smaller, job("Run it for real", run, done, "train")])
 
 
 def in_words(setting: Setting, generator: Generator) -> str:
