@@ -32,7 +32,7 @@ def cache(tmp_path, monkeypatch):
     home = tmp_path / "adapters"
     home.mkdir()
     plain = settings.cache_folder
-    monkeypatch.setattr(settings, "cache_folder", lambda name: home if name == "adapters" else plain(name))
+    monkeypatch.setattr(settings, "cache_folder", lambda *names: home if names == ("adapters",) else plain(*names))
     return home
 
 
