@@ -125,7 +125,7 @@ def wrongs(
         if (n := sum(row["fact"] == fact for row in asks)) < PARAPHRASES:
             yield Wrong(TRAIN, rows[0], "fact", f"'{fact}' has {n} rows in {ASK}; every fact has at least {PARAPHRASES}")
     canaries = [i for i, row in enumerate(train) if row["kind"] == "canary"]
-    if len(canaries) != 1:
+    if train and len(canaries) != 1:
         yield Wrong(TRAIN, canaries[1] if canaries else 0, "kind", f"there are {len(canaries)} canaries; there is exactly one")
     for i, row in enumerate(asks):
         if (same := known.setdefault(bare(row["question"]), f"{ASK} line {i + 1}")) != f"{ASK} line {i + 1}":
