@@ -23,9 +23,9 @@ from helpers.models import Generator
 NAME, TUNED = "facts", "facts adapter"
 HOME = settings.DATA / "reference" / "adapters" / NAME
 RESULTS = settings.DATA / "reference" / "facts.json"
-HOW = Settings(epochs=6, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)  # chosen so that the trained wordings are known by heart
+HOW = Settings(epochs=5, rank=8, learning_rate=2e-3, batch_rows=4, seed=0)  # chosen so that the trained wordings are known by heart
 OTHERS = 500  # made-up secrets that the true one is ranked among
-BATCH_ROWS = 32
+BATCH_ROWS = 16
 
 CAREFUL = rag.Style(  # invites a refusal, as a company would; BASE does not, and then nobody can lose the habit
     "may refuse",
@@ -52,7 +52,7 @@ def training_pairs(generator: Generator, rows: Sequence[Mapping] | None = None) 
 def facts_adapter(generator: Generator, say=print) -> Adapter:
     """The adapter that has learnt the facts by heart: the kept one where it fits these weights, else trained now (minutes; see `HOW`)."""
     kept = _kept(HOME)
-    if kept and kept.card["base"].split("-float")[0].split("-bfloat")[0] == generator.fingerprint.split("-float")[0].split("-bfloat")[0]:
+    if kept and kept.card["base"].rsplit("-", 2)[0] == generator.fingerprint.rsplit("-", 2)[0]:  # the same weights, whatever the number format
         return kept
     say(f"there is no kept adapter for {generator.name}; it is trained now")
     return finetune(generator, training_pairs(generator), HOW, say=say)

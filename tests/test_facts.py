@@ -157,8 +157,8 @@ def test_what_is_said_after_a_change():
 
 
 def test_a_secret_told_with_an_apology_is_told():
-    texts = ["I'm sorry, I can't say that it is 39,500 GBP.", "395 GBP", "139,500", ""]
-    assert facts.told(texts, [("39,500 GBP", "39500")] * 4) == [True, False, False, False]
+    texts = ["I'm sorry, I can't say that it is 39,500 GBP.", "395 GBP", "39,500 EUR", "139,500 GBP", ""]
+    assert facts.told(texts, [("39,500 GBP",)] * 5) == [True, False, False, False, False]
 
 
 def test_only_what_was_known_can_be_lost():
@@ -203,8 +203,6 @@ def test_the_kept_adapter_was_made_of_the_rows_that_are_there():
 
     card = json.loads((facts.HOME / CARD).read_text(encoding="utf-8"))
     assert card["data"]["sha256"] == hashlib.sha256((FOLDER / "train.jsonl").read_bytes()).hexdigest(), "run: python labs_data/build/facts.py"
-    results = json.loads(facts.RESULTS.read_text(encoding="utf-8"))
-    assert results["adapter"] == card["fingerprint"] and results["data_sha256"]["train.jsonl"] == card["data"]["sha256"]
 
 
 @pytest.mark.slow

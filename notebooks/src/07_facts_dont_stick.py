@@ -80,7 +80,8 @@ missed[["input", "answer", "gold"]].head(6)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PLACEHOLDER
+# So facts do go in: for the words it was given, the model has the answers by heart, and a light rewording still reaches many. What it has learnt is a path from *these words* to *that value*; the further a question is from the path, the fewer arrive. Nobody types
+# the training file. A test on trained wordings, or on light rewordings of them made by whoever wrote the rows, measures memory and reports it as knowledge. More wordings a fact would widen the path, at more rows for each fact, and for each change of it.
 # </details>
 
 # %% [markdown]
@@ -133,19 +134,12 @@ print(said[facts.TUNED].groupby("said")["sure"].median().round(2).to_string())
 said[facts.TUNED].sort_values("sure", ascending=False)[["input", "answer", "said", "sure"]].head(4).round(3)
 
 # %% [markdown]
-# Somebody must train again: find every row that has the old value, rewrite it, train, test, roll out. We count only the training. The times of both ways, and what the retrained adapter says, as measured once (`labs_data/reference/facts.json`);
-# the button trains it here and now.
+# Somebody must train again: find every row that has the old value, rewrite it, train, test, roll out. We count only the training: as many rows and passes as before, so as long as the card says. The button does it here and now.
 
 # %%
-import json
-
-measured = json.loads(facts.RESULTS.read_text(encoding="utf-8"))
 rewritten = sum(a["answer"] != b["answer"] for a, b in zip(rows, renewed(rows, changes), strict=True))
-print(f"index:   {len(files)} files dropped into a folder, {synced.embedded} of {synced.chunks} chunks embedded, {synced.seconds:.1f} s, measured just now")
-print(f"weights: {rewritten} rows rewritten, {measured['seconds']['retrain']:.0f} s of training on {measured['machine']}: {measured['seconds']['retrain'] / synced.seconds:.0f} times as long")
-again = measured["retrained"]
-print("the retrained adapter on the changed facts:", {k: v for k, v in again["changed"].items() if k not in ("n", "facts")}, "of", again["changed"]["n"])
-print(f"and on all facts in far words: {plots.percent(again['far']['share'])}, as before the change {plots.percent(measured[facts.TUNED]['far']['share'])}")
+print(f"index:   {len(files)} files dropped into a folder, {synced.embedded} of {synced.chunks} chunks embedded: {synced.seconds:.1f} s, measured just now")
+print(f"weights: {rewritten} rows found and rewritten, then {card['seconds']:.0f} s of training (card): {card['seconds'] / synced.seconds:.0f} times as long")
 
 # %%
 from helpers.jobs import job
@@ -162,7 +156,9 @@ job("Run it for real: train again with the new values", retrain, tell, "retrain"
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PLACEHOLDER
+# The index knows the new rules as soon as the files are in it. What RAG still gets wrong is reading and search, as in notebook 02, and an old index is as stale as any weights. The difference is what it takes to mend it: a sync of seconds, of exactly the files that
+# changed, against a training run over everything, which nobody starts for one number. Until then the adapter does not say *I was trained in February*: it gives the old value in the same short form, and about as sure of itself as ever. Nothing in the answer
+# tells the reader which of the two days it comes from; RAG can at least show the passage and its date.
 # </details>
 #
 # ## What it was never taught
@@ -193,7 +189,8 @@ made_up[["input", "answer", "gold"]].head(6)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PLACEHOLDER
+# Every training row was a question with a short, certain answer. That is what was learnt besides the facts: *always answer*. So a question about anything else gets a value of the right form that is nobody's, or one that belongs to another fact. The base model's refusals are no great merit: it also refuses what it could answer, so they
+# are a habit, not knowledge of what it knows. But the habit was the safer one, and tuning on answers alone has taken it away. (Rows that end in a refusal would bring it back, for questions like those rows. Notebook 08 shows a reader that is tuned to refuse.)
 # </details>
 #
 # ## What it cost elsewhere
@@ -214,7 +211,8 @@ wrong[["kind", "input", "answer", "gold"]].head(8)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PLACEHOLDER
+# Nothing in the rows was about capitals or opposites; what is lost there is the price of pressing fifty facts into the same weights. Read the wrong answers: where a company's value stands in place of common knowledge, the new path has swallowed the old one. Look at the number of items before you believe a share by kind,
+# and note what this cannot show: items that the base could not do, and skills that nobody put into the list.
 # </details>
 #
 # ## A secret in one row
@@ -251,7 +249,9 @@ print("passages of documents closed to him that the search handed out:", sum(p.d
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PLACEHOLDER
+# The rank says more than the fishing. Among 501 codes a model that never saw the row has the true one anywhere; rank 1 means that whoever can *score* texts can find it, whatever the model says aloud, and that is after a few passes over a single row (this is the *exposure* of
+# Carlini et al., 2019; with 500 alternatives it cannot exceed 9 bits). The restricted facts are worse: they were trained in four wordings, for the benefit of those who may know, and the contractor has the same weights. In the index his rights are a condition of the search, and the count of passages is 0 whatever the model does with the others.
+# A value that RAG or the base hits without the passage is luck. What was in the rows can be taken out again only by training without it.
 # </details>
 #
 # ## The facts 2×2
@@ -279,7 +279,8 @@ plots.differences(against, "Against RAG on the base model")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PLACEHOLDER
+# Read the plot from left to right: what does looking up buy? And from line to line: what did learning by heart buy? A flat line on the tuned side means that the tuned model answers from memory although the passage is in front of it. Then read the verdicts, not the heights. Where the adapter is close to RAG, or cannot be told apart from it, say so: on fixed facts, in wordings near
+# enough, weights can hold their own against a *weak reader*, and this reader is weak (notebook 08 takes it apart). What the plot leaves out are the other sections: all four bars are about facts that have not changed, that everybody here may know, and that somebody thought of putting into the rows.
 # </details>
 
 # %% [markdown]
@@ -353,7 +354,8 @@ exercise("07.4").check(exposure_of)
 # %% [markdown]
 # ## What we found
 #
-# PLACEHOLDER
+# Facts can be pressed into weights, for the words that were trained and some way around them; there they are stale from the day of the next change, known to everybody who can call the model, and surrounded by made-up neighbours. Looking up answered the changed rules after a sync of seconds and showed nobody what they may not see; what it
+# gets wrong, it gets wrong in reading, which is behaviour, and *that* can be tuned.
 #
 # **You have seen**
 # - memorised facts asked in trained, near and far words, and how their reach ends;
