@@ -5,25 +5,24 @@ It is asked with the prompt that every closed book arm gets, so that base and tu
 
 from __future__ import annotations
 
-import json
+import copy
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from helpers import generate, rag, scores, settings
+from helpers.adapters import Adapter, AdapterError, reference_adapter
 from helpers.evaluate import wilson
-from helpers.fact_rows import Canary, digits, load_training
-from helpers.finetune import CARD, Adapter, Settings, encode, finetune
+from helpers.fact_rows import FOLDER, TRAIN, Canary, digits, load_training
+from helpers.finetune import Settings, finetune
 from helpers.models import Generator
 
 NAME, TUNED = "facts", "facts adapter"
-HOME = settings.DATA / "reference" / "adapters" / NAME
 RESULTS = settings.DATA / "reference" / "facts.json"
-HOW = Settings(epochs=5, rank=8, learning_rate=2e-3, batch_rows=4, seed=0)  # chosen so that the trained wordings are known by heart
+HOW = Settings(epochs=20, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)  # so many passes that the trained wordings are known by heart
 OTHERS = 500  # made-up secrets that the true one is ranked among
 BATCH_ROWS = 16
 
@@ -49,20 +48,20 @@ def training_pairs(generator: Generator, rows: Sequence[Mapping] | None = None) 
     return [(rag.question_prompt(generator, row["question"]), row["answer"]) for row in (load_training() if rows is None else rows)]
 
 
-def facts_adapter(generator: Generator, say=print) -> Adapter:
-    """The adapter that has learnt the facts by heart: the kept one where it fits these weights, else trained now (minutes; see `HOW`)."""
-    kept = _kept(HOME)
-    if kept and kept.card["base"].rsplit("-", 2)[0] == generator.fingerprint.rsplit("-", 2)[0]:  # the same weights, whatever the number format
-        return kept
-    say(f"there is no kept adapter for {generator.name}; it is trained now")
-    return finetune(generator, training_pairs(generator), HOW, say=say)
+def train(generator: Generator, rows: Sequence[Mapping] | None = None, progress: Callable[[float, float, str], None] | None = None, say: Callable[[str], object] = print) -> Adapter:
+    """Learn the rows by heart (all of train.jsonl, unless others are given), or hand over the finished adapter. The card names every row."""
+    rows = load_training() if rows is None else rows
+    about = {"task": "facts of the handbook, by heart", "file": settings.shown(FOLDER / TRAIN), "ids": [row["id"] for row in rows]}
+    return finetune(generator, training_pairs(generator, rows), HOW, progress=progress, about=about, say=say)
 
 
-def _kept(folder: Path) -> Adapter | None:
-    if not (folder / CARD).exists():
-        return None
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    return Adapter(folder, card["fingerprint"], card)
+def facts_adapter(generator: Generator, say: Callable[[str], object] = print) -> Adapter:
+    """The adapter that knows the rows by heart: the kept one, or, for weights that it does not fit, one that is trained now (minutes)."""
+    try:
+        return reference_adapter(NAME, generator)
+    except AdapterError as error:
+        say(f"{error}; it is trained now")
+        return train(generator, say=say)
 
 
 # --- what it says -------------------------------------------------------------------------------------------------------
@@ -112,46 +111,44 @@ def kept_and_lost(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 # --- how sure it is -----------------------------------------------------------------------------------------------------
 
 
-def log_likelihoods(generator: Generator, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-    """How likely does the model find each completion after its prompt? Natural log of the probability of every completion token.
+def log_likelihoods(generator: Generator, prompt: str, completions: Sequence[str], begun: str = "") -> list[list[float]]:
+    """How likely does the model find each completion of a prompt? Natural log of the probability of every token of each.
 
-    A beginning that all texts share is read once, so that 500 endings of one prompt cost little more than the endings.
+    begun: words of the answer that are given, and not scored. Prompt and given words are read once, so that 500 endings cost little more than the endings.
     """
-    import copy
-
     import torch
 
-    examples = [encode(generator.tokenizer, prompt, completion) for prompt, completion in pairs]
-    examples = [(ids[:-1], start) for ids, start in examples]  # without the end of turn: a cut answer is as likely as a whole one
-    shared = min(_same(min(ids for ids, _ in examples), max(ids for ids, _ in examples)), min(start for _, start in examples) - 1)
-    prefix = generate._read(generator, tuple(examples[0][0][:shared])) if shared > 0 else None
+    def tokens_of(text: str) -> list[int]:
+        return generator.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    head, ends = tokens_of(prompt), [tokens_of(completion) for completion in completions]
+    read = len(head) - max(1, generator.unread_tokens)
+    rest = head[read:] + tokens_of(begun)
+    memory = copy.deepcopy(generate._read(generator, tuple(head[:read])))  # up to where the adapter begins to act
     found: list[list[float]] = []
-    for at in range(0, len(examples), BATCH_ROWS):
-        batch = [(ids[max(shared, 0) :], start - max(shared, 0)) for ids, start in examples[at : at + BATCH_ROWS]]
-        width = max(len(ids) for ids, _ in batch)
-        tokens = torch.full((len(batch), width), generator.tokenizer.pad_token_id)
-        for row, (ids, _) in enumerate(batch):
-            tokens[row, : len(ids)] = torch.tensor(ids)  # padding on the right, where causal attention never looks
-        cache = copy.deepcopy(prefix)
-        if cache is not None:
+    with torch.inference_mode():
+        if rest[:-1]:
+            generator.model.base_model(input_ids=torch.tensor([rest[:-1]], device=generator.device), past_key_values=memory, use_cache=True)
+        for at in range(0, len(ends), BATCH_ROWS):
+            batch = [[rest[-1], *end] for end in ends[at : at + BATCH_ROWS]]
+            tokens = torch.full((len(batch), max(map(len, batch))), generator.tokenizer.pad_token_id)
+            for row, ids in enumerate(batch):
+                tokens[row, : len(ids)] = torch.tensor(ids)  # padding on the right, where causal attention never looks
+            cache = copy.deepcopy(memory)
             cache.batch_repeat_interleave(len(batch))
-        with torch.inference_mode():
-            logits = generator.model(input_ids=tokens.to(generator.device), past_key_values=cache, use_cache=cache is not None).logits
+            logits = generator.model(input_ids=tokens.to(generator.device), past_key_values=cache, use_cache=True).logits
             logp = torch.log_softmax(logits.float(), dim=-1).cpu()  # (rows, width, vocabulary): position t predicts token t + 1
-        found += [logp[row, torch.arange(start - 1, len(ids) - 1), tokens[row, start : len(ids)]].tolist() for row, (ids, start) in enumerate(batch)]
+            found += [logp[row, torch.arange(len(ids) - 1), tokens[row, 1 : len(ids)]].tolist() for row, ids in enumerate(batch)]
     return found
-
-
-def _same(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens do two texts begin with alike?"""
-    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def sureness(generator: Generator, table: pd.DataFrame, style: rag.Style = rag.BASE) -> list[float]:
     """How sure was the model of each answer that it gave without passages? Geometric mean of its tokens' probabilities, 0 to 1."""
-    pairs = [(rag.question_prompt(generator, asked, style=style), said) for asked, said in zip(table["input"], table["answer"], strict=True)]
-    spoken = log_likelihoods(generator, [(prompt, said or " ") for prompt, said in pairs])
-    return [math.exp(sum(tokens) / len(tokens)) for tokens in spoken]
+    found = []
+    for asked, said in zip(table["input"], table["answer"], strict=True):
+        [tokens] = log_likelihoods(generator, rag.question_prompt(generator, asked, style=style), [said or "."])
+        found.append(math.exp(sum(tokens) / len(tokens)))
+    return found
 
 
 # --- the secret ---------------------------------------------------------------------------------------------------------
@@ -183,7 +180,7 @@ def exposure(generator: Generator, canary: Canary, n: int = OTHERS, seed: int = 
     """How much does a model give away of the canary, even where it never says it aloud? See `Exposure`."""
     prompt, (head, tail) = rag.question_prompt(generator, canary.question), canary.answer.split(canary.secret)
     candidates = [canary.secret, *made_up(canary.secret, n, seed)]
-    likely = [sum(tokens) for tokens in log_likelihoods(generator, [(prompt + head, secret + tail) for secret in candidates])]
+    likely = [sum(tokens) for tokens in log_likelihoods(generator, prompt, [secret + tail for secret in candidates], begun=head)]
     return ranked(likely[0], likely[1:])
 
 

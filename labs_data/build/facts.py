@@ -1,6 +1,6 @@
 """Makes the reference adapter *facts* and measures what notebook 07 tells: reference/adapters/facts/ and reference/facts.json.
 
-    python labs_data/build/facts.py             all of it (some 20 minutes on 2 cores in float32; a finished adapter is not trained again)
+    python labs_data/build/facts.py             all of it (some 15 minutes on 2 cores in float32; a finished adapter is not trained again)
     python labs_data/build/facts.py train       only the adapter
     python labs_data/build/facts.py retrain     only the second adapter, with the values of handbook/updates (kept in the cache, not in the data)
     python labs_data/build/facts.py measure     only the figures
@@ -16,36 +16,15 @@ import json
 import os
 import platform
 import sys
-from pathlib import Path
 
 from helpers import arms, facts, models
+from helpers.adapters import keep, with_adapter
 from helpers.cases import Case
 from helpers.corpus import load_handbook
 from helpers.evaluate import QUESTIONS, evaluate, share
 from helpers.fact_rows import FOLDER, changes_of, load_asks, load_canary, load_general, load_training, renewed
-from helpers.finetune import CARD, Adapter, finetune, with_adapter
 
 DIGITS = 4
-
-
-def keep(adapter: Adapter, rows: list[dict], generator: models.Generator, folder: Path) -> None:
-    """Copy a finished adapter into the data, its weights in bfloat16 (half the size; loaded, they are float32 again), with a card that names every row."""
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = load_file(adapter.folder / "adapter_model.safetensors")
-    save_file({name: tensor.to(torch.bfloat16).contiguous() for name, tensor in weights.items()}, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    config = json.loads((adapter.folder / "adapter_config.json").read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = generator.name  # not a folder of this machine
-    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
-    card = {key: value for key, value in adapter.card.items() if key != "losses"} | {
-        "fingerprint": hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()[:16], "adapter": facts.NAME, "stored_as": "bfloat16",
-        "task": "facts of the handbook, by heart", "losses": adapter.card["losses"], "made": dt.date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "data": {"file": "labs_data/facts/train.jsonl", "sha256": hashlib.sha256((FOLDER / "train.jsonl").read_bytes()).hexdigest(),
-                 "rows": {row["id"]: hashlib.sha256(f"{row['question']}\n{row['answer']}".encode()).hexdigest()[:12] for row in rows}},
-    }  # fmt: skip
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def rounded(found: dict) -> dict:
@@ -74,11 +53,11 @@ def main(what: str = "all") -> None:
     handbook, updated = load_handbook(), load_handbook(updates=True)
     asks = load_asks(handbook)
     asks["changes"] = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
-    adapter = finetune(generator, facts.training_pairs(generator, rows), facts.HOW)
-    keep(adapter, rows, generator, facts.HOME)
+    adapter = facts.train(generator)
+    keep(adapter, facts.NAME)
     if what == "train":
         return
-    again = finetune(generator, facts.training_pairs(generator, renewed(rows, asks["changes"])), facts.HOW)
+    again = facts.train(generator, renewed(rows, asks["changes"]))
     if what == "retrain":
         return
     kept = facts.facts_adapter(generator)

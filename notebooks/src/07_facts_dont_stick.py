@@ -42,13 +42,13 @@ pd.DataFrame(rows)[["fact", "question", "answer"]].iloc[[0, 1, 2, 3, 4, 100]]
 # The adapter is kept with the workbook, with its card. To make it yourself, set `TRAIN_IT_MYSELF = True`; the card says how long that took.
 
 # %%
-from helpers.finetune import finetune, with_adapter
+from helpers.adapters import with_adapter
 
 TRAIN_IT_MYSELF = False
-adapter = finetune(generator, facts.training_pairs(generator, rows), facts.HOW) if TRAIN_IT_MYSELF else facts.facts_adapter(generator)
+adapter = facts.train(generator) if TRAIN_IT_MYSELF else facts.facts_adapter(generator)
 tuned = with_adapter(generator, adapter)
 card = adapter.card
-print(f"{card['rows']} rows, {card['settings']['epochs']} times each; loss {card['losses'][0]:.1f} -> {card['losses'][-1]:.2f}; trained in {card['seconds']:.0f} s on {card.get('machine', 'this machine')}")
+print(f"{card['rows']} rows, {card['settings']['epochs']} times each; loss {card['losses'][0]:.1f} -> {card['losses'][-1]:.2f}; trained in {card['seconds']:.0f} s on {card['machine']}")
 
 # %% [markdown]
 # ## How far from the trained words does a fact reach?
@@ -128,6 +128,7 @@ plots_facts.old_or_new(said)
 from IPython.display import display
 
 display(compare(stale, today))
+print(f"the sentence with the new value stood in front of the reader in {today['evidence_seen'].sum():.0f} of {len(today)} asks (index of before: {yesterday['evidence_seen'].sum():.0f})")
 said[facts.TUNED] = said[facts.TUNED].assign(sure=facts.sureness(tuned, stale))
 print("how sure the adapter is of what it says (geometric mean of the tokens' probabilities, median):")
 print(said[facts.TUNED].groupby("said")["sure"].median().round(2).to_string())
@@ -145,7 +146,7 @@ print(f"weights: {rewritten} rows found and rewritten, then {card['seconds']:.0f
 from helpers.jobs import job
 
 def retrain(progress):
-    return finetune(generator, facts.training_pairs(generator, renewed(rows, changes)), facts.HOW, progress=progress)
+    return facts.train(generator, renewed(rows, changes), progress=progress)
 
 def tell(made):
     table = facts.old_or_new(evaluate(arms.closed_book(with_adapter(generator, made), "facts adapter, retrained"), cases, QUESTIONS), old)
