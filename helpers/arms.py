@@ -25,7 +25,7 @@ from helpers.models import Generator
 from helpers.tickets import Ticket
 
 # Code that shapes answers: a change in one of these files is another system, so results kept from before do not count.
-SHAPING = ("arms", "rag", "format_task", "generate", "constrain", "index", "index_store", "embedding", "lexical", "chunking", "models")
+SHAPING = ("arms", "rag", "format_task", "generate", "constrain", "index", "index_store", "embedding", "lexical", "chunking", "models", "adapters")
 
 NEAREST = 64  # passages looked through for whole documents or distractors: far more than a prompt will hold
 Contexts = Mapping[str, Sequence[Passage]]  # ask id -> the passages that its prompt will show

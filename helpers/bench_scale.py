@@ -2,33 +2,22 @@
 
     python -m helpers.bench_scale [--chunks N ...] [--server] [--json] [--save]
 
-The handbook has fewer than 600 chunks, so the rest is made, always the same from one seed:
-
-    vectors   that of a real chunk (of the shipped embedder) plus Gaussian noise with the covariance of all real chunks, then length 1 again;
-              NOISE is such that a made chunk is as close to its nearest neighbour as a real one (both are measured and reported)
-    texts     real sentences in a new order, as long as a real chunk
-    access    groups and dates of a real document, drawn as often as it has chunks
-
-A made chunk's text is not what its vector says. Each search is measured alone, so that does no harm; the hybrid ranking would mean nothing.
-Real chunks are at most half of an index. Every size is built in a process of its own and searched in another, so that memory is its own.
+The handbook has fewer than 600 chunks; the rest is made (`bench_world` says how). Every size is built in a process of its own and searched in another,
+so that memory is its own. Beside the search that learners get stands the one by Chroma's graph, up to COMPARED_UP_TO chunks: why large indexes do without it.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import datetime as dt
 import hashlib
 import json
 import os
 import platform
-import random
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
@@ -36,78 +25,18 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers import corpus, embedding, index, index_store, models, settings
-from helpers.cases import Ask, load_questions
-from helpers.chunking import SENTENCE_END, Chunk, chunk_all
+from helpers import embedding, index, index_store, models, settings
+from helpers.bench_world import NOISE, SEED, asked, nearest, real, server, world
+from helpers.cases import Ask
 
 SIZES = (1_000, 10_000, 100_000)
-SEED, NOISE = 0, 0.67
 TOP_K = 10
 SERVER_CHUNKS = 10_000  # at which size the server is compared
+COMPARED_UP_TO = 10_000  # to which size the graph is built and asked for comparison: beyond, its minutes tell nothing new
 EMBEDDED_QUERIES = 30  # how many questions are timed with their embedding
 REFERENCE = settings.DATA / "reference" / "scale.json"
-CODE = ("index.py", "index_store.py", "lexical.py", "embedding.py", "chunking.py", "bench_scale.py")
+CODE = ("index.py", "index_store.py", "lexical.py", "embedding.py", "chunking.py", "bench_world.py", "bench_scale.py")
 Found = dict[str, object]
-
-
-# --- what is indexed ----------------------------------------------------------------------------------------------------
-
-
-def real() -> tuple[list[Chunk], np.ndarray]:
-    """(all chunks of the handbook, their kept vectors)."""
-    chunks = chunk_all(corpus.load_handbook())
-    return chunks, embedding.embed_kept([index.embedded_text(chunk) for chunk in chunks])[0]
-
-
-def asked() -> list[Ask]:
-    """The dev questions, each with its own asker and day."""
-    return [case.ask for case in load_questions("dev")]
-
-
-def world(n: int, seed: int = SEED) -> tuple[list[Chunk], np.ndarray, int]:
-    """(n chunks, their vectors, how many of them are real): real ones first, then made ones."""
-    chunks, vectors = real()
-    draw = np.random.default_rng(seed)
-    kept = np.sort(draw.permutation(len(chunks))[: n // 2])
-    made = _made_chunks(chunks, n - len(kept), random.Random(seed))
-    return [chunks[i] for i in kept] + made, np.vstack([vectors[kept], _made_vectors(vectors, len(made), draw)]), len(kept)
-
-
-def _made_vectors(vectors: np.ndarray, n: int, draw: np.random.Generator) -> np.ndarray:
-    centred = vectors - vectors.mean(axis=0)
-    centred /= np.sqrt((centred**2).sum(axis=1).mean() * len(vectors))  # so that a random mixture of all rows has an expected length of 1
-    found = np.empty((n, vectors.shape[1]), dtype=np.float32)
-    for start in range(0, n, 5000):  # in parts: the mixtures of all at once would take more memory than the index
-        part = found[start : start + 5000]
-        part[:] = vectors[draw.integers(0, len(vectors), len(part))] + NOISE * (draw.standard_normal((len(part), len(vectors)), dtype=np.float32) @ centred)
-        part /= np.linalg.norm(part, axis=1, keepdims=True)
-    return found
-
-
-def _made_chunks(chunks: Sequence[Chunk], n: int, draw: random.Random, per_document: int = 8) -> list[Chunk]:
-    documents = {chunk.document.id: chunk.document for chunk in chunks}.values()
-    sentences = [s for s in (s.strip() for d in documents for s in SENTENCE_END.split(d.text)) if s]
-    lengths, found = [len(chunk.text) for chunk in chunks], []
-    while len(found) < n:
-        pieces, spans, at = [], [], 0
-        for _ in range(min(per_document, n - len(found))):
-            wanted, text = draw.choice(lengths), draw.choice(sentences)
-            while len(text) < wanted:
-                text += " " + draw.choice(sentences)
-            spans.append((at, at + len(text)))
-            pieces.append(text)
-            at += len(text) + 2
-        like, name = draw.choice(chunks).document, f"made-{len(found):06d}"
-        document = dataclasses.replace(like, meta=like.meta.model_copy(update={"id": name, "policy": name}), text="\n\n".join(pieces))
-        found += [Chunk(document, start, end) for start, end in spans]
-    return found
-
-
-def nearest(vectors: np.ndarray, among: np.ndarray, at: Sequence[int]) -> float:
-    """Mean cosine of rows of `vectors` to their nearest neighbour in `among`, in which they stand at `at` themselves."""
-    cosines = vectors @ among.T
-    cosines[np.arange(len(vectors)), at] = -1
-    return round(float(cosines.max(axis=1).mean()), 4)
 
 
 # --- one size, measured -------------------------------------------------------------------------------------------------
@@ -165,12 +94,12 @@ def build(n: int) -> Found:
     chunks, vectors, kept = world(n)
     among = np.random.default_rng(SEED).choice(np.arange(kept, n), min(500, n - kept), replace=False)
     close = {"real": nearest(true := real()[1], true, range(len(true))), "made": nearest(vectors[among], vectors, among)}
-    index_store.remove(index.fingerprint(chunks))  # left by a bench that was killed
+    index_store.remove(index.fingerprint(chunks, vectors=vectors))  # left by a bench that was killed
     settings.stay_offline()
     import chromadb  # noqa: F401  its import is no part of the build
 
     memory = Memory()
-    seconds, found = _timed(lambda: index.index_chunks(chunks, vectors=lambda _: (vectors, 0), say=lambda _: None))
+    seconds, found = _timed(lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None))
     found.collection.count()
     files = [f for folder in settings.cache_folder("indexes").glob(f"{found.name}-*") for f in folder.rglob("*") if f.is_file()]
     return {
@@ -197,8 +126,6 @@ def ask(n: int, name: str) -> Found:
         first, _ = _timed(lambda: searching("dense")(asks[0]))
         result: Found = {"open_seconds": opening, "first_answer_seconds": first}
         result["dense_ms"] = milliseconds(searching("dense"), asks)
-        by_text = dict(zip(questions, vectors, strict=True))
-        result["dense_ms_without_condition"] = milliseconds(lambda one: found.collection.query(query_embeddings=[by_text[one.input]], n_results=TOP_K), asks)
         result["dense_memory_mb"] = memory.grown()
         rows_seconds, rows = _timed(lambda: found.rows)
         result["bm25_setup_seconds"] = round(rows_seconds + _timed(lambda: found._lexical)[0], 2)
@@ -209,8 +136,7 @@ def ask(n: int, name: str) -> Found:
         result["exact_memory_mb"] = memory.grown()
         dense, exact = ([_keys(one) for one in found.search_all(asks, TOP_K, retriever)] for retriever in ("dense", "exact"))
         allowed = [rows.allowed(one.groups, one.as_of) for one in asks]
-    for k in (5, 10):
-        result[f"recall_at_{k}"] = round(statistics.fmean(len(set(d[:k]) & set(e[:k])) / len(e[:k]) for d, e in zip(dense, exact, strict=True) if e), 4)
+    result |= {f"recall_at_{k}": shared(dense, exact, k) for k in (5, 10)}
     result["too_few"] = sum(len(d) < min(TOP_K, int(a.sum())) for d, a in zip(dense, allowed, strict=True))
     result["allowed_share"] = round(float(np.mean([a.mean() for a in allowed])), 4)
     embedding.embed(questions[:3])  # once unmeasured: loads the embedder
@@ -218,33 +144,34 @@ def ask(n: int, name: str) -> Found:
     return result
 
 
+def graph(n: int) -> Found:
+    """What if Chroma's graph answered at this size, too? Seconds to build it, milliseconds an answer with and without the condition, recall against the exact search."""
+    chunks, vectors, _ = world(n)
+    asks = asked()
+    questions = [one.input for one in asks]
+    vector = dict(zip(questions, embedding.embed_kept(questions)[0], strict=True))
+    name, limit = index.fingerprint(chunks, vectors=vectors), index_store.GRAPH_UP_TO
+    index_store.GRAPH_UP_TO = n
+    try:
+        with known(questions, np.stack([vector[q] for q in questions])):
+            seconds, found = _timed(lambda: (one := index.index_chunks(chunks, vectors=vectors, say=lambda _: None), one.collection.count())[0])
+            found.search(questions[0], asks[0].groups, asks[0].as_of, TOP_K)
+            spent = milliseconds(lambda one: found.search(one.input, one.groups, one.as_of, TOP_K), asks)
+            bare = milliseconds(lambda one: found.collection.query(query_embeddings=[vector[one.input]], n_results=TOP_K), asks)
+            dense, exact = ([_keys(one) for one in found.search_all(asks, TOP_K, retriever)] for retriever in ("dense", "exact"))
+    finally:
+        index_store.GRAPH_UP_TO = limit
+        index_store.remove(name)
+    return {"graph_build_seconds": seconds, "graph_ms": spent, "graph_ms_without_condition": bare, "graph_recall_at_10": shared(dense, exact, TOP_K)}
+
+
+def shared(found: Sequence[Sequence[object]], exact: Sequence[Sequence[object]], k: int) -> float:
+    """Which share of the k truly nearest was found? Mean over all who may read anything."""
+    return round(statistics.fmean(len(set(d[:k]) & set(e[:k])) / len(e[:k]) for d, e in zip(found, exact, strict=True) if e), 4)
+
+
 def _keys(passages: Sequence[index.Passage]) -> list[tuple[str, int, int]]:
     return [(p.doc, p.start, p.end) for p in passages]
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    """The address of a Chroma server of our own on this machine, with a folder that goes with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    program = Path(sys.executable).with_name("chroma")
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen([program, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            url, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
-            while True:
-                try:
-                    index_store.connect(url).heartbeat()
-                    break
-                except ConnectionError:
-                    if time.monotonic() > until or process.poll() is not None:
-                        raise
-                    time.sleep(0.2)
-            yield url
-        finally:
-            process.kill()
-            process.wait()
 
 
 def serve(n: int, name: str) -> Found:
@@ -257,7 +184,7 @@ def serve(n: int, name: str) -> Found:
         with server() as url:
             os.environ["CHROMA_URL"] = url
             try:
-                seconds, there = _timed(lambda: index.index_chunks(chunks, vectors=lambda _: (vectors, 0), say=lambda _: None))
+                seconds, there = _timed(lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None))
                 spent = milliseconds(lambda one: there.search(one.input, one.groups, one.as_of, TOP_K), asks)
                 same = {r: sum(_keys(a) == _keys(b) for a, b in zip(here[r], there.search_all(asks, TOP_K, r), strict=True)) for r in index.RETRIEVERS}
             finally:
@@ -265,7 +192,7 @@ def serve(n: int, name: str) -> Found:
     return {"chunks": n, "build_seconds": seconds, "dense_ms": spent, "same_answers": same, "n": len(asks)}
 
 
-PARTS: dict[str, Callable[..., Found]] = {"build": build, "ask": ask, "serve": serve}
+PARTS: dict[str, Callable[..., Found]] = {"build": build, "ask": ask, "graph": graph, "serve": serve}
 
 
 # --- all sizes ----------------------------------------------------------------------------------------------------------
@@ -293,11 +220,13 @@ def bench_scale(sizes: Sequence[int] = SIZES, with_server: bool = False, run: Ca
         name = built.pop("name")
         try:
             rows.append({**built, **run("ask", n, name), "load_before": load})
-            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
             if with_server and n == min(sizes, key=lambda size: abs(size - SERVER_CHUNKS)):
                 served = run("serve", n, name)
         finally:
             index_store.remove(name)
+        if n <= COMPARED_UP_TO:
+            rows[-1] |= run("graph", n)
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return {"bench": "scale", "top_k": TOP_K, "seed": SEED, "noise": NOISE, "sizes": rows, "server": served, **provenance()}
 
 
@@ -308,7 +237,7 @@ def provenance() -> Found:
         cpu = next(line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     code = hashlib.sha256(b"\0".join((Path(__file__).parent / name).read_bytes() for name in CODE)).hexdigest()
     return {
-        "embedder": models.embedder_fingerprint(), "configuration": index_store.CONFIGURATION, "code": {"files": CODE, "sha256": code},
+        "embedder": models.embedder_fingerprint(), "configuration": index_store.CONFIGURATION, "unasked": index_store.UNASKED, "graph_up_to": index_store.GRAPH_UP_TO, "code": {"files": CODE, "sha256": code},
         "machine": platform.machine(), "cpu": cpu, "cpu_count": os.cpu_count(), "system": platform.system(), "python": platform.python_version(),
         "versions": {name: version(name) for name in ("chromadb", "bm25s", "numpy", "torch", "sentence-transformers")}, "date": dt.date.today().isoformat(),
     }  # fmt: skip
@@ -320,7 +249,7 @@ def flat(found: Found) -> dict[str, list[object]]:
     for row in found["sizes"]:
         parts = [{f"{key}_{part}": v for part, v in value.items()} if isinstance(value, dict) else {key: value} for key, value in row.items()]
         rows.append({key: value for part in parts for key, value in part.items()})
-    return {key: [row[key] for row in rows] for key in rows[0]}
+    return {key: [row.get(key) for row in rows] for key in rows[0]}
 
 
 def shown(found: Found) -> str:

@@ -25,7 +25,7 @@ from helpers.cases import Ask, Case, Passage, load_users
 from helpers.chunking import chunk_all, cut
 from helpers.corpus import Document
 from helpers.evaluate import QUESTIONS, evaluate
-from helpers.index import Index, IndexUnusableError, build_index, index_chunks
+from helpers.index import Index, IndexUnusableError, build_index, embedded_text, index_chunks
 from helpers.ingest import read_folder
 from helpers.models import Generator
 from helpers.ranking import evidence_found
@@ -189,15 +189,14 @@ def mixed_embedders(parts: Parts) -> Failure:
     right = index_chunks(chunks, say=_quiet)
     width = right.rows.vectors.shape[1]
 
-    def by_words(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    def by_words(texts: Sequence[str]) -> np.ndarray:
         made = np.zeros((len(texts), width), dtype=np.float32)
         for row, text in zip(made, texts, strict=True):
             for word in text.lower().split():
                 row[zlib.crc32(word.encode()) % width] += 1
-        return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9), len(texts)
+        return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9)
 
-    # The name of an index follows from what is read, not from the vectors, so what is read says whose they are: a name of its own.
-    wrong = index_chunks(chunks, lambda chunk: f"(counted words) {chunk.text}", _quiet, by_words)
+    wrong = index_chunks(chunks, say=_quiet, vectors=by_words([embedded_text(chunk) for chunk in chunks]))
     try:
         replace(wrong, embedder="counted words").search_all([c.ask for c in cases], 3)
         refused = "not noticed"

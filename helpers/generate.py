@@ -74,7 +74,7 @@ def complete(generator: Generator, prompts: Sequence[str], max_new_tokens: int =
 
     tokenizer, model = generator.tokenizer, generator.model
     ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
-    shared = _shared_beginning(ids)
+    shared = _shared_beginning(ids, leave=max(1, generator.unread_tokens))
     prefix = _read(generator, tuple(ids[0][:shared])) if shared else None
     longest = max(map(len, ids), default=0) + max_new_tokens
     for batch in plan_batches([len(i) - shared for i in ids], batch_rows=max(1, min(BATCH_ROWS, CACHE_TOKENS // longest))):
@@ -91,6 +91,8 @@ def complete(generator: Generator, prompts: Sequence[str], max_new_tokens: int =
         cache = copy.deepcopy(prefix)  # answering writes into it, and the next batch starts from the same beginning
         if cache is not None:
             cache.batch_repeat_interleave(len(batch))
+        if generator.reader is not None:
+            cache = _read_on(generator, tokens, mask, cache, shared)
         held = [constrain.only_valid(generator, schema, len(batch))] if schema is not None else []
         with torch.inference_mode():
             out = model.generate(
@@ -104,13 +106,28 @@ def complete(generator: Generator, prompts: Sequence[str], max_new_tokens: int =
             yield Completion(i, tokenizer.decode(answer, skip_special_tokens=True).strip(), len(ids[i]), len(answer), seconds)
 
 
-def _shared_beginning(ids: list[list[int]]) -> int:
-    """How many tokens do all prompts begin with? 0 when too few to be worth it; at least one token is left to each."""
+def _read_on(generator: Generator, tokens, mask, cache, shared: int):
+    """The memory of a batch of prompts up to the tokens that call the adapter; what comes before them is the frozen model's to read."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = cache if cache is not None else DynamicCache(config=generator.model.config)
+    end = tokens.shape[1] - generator.unread_tokens
+    if end > shared:
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        part = {"input_ids": tokens[:, shared:end], "attention_mask": mask[:, :end], "position_ids": positions[:, shared:end]}
+        with torch.inference_mode():
+            generator.reader.base_model(**{name: x.to(generator.device) for name, x in part.items()}, past_key_values=cache, use_cache=True)
+    return cache
+
+
+def _shared_beginning(ids: list[list[int]], leave: int = 1) -> int:
+    """How many tokens do all prompts begin with? 0 when too few to be worth it; at least `leave` tokens are left to each."""
     if len(ids) < 2:
         return 0
     first, last = min(ids), max(ids)  # in dictionary order: what these two share, all share
     differs = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    shared = min(differs, min(len(i) for i in ids) - 1)
+    shared = min(differs, min(len(i) for i in ids) - leave)
     return shared if shared >= SHARED_TOKENS else 0
 
 
@@ -122,7 +139,8 @@ def _read(generator: Generator, ids: tuple[int, ...]):
 
     cache = DynamicCache(config=generator.model.config)
     with torch.inference_mode():
-        generator.model(input_ids=torch.tensor([ids], device=generator.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+        reader = generator.reader if generator.reader is not None else generator.model
+        reader.base_model(input_ids=torch.tensor([ids], device=generator.device), past_key_values=cache, use_cache=True)
     return cache
 
 

@@ -27,7 +27,7 @@ from helpers.lexical import Lexical
 if TYPE_CHECKING:
     import numpy as np
 
-LAYOUT = 2  # raise when the metadata below changes its meaning
+LAYOUT = 3  # raise when the metadata below changes its meaning
 RETRIEVERS = ("dense", "bm25", "hybrid", "exact")
 FUSED = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): a rank counts 1 / (60 + rank)
 DEPTH = 100  # how far down both lists the fusion looks
@@ -57,11 +57,13 @@ def _metadata(chunk: Chunk, read: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fingerprint(chunks: Sequence[Chunk], read_as: Callable[[Chunk], str] = embedded_text) -> str:
-    """A name for exactly this index: any change of text, span, audience, date, of what is read, or of the embedder changes it."""
+def fingerprint(chunks: Sequence[Chunk], read_as: Callable[[Chunk], str] = embedded_text, vectors: np.ndarray | None = None) -> str:
+    """A name for exactly this index: any change of text, span, audience, date, of what is read, of the embedder, or of vectors given changes it."""
     digest = hashlib.sha256(f"{LAYOUT} {models.embedder_fingerprint()}".encode())
     for chunk in chunks:
         digest.update(json.dumps([_metadata(chunk, read_as(chunk)), chunk.text], sort_keys=True).encode("utf-8", "surrogatepass"))
+    if vectors is not None:
+        digest.update(f"{vectors.dtype} {vectors.shape}".encode() + vectors.tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -96,6 +98,7 @@ class Index:
     def search_all(self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "dense") -> list[list[Passage]]:
         """For every ask the top_k passages by meaning ("dense"; "exact" without Chroma's approximation), words ("bm25"), or both ("hybrid").
 
+        In an index of more than `index_store.GRAPH_UP_TO` chunks "dense" is exact, too.
         Access and date are conditions of the query itself. Filtering afterwards would hand out fewer than top_k
         passages, and asking the model to keep a secret in its prompt would keep none. No groups, no passages.
         """
@@ -120,24 +123,25 @@ class Index:
         return [found[i] for i in range(len(asks))]
 
     def _ranked(self, questions: Sequence[str], groups: Collection[str], as_of: dt.date, top_k: int, retriever: str) -> list[list[Passage]]:
-        if retriever == "dense":
-            return self._dense(questions, may_read(groups, as_of), top_k)
+        if retriever in ("dense", "exact"):
+            return self._dense(questions, groups, as_of, top_k, exact=retriever == "exact")
+        depth = top_k if retriever == "bm25" else DEPTH
         allowed = self.rows.allowed(groups, as_of)
-        if retriever == "hybrid":
-            dense = self._dense(questions, may_read(groups, as_of), DEPTH)
-            words = [self.rows.passages(self._lexical.best(q, allowed, DEPTH)) for q in questions]
-            return [fuse(both, top_k) for both in zip(dense, words, strict=True)]
-        if retriever == "exact":
-            with self._answering():
-                self.rows.vectors  # noqa: B018  read now, where it can be told that the index is gone
-        best = (lambda q: self._lexical.best(q, allowed, top_k)) if retriever == "bm25" else (lambda q: self.rows.nearest(q, allowed, top_k))
-        return [self.rows.passages(best(q)) for q in questions]
+        words = [self.rows.passages(self._lexical.best(q, allowed, depth)) for q in questions]
+        if retriever == "bm25":
+            return words
+        return [fuse(both, top_k) for both in zip(self._dense(questions, groups, as_of, DEPTH), words, strict=True)]
 
-    def _dense(self, questions: Sequence[str], where: dict[str, Any], top_k: int) -> list[list[Passage]]:
+    def _dense(self, questions: Sequence[str], groups: Collection[str], as_of: dt.date, top_k: int, exact: bool = False) -> list[list[Passage]]:
         # Many questions at once are a measurement, which will be repeated: their vectors are kept. One question is a user's, and is not.
         asked = embedding.embed_kept(questions)[0] if len(questions) > 1 else embedding.embed(questions)
+        if exact or self.size > index_store.GRAPH_UP_TO:
+            with self._answering():
+                self.rows.vectors  # noqa: B018  read now, where it can be told that the index is gone
+            allowed = self.rows.allowed(groups, as_of)
+            return [self.rows.passages(self.rows.nearest(one, allowed, top_k)) for one in asked]
         with self._answering():
-            found = self.collection.query(query_embeddings=asked, n_results=top_k, where=where)
+            found = self.collection.query(query_embeddings=asked, n_results=top_k, where=may_read(groups, as_of))
         parts = zip(found["metadatas"], found["documents"], found["distances"], strict=True)
         return [[_passage(m, text, 1 - d) for m, text, d in zip(*part, strict=True)] for part in parts]
 
@@ -190,7 +194,9 @@ class Rows:
         ids, metadatas, texts = [], [], []
         for start in range(0, size, PAGE):
             page = collection.get(limit=PAGE, offset=start, include=["metadatas", "documents"])
-            ids, metadatas, texts = ids + page["ids"], metadatas + page["metadatas"], texts + page["documents"]
+            ids += page["ids"]
+            metadatas += page["metadatas"]
+            texts += page["documents"]
         order = sorted(range(len(ids)), key=lambda i: ids[i])
         return cls([metadatas[i] for i in order], [texts[i] for i in order], collection)
 
@@ -200,25 +206,42 @@ class Rows:
 
         key = (frozenset(groups), _day(as_of))
         if key not in self._allowed:
-            self._allowed[key] = np.array([not key[0].isdisjoint(m["groups"]) and m["from_day"] <= key[1] < m["until_day"] for m in self.metadatas], dtype=bool)
+            kinds, kind = self._kinds
+            self._allowed[key] = np.array([not key[0].isdisjoint(readers) and since <= key[1] < until for readers, since, until in kinds], dtype=bool)[kind]
         return self._allowed[key]
+
+    @functools.cached_property
+    def _kinds(self) -> tuple[list[tuple], np.ndarray]:
+        """(all that differs in readers and days, which of these each chunk is): a hundred thousand chunks differ in a few dozen."""
+        import numpy as np
+
+        kinds: dict[tuple, int] = {}
+        kind = [kinds.setdefault((tuple(m["groups"]), m["from_day"], m["until_day"]), len(kinds)) for m in self.metadatas]
+        return list(kinds), np.array(kind, dtype=np.intp)
 
     @functools.cached_property
     def vectors(self) -> np.ndarray:
         """(chunks, dimensions) as they are stored."""
         import numpy as np
 
-        pages = [self.collection.get(limit=PAGE, offset=start, include=["embeddings"]) for start in range(0, len(self.texts), PAGE)]
-        order = np.argsort([one for page in pages for one in page["ids"]])
-        return np.concatenate([page["embeddings"] for page in pages]).astype(np.float32)[order]
+        ids, parts = [], []
+        for start in range(0, len(self.texts), PAGE):
+            page = self.collection.get(limit=PAGE, offset=start, include=["embeddings"])
+            ids += page["ids"]
+            parts.append(np.asarray(page["embeddings"], dtype=np.float32))  # Chroma's are twice as long
+        return np.concatenate(parts)[np.argsort(ids)]
 
-    def nearest(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
-        """(row, cosine) of the k nearest allowed chunks, every one compared."""
+    def nearest(self, asked: np.ndarray, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """(row, cosine) of the k allowed chunks that are nearest to a question's vector, every one compared; of equals the first ones."""
         import numpy as np
 
-        scores = np.where(allowed, self.vectors @ embedding.embed([question])[0], -2)
-        rows = np.argsort(-scores, kind="stable")[:k]
-        return [(int(row), float(scores[row])) for row in rows if allowed[row]]
+        rows = np.flatnonzero(allowed)
+        scores = (self.vectors @ asked)[rows]
+        if k < len(rows):  # only what can be among the k is put in order
+            near = scores >= np.partition(scores, len(rows) - k)[len(rows) - k]
+            rows, scores = rows[near], scores[near]
+        order = np.argsort(-scores, kind="stable")[:k]
+        return [(int(rows[at]), float(scores[at])) for at in order]
 
     def passages(self, found: Sequence[tuple[int, float]]) -> list[Passage]:
         return [_passage(self.metadatas[row], self.texts[row], score) for row, score in found]
@@ -230,23 +253,25 @@ def build_index(documents: Sequence[Document], chunk_size: int = 128, overlap: i
 
 
 def index_chunks(
-    chunks: Sequence[Chunk], read_as: Callable[[Chunk], str] = embedded_text, say=print, vectors: Callable[[Sequence[str]], tuple[np.ndarray, int]] | None = None
+    chunks: Sequence[Chunk], read_as: Callable[[Chunk], str] = embedded_text, say=print, vectors: np.ndarray | None = None
 ) -> Index:
     """The index of these chunks. read_as: what embedder and BM25 read of a chunk; must end with the chunk's own text.
 
-    vectors: takes the texts read and gives (vectors, how many were computed now); by default those of the embedder, kept for the next time.
+    vectors: one a chunk, in its order; by default those of the embedder, kept for the next time.
     """
     if not chunks:
         raise IndexUnusableError("there is nothing to index: the documents hold no text")
     read = [read_as(chunk) for chunk in chunks]
     if odd := next((c for c, text in zip(chunks, read, strict=True) if not text.endswith(c.text)), None):
         raise ValueError(f"read_as must end with the chunk's own text; it does not for '{odd.document.id}' at {odd.start}")
+    if vectors is not None and len(vectors) != len(chunks):
+        raise ValueError(f"{len(vectors)} vectors were given for {len(chunks)} chunks; give one for each")
     computed = 0
 
     def rows() -> Iterator[dict[str, Any]]:
         """What the collection is filled with, in parts; asked for only when it is not there yet."""
         nonlocal computed
-        made, computed = (vectors or embedding.embed_kept)(read)
+        made, computed = embedding.embed_kept(read) if vectors is None else (vectors, 0)
         for start in range(0, len(chunks), PAGE):
             part = range(start, min(start + PAGE, len(chunks)))
             yield {
@@ -254,7 +279,7 @@ def index_chunks(
                 "documents": [chunks[i].text for i in part], "metadatas": [_metadata(chunks[i], read[i]) for i in part],
             }  # fmt: skip
 
-    name = fingerprint(chunks, read_as)
+    name = fingerprint(chunks, read_as, vectors)
     manifest = {"layout": LAYOUT, "chunks": len(chunks), "embedder": models.embedder_fingerprint()}
     collection = index_store.collection(name, manifest, rows, say)
     return Index(name, len(chunks), collection, models.embedder_fingerprint(), computed)

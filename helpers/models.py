@@ -186,6 +186,8 @@ class Generator:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     device: str
+    reader: PreTrainedModel | None = None  # who reads the prompt, where that is not `model` itself: see adapters.with_adapter
+    unread_tokens: int = 0  # the last tokens of a prompt that the reader leaves to `model`
 
     @property
     def dtype(self) -> str:
@@ -236,6 +238,14 @@ def fresh_copy(generator: Generator) -> PreTrainedModel:
     import copy
 
     return copy.deepcopy(generator.model)
+
+
+def same_weights(generator: Generator) -> PreTrainedModel:
+    """A second model over the very same weights, to be wrapped by an adapter. Costs no memory; never merge anything into it."""
+    import copy
+
+    shared = {id(tensor): tensor for tensors in (generator.model.parameters(), generator.model.buffers()) for tensor in tensors}
+    return copy.deepcopy(generator.model, shared)
 
 
 def load_embedder() -> SentenceTransformer:

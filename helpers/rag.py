@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -75,6 +76,8 @@ SCHEMA = Style(  # the words of BASE, so that only the form differs; more room, 
 REFUSAL = "I don't know."  # what a system says when the code, not the model, decides that the evidence is too weak
 
 MARK = re.compile(r"\s*\[(\d{1,2})\]")
+FULL_LINE = 40  # characters: a shorter line ended because it was at its end
+OWN_LINE = re.compile(r"\s*(?:[|#>•]|[-*+]\s|\d+[.)]\s)|.*\S(?:\t|\s{2,})\S")  # of a list, a table, a heading; columns stand apart
 
 
 def numbered(passages: Sequence[Passage]) -> str:
@@ -149,8 +152,17 @@ def cite(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
 
 def best_sentence(text: str, words: set[str]) -> str:
     """The sentence (or table row) of a passage that shares most words with an answer; an exact substring of the passage."""
-    sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+|\n+", text) if s.strip()]
-    return max(sentences, key=lambda s: len(words & _words(s)), default=text)
+    return max(sentences(text), key=lambda s: len(words & _words(s)), default=text)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a passage, its headings, and the lines of its lists and tables. A sentence goes on where a full line of prose merely wraps, as in a PDF."""
+    cuts = [0]
+    for gap in re.finditer(r"(?<=[.!?])\s+|\n+", text):
+        above, below = text[: gap.start()].rpartition("\n")[2], text[gap.end() :].partition("\n")[0]
+        if gap[0] != "\n" or len(above) < FULL_LINE or above.endswith((":", ";")) or OWN_LINE.match(above) or OWN_LINE.match(below):
+            cuts.append(gap.end())
+    return [s.strip() for s in (text[start:end] for start, end in itertools.pairwise([*cuts, len(text)])) if s.strip()]
 
 
 def _words(text: str) -> set[str]:

@@ -53,3 +53,13 @@ def write_document(folder: Path, id: str, text: str, **changes) -> Path:
     lines = "\n".join(f"{key}: {value}" for key, value in front.items() if value is not ...)
     path.write_text(f"---\n{lines}\n---\n\n{textwrap.dedent(text).strip()}\n", encoding="utf-8", newline="\n")
     return path
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Two versions of one rule, one secret, one page for all."""
+    write_document(tmp_path / "h", "leave-v1", "# Leave\n\nStaff get 11 days of leave.", policy="leave", title="Leave")
+    write_document(tmp_path / "h", "leave-v2", "# Leave\n\nStaff get 13 days of leave.", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
+    write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
+    write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
+    return corpus.load_handbook(tmp_path / "h")

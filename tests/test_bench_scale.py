@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from test_index import counted, fake  # noqa: F401  a fixture
 
-from helpers import bench, bench_scale, embedding, index_store, plots_rag
+from helpers import bench, bench_scale, bench_world, embedding, index_store, plots_rag
 
 
 @pytest.fixture
@@ -19,19 +19,22 @@ def parts():
     return lambda part, n, *more: json.loads(json.dumps(bench_scale.PARTS[part](n, *more)))
 
 
-def test_three_hundred_chunks_from_end_to_end(fake, cache, parts):  # noqa: F811
+def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(index_store, "GRAPH_UP_TO", 100)  # so that the larger one is searched whole
     found = bench_scale.bench_scale([300, 60], with_server=False, run=parts)
     small, large = found["sizes"]
+    assert (large["recall_at_10"], index_store.GRAPH_UP_TO) == (1, 100)
     assert (small["chunks"], large["chunks"]) == (60, 300) and (small["real_chunks"], large["real_chunks"]) == (30, 150)
     for row in found["sizes"]:
-        assert 0.9 <= row["recall_at_5"] <= 1 and 0.9 <= row["recall_at_10"] <= 1 and row["too_few"] == 0 and 0 < row["allowed_share"] <= 1
+        assert 0.9 <= row["recall_at_5"] <= 1 and 0.9 <= row["recall_at_10"] <= 1 and 0.9 <= row["graph_recall_at_10"] <= 1 and row["too_few"] == 0 and 0 < row["allowed_share"] <= 1
         assert all(row[name] > 0 for name in ("build_seconds", "open_seconds", "first_answer_seconds", "disk_mb")) and set(row["nearest_cosine"]) == {"real", "made"}
-        for name in ("dense_ms", "dense_ms_without_condition", "bm25_ms", "exact_ms", "dense_ms_with_embedding"):
+        for name in ("dense_ms", "graph_ms", "graph_ms_without_condition", "bm25_ms", "exact_ms", "dense_ms_with_embedding"):
             assert 0 < row[name]["p50"] <= row[name]["p95"] and row[name]["n"] >= 30
     assert small["disk_mb"] < large["disk_mb"]
     assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()], "the indexes are removed again"
     assert len(set(fake)) < len(fake) < 2000, "made chunks are never embedded"
     assert "recall_at_10" in bench_scale.shown(found) and found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
+    assert bench_scale.flat({"sizes": [small, {k: v for k, v in large.items() if not k.startswith("graph")}]})["graph_ms_p50"][1] is None
     picture = plots_rag.scale(pd.DataFrame(bench_scale.flat(found)))
     assert picture.png.startswith(b"\x89PNG") and picture.alt.startswith("At 300 chunks: ") and "60 chunks: build" in picture.alt
 
@@ -50,9 +53,9 @@ def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):  # 
 
 
 def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache):  # noqa: F811
-    chunks, vectors, kept = bench_scale.world(2000)
-    again, same, _ = bench_scale.world(2000)
-    true, true_vectors = bench_scale.real()
+    chunks, vectors, kept = bench_world.world(2000)
+    again, same, _ = bench_world.world(2000)
+    true, true_vectors = bench_world.real()
     assert [c.text for c in chunks] == [c.text for c in again] and (vectors == same).all() and vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5) and kept == len(true) and len(chunks) == len(vectors) == 2000
     assert all(c.document.text[c.start : c.end] == c.text for c in chunks) and len({c.document.id for c in chunks[kept:]}) > 150
@@ -91,7 +94,8 @@ def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path,
 def test_the_reference_figures_belong_to_the_index_as_it_is_configured():
     """A changed graph must be measured again: `python3 workbook.py bench scale --chunks 1000 3000 10000 30000 100000 --server --save`."""
     found = json.loads(bench_scale.REFERENCE.read_text(encoding="utf-8"))
-    assert found["configuration"] == index_store.CONFIGURATION and (found["seed"], found["noise"]) == (bench_scale.SEED, bench_scale.NOISE)
+    assert (found["configuration"], found["unasked"], found["graph_up_to"]) == (index_store.CONFIGURATION, index_store.UNASKED, index_store.GRAPH_UP_TO)
+    assert (found["seed"], found["noise"]) == (bench_world.SEED, bench_world.NOISE)
     sizes = [row["chunks"] for row in found["sizes"]]
     assert sizes == sorted(sizes) and {1000, 10_000, 100_000} <= set(sizes) and bench_scale.REFERENCE.stat().st_size < 20_000
     for row in found["sizes"]:

@@ -55,6 +55,20 @@ def test_the_picture_says_what_it_shows(grid):
     assert "k = 1: evidence 40 %, right 40 %" in plots_rag.evidence_and_answers(grid[grid["accuracy"].notna()]).alt
 
 
+def test_a_picture_holds_nothing_of_the_one_before(grid, monkeypatch):
+    """All are drawn upon one kept ground; another grid has another ground, and a drawing that fails leaves nothing."""
+    settings = [BASELINE, Setting(chunk_size=128), Setting(retriever="bm25", top_k=3)]
+    first = [plots_rag.setting(grid, what_if(grid, s)).png for s in settings]
+    assert [plots_rag.setting(grid, what_if(grid, s)).png for s in reversed(settings)] == first[::-1] and len(set(first)) == 3
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(plots_rag, "_png", lambda figure: 1 / 0)
+        plots_rag.setting(grid, what_if(grid, settings[1]))
+    assert plots_rag.setting(grid, what_if(grid, BASELINE)).png == first[0]
+    more = pd.concat([grid, grid.assign(strategy="headings", tokens=grid["tokens"] * 9)])
+    more.attrs = grid.attrs
+    assert plots_rag.setting(more, what_if(more, BASELINE)).png != first[0] == plots_rag.setting(grid, what_if(grid, BASELINE)).png
+
+
 def test_rows_measured_here_join_the_grid(grid):
     mine = chunk_lab.finished(pd.DataFrame([{**grid.iloc[0].drop(["right", "accuracy", "accuracy_low", "accuracy_high", "n_answers"]).to_dict(), "recall": 0.99}]))
     both = chunk_lab.joined(grid, mine)

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, TODAY, write_document
+from conftest import ROOT, TODAY
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from helpers import bench_scale, corpus, embedding, index, index_store, models, settings
+from helpers import bench_world, corpus, embedding, index, index_store, models, settings
 from helpers.cases import Ask, Passage, load_questions, load_users
 from helpers.chunking import Chunk, chunk_all
 from helpers.index import RETRIEVERS, IndexUnusableError, build_index, index_chunks, open_index
@@ -62,16 +62,6 @@ def handbook(documents, tmp_path_factory):
         patch.setattr(models, "cache_home", lambda: weights)
         patch.setattr(embedding, "embed", counted)
         yield build_index(documents, 128, 32, say=lambda _: None)
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Two versions of one rule, one secret, one page for all."""
-    write_document(tmp_path / "h", "leave-v1", "# Leave\n\nStaff get 11 days of leave.", policy="leave", title="Leave")
-    write_document(tmp_path / "h", "leave-v2", "# Leave\n\nStaff get 13 days of leave.", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
-    write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
-    write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
-    return corpus.load_handbook(tmp_path / "h")
 
 
 def made(text: str = "Some text.", id: str = "d", audience=("staff",), since=dt.date(2025, 1, 1), until=None) -> corpus.Document:
@@ -162,7 +152,7 @@ class Unconditional:
 
     def search_all(self, asks, top_k=3, retriever="exact"):
         everything = np.ones(self.true.size, dtype=bool)
-        found = [self.true.rows.passages(self.true.rows.nearest(ask.input, everything, top_k)) for ask in asks]
+        found = [self.true.rows.passages(self.true.rows.nearest(embedding.embed([ask.input])[0], everything, top_k)) for ask in asks]
         return [[p for p in passages if self.keep(self.by_id[p.doc], ask)] for ask, passages in zip(asks, found, strict=True)]
 
 
@@ -194,9 +184,10 @@ ONE_CHUNK = st.tuples(st.lists(st.sampled_from(GROUPS), min_size=1, max_size=3, 
 AN_ASK = st.tuples(st.lists(st.sampled_from(GROUPS), max_size=3, unique=True), st.integers(-4, 4))
 
 
+@pytest.mark.parametrize("graph_up_to", [0, 5_000], ids=["every vector compared", "by the graph"])
 @how(max_examples=25, deadline=None)
 @given(st.lists(ONE_CHUNK, min_size=1, max_size=8), st.lists(AN_ASK, min_size=1, max_size=6))
-def test_in_any_world_what_is_found_is_what_may_be_seen(worlds, who):
+def test_in_any_world_what_is_found_is_what_may_be_seen(graph_up_to, worlds, who):
     """All that an asker may see, when more is asked for than there is; and never anything else. Against `corpus.may_see`."""
     settings.stay_offline()
     import chromadb
@@ -211,12 +202,13 @@ def test_in_any_world_what_is_found_is_what_may_be_seen(worlds, who):
         client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
         with contextlib.suppress(Exception):
             client.delete_collection(name)
-        target = client.create_collection(name, configuration=index_store.CONFIGURATION, embedding_function=None)
+        target = client.create_collection(name, configuration=index_store.configuration(manifest["chunks"]), embedding_function=None)
         index_store._fill(target, rows)
         return target
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_store, "collection", in_memory)
+        patch.setattr(index_store, "GRAPH_UP_TO", graph_up_to)
         patch.setattr(embedding, "embed", counted)
         patch.setattr(embedding, "embed_kept", lambda texts: (counted(texts), 0))
         found = index_chunks([whole(d) for d in documents], say=quiet)
@@ -226,6 +218,46 @@ def test_in_any_world_what_is_found_is_what_may_be_seen(worlds, who):
                 assert sorted(p.doc for p in passages) == entitled, retriever
                 short = found.search(ask.input, ask.groups, ask.as_of, 2, retriever)
                 assert len(short) == min(2, len(entitled)) and {p.doc for p in short} <= set(entitled), retriever
+
+
+def test_a_large_index_is_searched_whole_and_its_graph_is_never_asked(fake, small, monkeypatch):
+    """Above the limit "dense" is "exact", alone and in the fusion, in an index that was opened as in one that was built."""
+    from chromadb.api.models.Collection import Collection
+
+    by_graph = build_index(small, 32, 8, say=quiet)
+    asks = [Ask("", d.text, groups, TODAY) for d in small for groups in (("staff",), ("board",), ("contractors", "board"))]
+    before = {retriever: by_graph.search_all(asks, 2, retriever) for retriever in RETRIEVERS}
+    index_store.remove(by_graph.name)
+    monkeypatch.setattr(index_store, "GRAPH_UP_TO", 3)
+    monkeypatch.setattr(Collection, "query", lambda *_, **__: pytest.fail("the graph was asked"))
+    for large in (build_index(small, 32, 8, say=quiet), open_index(by_graph.name)):
+        assert large.collection.configuration["hnsw"]["max_neighbors"] == 2
+        for retriever in RETRIEVERS:
+            after = large.search_all(asks, 2, retriever)
+            assert [keys(x) for x in after] == [keys(x) for x in before[retriever]], retriever
+            assert [x.score for x in after[0]] == pytest.approx([x.score for x in before[retriever][0]], abs=1e-5)
+
+
+@how(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.booleans()), min_size=1, max_size=9), st.integers(1, 12))
+def test_the_nearest_are_the_first_of_all_in_order(cells, k):
+    """Against sorting everything; of equals, those that stand first."""
+    vectors, allowed = np.array([[x, 0.0] for x, _ in cells], dtype=np.float32), np.array([may for _, may in cells])
+    rows = index.Rows([], [], None)
+    rows.__dict__["vectors"] = vectors
+    wanted = sorted(((at, float(x)) for at, (x, may) in enumerate(cells) if may), key=lambda one: (-one[1], one[0]))[:k]
+    assert rows.nearest(np.array([1.0, 0.0], dtype=np.float32), allowed, k) == wanted
+
+
+def test_other_vectors_are_another_index(fake, small):
+    chunks = chunk_all(small, 32, 8)
+    plain = index_chunks(chunks, say=quiet)
+    mine = counted([index.embedded_text(c) for c in chunks])
+    built = {index_chunks(chunks, say=quiet, vectors=made).name for made in (mine, -mine, mine[::-1], mine[:, :200], mine.astype(np.float64))}
+    assert len(built | {plain.name}) == 6 and index.fingerprint(chunks, vectors=mine.copy()) in built
+    assert np.allclose(index_chunks(chunks, say=quiet, vectors=-mine).rows.vectors, -mine, atol=1e-6), "and holds them"
+    with pytest.raises(ValueError, match="3 vectors were given for 4 chunks; give one for each"):
+        index_chunks(chunks, vectors=mine[:3])
 
 
 # --- odd questions, odd chunks --------------------------------------------------------------------------------------------
@@ -567,7 +599,7 @@ def test_forgetting_passes_over_a_file_that_cannot_be_read(fake, cache):
 @pytest.fixture(scope="module")
 def server():
     """A Chroma server on this machine only, killed in the end."""
-    with bench_scale.server() as url:
+    with bench_world.server() as url:
         yield url
 
 
@@ -722,7 +754,7 @@ def test_a_server_that_is_not_there_is_told_with_advice(fake, small, monkeypatch
 
 @pytest.mark.slow
 def test_a_server_that_dies_under_an_index_is_told(fake, small, monkeypatch):
-    with bench_scale.server() as url:
+    with bench_world.server() as url:
         monkeypatch.setenv("CHROMA_URL", url)
         found = build_index(small, 32, 8, say=quiet)
         assert found.search("leave", ["staff"], TODAY, 1)

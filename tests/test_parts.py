@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, TODAY, write_document
+from conftest import ROOT, TODAY
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,15 +90,6 @@ def test_batches_hold_every_prompt_once_and_stay_small():
 
 
 # --- index --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small(tmp_path):
-    write_document(tmp_path / "h", "leave-v1", "# Leave\n\nStaff get 11 days of leave.", policy="leave", title="Leave")
-    write_document(tmp_path / "h", "leave-v2", "# Leave\n\nStaff get 13 days of leave.", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
-    write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
-    write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
-    return corpus.load_handbook(tmp_path / "h")
 
 
 def the_folder(cache, found):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT, TODAY, write_document
+from hypothesis import given
+from hypothesis import strategies as st
 
-from helpers import arms, corpus, evaluate, finetune, format_task, generate, models, rag, ranking, scores
+from helpers import arms, corpus, evaluate, generate, models, rag, ranking, scores
 from helpers.cases import Arm, Ask, Case, Gold, Passage, Prediction, load_questions
 from helpers.chunking import chunk_all
-from helpers.evaluate import QUESTIONS, TICKETS, share, summary
+from helpers.evaluate import QUESTIONS, share, summary
 from helpers.index import build_index
-from helpers.tickets import load_tickets
 
 
 def case(id, answers=("17",), text="How many?"):
@@ -103,6 +103,37 @@ def test_citations_resolve_to_a_document_and_a_quote():
     assert all(c.quote in passages[c.number - 1].text for c in rag.cite("[1] [2] 99", passages))
 
 
+WRAPPED = """Ladders and steps
+Steps with a green plate carry 150 kilograms and are
+for heights of up to 1.4 metres. Ladders with a white
+plate are for picking aisles only:
+- the long ladder in bay 3 is for Facilities and for
+- nobody else; its chain is not an invitation to all
+
+Valve                      Pressure    Hold     Drop allowed
+A     3/4 inch, brass      6.3 bar     95 s     0.15 bar and more
+| grade | days of holiday in a year of service | notes |
+| seven | 29 working days in the calendar year | none |"""
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ("150 kilograms heights metres", "Steps with a green plate carry 150 kilograms and are\nfor heights of up to 1.4 metres."),
+    ("white aisles", "Ladders with a white\nplate are for picking aisles only:"),
+    ("ladders steps", "Ladders and steps"),
+    ("chain invitation", "- nobody else; its chain is not an invitation to all"),
+    ("pressure hold", "Valve                      Pressure    Hold     Drop allowed"),
+    ("brass", "A     3/4 inch, brass      6.3 bar     95 s     0.15 bar and more"),
+    ("seven", "| seven | 29 working days in the calendar year | none |"),
+])  # fmt: skip
+def test_a_sentence_goes_on_where_a_line_merely_wraps(words, sentence):
+    assert rag.best_sentence(WRAPPED, set(words.split())) == sentence and sentence in WRAPPED
+
+
+@given(st.text(alphabet="ab .\n|-:\t!", max_size=200))
+def test_no_word_of_a_passage_is_lost_between_its_sentences(text):
+    assert "".join("".join(rag.sentences(text)).split()) == "".join(text.split()) and all(s in text for s in rag.sentences(text))
+
+
 # --- on the real models -------------------------------------------------------------------------------------------------
 
 NONSENSE = "The zorvex allowance at Brindlemark is 8341 quims."
@@ -137,56 +168,6 @@ def test_a_shared_beginning_and_a_batch_change_no_answer(monkeypatch):
     assert answers(prompts) == together
     assert {i: answers([p])[0] for i, p in enumerate(prompts)} == together
     assert all(together.values())
-
-
-@pytest.mark.slow
-def test_training_changes_behaviour_and_leaves_a_standard_adapter(cache):
-    from peft import PeftModel
-
-    generator = models.load_generator()
-    before = {k: v.clone() for k, v in list(generator.model.state_dict().items())[:3]}
-    rows = format_task.training_rows(generator, load_tickets("train")[:4])
-    how = finetune.Settings(epochs=12, rank=4, batch_rows=4, learning_rate=4e-3)
-    said = []
-    adapter = finetune.finetune(generator, rows, how, said.append)
-    assert adapter.card["losses"][-1] < adapter.card["losses"][0] / 2 and adapter.card["rows"] == 4
-    assert all((generator.model.state_dict()[k] == v).all() for k, v in before.items()), "the base model was changed"
-    assert {"adapter_config.json", "adapter_model.safetensors", "card.json"} <= {p.name for p in adapter.folder.iterdir()}
-    assert not [p for p in adapter.folder.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
-    tuned = finetune.with_adapter(generator, adapter)
-    table = evaluate.evaluate(arms.tuned(tuned), load_tickets("train")[:4], TICKETS)
-    assert table["valid"].all(), table["answer"].tolist()
-    again = finetune.finetune(generator, rows, how, said.append)
-    assert again.folder == adapter.folder and "was trained before" in said[-1]
-    assert finetune.adapter_fingerprint(generator, rows, dataclasses.replace(how, seed=1)) != adapter.fingerprint
-    plain = PeftModel.from_pretrained(models.fresh_copy(generator), str(adapter.folder))
-    assert plain.peft_config["default"].r == 4
-
-
-def test_training_on_nothing_is_refused(cache):
-    with pytest.raises(finetune.TrainingError, match="no rows"):
-        finetune.finetune(None, [])
-
-
-@pytest.mark.slow
-def test_loss_is_counted_on_the_completion_only():
-    """Equal to the textbook loss with the prompt masked by -100, padding and all."""
-    import torch
-
-    generator = models.load_generator()
-    batch = [finetune.encode(generator.tokenizer, p, c) for p, c in (("Say one.", "one"), ("Say a much longer thing, please, now.", "two three"))]
-
-    class Wrapped:
-        def get_base_model(self):
-            return generator.model
-
-    ours = finetune.completion_loss(Wrapped(), batch, generator)
-    total, count = 0.0, 0
-    for ids, prompt in batch:
-        labels = torch.tensor([[-100] * prompt + ids[prompt:]])
-        loss = generator.model(input_ids=torch.tensor([ids]), labels=labels).loss
-        total, count = total + loss.item() * (len(ids) - prompt), count + len(ids) - prompt
-    assert ours.item() == pytest.approx(total / count, rel=2e-2 if generator.dtype == "bfloat16" else 1e-4)
 
 
 def test_oracle_contexts_hold_the_evidence(documents):

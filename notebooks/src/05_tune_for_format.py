@@ -18,7 +18,8 @@ import pandas as pd
 from helpers import arms, format_task, models, plots
 from helpers.cases import pick
 from helpers.evaluate import TICKETS, evaluate, share, summary
-from helpers.finetune import Settings, encode, finetune, with_adapter
+from helpers.finetune import Settings, finetune, with_adapter
+from helpers.lora import encode
 from helpers.tickets import FIELDS, load_tickets, parse_strict
 
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 60)
@@ -108,7 +109,7 @@ pd.DataFrame({t["arm"].iloc[0]: {"valid": t["valid"].mean(), "fields right": t["
 
 # %%
 rows = format_task.training_rows(generator, train[:320])
-ids, prompt_tokens = encode(generator.tokenizer, *rows[0])
+ids, prompt_tokens, _ = encode(generator.tokenizer, *rows[0])
 print(f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learnt:")
 print(repr(generator.tokenizer.decode(ids[prompt_tokens:])))
 

@@ -351,5 +351,5 @@ exercise("08.4").check((honest, exposing))
 # - what was lost to the search, to distraction and to reading, and how often each refuses when it should;
 # - the same evidence in other words, and answers that do not agree.
 #
-# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). **Next:** the labs on chunking, training size and facts, and the
-# decision board, are still to come. Until then: which of your own features lacks knowledge, and which lacks behaviour?
+# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). **Next:** the labs on training size and facts, and
+# the decision board, are still to come. Until then: which of your own features lacks knowledge, and which lacks behaviour?
