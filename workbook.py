@@ -5,7 +5,7 @@
     python3 workbook.py run         execute notebooks, print a table          [NN ...]
     python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
-    python3 workbook.py bench       measure speed against the plain way       evaluate | embed [--rounds N] [--json]
+    python3 workbook.py bench       measure speed against the plain way       evaluate | embed [--rounds N] | finetune [--curve] [--json]
                                     and the search on sets that others judged retrieval DIR | chunking DIR [--json]
                                     the index at growing sizes, sliders       scale [--chunks N ...] [--server] [--save] | lab [--json]
     python3 workbook.py check-data  check every file of labs_data
@@ -147,13 +147,13 @@ def make_environment(extra: str | None) -> None:
     again = "the network or the package index did not answer; check the connection and run the same command again"
     say("[2/4] installing PyTorch")
     install_torch(pip, again)
-    say(f"[3/4] installing the packages{' and the test tools' if extra else ''} (2 to 3 minutes the first time)")
+    say(f"[3/4] installing the packages{f' and those for {extra}' if extra else ''} (2 to 3 minutes the first time)")
     run_step([*pip, "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extra}]" if extra else ROOT], again)
     install_weights(python)
     run_step([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3", "--display-name", "Python 3 (workbook)"],
              "could not register the Jupyter kernel")  # fmt: skip
-    # A finished environment with the test tools is also a finished one without them.
-    marks = sorted({ready_mark(None), ready_mark(extra), *(done if not extra else [])} & {ready_mark(None), ready_mark("test")})
+    # A finished environment with more tools is also a finished one without them, and keeps those it had.
+    marks = sorted({ready_mark(None), ready_mark(extra), *done} & {ready_mark(one) for one in (None, "test", "bench")})
     write_whole(VENV / "workbook-ready.json", json.dumps(marks))
     under_way.unlink()
     say(f"environment ready after {time.monotonic() - started:.0f} s")
@@ -324,12 +324,15 @@ def build(options: argparse.Namespace) -> int:
 def bench(options: argparse.Namespace) -> int:
     if options.what == "scale":
         words = [*(["--chunks", *map(str, options.chunks)] if options.chunks else []), *(f"--{name}" for name in ("server", "save") if getattr(options, name))]
+    elif options.what == "finetune":
+        words = [f"--{name}={getattr(options, name)}" for name in ("rows", "epochs", "seeds") if getattr(options, name)] + ["--curve"] * options.curve
     else:
         words = [str(options.folder.resolve())] if options.folder else []  # we run in our own folder, not in the one it was typed in
         words += [f"--limit-queries={options.limit_queries}"] if options.limit_queries is not None else []
         words.append(f"--rounds={options.rounds}")
     words += ["--json"] if options.json else []
-    return call(set_up("test" if options.what == "chunking" else None), "-m", "helpers.bench", options.what, *words)  # chunking counts cl100k tokens
+    extra = {"chunking": "test", "finetune": "bench"}.get(options.what)  # cl100k tokens to count, TRL to race
+    return call(set_up(extra), "-m", "helpers.bench", options.what, *words)
 
 
 def check_data(options: argparse.Namespace) -> int:
@@ -416,10 +419,14 @@ def main(argv: list[str] | None = None) -> int:
     word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
     commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
     word = commands.add_parser("bench", help="measure speed against the plain way, or the search on a judged set")
-    word.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking", "scale", "lab"])
+    word.add_argument("what", choices=["evaluate", "embed", "finetune", "retrieval", "chunking", "scale", "lab"])
     word.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's evaluation")
     word.add_argument("--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries")
     word.add_argument("--rounds", type=int, default=2, help="evaluate and embed: how often, in turn (default: 2)")
+    word.add_argument("--rows", type=int, help="finetune: training rows (default: 64)")
+    word.add_argument("--epochs", type=int, help="finetune: (default: 4)")
+    word.add_argument("--seeds", type=int, help="finetune: how many (default: 3)")
+    word.add_argument("--curve", action="store_true", help="finetune: our seconds against rows up to 512")
     word.add_argument("--chunks", type=int, nargs="+", metavar="N", help="scale: sizes of the index (default: 1000 10000 100000)")
     word.add_argument("--server", action="store_true", help="scale: also compare with a Chroma server")
     word.add_argument("--save", action="store_true", help="scale: write labs_data/reference/scale.json")

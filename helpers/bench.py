@@ -5,6 +5,7 @@
     python -m helpers.bench retrieval DIR [--limit-queries N] [--json]   a set in BEIR's form: nDCG, recall, latency
     python -m helpers.bench chunking  DIR [--json]                       a set in the form of Chroma's chunking evaluation
     python -m helpers.bench scale     [--chunks N ...] [--server] [--json] [--save]   the index at growing sizes (see bench_scale)
+    python -m helpers.bench finetune  [--rows N] [--epochs N] [--seeds N] [--curve] [--json]   training against TRL's SFTTrainer (see bench_tune)
     python -m helpers.bench lab       [--json]                           milliseconds from a slider to its picture
 """
 
@@ -32,6 +33,7 @@ from helpers import (
     bench_lab,
     bench_scale,
     bench_sets,
+    bench_tune,
     embedding,
     format_task,
     generate,
@@ -234,7 +236,8 @@ def shown(found: dict[str, object]) -> str:
         first = f"{found['speedup']} times the texts per second of plain encode(list) ({found['texts_per_second']})"
         return f"{first}\nrecall@3: {found['recall_at_3']}\n{found['note']}".rstrip()
     if found["bench"] == "lab":
-        return f"a slider to its picture: median {found['median_ms']} ms, 95 % within {found['p95_ms']} ms ({found['moves']} moves)"
+        labs = {"chunking": found, "training size": found["training"]}
+        return "\n".join(f"{name} lab, a slider to its picture: median {f['median_ms']} ms, 95 % within {f['p95_ms']} ms ({f['moves']} moves)" for name, f in labs.items())
     if found["bench"] == "retrieval":
         rows, first = {name: found[name] for name in ("dense", "bm25", "hybrid", "exact")}, f"{found['n_queries']} queries, {found['n_passages']} passages"
     else:
@@ -246,6 +249,8 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["scale"]:  # it has options of its own
         return bench_scale.main(argv[1:])
+    if argv[:1] == ["finetune"]:
+        return bench_tune.main(argv[1:])
     parser = argparse.ArgumentParser(prog="helpers.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking", "lab"])
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval and chunking: the folder with the set")

@@ -1,4 +1,4 @@
-"""How long from a slider to its picture? The chunking lab moved in a real kernel, a hundred times; for `workbook.py bench lab`."""
+"""How long from a slider to its picture? The chunking lab and the training-size lab moved in a real kernel, a hundred times each; for `workbook.py bench lab`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,22 @@ documents = load_handbook()
 case = next(c for c in load_questions("dev", documents) if c.fact == "parental-leave-uk.supporting-days")
 evidence = case.gold.evidence[0]
 lab = chunking_lab(chunk_lab.load_grid(), documents, [], next(d for d in documents if d.id == evidence.doc), evidence.quote)
+names, measured = ("strategy", "chunk-size", "overlap", "retriever", "top-k", "plot"), {"chunk-size": chunk_lab.CHUNK_SIZES}
+"""
+LOAD_TRAINING = """
+import json, random, statistics, time
+from helpers import models, train_lab
+from helpers.train_widget import training_lab
+grid = train_lab.load_grid()
+lab = training_lab(grid, models.load_generator())
+names, measured = ("rows", "plot"), {"rows": [s.rows for s in grid.sizes()]}
 """
 MOVE = """
-part = {name: w for w in lab.children for name in ("strategy", "chunk-size", "overlap", "retriever", "top-k", "plot") if f"t-{name}" in w._dom_classes}
+part = {name: w for w in lab.children for name in names if f"t-{name}" in w._dom_classes}
 dice, seconds, drawn = random.Random(0), [], set()
 while len(seconds) < %d:
     name = dice.choice([n for n in part if n != "plot"])
-    values = [v for _, v in part[name]._options_full if v != part[name].value and (name != "chunk-size" or v in chunk_lab.CHUNK_SIZES)]
+    values = [v for _, v in part[name]._options_full if v != part[name].value and v in measured.get(name, [v])]
     before, begun = part["plot"].value, time.perf_counter()
     part[name].value = dice.choice(values)
     seconds.append(time.perf_counter() - begun)
@@ -34,12 +43,16 @@ print(json.dumps({"median_ms": round(1000 * statistics.median(seconds), 1), "p95
 
 
 def bench_lab() -> dict[str, object]:
-    """Milliseconds from a changed slider to the new picture, chunks and sentence, from the reference grid, in an IPython kernel (the browser comes on top)."""
+    """Milliseconds from a changed slider to the new picture and sentence, from the reference grids (chunking, and under `training` the other), in an IPython kernel (the browser comes on top)."""
+    return {"bench": "lab", **_moved(LOAD), "training": _moved(LOAD_TRAINING)}
+
+
+def _moved(load: str) -> dict[str, float]:
     import nbformat
     from nbclient import NotebookClient
 
-    cells = [nbformat.v4.new_code_cell(code) for code in (LOAD, MOVE % MOVES)]
+    cells = [nbformat.v4.new_code_cell(code) for code in (load, MOVE % MOVES)]
     book = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(settings.ROOT)}}).execute()
     said = "".join(output.get("text", "") for output in book.cells[1].outputs)
-    return {"bench": "lab", **json.loads(said.strip().splitlines()[-1])}
+    return json.loads(said.strip().splitlines()[-1])

@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from helpers import settings
+from helpers import settings, style
 from helpers.cases import QuestionRow
 from helpers.fact_rows import ASK, GENERAL, TRAIN, FactAskRow, FactRow, GeneralRow, wrongs
 from helpers.reading import ReadingRow, answerable_refusals, why_wrong
@@ -32,6 +32,7 @@ QUESTIONS = ("questions/dev.jsonl", "questions/test.jsonl")
 TICKETS = ("tickets/train.jsonl", "tickets/dev.jsonl", "tickets/test.jsonl")
 READING = ("reading/train.jsonl", "reading/dev.jsonl")
 FACTS = {f"facts/{TRAIN}": FactRow, f"facts/{ASK}": FactAskRow, f"facts/{GENERAL}": GeneralRow}
+STYLE = ("style/train.jsonl", "style/dev.jsonl")
 FROZEN = ("questions/test.jsonl", "tickets/test.jsonl")
 # A test figure depends on the scorer as much as on the rows, so the code that judges is frozen with them.
 HELPERS = Path(__file__).parent
@@ -55,19 +56,21 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
     rows |= {name: read_rows(root, name, TicketRow, faults) for name in TICKETS}
     rows |= {name: read_rows(root, name, ReadingRow, faults) for name in READING}
     rows |= {name: read_rows(root, name, schema, faults) for name, schema in FACTS.items()}
+    rows |= {name: read_rows(root, name, style.StyleRow, faults) for name in STYLE}
     chains = list(check_versions(docs))
     broken = {doc.meta.policy for doc in docs.values() if doc.file in {fault.file for fault in chains}}
     questions, tickets = ([placed for name in names for placed in rows[name]] for names in (QUESTIONS, TICKETS))
     for found in (
         chains,
         check_audiences(docs, users),
-        *(check_ids(placed) for placed in (questions, tickets, [placed for name in READING for placed in rows[name]], [placed for name in FACTS for placed in rows[name]])),
+        *(check_ids(placed) for placed in (questions, tickets, *([placed for name in names for placed in rows[name]] for names in (READING, STYLE, FACTS)))),
         *(check_question(placed, docs, users, broken) for placed in questions),
         check_families(questions),
         check_restricted(questions, docs, users),
         check_ticket_splits(*(rows[name] for name in TICKETS)),
         *(check_reading(rows[name]) for name in READING),
         check_facts({name.removeprefix("facts/"): rows[name] for name in FACTS}, rows[QUESTIONS[0]], rows[QUESTIONS[1]], docs, users),
+        check_style(*(rows[name] for name in STYLE)),
         check_lock(root),
     ):
         faults += found
@@ -273,6 +276,19 @@ def check_facts(rows: dict[str, list[Placed]], dev: Sequence[Placed], test: Sequ
     for placed in rows[ASK]:
         if users and placed.row["asker"] not in users:
             yield Fault(placed.file, placed.line, "asker", f"there is no '{placed.row['asker']}' in {USERS}")
+
+
+def check_style(train: Sequence[Placed], dev: Sequence[Placed]) -> Iterator[Fault]:
+    """Does every reply keep every rule of the house, and is no question, long run of words or fact with a number in both splits?"""
+    for file, line, row in (*train, *dev):
+        yield from (Fault(file, line, field, message) for field, message in style.why_wrong(row))
+    yield from check_ticket_splits(train, dev, ())
+    known: dict[str, Placed] = {}
+    for placed in (*train, *dev):
+        facts = re.findall(r"^- .*\d.*$", placed.row["input"], flags=re.MULTILINE)
+        for other, fact in ((known.setdefault(fact, placed), fact) for fact in facts):
+            if other.file != placed.file:
+                yield Fault(placed.file, placed.line, "input", f"the fact \"{fact[2:]}\" is also in {other.file} line {other.line}; a fact stays in one split")
 
 
 def sha256(path: Path) -> str | None:

@@ -202,3 +202,56 @@ def test_a_learner_leafs_through_the_cases(lab, tmp_path):
         verdict.select_option(label="all (4)")
         expect(asked).to_contain_text("Question 1")
         assert page.evaluate("() => window.hacked") is None
+
+
+TRAINED = """
+import os
+
+os.environ["WORKBOOK_CACHE"] = {cache!r}
+from helpers import models, train_lab
+from helpers.train_cells import Setting
+from helpers.train_widget import training_lab
+
+training_lab(train_lab.load_grid(), models.load_generator(), Setting(16))
+"""
+
+
+def test_a_learner_trains_stops_and_finds_it_again(lab, tmp_path):
+    """In a cache of its own, so that there is something to train; the second opening is the page reloaded, over the same kernel."""
+    import nbformat
+    from playwright.sync_api import expect
+
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "weights").symlink_to(course.settings.cache_folder("weights"))
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRAINED.format(cache=str(cache)).strip())], metadata=python)
+    nbformat.write(notebook, tmp_path / "nb" / "training.ipynb")
+    with opened(lab, tmp_path, "training.ipynb", 120) as page:
+        picture, said, status, start = page.locator(".t-plot img"), page.locator(".t-said"), page.locator(".t-train-status"), page.locator("button.t-train-start")
+        expect(picture).to_have_attribute("alt", re.compile("^16 labels"))
+        expect(page.locator(".t-price")).to_contain_text("nothing was trained on this machine yet")
+        page.locator(".t-rows .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(said).to_contain_text("Nobody has trained 8 labels")
+        page.keyboard.press("ArrowLeft")
+        expect(picture).to_have_attribute("alt", re.compile("^Untrained"))
+        page.keyboard.press("ArrowRight")
+        expect(said).to_contain_text("Nobody has trained 8 labels")
+        start.click()
+        expect(status).to_contain_text(re.compile("loss [0-9.]+"), timeout=120_000)
+        page.locator("button.t-train-stop").click()
+        expect(status).to_contain_text("Stopped", timeout=60_000)
+        expect(start).to_be_enabled()
+        assert not list(cache.glob("adapters/*/adapter_model.safetensors")) and not list(cache.glob("labs/*.json")), "a stopped run left something"
+        start.click()
+        expect(status).to_contain_text("Trained here", timeout=400_000)
+        expect(picture).to_have_attribute("alt", re.compile("^8 labels.*Trained here: 1 point"))
+        expect(page.locator(".t-price")).to_contain_text("there at once")
+    with opened(lab, tmp_path, "training.ipynb", 120) as page:
+        page.locator(".t-rows .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator(".t-price")).to_contain_text("there at once")
+        page.locator("button.t-train-start").click()
+        expect(page.locator(".t-train-status")).to_contain_text("Trained here", timeout=10_000)
+        expect(page.locator(".t-plot img")).to_have_attribute("alt", re.compile("^8 labels.*Trained here: 1 point"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -139,6 +140,12 @@ def with_answer_of_another(data):
     return row | {"id": "planted", "answer": reading.REFUSAL, "cite": None}
 
 
+def with_a_fact_of_train(data):
+    fact = next(found[0] for row in load(data / "style/train.jsonl") if (found := re.search(r"(?m)^- \w+: \d+ \w+$", row["input"])))
+    value = fact.split(": ", 1)[1]
+    return load(data / "style/dev.jsonl")[0] | {"id": "planted", "input": f"From: Ann\nQuestion: And now?\nFacts:\n{fact}", "output": f"Hello Ann,\nIt is {value}.\nYour neighbours at Brindlemark"}
+
+
 FAULTS = {
     # what is planted: (file that must be named, field, words of the message, how it is planted)
     "wrong quote": (DEV, "evidence.0.quote", "quotes must match", in_row(DEV, simple, lambda r: quoted(r, quote=r["evidence"][0]["quote"] + " Or not."))),
@@ -215,6 +222,11 @@ FAULTS = {
     "refusal with a citation": ("reading/dev.jsonl", "cite", "cite must be null", in_row("reading/dev.jsonl", answered, lambda r: r | {"answer": reading.REFUSAL})),
     "answer without a citation": ("reading/dev.jsonl", "answer", "the answer must be", in_row("reading/dev.jsonl", lambda r: not answered(r), lambda r: r | {"answer": "ten"})),
     "refusal that can be answered": ("reading/dev.jsonl", "cite", "can be answered", appended("reading/dev.jsonl", with_answer_of_another)),
+    "reply that breaks a rule": ("style/train.jsonl", "output", "breaks the rule 'calm'", in_row("style/train.jsonl", lambda r: True, lambda r: r | {"output": r["output"].replace(".\n", "!\n")})),
+    "brief out of its layout": ("style/dev.jsonl", "input", "the input must be", in_row("style/dev.jsonl", lambda r: True, lambda r: r | {"input": "Question: none"})),
+    "style id twice": ("style/dev.jsonl", "id", "already used", in_row("style/dev.jsonl", lambda r: True, lambda r: r | {"id": "style-train-001"})),
+    "style row in both splits": ("style/dev.jsonl", "input", "is the same as", appended("style/dev.jsonl", lambda d: next(r for r in load(d / "style/train.jsonl") if not re.search(r"- .*\d", r["input"])) | {"id": "planted"})),
+    "fact in both splits": ("style/dev.jsonl", "input", "a fact stays in one split", appended("style/dev.jsonl", with_a_fact_of_train)),
     "frozen questions changed": (TEST, "", "differs from frozen.lock", in_row(TEST, lambda r: r["kind"] == "single", lambda r: r | {"answers": [*r["answers"], "another alias"]})),
     "frozen tickets changed": ("tickets/test.jsonl", "", "differs from frozen.lock", in_bytes("tickets/test.jsonl", lambda raw: raw.replace(b": {", b":  {", 1))),
     "freeze not announced": ("frozen.lock", "changelog", "is not in CHANGELOG.md", in_text("../CHANGELOG.md", json.loads((settings.DATA / "frozen.lock").read_text("utf-8"))["changelog"], "")),

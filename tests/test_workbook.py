@@ -268,7 +268,7 @@ def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
 # --- exercises ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "04.4", "04.5", "05.1", "05.2", "08.1", "08.2"])
+@pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "04.4", "04.5", "05.1", "05.2", "05.3", "05.4", "06.1", "06.2", "06.3", "06.4", "06.5", "08.1", "08.2"])
 def test_every_exercise_takes_anything_and_speaks(id, capsys):
     one = exercise(id)
     assert one.check(...).state == one.check(None).state == "not attempted"
@@ -348,6 +348,31 @@ def test_the_screen_of_04_reports_the_half_that_was_not_seen():
     """A rule written from the dev attacks does well there and worse on the others, and the message says both."""
     message = exercise("04.5").check(r"\((?:\w+ )?copy\)|no longer holds|was dropped|replaces the (?:shorter|older)").message
     assert "dev half: 5 of 5" in message and re.search(r"did not see: [0-3] of 7", message), message
+
+
+RIGHT_05 = {
+    "05.3": lambda labels_of, rows: [i for i, (ids, n) in enumerate(rows) if any(label != -100 for label in labels_of(ids, n)[:n])],
+    "05.4": lambda once, tokens_saved, price: once / (tokens_saved / 1000 * price) if tokens_saved > 0 else float("inf"),
+}  # fmt: skip
+WRONG_05 = [
+    ("05.3", lambda labels_of, rows: [i for i, (ids, n) in enumerate(rows) if labels_of(ids, n) == ids], "one token short"),
+    ("05.3", lambda labels_of, rows: [i for i, (ids, n) in enumerate(rows) if labels_of(ids, n)[0] != -100], "one token short"),
+    ("05.3", lambda labels_of, rows: [0, 1, 2] if any(label != -100 for label in labels_of(*rows[0])[: rows[0][1]]) else [], "only row 1 has a longer prompt"),
+    ("05.3", lambda labels_of, rows: [0, 1, 2], "counts the completions only"),
+    ("05.4", lambda once, tokens_saved, price: once / (tokens_saved / 1000 * price), "divides by zero"),
+    ("05.4", lambda once, tokens_saved, price: once / (tokens_saved / 1000 * price) if tokens_saved else float("inf"), "it never pays"),
+    ("05.4", lambda once, tokens_saved, price: once / (tokens_saved * price), "expected 400 requests; got 0.4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("id", RIGHT_05)
+def test_right_answers_of_05_are_right(id):
+    assert exercise(id).check(RIGHT_05[id]).state == "right", exercise(id).check(RIGHT_05[id])
+
+
+@pytest.mark.parametrize(("id", "answer", "told"), WRONG_05)
+def test_wrong_answers_of_05_are_told_why(id, answer, told):
+    assert told in exercise(id).check(answer).message
 
 
 def test_exercise_ids_in_the_sources_have_solutions():

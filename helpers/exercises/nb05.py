@@ -37,6 +37,54 @@ def leak(answer: object) -> str:
     return "Run a check like this before every training run: a leak makes the score better and the system worse."
 
 
+IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
+
+
+def loss_on_prompt(answer: object) -> str:
+    """05.3: find the rows in which a trainer counts the loss on prompt tokens."""
+    assert callable(answer), f"Expected a function prompt_counted(labels_of, rows) that returns row numbers; got {type(answer).__name__}."
+    rows = [([5, 6, 7, 8, 9], 3), ([5, 6, 7, 8, 9, 10, 2], 5), ([5, 9, 2], 1)]  # (token ids, number of prompt tokens)
+
+    def right(ids: list[int], prompt_tokens: int) -> list[int]:
+        return [IGNORED] * prompt_tokens + ids[prompt_tokens:]
+
+    def all_of_it(ids: list[int], prompt_tokens: int) -> list[int]:
+        return list(ids)
+
+    def one_short(ids: list[int], prompt_tokens: int) -> list[int]:
+        return right(ids, prompt_tokens - 1)
+
+    def as_in_the_first_row(ids: list[int], prompt_tokens: int) -> list[int]:
+        return right(ids, min(3, len(ids)))
+
+    attempted(answer(right, rows))
+    for labels_of, wanted, what in (
+        (all_of_it, [0, 1, 2], "A trainer that counts every token"),
+        (right, [], "A trainer that counts the completions only"),
+        (one_short, [0, 1, 2], "A trainer whose mask is one token short (the last token of every prompt counts)"),
+        (as_in_the_first_row, [1], "A trainer that hides as many tokens as the first prompt has (only row 1 has a longer prompt)"),
+    ):
+        got = answer(labels_of, rows)
+        got = sorted(got) if isinstance(got, list | tuple | set) else got
+        assert got == wanted, f"{what}: expected the row numbers {wanted}; got {got}."
+    return "Most of a row is prompt, so a loss that counts it looks fine and falls, while the answers are hardly learnt."
+
+
+def break_even(answer: object) -> str:
+    """05.4: from how many requests on does a shorter prompt pay?"""
+    assert callable(answer), f"Expected a function pays_after(once, tokens_saved, price_per_1000) that returns a number of requests; got {type(answer).__name__}."
+    got = attempted(answer(120.0, 600, 0.5))
+    assert isinstance(got, int | float), f"Expected a number; got {type(got).__name__}."
+    assert abs(got - 400) < 1, f"120 to spend once, 600 tokens saved at 0.5 per 1,000 is 0.30 a request: expected 400 requests; got {got}."
+    assert abs(answer(120.0, 60, 0.5) - 4000) < 1, f"A tenth of the tokens saved takes ten times the requests: expected 4000; got {answer(120.0, 60, 0.5)}."
+    try:
+        nothing, longer = answer(120.0, 0, 0.5), answer(120.0, -50, 0.5)
+    except ZeroDivisionError:
+        raise AssertionError("When no token is saved, your code divides by zero. Then tuning never pays by shorter prompts: return float('inf').") from None
+    assert nothing == longer == float("inf"), f"When no token is saved, or the prompt grows, it never pays: expected inf; got {nothing} and {longer}."
+    return "Proportional to what tuning costs once, and inverse to what a request saves: whoever doubts a price can read off what it changes."
+
+
 EXERCISES = {
     e.id: e
     for e in (
@@ -48,6 +96,15 @@ EXERCISES = {
             "Compare case.ask.input of both sides, but not letter by letter: capitals, spaces and punctuation can differ.",
             "A helper does the normalising: comparable_tokens(text), imported above.",
             "seen = {tuple(comparable_tokens(c.ask.input)) for c in test}; then keep the train ids whose tokens are in seen.",
+        )),
+        Exercise("05.3", loss_on_prompt, (
+            "labels_of(ids, prompt_tokens) gives one label a token. A token counts when its label is not -100.",
+            "The prompt is the first prompt_tokens tokens: labels_of(ids, prompt_tokens)[:prompt_tokens] should all be -100. Look at every row, not only the first.",
+            "[i for i, (ids, n) in enumerate(rows) if any(label != -100 for label in labels_of(ids, n)[:n])]",
+        )),
+        Exercise("05.4", break_even, (
+            "What does one request save? tokens_saved / 1000 * price_per_1000.",
+            "once / saved requests pay it back, unless nothing is saved: then return float('inf').",
         )),
     )
 }  # fmt: skip

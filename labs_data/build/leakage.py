@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from helpers import settings
 from helpers.embedding import embed
+from helpers.style import body, read_brief
 
 # Cosine similarity, chosen from the measured distribution (--measure shows it anew): the nearest pair of two splits reaches 0.834, and
 # the pairs above 0.8 were read: same situation, but separate messages. Of the test tickets with every 8th word left out, 95 % lie above
@@ -59,11 +60,18 @@ def passages(root: Path, split: str) -> list[Text]:
     return [Text(id, text) for text, id in shown.items()]
 
 
+def style_texts(root: Path, split: str) -> dict[str, list[Text]]:
+    """The questions and the bodies of the replies of a split; names, greetings and the layout are alike on purpose."""
+    found = rows(root, f"style/{split}.jsonl")
+    return {"question": [Text(row["id"], read_brief(row["input"]).question) for row in found], "reply": [Text(row["id"], body(row["output"])) for row in found]}
+
+
 def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[Text]]]:
     """What must not mean the same: name -> the two sides."""
     tickets = {split: texts(root, f"tickets/{split}.jsonl", "input") for split in ("train", "dev", "test")}
     reading = {split: texts(root, f"reading/{split}.jsonl", "question") for split in ("train", "dev")}
     questions = {split: texts(root, f"questions/{split}.jsonl", "question") for split in ("dev", "test")}
+    style = {split: style_texts(root, split) for split in ("train", "dev")}
     return {
         "tickets train x test": (tickets["train"], tickets["test"]),
         "tickets train x dev": (tickets["train"], tickets["dev"]),
@@ -72,6 +80,9 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
         "reading train x dev, passages": (passages(root, "train"), passages(root, "dev")),
         "reading x handbook questions": (reading["train"] + reading["dev"], questions["dev"] + questions["test"]),
         "questions dev x test": (questions["dev"], questions["test"]),
+        "style train x dev, questions": (style["train"]["question"], style["dev"]["question"]),
+        "style train x dev, replies": (style["train"]["reply"], style["dev"]["reply"]),
+        "style x tickets": (style["train"]["question"] + style["dev"]["question"], tickets["test"]),
     }
 
 

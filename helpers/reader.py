@@ -1,0 +1,25 @@
+"""How is a model taught to read and to cite, without being taught a single fact? Rows from other invented worlds, in the very prompt of RAG.
+
+    adapter = finetune(generator, training_rows(generator, load_reading("train")), HOW)      # kept as reference_adapter("reader", generator)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from helpers.finetune import Settings
+from helpers.models import Generator
+from helpers.rag import question_prompt
+from helpers.reading import Reading
+
+HOW = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
+
+
+def completion(reading: Reading) -> str:
+    """What the reader learns to write: the short answer and the number of its passage, or the refusal alone."""
+    return reading.answer if reading.cite is None else f"{reading.answer} [{reading.cite}]"
+
+
+def training_rows(generator: Generator, readings: Sequence[Reading]) -> list[tuple[str, str]]:
+    """(prompt, completion) pairs for `finetune`; the prompt is the one that RAG sends, passages numbered from 1."""
+    return [(question_prompt(generator, one.question, one.passages), completion(one)) for one in readings]

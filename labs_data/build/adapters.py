@@ -1,0 +1,51 @@
+"""Train the reference adapters once and keep them with the workbook: `labs_data/reference/adapters/<name>/`, at most 6 MB each.
+
+    python labs_data/build/adapters.py format reader       (about 6 and 10 minutes on two cores without bfloat16)
+
+Every notebook finds them ready; retraining one of your own is one cell. The card beside each says what it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+from helpers import adapters, format_task, models, reader, settings
+from helpers.finetune import Settings, finetune
+from helpers.reading import load_reading
+from helpers.tickets import Ticket, load_tickets
+
+FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
+
+
+def format_adapter(generator: models.Generator) -> adapters.Adapter:
+    """Tickets to JSON, from all training rows."""
+    cases = load_tickets("train")
+    schema = hashlib.sha256(json.dumps(Ticket.model_json_schema(), sort_keys=True).encode()).hexdigest()[:16]
+    about = {"task": "tickets", "file": "labs_data/tickets/train.jsonl", "schema_sha256": schema, "ids": [case.ask.id for case in cases]}
+    return finetune(generator, format_task.training_rows(generator, cases), FORMAT, about=about)
+
+
+def reader_adapter(generator: models.Generator) -> adapters.Adapter:
+    """Numbered passages to a short answer with its number, or a refusal; from worlds that have nothing to do with the handbook."""
+    rows = load_reading("train")
+    about = {"task": "reading", "file": "labs_data/reading/train.jsonl", "ids": [row.id for row in rows]}
+    return finetune(generator, reader.training_rows(generator, rows), reader.HOW, about=about)
+
+
+def main(names: list[str]) -> int:
+    makers = {"format": format_adapter, "reader": reader_adapter}
+    if not names or set(names) - set(makers):
+        print(f"which? {' '.join(makers)}", file=sys.stderr)
+        return 2
+    generator = models.load_generator()
+    for name in names:
+        adapter = makers[name](generator)
+        folder = adapters.keep(adapter, name)
+        print(f"{settings.shown(folder)}: {adapter.card['rows']} rows, {adapter.card['seconds']} s, last losses {adapter.card['losses'][-5:]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
