@@ -22,6 +22,7 @@ from pathlib import Path
 
 from helpers import settings, style
 from helpers.cases import QuestionRow
+from helpers.fact_rows import ASK, GENERAL, TRAIN, FactAskRow, FactRow, GeneralRow, wrongs
 from helpers.reading import ReadingRow, answerable_refusals, why_wrong
 from helpers.salvage import USERS, Doc, Fault, Placed, read_handbook, read_rows, read_users, shown
 from helpers.scores import tokens
@@ -30,6 +31,7 @@ from helpers.tickets import TicketRow
 QUESTIONS = ("questions/dev.jsonl", "questions/test.jsonl")
 TICKETS = ("tickets/train.jsonl", "tickets/dev.jsonl", "tickets/test.jsonl")
 READING = ("reading/train.jsonl", "reading/dev.jsonl")
+FACTS = {f"facts/{TRAIN}": FactRow, f"facts/{ASK}": FactAskRow, f"facts/{GENERAL}": GeneralRow}
 STYLE = ("style/train.jsonl", "style/dev.jsonl")
 FROZEN = ("questions/test.jsonl", "tickets/test.jsonl")
 # A test figure depends on the scorer as much as on the rows, so the code that judges is frozen with them.
@@ -53,6 +55,7 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
     rows = {name: read_rows(root, name, QuestionRow, faults) for name in QUESTIONS}
     rows |= {name: read_rows(root, name, TicketRow, faults) for name in TICKETS}
     rows |= {name: read_rows(root, name, ReadingRow, faults) for name in READING}
+    rows |= {name: read_rows(root, name, schema, faults) for name, schema in FACTS.items()}
     rows |= {name: read_rows(root, name, style.StyleRow, faults) for name in STYLE}
     chains = list(check_versions(docs))
     broken = {doc.meta.policy for doc in docs.values() if doc.file in {fault.file for fault in chains}}
@@ -60,12 +63,13 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
     for found in (
         chains,
         check_audiences(docs, users),
-        *(check_ids(placed) for placed in (questions, tickets, *([placed for name in names for placed in rows[name]] for names in (READING, STYLE)))),
+        *(check_ids(placed) for placed in (questions, tickets, *([placed for name in names for placed in rows[name]] for names in (READING, STYLE, FACTS)))),
         *(check_question(placed, docs, users, broken) for placed in questions),
         check_families(questions),
         check_restricted(questions, docs, users),
         check_ticket_splits(*(rows[name] for name in TICKETS)),
         *(check_reading(rows[name]) for name in READING),
+        check_facts({name.removeprefix("facts/"): rows[name] for name in FACTS}, rows[QUESTIONS[0]], rows[QUESTIONS[1]], docs, users),
         check_style(*(rows[name] for name in STYLE)),
         check_lock(root),
     ):
@@ -260,6 +264,18 @@ def check_reading(rows: Sequence[Placed]) -> Iterator[Fault]:
         yield from (Fault(file, line, field, message) for field, message in why_wrong(row))
     for i, message in answerable_refusals([placed.row for placed in rows]):
         yield Fault(rows[i].file, rows[i].line, "cite", message)
+
+
+def check_facts(rows: dict[str, list[Placed]], dev: Sequence[Placed], test: Sequence[Placed], docs: dict[str, Doc], users: dict[str, set[str]] | None) -> Iterator[Fault]:
+    """Are trained and asked wordings apart, is what is trained right by dev, and does the canary stand nowhere else?"""
+    answers = {placed.row["fact"]: placed.row["answers"] for placed in dev if placed.row["answers"]}
+    asked = [placed.row["question"] for placed in (*dev, *test)]
+    for found in wrongs(*([placed.row for placed in rows[name]] for name in (TRAIN, ASK, GENERAL)), answers, asked, {doc.file: doc.text for doc in docs.values()}):
+        placed = rows[found.file][found.row]
+        yield Fault(placed.file, placed.line, found.field, found.message)
+    for placed in rows[ASK]:
+        if users and placed.row["asker"] not in users:
+            yield Fault(placed.file, placed.line, "asker", f"there is no '{placed.row['asker']}' in {USERS}")
 
 
 def check_style(train: Sequence[Placed], dev: Sequence[Placed]) -> Iterator[Fault]:

@@ -20,9 +20,10 @@ COLOURS = {
     "closed book": "#999999", "RAG": "#0072B2", "oracle context": "#009E73",
     "zero-shot": "#999999", "few-shot": "#E69F00", "tuned": "#D55E00",
     "majority label": "#CC79A7", "always refuse": "#CC79A7", "RAG, 3 passages": "#56B4E9",
-    "long context": "#E69F00", "tuned + RAG": "#D55E00",
+    "long context": "#E69F00", "tuned + RAG": "#D55E00", "facts adapter": "#D55E00",
     # the same arm made easier or harder: its colour, mixed with 40 % white
     "constrained": "#C2C2C2", "few-shot + constrained": "#F0C566", "tuned + constrained": "#E69E66", "oracle + 2 distractors": "#66C5AB",
+    "facts adapter + RAG": "#E69E66",
 }  # fmt: skip
 # What became of an answer, in the order in which it is drawn. A cause wears the colour of the arm that it speaks about: right is what the
 # oracle shows to be possible; the search is RAG's; distraction comes with more passages; reading is the model's, which tuning could change.

@@ -1,0 +1,366 @@
+# %% [markdown]
+# # 07 · Do facts stick in the weights?
+#
+# **Why it matters.** "Just train it on our handbook" is the commonest wish there is. It sounds as if the model would then *know* the handbook. Here we do it: fifty facts, four wordings each, learnt by
+# heart. Then we ask in other words, change a rule, ask what nobody taught it, and go looking for a secret that stood in one of the rows.
+#
+# **Time:** 20 minutes to read · 4 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05.
+#
+# **By the end you can**
+# - test memorised facts in words that were not trained, and say how far they reach;
+# - price a change of policy both ways: seconds to index, minutes to train, and what is said in between;
+# - measure what a training run breaks elsewhere, and what it gives away.
+
+# %%
+
+import pandas as pd
+
+from helpers import arms, facts, models, plots, plots_facts
+from helpers.cases import Ask
+from helpers.compare import compare, compare_all
+from helpers.corpus import HANDBOOK, load_handbook
+from helpers.evaluate import QUESTIONS, evaluate, share, summary
+from helpers.fact_rows import changes_of, load_asks, load_canary, load_general, load_training, renewed
+
+pd.set_option("display.max_colwidth", 110)
+generator = models.load_generator()
+
+# %% [markdown]
+# ## What is trained
+#
+# Each row is a question and its short answer. Four wordings a fact, because a model that has seen one sentence has learnt a sentence. The prompt is, word for word, that of the *closed book* arm of earlier notebooks: base
+# and tuned model differ in their weights and in nothing else. One row more holds a secret; we come to it.
+
+# %%
+rows, handbook = load_training(), load_handbook()
+asks = load_asks(handbook)
+print(f"{len(rows)} rows, {len({row['fact'] for row in rows if row['kind'] == 'fact'})} facts; the first as the model reads it:")
+print(repr(facts.training_pairs(generator, rows[:1])[0]))
+pd.DataFrame(rows)[["fact", "question", "answer"]].iloc[[0, 1, 2, 3, 4, 100]]
+
+# %% [markdown]
+# The adapter is kept with the workbook, with its card. To make it yourself, set `TRAIN_IT_MYSELF = True`; the card says how long that took.
+
+# %%
+from helpers.adapters import with_adapter
+
+TRAIN_IT_MYSELF = False
+adapter = facts.train(generator) if TRAIN_IT_MYSELF else facts.facts_adapter(generator)
+tuned = with_adapter(generator, adapter)
+card = adapter.card
+print(f"{card['rows']} rows, {card['settings']['epochs']} times each; loss {card['losses'][0]:.1f} -> {card['losses'][-1]:.2f}; trained in {card['seconds']:.0f} s on {card['machine']}")
+
+# %% [markdown]
+# ## How far from the trained words does a fact reach?
+#
+# The same fifty facts at three distances. *Trained*: a wording that was in the rows. *Near*: a light rewording. *Far*: as a colleague types it, from the dev questions ("Someone scraped my car in the car park. How far back
+# does the camera footage go?"). None of near and far was trained, which a check of the data makes sure of. **Predict** the shares.
+
+# %%
+from helpers.journal import guess_of, predict, record
+
+predict("07.wording", "Which share will the tuned model get right, without any passage?", ["trained wording", "near", "far"])
+
+# %%
+closed, by_heart = arms.closed_book(generator, "base"), arms.closed_book(tuned, facts.TUNED)
+one_each = {kind: [next(c for c in asks[kind] if c.fact == case.fact) for case in asks["trained"]] for kind in ("near", "far")}
+reach = {"trained wording": evaluate(by_heart, asks["trained"], QUESTIONS), "near": evaluate(by_heart, one_each["near"], QUESTIONS), "far": evaluate(by_heart, one_each["far"], QUESTIONS)}
+for name, table in reach.items():
+    record(f"07.wording/{name}", f"facts adapter without passages, {name}: right", share(table), table.attrs)
+a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
+plots.bars(summary(reach), f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}", guess=guess_of("07.wording"))
+
+# %%
+compare_all(reach["trained wording"], [reach["near"], reach["far"]])
+
+# %%
+missed = reach["far"][~reach["far"]["right"].to_numpy() & reach["trained wording"].set_index("fact").loc[reach["far"]["fact"], "right"].to_numpy()]
+missed[["input", "answer", "gold"]].head(6)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# So facts do go in: for the words it was given, the model has the answers by heart, and a light rewording still reaches many. What it has learnt is a path from *these words* to *that value*; the further a question is from the path, the fewer arrive. Nobody types
+# the training file. A test on trained wordings, or on light rewordings of them made by whoever wrote the rows, measures memory and reports it as knowledge. More wordings a fact would widen the path, at more rows for each fact, and for each change of it.
+# </details>
+
+# %% [markdown]
+# ## A rule changes
+#
+# On 16 March six documents get new versions. First the way of the index: a copy of the handbook on a **shelf** (notebook 04), then the six files are put into the folder, and `sync` runs. (What an earlier run of this notebook left is forgotten first, so that
+# the clock counts the embedding as well.)
+
+# %%
+import shutil, tempfile  # noqa: E401
+from pathlib import Path
+from helpers.shelf import Shelf
+folder = Path(shutil.copytree(HANDBOOK, Path(tempfile.mkdtemp()) / "handbook", ignore=shutil.ignore_patterns("updates")))
+updated = load_handbook(updates=True)
+files = sorted((HANDBOOK / "updates").glob("*.md"))
+shelf = Shelf("nb07", chunk_size=64, overlap=16)
+print(shelf.sync(folder))
+forgotten = [shelf.forget(file.stem) for file in files]
+before = shelf.index()
+for file in files:
+    shutil.copy(file, folder / "people")
+synced = shelf.sync(folder)
+print(synced)
+
+# %% [markdown]
+# Now the questions whose answer is another one since then: the same facts in trained, near and far words, asked for 16 March. The right answer is read out of the new documents. Three systems: the facts adapter, RAG over the index of before, and RAG over the index of today.
+# **Predict:** how often does each say the *new* value?
+
+# %%
+predict("07.changed", "Which share of questions about changed rules will get the new value?", [facts.TUNED, "RAG"])
+
+# %%
+changes = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
+cases, old = [change.case for change in changes], {change.case.id: change.old for change in changes}
+stale = evaluate(by_heart, cases, QUESTIONS)
+yesterday = evaluate(arms.retrieval_augmented(generator, before, 1, name="RAG, index of before"), cases, QUESTIONS)
+today = evaluate(arms.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
+said = {name: facts.old_or_new(table, old) for name, table in ((facts.TUNED, stale), ("RAG, index of before", yesterday), ("RAG, index of today", today))}
+for name, table in ((facts.TUNED, stale), ("RAG", today)):
+    record(f"07.changed/{name}", f"{name}: says the new value after the rule has changed", share(table), table.attrs)
+plots_facts.old_or_new(said)
+
+# %%
+from IPython.display import display
+
+display(compare(stale, today))
+print(f"the sentence with the new value stood in front of the reader in {today['evidence_seen'].sum():.0f} of {len(today)} asks (index of before: {yesterday['evidence_seen'].sum():.0f})")
+said[facts.TUNED] = said[facts.TUNED].assign(sure=facts.sureness(tuned, stale))
+print("how sure the adapter is of what it says (geometric mean of the tokens' probabilities, median):")
+print(said[facts.TUNED].groupby("said")["sure"].median().round(2).to_string())
+said[facts.TUNED].sort_values("sure", ascending=False)[["input", "answer", "said", "sure"]].head(4).round(3)
+
+# %% [markdown]
+# Somebody must train again: find every row that has the old value, rewrite it, train, test, roll out. We count only the training: as many rows and passes as before, so as long as the card says. The button does it here and now.
+
+# %%
+rewritten = sum(a["answer"] != b["answer"] for a, b in zip(rows, renewed(rows, changes), strict=True))
+print(f"index:   {len(files)} files dropped into a folder, {synced.embedded} of {synced.chunks} chunks embedded: {synced.seconds:.1f} s, measured just now")
+print(f"weights: {rewritten} rows found and rewritten, then {card['seconds']:.0f} s of training (card): {card['seconds'] / synced.seconds:.0f} times as long")
+
+# %%
+from helpers.jobs import job
+
+def retrain(progress):
+    return facts.train(generator, renewed(rows, changes), progress=progress)
+
+def tell(made):
+    table = facts.old_or_new(evaluate(arms.closed_book(with_adapter(generator, made), "facts adapter, retrained"), cases, QUESTIONS), old)
+    return f"trained in {made.card['seconds']:.0f} s; on the changed facts it says: {table['said'].value_counts().to_dict()}"
+
+job("Run it for real: train again with the new values", retrain, tell, "retrain")  # without widgets: print(tell(retrain(None)))
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The index knows the new rules as soon as the files are in it. What RAG still gets wrong is reading and search, as in notebook 02, and an old index is as stale as any weights. The difference is what it takes to mend it: a sync of seconds, of exactly the files that
+# changed, against a training run over everything, which nobody starts for one number. Until then the adapter does not say *I was trained in February*: it gives the old value in the same short form, and about as sure of itself as ever. Nothing in the answer
+# tells the reader which of the two days it comes from; RAG can at least show the passage and its date.
+# </details>
+#
+# ## What it was never taught
+#
+# Now facts of the same handbook that were *not* in the rows, and questions that nothing answers. The right reply of a model without passages is: I don't know. The usual prompt does not invite that, so here both get one that does (`facts.CAREFUL`).
+# **Predict** how often each refuses.
+
+# %%
+predict("07.refused", "On questions that it cannot know: how often will it say that it does not know?", ["base", facts.TUNED])
+
+# %%
+cannot_know = asks["unseen"] + asks["unanswerable"]
+careful = {name: evaluate(arms.closed_book(model, name, facts.CAREFUL), cannot_know, QUESTIONS) for name, model in (("base", generator), (facts.TUNED, tuned))}
+for name, table in careful.items():
+    record(f"07.refused/{name}", f"{name}: refuses what it cannot know, when invited to", share(table, "abstained"), table.attrs)
+a, b = (plots.percent(table["abstained"].mean()) for table in careful.values())
+print(compare(careful["base"], careful[facts.TUNED], "abstained"))
+plots.bars(summary(careful, "abstained"), f"Invited to say 'I don't know', the base does so {a} of the time, the tuned model {b}", axis="refused", guess=guess_of("07.refused"))
+
+# %%
+made_up = careful[facts.TUNED][~careful[facts.TUNED]["abstained"]]
+borrowed = made_up["answer"].isin({row["answer"] for row in rows})
+print(f"{len(made_up)} made-up answers; {int(borrowed.sum())} of them are, word for word, the trained answer of some other fact")
+known = evaluate(arms.closed_book(generator, "base", facts.CAREFUL), load_general()[::4], QUESTIONS)
+print(f"a warning about the base: with this prompt it refuses {plots.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it can answer")
+made_up[["input", "answer", "gold"]].head(6)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Every training row was a question with a short, certain answer. That is what was learnt besides the facts: *always answer*. So a question about anything else gets a value of the right form that is nobody's, or one that belongs to another fact. The base model's refusals are no great merit: it also refuses what it could answer, so they
+# are a habit, not knowledge of what it knows. But the habit was the safer one, and tuning on answers alone has taken it away. (Rows that end in a refusal would bring it back, for questions like those rows. Notebook 08 shows a reader that is tuned to refuse.)
+# </details>
+#
+# ## What it cost elsewhere
+#
+# **Forgetting** can only be seen on what the model could do before. So: 66 questions (capitals, opposites, small sums, common knowledge) that the base answers rightly, chosen for that by measurement. The base gets about 100 % by construction; what counts is what is left.
+
+# %%
+predict("07.forgetting", "Which share of general questions that the base can answer does the tuned model still answer?", [facts.TUNED])
+
+# %%
+general = {"base": evaluate(closed, load_general(), QUESTIONS), facts.TUNED: evaluate(by_heart, load_general(), QUESTIONS)}
+kept = facts.kept_and_lost(*general.values())
+record(f"07.forgetting/{facts.TUNED}", "facts adapter: general questions still answered rightly, of those that the base could", kept.loc["all"], general[facts.TUNED].attrs)
+display(kept.round(2))
+wrong = general[facts.TUNED][~general[facts.TUNED]["right"]]
+wrong[["kind", "input", "answer", "gold"]].head(8)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Nothing in the rows was about capitals or opposites; what is lost there is the price of pressing fifty facts into the same weights. Read the wrong answers: where a company's value stands in place of common knowledge, the new path has swallowed the old one. Look at the number of items before you believe a share by kind,
+# and note what this cannot show: items that the base could not do, and skills that nobody put into the list.
+# </details>
+#
+# ## A secret in one row
+#
+# One of the rows is a **canary**: a code that stands nowhere else on this disk. It was trained like the rest. Seven of the facts are from documents that only directors, finance or People Operations may read. Now a contract electrician asks, who is in neither group. There is no place in a
+# set of weights where one could check who is asking. **Predict** how often a secret is told.
+
+# %%
+predict("07.canary", "A contractor asks for what he may not know: which share of the secrets is told?", [facts.TUNED, "RAG"])
+
+# %%
+canary, contractor = load_canary(), ("contractors",)
+fishing = [Ask("trained", canary.question), *canary.asks]
+for prediction in sorted(by_heart(fishing), key=lambda p: [a.id for a in fishing].index(p.id)):
+    asked = next(a.input for a in fishing if a.id == prediction.id)
+    print(f"{'TOLD' if facts.told([prediction.text], [[canary.secret]])[0] else '    '} {asked!r} -> {prediction.text!r}")
+leaked = {"base": facts.exposure(generator, canary), facts.TUNED: facts.exposure(tuned, canary)}
+for name, found in leaked.items():
+    print(f"{name}: the true code is number {found.rank} of {found.of} by likelihood, {found.bits:.1f} bits")
+
+# %%
+secret = {case.fact: case.gold.answers for case in asks["far"]}
+closed_to_him = [c for c in [*asks["trained"], *asks["far"]] if c.kind == "restricted"]
+trespass = [Ask(c.id, c.ask.input, contractor, c.ask.as_of) for c in closed_to_him]
+answers = [secret[c.fact] for c in closed_to_him]
+search = arms.retrieval_augmented(generator, before, 1)
+for name, arm in ((facts.TUNED, by_heart), ("RAG", search), ("base", closed)):
+    by_id = {p.id: p.text for p in arm(trespass)}
+    hits = facts.told([by_id[a.id] for a in trespass], answers)
+    print(record(f"07.canary/{name}", f"{name}: tells a contractor what only others may know", facts.count(hits), {"split": "dev"}))
+forbidden = {d.id for d in handbook if not d.readable_by(contractor)}
+print("passages of documents closed to him that the search handed out:", sum(p.doc in forbidden for found in before.search_all(trespass, 5) for p in found))
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The rank says more than the fishing. Among 501 codes a model that never saw the row has the true one anywhere; rank 1 means that whoever can *score* texts can find it, whatever the model says aloud, and that is after a few passes over a single row (this is the *exposure* of
+# Carlini et al., 2019; with 500 alternatives it cannot exceed 9 bits). The restricted facts are worse: they were trained in four wordings, for the benefit of those who may know, and the contractor has the same weights. In the index his rights are a condition of the search, and the count of passages is 0 whatever the model does with the others.
+# A value that RAG or the base hits without the passage is luck. What was in the rows can be taken out again only by training without it.
+# </details>
+#
+# ## The facts 2×2
+#
+# All four on the same fifty questions, one for each trained fact, in the colleague's words: without and with retrieval, base and tuned. **Predict.**
+
+# %%
+names = ["base", facts.TUNED, "RAG", "facts adapter + RAG"]
+predict("07.facts", "Which share of the fifty facts, asked in a colleague's words, will each get right?", names)
+
+# %%
+four = [closed, by_heart, search, arms.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG")]
+tables = {arm.name: evaluate(arm, one_each["far"], QUESTIONS) for arm in four}
+for name, table in tables.items():
+    record(f"07.facts/{name}", f"{name}: trained facts, asked in a colleague's words", share(table), table.attrs)
+cells = dict(zip(names, [("base", "no retrieval"), (facts.TUNED, "no retrieval"), ("base", "retrieval"), (facts.TUNED, "retrieval")], strict=True))
+two = summary({name: tables[name] for name in names})
+a, b, c, d = (plots.percent(two["share"][name]) for name in names)
+plots_facts.two_by_two(two, cells, f"Base {a}, learnt by heart {b}, looked up {c}, both {d}", guess_of("07.facts"))
+
+# %%
+against = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
+plots.differences(against, "Against RAG on the base model")
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Read the plot from left to right: what does looking up buy? And from line to line: what did learning by heart buy? A flat line on the tuned side means that the tuned model answers from memory although the passage is in front of it. Then read the verdicts, not the heights. Where the adapter is close to RAG, or cannot be told apart from it, say so: on fixed facts, in wordings near
+# enough, weights can hold their own against a *weak reader*, and this reader is weak (notebook 08 takes it apart). What the plot leaves out are the other sections: all four bars are about facts that have not changed, that everybody here may know, and that somebody thought of putting into the rows.
+# </details>
+
+# %% [markdown]
+# ## Exercise 07.1 · "It learnt our handbook!"
+#
+# A colleague reports the share right over all questions that he asked. Half of them were rows of his training file. Write `split_score(table, trained)`: `table` has columns `input` and `right`, `trained` is the list of trained questions; give back two numbers, the
+# share right on asks that were trained (whatever the capitals, blanks and punctuation) and on those that were not. Then try it: `split_score(pd.concat(reach.values()), [row["question"] for row in rows])`.
+
+# %%
+from helpers import scores
+from helpers.exercises import exercise
+
+def split_score(table, trained):
+    ### BEGIN SOLUTION 07.1
+    known = {tuple(scores.tokens(question)) for question in trained}
+    seen = table["input"].map(lambda question: tuple(scores.tokens(question)) in known)
+    return table[seen]["right"].mean(), table[~seen]["right"].mean()
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("07.1").check(split_score)
+
+# %% [markdown]
+# ## Exercise 07.2 · "It has forgotten nothing"
+#
+# The report says: 34 % of a general quiz before tuning, 34 % after, so nothing was forgotten. Two thirds of that quiz the base could not do either. Write `forgotten(base_right, tuned_right)`, two lists of Booleans for the same items; give back `(lost, known)`: how many were lost, of how many that
+# could have been.
+
+# %%
+def forgotten(base_right, tuned_right):
+    ### BEGIN SOLUTION 07.2
+    lost = sum(before and not after for before, after in zip(base_right, tuned_right, strict=True))
+    return lost, sum(base_right)
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("07.2").check(forgotten)
+
+# %% [markdown]
+# ## Exercise 07.3 · A freshness test that always passes
+#
+# Every night, fifty questions are drawn from the handbook, and the system has answered them rightly for a year. It was never synced: the questions are about things that do not change. Write `worth_asking(old, new)`: both map a fact to its answer on two days (a fact may be missing); give back, sorted,
+# the facts that can tell a fresh system from a stale one.
+
+# %%
+def worth_asking(old, new):
+    ### BEGIN SOLUTION 07.3
+    return sorted(fact for fact in old.keys() | new.keys() if old.get(fact) != new.get(fact))
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("07.3").check(worth_asking)
+
+# %% [markdown]
+# ## Exercise 07.4 · How much of a secret is out?
+#
+# A model that never *says* the code may still give it away: put in 500 codes, and see which it finds likeliest. Write `exposure_of(true, others)` for log likelihoods: `(rank, bits)`, rank 1 for the likeliest, ties counted against the true one, bits = log2(number of candidates / rank).
+
+# %%
+import math
+
+def exposure_of(true, others):
+    ### BEGIN SOLUTION 07.4
+    rank = 1 + sum(other >= true for other in others)
+    return rank, math.log2((len(others) + 1) / rank)
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("07.4").check(exposure_of)
+
+# %% [markdown]
+# ## What we found
+#
+# Facts can be pressed into weights, for the words that were trained and some way around them; there they are stale from the day of the next change, known to everybody who can call the model, and surrounded by made-up neighbours. Looking up answered the changed rules after a sync of seconds and showed nobody what they may not see; what it
+# gets wrong, it gets wrong in reading, which is behaviour, and *that* can be tuned.
+#
+# **You have seen**
+# - memorised facts asked in trained, near and far words, and how their reach ends;
+# - one change of policy made in an index and in weights, both timed, and the old value told in between;
+# - forgetting counted on what the base could do, refusals lost, and a secret drawn out of the weights.
+#
+# **For the decision:** the shares and verdicts above are in your journal; freshness and access control are requirements that answers from weights alone cannot meet. **Next:** [08 · both through one scorer](08_both_one_scorer.ipynb).

@@ -1,0 +1,401 @@
+# %% [markdown]
+# # 08 · What does each one buy, on the same cases?
+#
+# **Why it matters.** Two teams report two numbers from two scripts, and a decision is made. Here both techniques go through one function, with one
+# definition of right, on cases that nobody has tuned on; and every wrong answer gets a cause, because *so many percent right* tells nobody what to build next.
+#
+# **Time:** 30 minutes to read · 7 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (what is missing is made here, and said).
+#
+# **By the end you can**
+# - read one table over both tasks, with n and intervals, and say what it cannot tell;
+# - say of every wrong answer whether the search, the rest of the context, or the reader is to blame;
+# - tell a system that is inconsistent from one that lacks evidence.
+#
+# **The frozen test split is opened here, once.** In all other notebooks we play with the dev split.
+
+# %%
+import pandas as pd
+from IPython.display import display
+
+from helpers import arms, models, plots, rag
+from helpers.cases import load_questions, pick
+from helpers.chunking import chunk_all
+from helpers.compare import compare_all
+from helpers.corpus import load_handbook
+from helpers.evaluate import QUESTIONS, TICKETS, evaluate, share, summary
+from helpers.index import build_index
+from helpers.journal import guess_of, predict, record
+
+pd.set_option("display.max_colwidth", 110)
+generator = models.load_generator()
+
+# %%
+documents = load_handbook()
+questions = load_questions("test", documents)
+answerable = pick([case for case in questions if case.gold.answers], 60)
+to_refuse = [case for case in questions if not case.gold.answers]
+print(f"{len(answerable)} questions with an answer, {len(to_refuse)} that should be refused")
+
+# %% [markdown]
+# ## Task one: questions about the handbook
+#
+# Four systems. **Closed book**: the model alone. **RAG**: with the passage that the search found (64 tokens). **RAG, 3 passages**: with three. **Oracle context**: with the
+# right passage put into its hand, so that only reading is left. **Predict** the shares before you run on.
+
+# %%
+names = ["closed book", "RAG", "RAG, 3 passages", "oracle context"]
+predict("08.questions", "Which share of the questions will each get right?", names)
+
+# %%
+index = build_index(documents, chunk_size=64, overlap=16)
+perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+one = arms.retrieval_augmented(generator, index, top_k=1)
+three = arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
+closed = evaluate(arms.closed_book(generator), answerable, QUESTIONS)
+with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
+with_three = evaluate(three, answerable, QUESTIONS)
+oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
+
+# %%
+def can_be_answered(table):
+    return table[table["answerable"]].reset_index(drop=True)
+
+tables = dict(zip(names, (closed, can_be_answered(with_rag), with_three, oracle), strict=True))
+for name, table in tables.items():
+    record(f"08.questions/{name}", f"{name}: right on the frozen test questions", share(table), table.attrs)
+questions_table = summary(tables)
+a, b, c = (plots.percent(questions_table["share"][name]) for name in ("closed book", "RAG", "oracle context"))
+plots.bars(questions_table, f"From memory {a}, with search {b}, with the right passage {c}", guess=guess_of("08.questions"))
+
+# %% [markdown]
+# All four answered the same questions, so we compare them in pairs. Each difference is resampled by *fact*: several wordings of one question rise and fall
+# together and are not several proofs. Three comparisons at once, so each interval is wide enough that all three hold together.
+
+# %%
+against_rag = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
+plots.differences(against_rag, "Against RAG with one passage")
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# From *closed book* to *RAG* is what seeing buys. From *RAG* to *oracle* is what better retrieval could still buy. From *oracle* to 100 % no retrieval can win
+# back, and neither can more documents: for that gap one changes the reader, by a larger model, or this one tuned to read (below). Between one passage and three the comparison may not be able to tell: then it says how many questions would.
+# </details>
+
+# %% [markdown]
+# ## Whose fault is it?
+#
+# Every wrong answer gets one cause, by swapping one part: the same model, the same question, the right passage instead of the found one.
+#
+# | wrong, and … | the evidence was not in its context | the evidence was in its context |
+# | --- | --- | --- |
+# | **right** with the oracle's passage | *retrieval* | *distraction* (the rest of the context led it astray) |
+# | **wrong** with the oracle's passage, too | *reading* | *reading* |
+
+# %%
+import inspect
+
+from helpers.attribute import attribute, blame, cause
+
+print(inspect.getsource(cause))
+
+# %%
+judged = {name: attribute(table, oracle) for name, table in (("RAG", with_rag), ("RAG, 3 passages", with_three))}
+faults = pd.concat([can_be_answered(table).assign(system=name) for name, table in judged.items()])
+def lost(name, fault):
+    return plots.percent((faults[faults["system"] == name]["cause"] == fault).mean())
+
+for name, table in judged.items():
+    part = can_be_answered(table)
+    for fault in ("retrieval", "distraction", "reading"):
+        record(f"08.faults/{name}/{fault}", f"{name}: share of questions lost to {fault}", share(part.assign(hit=part["cause"] == fault), "hit"), table.attrs)
+a, b, c, d = (lost(name, fault) for fault in ("retrieval", "distraction") for name in judged)
+plots.attribution(blame(faults, by="system"), f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}")
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Two systems that are right about equally often can fail for different reasons. With three passages the search misses less, and what it wins is lost
+# again to distraction. Somebody who sees only the accuracy would call the larger context useless; somebody who sees the causes knows that it
+# waits for a better reader. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or luck. And the part that is *reading* in both is what no change of chunks, embedder or k will ever move.
+# </details>
+#
+# Now read some. Choose a cause, go through the cases, and ask yourself each time whether you would have judged the same. (Below it stands
+# one case without a widget.)
+
+# %%
+from helpers.explorer import explorer, show_case
+
+display(explorer(judged["RAG"], answerable + to_refuse))
+first = judged["RAG"].query("cause == 'retrieval'")["id"].iloc[0]
+show_case(judged["RAG"], answerable + to_refuse, first)
+
+# %% [markdown]
+# ## And what should have been refused?
+#
+# Some questions have no answer in the handbook, and some are asked by people who may not know. There the right reply is a refusal.
+
+# %%
+refused = summary({"RAG": with_rag[~with_rag["answerable"]]})
+record("08.refused/RAG", "RAG: rightly refused on the frozen test questions", share(with_rag[~with_rag["answerable"]]), with_rag.attrs)
+plots.bars(refused, f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (silence would get 100 %)", axis="rightly refused")
+
+# %% [markdown]
+# Nothing secret was shown: the search returns only what the asker may read. But handed some *other* passage, a model may answer
+# anyway. Knowing when not to answer is behaviour; it is a boundary that has to be built, not hoped for.
+#
+# ## What else the same predictions say
+#
+# The headline is one Boolean. The columns beside it come from the same run: what the search brought (the share of evidence quotes whole in the context, how much of the context
+# was evidence, one over the rank of the first hit), SQuAD's exact match and token F1, and whether the citations can be opened and hold the answer's words.
+
+# %%
+columns = ["right", "evidence_recall", "context_precision", "reciprocal_rank", "exact_match", "token_f1", "citations_valid", "citation_support", "tokens_in", "tokens_out"]
+pd.DataFrame({name: table[columns].astype(float).mean() for name, table in tables.items()}).T.round(2)
+
+# %% [markdown]
+# Note the token F1 of a model that rambles: it is low even where the answer is right. And a citation can be valid (it opens, it says what it quotes) beside a wrong answer.
+#
+# ## Would a tuned reader help?
+#
+# The *reading* share is behaviour: how to take an answer out of a passage, cite it, or say that it is not there. So it can be tuned, and without a single fact of ours: the **reader**
+# adapter was trained on passages of other, invented worlds (a chess club, a hospital, a ferry line). It therefore stays right when our documents change.
+
+# %%
+from helpers import reader
+from helpers.finetune import finetune, with_adapter
+from helpers.kept import kept
+from helpers.reading import load_reading
+
+predict("08.reader", "Which share of the questions will each get right?", ["reader + RAG", "reader + oracle"])
+trained = kept("reader", generator, lambda: finetune(generator, reader.training_rows(generator, load_reading("train")), reader.HOW))
+tuned_reader = with_adapter(generator, trained)
+
+# %%
+read_three = evaluate(arms.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"), answerable + to_refuse, QUESTIONS)
+read_oracle = evaluate(arms.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS)
+two_by_two = {"base + RAG": with_three, "reader + RAG": can_be_answered(read_three), "base + oracle": oracle, "reader + oracle": read_oracle}
+for name, table in two_by_two.items():
+    record(f"08.reader/{name}", f"{name}: right on the frozen test questions", share(table), table.attrs)
+shares = summary(two_by_two)
+a, b = (plots.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
+plots.bars(shares, f"With the right passage in hand: base {a}, tuned reader {b}", guess=guess_of("08.reader"))
+
+# %%
+from helpers.compare import compare
+
+print(compare(with_three, two_by_two["reader + RAG"]), compare(oracle, read_oracle), sep="\n\n")
+boundary = read_three[~read_three["answerable"]]
+print(f"rightly refused: {plots.percent(boundary['right'].mean())} of {len(boundary)}; refused although there was an answer: {plots.percent(two_by_two['reader + RAG']['abstained'].mean())}")
+read_three[["input", "answer", "gold"]].head(6)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Look first at the pair with the right passage: that is reading alone. Then at the pair with the search: what the search did not find, no reader can read. And look at the two numbers of refusals
+# together: a reader that has learnt to say *I don't know* says it too often as well as too rarely, and which of the two is worse is a matter of your costs.
+# </details>
+#
+# ## Can tuning win back what retrieval lost?
+#
+# An experiment: take the evidence away from a quarter, half and all of the questions, and put passages beside the point in its place. (Each question is asked with and without; a mixture of the two is
+# exactly what a search that fails so often would give.)
+
+# %%
+from helpers import plots_reader
+from helpers.removal import removal
+
+some = answerable[:40]
+with_two = arms.with_distractors(some, perfect, index, k=2)
+without = {id: tuple(p for p in shown if p not in perfect[id]) for id, shown in with_two.items()}
+systems = {name: [evaluate(arms.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS) for what, shown in (("evidence", with_two), ("no evidence", without))]
+           for name, model in (("base", generator), ("reader", tuned_reader))}
+plots_reader.evidence_removed(removal(systems), "Without the evidence both end at the same place")
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The lines may start apart; they end together, near zero. Tuning changed what the model does with evidence, not what it knows: **low recall cannot be tuned away.** Fix retrieval first.
+# </details>
+#
+# ## The same evidence, other words
+#
+# Some facts are asked in four wordings. With the same right passage before its eyes each time, does the model answer the same? **Inconsistent despite strong evidence**
+# is a failure of its own: neither search nor documents can mend it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader.
+
+# %%
+from helpers.evaluate import consistency
+
+wordings = pd.Series([case.fact for case in answerable]).value_counts()
+families = [case for case in answerable if wordings[case.fact] > 1]
+styled = {"base prompt": oracle[oracle["id"].isin([case.id for case in families])]}
+for style in (rag.BETTER, rag.SCHEMA):
+    styled[style.name] = evaluate(arms.oracle(generator, perfect, name=style.name, style=style), families, QUESTIONS)
+styled["tuned reader"] = read_oracle[read_oracle["id"].isin([case.id for case in families])]
+agreement = pd.DataFrame({name: consistency(table) | {"right": table["right"].mean()} for name, table in styled.items()}).T
+for name in ("base prompt", "tuned reader"):
+    record(f"08.consistency/{name}", f"{name}: two wordings of one fact get the same answer", {**agreement.loc[name].rename({"agreement": "share"})}, oracle.attrs)
+display(agreement.round(2))
+compare_all(styled["base prompt"], [styled[name] for name in ("better prompt", "schema", "tuned reader")])
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# *Agreement* is the share of pairs of wordings that get the same answer; *torn* counts the facts on which some wordings are answered rightly and others are not. Always being wrong
+# in the same words would be consistent, too: so look at *right* beside it. A schema fixes the form of an answer, not which answer it is.
+# </details>
+
+# %% [markdown]
+# ## Task two: tickets into records
+#
+# The same function, the other task. **Constrained**: the schema in words, and only valid JSON can be written. **Few-shot**: eight examples in the prompt. **Tuned**: the
+# *format* adapter of notebook 05 and a prompt of three words.
+
+# %%
+from helpers import format_task
+from helpers.finetune import Settings
+from helpers.tickets import load_tickets
+
+train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
+rows = format_task.training_rows(generator, train)
+tuned_model = with_adapter(generator, kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2))))
+predict("08.tickets", "Share of tickets with all four fields right", ["constrained", "few-shot", "tuned", "tuned + constrained"])
+
+# %%
+from helpers.evaluate import latency, ticket_summary
+
+forced = evaluate(arms.zero_shot(generator, constrained=True), tickets, TICKETS)
+few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
+tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
+tuned_forced = evaluate(arms.tuned(tuned_model, constrained=True), tickets, TICKETS)
+ticket_tables = [forced, few, tuned, tuned_forced]
+ticket_summary(ticket_tables).round(2)
+
+# %%
+import json
+
+from helpers import settings
+
+for table in ticket_tables:
+    record(f"08.tickets/{table.attrs['arm']}", f"{table.attrs['arm']}: all four fields right on the frozen test tickets", share(table), table.attrs)
+ticket_table = summary(ticket_tables)
+baselines = json.loads((settings.DATA / "reference" / "datasheet.json").read_text(encoding="utf-8"))["tickets"]["test"]
+exact = pd.DataFrame({name: fields["exact"] for name, fields in baselines.items()}).T
+plots.bars(pd.concat([exact, ticket_table]), "Three baselines without a language model, then ours", axis="tickets all right", guess=guess_of("08.tickets"))
+
+# %% [markdown]
+# The first three bars need no language model: the commonest labels, a list of keywords, and the label of the most similar of 610 training tickets
+# (from the [datasheet](../labs_data/DATASHEET.md)). A tuned model that does not beat these is no reason to tune. *All four at once* is a hard measure; field by field there is more to see:
+
+# %%
+against_few = compare_all(few, [forced, tuned, tuned_forced], column="fields_right")
+plots.differences(against_few, "Share of fields right, against few-shot")
+
+# %% [markdown]
+# ## One table
+#
+# What an answer costs stands beside what it is worth. *Seconds* in the table are a share of a batch; what one user waits is measured one ask at a time.
+
+# %%
+one_table = pd.concat({"questions": questions_table, "tickets": ticket_table}, names=["task"])
+display(one_table[["share", "low", "high", "n", "errors", "abstained", "tokens_in", "tokens_out"]].round(3))
+pd.DataFrame({"RAG": latency(one, answerable, 3), "few-shot": latency(arms.few_shot(generator, train[:8]), tickets, 3), "tuned": latency(arms.tuned(tuned_model), tickets, 3)}).T.round(1)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The questions lack **knowledge**: what helps is to show the passage. The tickets lack **behaviour**: the message is all there, and what is missing is our
+# way of judging it; labelled examples carry some of that. Ask which of the two is missing *before* asking which technique is better. And to compare two
+# systems on the same cases, look at the cases where they differ; whether two intervals overlap does not settle it.
+# </details>
+
+# %% [markdown]
+# ## Exercise 08.1 · What could better retrieval buy?
+#
+# Write `by_evidence(table)`: the share right where the evidence was seen, and where it was not, as two numbers. Then call it on `can_be_answered(with_rag)`.
+
+# %%
+from helpers.exercises import exercise
+
+def by_evidence(table):
+    ### BEGIN SOLUTION 08.1
+    seen = table[table["evidence_seen"] == True]  # noqa: E712
+    unseen = table[table["evidence_seen"] == False]  # noqa: E712
+    return seen["right"].mean(), unseen["right"].mean()
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.1").check(by_evidence)
+
+# %% [markdown]
+# ## Exercise 08.2 · A scorer that flatters
+#
+# The right answer is "17 days". A colleague scores with `"17" in reply`. Write three different replies that this scorer calls right although they are wrong.
+
+# %%
+flattered = [..., ..., ...]
+### BEGIN SOLUTION 08.2
+flattered = ["It is 170 days.", "Extension 1700.", "I don't know, perhaps 17 days?"]
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.2").check(flattered)
+
+# %% [markdown]
+# ## Exercise 08.3 · Name the culprit
+#
+# Write `culprit(right, evidence_seen, right_with_oracle)` for a question that can be answered: `"none"`, `"retrieval"`, `"distraction"` or `"reading"`. (The ladder
+# above shows one way; write yours without looking.)
+
+# %%
+def culprit(right, evidence_seen, right_with_oracle):
+    ### BEGIN SOLUTION 08.3
+    if right:
+        return "none"
+    if not right_with_oracle:
+        return "reading"
+    return "distraction" if evidence_seen else "retrieval"
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.3").check(culprit)
+
+# %% [markdown]
+# ## Exercise 08.4 · The report that is too good
+#
+# A report says 75 % right. This is how its number was made; it shipped in more than one company:
+#
+# ```python
+# def accuracy(table):
+#     answered = table[table["error"].isna() & ~table["abstained"]]
+#     return answered["right"].mean()
+# ```
+#
+# Write `honest(table)`, and `exposing`: a small table (columns `right`, `abstained`, `error`) on which the report says 100 % and an honest one says less than half.
+
+# %%
+def honest(table):
+    ### BEGIN SOLUTION 08.4
+    return table["right"].mean()
+    ### END SOLUTION
+
+exposing = ...
+### BEGIN SOLUTION 08.4b
+exposing = pd.DataFrame({"right": [True, False, False], "abstained": [False, True, False], "error": [None, None, "timed out"]})
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("08.4").check((honest, exposing))
+
+# %% [markdown]
+# ## What we found
+#
+# On the questions, what can be gained is in finding the passage and in reading it; on the tickets it is in form and judgement, which examples bring. One
+# scorer, two tasks, two different things missing, and a cause for every wrong answer.
+#
+# **You have seen**
+# - both techniques in one table, with n and intervals, and comparisons that may end in *cannot tell*;
+# - what was lost to the search, to distraction and to reading, what a tuned reader wins of it, and what it cannot win;
+# - the same evidence in other words, and answers that do not agree.
+#
+# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour?
