@@ -2,6 +2,7 @@
 """The front door. Standard library only; the same words on Linux, macOS and Windows (there: py workbook.py ...).
 
     python3 workbook.py lab         open the workbook in JupyterLab           [--port N] [--no-browser]
+    python3 workbook.py board       the decision board without code           [--port N] [--ip ADDRESS] [--no-browser]
     python3 workbook.py run         execute notebooks, print a table          [NN ...]
     python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
@@ -300,6 +301,20 @@ def lab(options: argparse.Namespace) -> int:
     return call(python, *words, JUPYTERLAB_SETTINGS_DIR=str(settings))
 
 
+def board(options: argparse.Namespace) -> int:
+    """Notebook 11 as a web page without code (Voilà); what is only a lesson is left out. Pages ask no other host for anything."""
+    python = set_up(None)
+    if options.ip not in ("127.0.0.1", "localhost", "::1"):
+        say(f"the board will be open to everybody who reaches {options.ip}: there is no password, and they see your findings and can write records")
+    words = ["-m", "voila", "notebooks/11_decision_board.ipynb", "--template=board", f"--Voila.ip={options.ip}", f"--port={options.port}",
+             "--TagRemovePreprocessor.remove_cell_tags=lesson", "--show_tracebacks=True",
+             *(word for name in ("jupyterlab-jupytext", "@voila-dashboards/jupyterlab-preview") for word in ("--VoilaConfiguration.extension_denylist", name))]  # fmt: skip
+    words += ["--no-browser"] if options.no_browser else []
+    say(f"opening the board at http://{options.ip}:{options.port}/ ; Ctrl-C ends it")
+    paths = [str(ROOT / "helpers" / "board_template"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths), JUPYTER_DATA_DIR=str(CACHE / "jupyter" / "data"))
+
+
 def test(options: argparse.Namespace) -> int:
     python = set_up("test")
     words = ["-m", "pytest"]
@@ -406,9 +421,13 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     argv, pytest_words = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="workbook.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | run | test | build | bench | check-data | doctor")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | board | run | test | build | bench | check-data | doctor")
     word = commands.add_parser("lab", help="open the workbook in JupyterLab")
     word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
+    word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    word = commands.add_parser("board", help="serve the decision board as a web page without code")
+    word.add_argument("--port", type=int, default=8866, help="port (default: 8866)")
+    word.add_argument("--ip", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     word = commands.add_parser("run", help="execute notebooks and print a table")
     word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means all")
@@ -437,7 +456,7 @@ def main(argv: list[str] | None = None) -> int:
     if pytest_words and options.command != "test":
         parser.error("only `test` takes words after --")
     try:
-        commands = {"lab": lab, "run": run, "test": test, "build": build, "check-data": check_data, "bench": bench, "doctor": doctor}
+        commands = {"lab": lab, "board": board, "run": run, "test": test, "build": build, "check-data": check_data, "bench": bench, "doctor": doctor}
         return commands[options.command](options)
     except SetupError as error:
         say(f"\nworkbook: {error}")

@@ -1,0 +1,202 @@
+"""What stands in where a learner has not measured yet? Writes reference/findings.json: findings as a journal keeps them, and what an answer takes.
+
+    python labs_data/build/findings.py                 run every notebook into a journal of its own, then time the arms (an hour when nothing is kept)
+    python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks stay as they are in the file
+    python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into which the notebooks were run before
+    python labs_data/build/findings.py --saved         take them from what the notebooks show as they are saved, without a run: shares only
+    … --kept                                           … or take that from the runs that the cache keeps: their seconds are a share of a batch, shorter than one user waits
+    … --usage                                          time the arms again (else what the file has stays)
+
+Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens and seconds of an answer, one ask at a time,
+on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+from helpers import __version__, arms, course, format_task, models, settings
+from helpers.cases import Arm, Case, load_questions, pick
+from helpers.corpus import load_handbook
+from helpers.evaluate import wilson
+from helpers.finetune import Settings, finetune, with_adapter
+from helpers.generate import complete
+from helpers.index import build_index
+from helpers.journal_file import Finding, Journal
+from helpers.tickets import load_tickets
+
+RESULTS = settings.DATA / "reference" / "findings.json"
+HOW, ROWS = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4, seed=0), 320  # as in notebooks 05 and 08
+READER_OF_THIS = "11"  # the notebook that reads this file; it and those after it record nothing that the decision rests on
+TIMED, LONG_TOKENS = 6, 1200
+
+
+def ran(numbers: list[str]) -> dict:
+    """The findings that these notebooks record, as the journal keeps them; they run in a my_work folder of their own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for source in course.sources(numbers):
+            started = time.perf_counter()
+            course.execute(course.compose(source, solutions=False), WORKBOOK_MY_WORK=folder)
+            print(f"{source.stem}: run in {time.perf_counter() - started:.0f} s", flush=True)
+        return of_journal(Path(folder))
+
+
+def of_journal(folder: Path) -> dict:
+    return Journal.model_validate_json((folder / "journal.json").read_bytes()).model_dump(mode="json")["findings"]
+
+
+SHOWN = re.compile(r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+) % to (?P<high>\d+) %, n = (?P<n>\d+)\)")
+BLAMED = re.compile(r"(?P<name>RAG(?:, 3 passages)?) \(n = (?P<n>\d+)\): (?P<shares>[^.;]+)")
+BASELINES = ("majority label", "keywords", "1 nearest neighbour", "always refuse")  # drawn beside the findings, and recorded nowhere
+
+
+def saved(source: Path) -> dict:
+    """The shares that a built notebook records, from the words of its saved pictures. The count behind a rounded share is found again, or the share is left out.
+
+    Only cells that both record findings and draw them are read; a name that is drawn but not recorded (a baseline) is none of ours.
+    """
+    book, found = nbformat.read(course.learner_path(source), 4), {}
+
+    def keep(id: str, value: str, low: str, high: str, n: int) -> None:
+        counts = [k for k in range(n + 1) if [round(100 * x) for x in (k / n, *wilson(k, n))] == [int(value), int(low), int(high)]]
+        if len(counts) == 1:
+            there = {"from": f"saved output of {course.learner_path(source).name}, cell {cell.id}"}
+            found[id] = made(f"{id.split('/', 1)[1]}, as notebook {source.stem[:2]} shows it", counts[0] / n, *wilson(counts[0], n), n, there)
+
+    for cell in (c for c in book.cells if c.cell_type == "code"):
+        prefix = re.search(r'record\(f?"([^"{]*/)', cell.source)
+        words = " ".join(o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
+        for one in SHOWN.finditer(words if prefix else ""):
+            if one["name"] not in BASELINES or prefix[1] == "00.lazy/":
+                keep(prefix[1] + one["name"].split(":")[-1].strip(), one["value"], one["low"], one["high"], int(one["n"]))
+        for group in BLAMED.finditer(words if "blame(faults" in cell.source else ""):
+            shares = {one[0]: one[1:] for one in re.findall(r"(retrieval|distraction|reading) (\d+) % \((\d+) % to (\d+) %\)", group["shares"])}
+            for fault in ("retrieval", "distraction", "reading"):
+                n = int(group["n"])
+                keep(f"08.faults/{group['name']}/{fault}", *shares.get(fault, ("0", "0", str(round(100 * wilson(0, n)[1])))), n)
+    return found
+
+
+def made(says: str, value: float, low: float, high: float, n: int, provenance: dict) -> dict:
+    """A finding as a journal keeps it, checked."""
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return Finding(
+        finding=says, measure="share", value=value, low=low, high=high, n=n, verdict=None, provenance=provenance, machine=platform.machine(), cpu_count=os.cpu_count(),
+        python=platform.python_version(), workbook=__version__, first_recorded=now, recorded=now,
+    ).model_dump(mode="json")  # fmt: skip
+
+
+def usage() -> dict:
+    """What an answer of each arm takes, and how long reading and training take, on this machine."""
+    generator, documents = models.load_generator(), load_handbook()
+    questions = pick([case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1)
+    index = build_index(documents, chunk_size=64, overlap=16)
+    train, tickets = load_tickets("train"), pick(load_tickets("dev"), TIMED + 1)
+    started = time.perf_counter()
+    adapter = finetune(generator, format_task.training_rows(generator, train[:ROWS]), HOW)
+    timed = {
+        "closed book": (arms.closed_book(generator), questions), "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
+        "zero-shot": (arms.zero_shot(generator), tickets), "few-shot": (arms.few_shot(generator, train[:8]), tickets),
+        "tuned": (arms.tuned(with_adapter(generator, adapter)), tickets),
+    }  # fmt: skip
+    found = {name: one_by_one(arm, cases) for name, (arm, cases) in timed.items()}
+    trained = adapter.card.get("seconds") or time.perf_counter() - started
+    return {"arms": found, "read_seconds": reading(generator), "training_seconds": round(trained, 1), "training_rows": ROWS}
+
+
+def kept_usage() -> dict:
+    """The same from what the cache keeps of runs on the frozen weights, without a run: tokens, and seconds as a share of a batch of answers.
+
+    Reading one more token: what three passages take longer than one. Training: the newest adapter of so many rows, by its card.
+    """
+    found, newest = {}, {}
+    for home in sorted(settings.cache_folder("results").iterdir(), key=lambda path: path.stat().st_mtime):
+        name = json.loads((home / "run.json").read_text(encoding="utf-8"))["arm"]
+        rows = [json.loads(line) for part in sorted(home.glob("[0-9]*.jsonl")) for line in part.read_text(encoding="utf-8").splitlines()]
+        whole = [row for row in rows if row.get("tokens_out")]
+        if (whole and len(whole) == len(rows) and "-test-" in rows[0]["id"]) or name == "zero-shot":
+            newest[name] = whole
+    for name in ("closed book", "RAG", "RAG, 3 passages", "zero-shot", "few-shot", "tuned"):
+        means = {key: statistics.fmean(row[key] for row in newest[name]) for key in ("tokens_in", "tokens_out", "seconds")}
+        found[name] = {"tokens_in": round(means["tokens_in"], 1), "tokens_out": round(means["tokens_out"], 1), "seconds": round(means["seconds"], 4), "n": len(newest[name])}
+    three, one = found.pop("RAG, 3 passages"), found["RAG"]
+    cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(settings.cache_folder("adapters").glob("*/card.json"), key=lambda path: path.stat().st_mtime)]
+    seconds = [card["seconds"] for card in cards if card["rows"] == ROWS]
+    per_token = (three["seconds"] - one["seconds"]) / (three["tokens_in"] - one["tokens_in"])
+    return {"arms": found, "read_seconds": round(per_token, 7), "training_seconds": seconds[-1], "training_rows": ROWS}
+
+
+def one_by_one(arm: Arm, cases: Sequence[Case]) -> dict[str, float]:
+    """Tokens (mean) and seconds (median) of an answer, batch of 1, on all cases but the first, which warms up."""
+    said, seconds = [], []
+    for case in cases:
+        started = time.perf_counter()
+        said += arm([case.ask])
+        seconds.append(time.perf_counter() - started)
+    print(f"{arm.name}: {statistics.median(seconds[1:]):.2f} s", flush=True)
+    tokens_in, tokens_out = (round(statistics.fmean(getattr(p, key) for p in said[1:]), 1) for key in ("tokens_in", "tokens_out"))
+    return {"tokens_in": tokens_in, "tokens_out": tokens_out, "seconds": round(statistics.median(seconds[1:]), 4), "n": len(said) - 1}
+
+
+def reading(generator: models.Generator) -> float:
+    """Seconds for one more token of a prompt: a long prompt less a short one, one token written, the median of three."""
+    words = " shed" * LONG_TOKENS
+
+    def one(prompt: str) -> tuple[int, float]:
+        started = time.perf_counter()
+        (done,) = complete(generator, [prompt], max_new_tokens=1)
+        return done.tokens_in, time.perf_counter() - started
+
+    one(words)
+    found = []
+    for _ in range(3):
+        (many, slow), (few, fast) = one(words), one(words[:300])
+        found.append((slow - fast) / (many - few))
+    return round(statistics.median(found), 7)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("numbers", nargs="*")
+    parser.add_argument("--journal", type=Path)
+    parser.add_argument("--saved", action="store_true")
+    parser.add_argument("--kept", action="store_true")
+    parser.add_argument("--usage", action="store_true")
+    options = parser.parse_args()
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if options.saved:
+        built = [source for source in course.sources(options.numbers) if course.learner_path(source).exists() and source.stem[:2] < READER_OF_THIS]
+        measured = {id: one for source in built for id, one in saved(source).items()}
+    else:
+        measured = of_journal(options.journal) if options.journal else ran(options.numbers or [source.stem[:2] for source in course.sources() if source.stem[:2] < READER_OF_THIS])
+    kept = before.get("findings", {}) if options.numbers or options.journal or options.saved else {}
+    used = kept_usage() if options.kept else before["usage"] if before and not options.usage else usage()
+    how = before["provenance"]["usage"] if before and not (options.kept or options.usage) else (
+        "runs kept in the cache; seconds are a share of a batch, and shorter than one user waits" if options.kept else f"dev questions and tickets, one ask at a time, median of {TIMED}")
+    provenance = {
+        "command": "python labs_data/build/findings.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,  # above the number of cores, the seconds are too long
+        "generator": models.load_generator().fingerprint,
+        "findings": "shares in the saved outputs of the notebooks" if options.saved else "recorded by runs of the notebooks that their ids name", "usage": how,
+    }  # fmt: skip
+    whole = {"provenance": provenance, "findings": dict(sorted({**kept, **measured}.items())), "usage": used}
+    aside = RESULTS.with_suffix(".tmp")
+    aside.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
+    aside.replace(RESULTS)
+    print(f"{settings.shown(RESULTS)}: {len(measured)} findings measured, {len(whole['findings'])} in the file")
+
+
+if __name__ == "__main__":
+    main()
