@@ -158,5 +158,6 @@ def _html(one: object, first: bool = False) -> str:
     if isinstance(one, list):
         return "<ol>" + "".join(f"<li>{html.escape(item)}</li>" for item in one) + "</ol>"
     if isinstance(one, tuple):
-        return f'<img alt="{html.escape(one[1])}" src="data:image/svg+xml;base64,{base64.b64encode(one[2]).decode()}">'
+        kind = "png" if one[0].endswith(".png") else "svg+xml"
+        return f'<img alt="{html.escape(one[1])}" src="data:image/{kind};base64,{base64.b64encode(one[2]).decode()}">'
     return f'<p class="answer">{html.escape(one)}</p>' if first else f"<p>{html.escape(one)}</p>"
