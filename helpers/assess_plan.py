@@ -21,7 +21,8 @@ import pandas as pd
 from helpers.cases import Arm, Case
 from helpers.evaluate import Task, evaluate
 
-FIRST, NEXT = 8, 32  # cases of the first round, and the number at which each later one ends: 8, 32, 64, …
+FIRST, NEXT = (2, 8), 32  # the cases at which the first rounds end (two show the pace), and then: 32, 64, …
+AT_ONCE = 8  # cases handed to an arm together: between such groups the clock is looked at, and a group is always the same, so answers are
 KEEP_BACK = 0.06  # of the minutes, for the report
 LARGEST_PREPARATION = 0.35  # of the time left: training that takes more would leave nothing to measure it with
 CAREFUL = 1.25  # estimates of time are too low more often than too high
@@ -50,9 +51,9 @@ class Clock:
         """Seconds for measuring: what the report needs is taken off."""
         return 60 * self.minutes * (1 - KEEP_BACK) - self.used
 
-    def check(self, *told: object) -> None:
-        """Raises OutOfTimeError when the minutes are over. Can be handed over wherever somebody wants to report progress."""
-        if self.used > 60 * self.minutes * GRACE:
+    def check(self, *told: object, needs: float = 0.0) -> None:
+        """Raises OutOfTimeError when the minutes are over, or would be after so many seconds. Can be handed over wherever somebody reports progress."""
+        if self.used + needs > 60 * self.minutes * GRACE:
             raise OutOfTimeError
 
 
@@ -121,10 +122,10 @@ def write_whole(path: Path, data: str | bytes) -> None:
 
 
 def rounds(n: int) -> Iterator[tuple[int, int]]:
-    """From case to case of each round: 0 to 8, to 32, to 64, …"""
+    """From case to case of each round: 0 to 2, to 8, to 32, to 64, …"""
     start = 0
     while start < n:
-        end = min(n, FIRST if not start else (start // NEXT + 1) * NEXT)
+        end = min(n, next((end for end in FIRST if end > start), (start // NEXT + 1) * NEXT))
         yield start, end
         start = end
 
@@ -155,7 +156,7 @@ def measure(steps: Sequence[Step], clock: Clock, progress: Progress, say: Callab
                     raise OutOfTimeError
                 arms[step.name] = arms.get(step.name) or replace(step.make(), name=step.name)
                 begun = time.monotonic()
-                found = evaluate(_watched(arms[step.name], clock), cases, step.task)
+                found = evaluate(_watched(arms[step.name], clock, pace.get(step.name, 0.0)), cases, step.task)
             except OutOfTimeError:
                 over = over or clock.left <= 0
                 stopped[step.name] = Skipped(step.name, "the minutes were over", len(step.cases) - part[0], CAREFUL * pace.get(step.name, seconds / max(1, len(cases))) * (len(step.cases) - part[0]))
@@ -185,13 +186,16 @@ def _estimate(step: Step, cases: int, pace: dict[str, float], clock: Clock) -> f
     return min(guess, 0.9 * max(0.0, clock.left)) if clock.left > 1 else guess
 
 
-def _watched(arm: Arm, clock: Clock) -> Arm:
-    """The same arm, stopped between two answers when the minutes are over."""
+def _watched(arm: Arm, clock: Clock, pace: float) -> Arm:
+    """The same arm, asked in small groups: none is begun that would end after the minutes, at the pace known so far."""
 
     def answer(asks):
-        for prediction in arm(asks):
-            yield prediction
-            clock.check()
+        for start in range(0, len(asks), AT_ONCE):
+            group = asks[start : start + AT_ONCE]
+            clock.check(needs=pace * len(group))
+            for prediction in arm(group):
+                yield prediction
+                clock.check()
 
     return replace(arm, answer=answer)
 
