@@ -33,6 +33,7 @@ OVERLAP_TOKENS = 32
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 EMBED_AT_ONCE = 256
 DEPTHS = (1, 3, 5)
+LONG_CONTEXT_CHARS = 8_000  # for an endpoint, whose tokens we cannot count: about the 2,000 tokens that `arms.long_context` takes
 PLAIN = "Answer as the examples show."
 
 
@@ -147,7 +148,9 @@ class Workshop:
         steps.append(ask("closed book", "what the model knows already", self.questions, make=lambda: endpoint_arms.closed_book(remote) if remote else arms.closed_book(self.generator)))
         if shown:
             steps.append(ask("oracle context", "how well the model reads when the search is perfect", shown, make=lambda: endpoint_arms.oracle(remote, self.perfect) if remote else arms.oracle(self.generator, self.perfect)))
-        if can_search and not remote:
+        if can_search and remote:
+            steps.append(ask("long context", "whether whole documents do instead of passages", self.questions, make=lambda: endpoint_arms.long_context(remote, self.index, self.own.documents, LONG_CONTEXT_CHARS)))
+        elif can_search:
             steps += [
                 ask("reader + RAG", "whether learning to read, not to know, pays", self.questions, prepare_seconds=self._reader_seconds,
                     make=lambda: arms.retrieval_augmented(self.reader, self.index, top_k, retriever=retriever())),

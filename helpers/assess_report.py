@@ -80,8 +80,8 @@ def arms_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def parts(results: Results) -> list[Part]:
     """The sections of the page, in the order of who reads how far: the answer, what it rests on, what is missing, then the record of the decision."""
     record = decision_record.parts(results.decision, note=_note(results))
-    first, rest = record[0], [part for part in record[1:] if not part.heading.startswith("What is required")]
-    return [first, _folder(results), *_systems(results), *_fault(results), *_wrong(results), _missing(results), *rest[:-1], _required(results), rest[-1]]
+    (first, reasons), rest = record[:2], [part for part in record[2:] if not part.heading.startswith("What is required")]
+    return [first, reasons, _folder(results), *_systems(results), *_fault(results), *_wrong(results), _missing(results), *rest[:-1], _required(results), rest[-1]]
 
 
 def _note(results: Results) -> str:
@@ -105,7 +105,7 @@ def _folder(results: Results) -> Part:
     ]
     content: list[Any] = [lines]
     if own.faults:
-        content.append(f"{len(own.faults):,} faults. What they concern was left out; all else was used." + (f" The first {SHOWN_FAULTS}:" if len(own.faults) > SHOWN_FAULTS else ""))
+        content.append(f"{len(own.faults):,} {'fault' if len(own.faults) == 1 else 'faults'}. What is named here was left out; all else was used." + (f" The first {SHOWN_FAULTS}:" if len(own.faults) > SHOWN_FAULTS else ""))
         content.append(pd.DataFrame([{"file": f.file, "line": str(f.line or ""), "reason": f.reason} for f in own.faults[:SHOWN_FAULTS]]))
     return Part("What lay in the folder", tuple(content))
 
@@ -114,8 +114,7 @@ def _systems(results: Results) -> list[Part]:
     found = []
     for kind, tables in by_kind(results).items():
         table = arms_table(tables)
-        best = table["share"].drop([name for name in BASELINES if name in table.index])
-        title = f"{best.idxmax()} is right most often: {plots.percent(best.max())} of {kind}" if len(best) else f"Baselines, on {kind}"
+        title = _finding(table, kind)
         drawn = plots.bars(table, title, f"share of {kind} right")
         tells = [f"{name}: {results.whys[name]}" for name in table.index if name in results.whys]
         found.append(Part(f"How often each system is right: {kind}", ((f"{kind}.png", drawn.alt, drawn.png), table.drop(columns="errors" if not table["errors"].any() else []), tells)))
@@ -129,6 +128,14 @@ def _systems(results: Results) -> list[Part]:
     if results.search is not None:
         found.append(Part("What the search finds", (results.search, "The share of questions for which all evidence stands in so many passages: no model can answer from what was not found.")))
     return found
+
+
+def _finding(table: pd.DataFrame, kind: str) -> str:
+    """The best system and the best baseline in one line: without the second nobody knows what the first is worth."""
+    free = [name for name in BASELINES if name in table.index]
+    systems, baseline = table["share"].drop(free), table["share"].loc[free]
+    said = [f"{one.idxmax()} {plots.percent(one.max())}" for one in (systems, baseline) if len(one)]
+    return f"Of {kind} right: {said[0]}" + (f", the best without a model ({baseline.idxmax()}) {plots.percent(baseline.max())}" if len(said) == 2 else "")
 
 
 def _fault(results: Results) -> list[Part]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from helpers import rag
-from helpers.arms import Contexts, fingerprint
+from helpers.arms import NEAREST, Contexts, fingerprint
 from helpers.cases import Arm, Ask, Passage, Prediction
+from helpers.corpus import Document
 from helpers.endpoint import Endpoint
 from helpers.labelled_arms import Pairs
 
@@ -41,6 +42,26 @@ def retrieval_augmented(endpoint: Endpoint, index: Any, top_k: int = 3, retrieve
 def oracle(endpoint: Endpoint, contexts: Contexts, style: rag.Style = rag.BASE) -> Arm:
     """The model with the right passages put into its hands."""
     return _questions("oracle context", endpoint, lambda asks: [contexts.get(ask.id, ()) for ask in asks], style, sorted(contexts.items()))
+
+
+def long_context(endpoint: Endpoint, index: Any, documents: Sequence[Document], budget_chars: int, style: rag.Style = rag.BASE) -> Arm:
+    """The model with whole documents, those with the best passages first, as many as the budget holds; of the first at least its beginning."""
+    by_id = {document.id: document for document in documents}
+
+    def shown(asks: Sequence[Ask]) -> list[list[Passage]]:
+        contexts = []
+        for found in index.search_all(asks, NEAREST):
+            context, left = [], budget_chars
+            for id in dict.fromkeys(passage.doc for passage in found):
+                text = by_id[id].text if context else by_id[id].text[:left]
+                if len(text) > left:
+                    break
+                context.append(Passage(id, by_id[id].title, 0, len(text), text))
+                left -= len(text)
+            contexts.append(context)
+        return contexts
+
+    return _questions("long context", endpoint, shown, style, index.name, budget_chars)
 
 
 def labelled(name: str, endpoint: Endpoint, instruction: str, examples: Pairs = (), max_new_tokens: int = 64) -> Arm:

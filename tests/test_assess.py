@@ -86,7 +86,7 @@ def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
     held = assess.assess(folder, out, 2, quiet)
     assert held == json.loads((out / "report.json").read_text(encoding="utf-8")) and held["title"] == "Towns" and held["faults"] == []
     asked = {row["arm"]: row for row in held["arms"]["questions"]}
-    assert set(asked) == {"always refuse", "best sentence", "RAG", "closed book", "oracle context"}
+    assert set(asked) == {"always refuse", "best sentence", "RAG", "closed book", "oracle context", "long context"}
     assert asked["RAG"]["share"] == 1 and asked["RAG"]["n"] == 17 and asked["closed book"]["right, of answerable"] == 0 and asked["closed book"]["refused, of what should be"] == 1
     labelled = {row["arm"]: row for row in held["arms"]["examples"]}
     assert labelled["few-shot"]["share"] == 1 and labelled["zero-shot"]["share"] == 0 and held["folder"]["split"]["test"] == labelled["few-shot"]["n"]
@@ -178,7 +178,7 @@ def test_a_broken_arm_is_named_and_the_others_go_on(serve, tmp_path):
     server = serve(lambda body, n: (404, b"no such model", {}) if "Context:" in body["messages"][-1]["content"] else clever(body, n))
     held = assess.assess(own_folder(tmp_path / "own", server.url), tmp_path / "out", 2, quiet)
     broken = {one["name"]: one["reason"] for one in held["skipped"]}
-    assert set(broken) == {"RAG", "oracle context"} and "404" in broken["RAG"]
+    assert set(broken) == {"RAG", "oracle context", "long context"} and "404" in broken["RAG"]
     assert {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "best sentence", "closed book"} and held["more_minutes"] is None
 
 
