@@ -113,7 +113,7 @@ class Workshop:
     def reader(self) -> models.Generator:
         from helpers.kept import kept
 
-        return adapters.with_adapter(self.generator, kept("reader", self.generator, lambda: finetune(self.generator, self._reader_rows, reader.HOW, progress=self.clock.check, say=self.say), self.say))
+        return adapters.with_adapter(self.generator, kept("reader", self.generator, lambda: finetune(self.generator, self._reader_rows, reader.HOW, progress=self.clock.check_training, say=self.say), self.say))
 
     @functools.cached_property
     def _reader_rows(self) -> list[tuple[str, str]]:
@@ -152,7 +152,7 @@ class Workshop:
             steps.append(ask("long context", "whether whole documents do instead of passages", self.questions, make=lambda: endpoint_arms.long_context(remote, self.index, self.own.documents, LONG_CONTEXT_CHARS)))
         elif can_search:
             steps += [
-                ask("reader + RAG", "whether learning to read, not to know, pays", self.questions, prepare_seconds=self._reader_seconds,
+                ask("reader + RAG", "whether learning to read, not to know, pays", self.questions, prepare_seconds=self._reader_seconds, trained=True,
                     make=lambda: arms.retrieval_augmented(self.reader, self.index, top_k, retriever=retriever())),
                 ask("long context", "whether whole documents do instead of passages", self.questions, make=lambda: arms.long_context(self.generator, self.index, self.own.documents)),
             ]  # fmt: skip
@@ -191,7 +191,7 @@ class Workshop:
             return [*steps, ask(zero, "what the instruction alone does", make=lambda: endpoint_arms.labelled(zero, remote, words, (), longest))]
         steps.append(ask(few, "what examples in the prompt do", make=lambda: labelled_arms.few_shot(self.generator, words, shown, form, room())))
         sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
-        tuned = [ask(f"tuned, {size} rows", "what training on examples does" if size == len(pairs) else "whether fewer examples would do", prepare_seconds=functools.partial(self._training_seconds, pairs[:size]),
+        tuned = [ask(f"tuned, {size} rows", "what training on examples does" if size == len(pairs) else "whether fewer examples would do", prepare_seconds=functools.partial(self._training_seconds, pairs[:size]), trained=True,
                      make=functools.partial(self._tuned, pairs[:size], form, room)) for size in sizes]  # fmt: skip
         return [*steps, tuned[0], ask(zero, "what the instruction alone does", make=lambda: labelled_arms.zero_shot(self.generator, words, form, room())), *tuned[1:]]
 
@@ -210,7 +210,7 @@ class Workshop:
     def _tuned(self, pairs: labelled_arms.Pairs, form: dict | None, room: Callable[[], int]) -> Arm:
         self.say(f"training on {len(pairs)} rows")
         rows, dev = self._rows(pairs)
-        adapter = finetune(self.generator, rows, Settings(), dev=dev, progress=self.clock.check, say=self.say)
+        adapter = finetune(self.generator, rows, Settings(), dev=dev, progress=self.clock.check_training, say=self.say)
         self.progress.set("training", {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]})
         return labelled_arms.tuned(adapters.with_adapter(self.generator, adapter), schema=form, max_new_tokens=room())
 

@@ -23,10 +23,11 @@ from helpers.evaluate import Task, evaluate
 
 FIRST, NEXT = (2, 8), 32  # the cases at which the first rounds end (two show the pace), and then: 32, 64, …
 AT_ONCE = 8  # cases handed to an arm together: between such groups the clock is looked at, and a group is always the same, so answers are
-KEEP_BACK = 0.06  # of the minutes, for the report
+KEEP_BACK, KEEP_BACK_SECONDS, KEEP_BACK_MOST = 0.06, 6, 0.25  # of the minutes, for the report: this share, at least so many seconds, at most that share
+LATER = 2  # rounds by which arms that must be trained come later: first all others are measured on 32 cases
 LARGEST_PREPARATION = 0.35  # of the time left: training that takes more would leave nothing to measure it with
 CAREFUL = 1.25  # estimates of time are too low more often than too high
-GRACE = 1.08  # of the minutes: an answer that is being written may end
+GRACE = 1.02  # of the minutes: an answer that is being written may end
 UNKNOWN_SECONDS = 1.5  # a case, before anything of the kind was measured
 
 
@@ -40,6 +41,7 @@ class Clock:
 
     minutes: float
     started: float = field(default_factory=time.monotonic)
+    training_ends: float = math.inf  # seconds since the start
 
     @property
     def used(self) -> float:
@@ -49,17 +51,26 @@ class Clock:
     @property
     def left(self) -> float:
         """Seconds for measuring: what the report needs is taken off."""
-        return 60 * self.minutes * (1 - KEEP_BACK) - self.used
+        whole = 60 * self.minutes
+        return whole - min(max(KEEP_BACK * whole, KEEP_BACK_SECONDS), KEEP_BACK_MOST * whole) - self.used
 
     def check(self, *told: object, needs: float = 0.0) -> None:
         """Raises OutOfTimeError when the minutes are over, or would be after so many seconds. Can be handed over wherever somebody reports progress."""
         if self.used + needs > 60 * self.minutes * GRACE:
             raise OutOfTimeError
 
+    def check_training(self, *told: object) -> None:
+        """The same for training, which may not take much more than it said. To be handed over as its `progress`."""
+        self.check()
+        if self.used > self.training_ends:
+            raise OutOfTimeError
+
 
 @dataclass(frozen=True)
 class Step:
-    """One arm to be measured. make: builds it (may train); prepare_seconds: how long that will take, asked just before; why: what it tells."""
+    """One arm to be measured. make: builds it (may train); prepare_seconds: how long that will take, asked just before; why: what it tells.
+
+    trained: it must be trained first, so it waits until the others have been measured on some cases."""
 
     name: str
     why: str
@@ -68,6 +79,11 @@ class Step:
     make: Callable[[], Arm]
     prepare_seconds: Callable[[], float] = lambda: 0.0
     free: bool = False  # no model is asked
+    trained: bool = False
+
+    def part(self, number: int) -> tuple[int, int] | None:
+        """From case to case in the round with this number."""
+        return dict(enumerate(rounds(len(self.cases)), start=LATER if self.trained else 0)).get(number)
 
 
 @dataclass(frozen=True)
@@ -137,9 +153,9 @@ def measure(steps: Sequence[Step], clock: Clock, progress: Progress, say: Callab
     stopped: dict[str, Skipped] = {}
     pace: dict[str, float] = dict(progress["pace"] or {})
     over = False
-    for number in range(max((sum(1 for _ in rounds(len(step.cases))) for step in steps), default=0)):
+    for number in range(LATER + max((sum(1 for _ in rounds(len(step.cases))) for step in steps), default=0)):
         for step in steps:
-            part = next((span for i, span in enumerate(rounds(len(step.cases))) if i == number), None)
+            part = step.part(number)
             if part is None or step.name in stopped:
                 continue
             cases, unit = step.cases[slice(*part)], f"{step.name}/{part[0]}-{part[1]}"
@@ -149,6 +165,7 @@ def measure(steps: Sequence[Step], clock: Clock, progress: Progress, say: Callab
                     raise OutOfTimeError
                 if step.name not in arms:
                     needed = CAREFUL * step.prepare_seconds()
+                    clock.training_ends = clock.used + LARGEST_PREPARATION * max(0.0, clock.left)
                     if needed > LARGEST_PREPARATION * max(0.0, clock.left):
                         stopped[step.name] = Skipped(step.name, f"making it ready takes about {needed / 60:.1f} minutes, more than {100 * LARGEST_PREPARATION:.0f} % of what was left", len(step.cases), needed / LARGEST_PREPARATION)
                         continue
@@ -159,7 +176,7 @@ def measure(steps: Sequence[Step], clock: Clock, progress: Progress, say: Callab
                 found = evaluate(_watched(arms[step.name], clock, pace.get(step.name, 0.0)), cases, step.task)
             except OutOfTimeError:
                 over = over or clock.left <= 0
-                stopped[step.name] = Skipped(step.name, "the minutes were over", len(step.cases) - part[0], CAREFUL * pace.get(step.name, seconds / max(1, len(cases))) * (len(step.cases) - part[0]))
+                stopped[step.name] = Skipped(step.name, "the minutes were over" if over or step.name in arms else "it would not end, or did not end, in its part of the minutes", len(step.cases) - part[0], CAREFUL * pace.get(step.name, seconds / max(1, len(cases))) * (len(step.cases) - part[0]))
                 continue
             except Exception as error:  # one arm that breaks down must not take the others along
                 stopped[step.name] = Skipped(step.name, f"it broke down ({type(error).__name__}: {' '.join(str(error).split())[:300]})", len(step.cases) - part[0], None)
@@ -167,7 +184,7 @@ def measure(steps: Sequence[Step], clock: Clock, progress: Progress, say: Callab
                 continue
             took = time.monotonic() - begun
             if not progress.done(unit):
-                pace[step.name] = max(took / len(cases), 1e-3) if step.name not in pace or number else max(pace[step.name], took / len(cases))
+                pace[step.name] = max(took / len(cases), 1e-3) if step.name not in pace or part[0] else max(pace[step.name], took / len(cases))
                 progress.set("pace", pace)
                 progress.finish(unit, took)
             tables.setdefault(step.name, []).append(found)

@@ -233,6 +233,25 @@ def test_every_arm_sees_the_same_first_cases_before_any_sees_more(progress):
     assert {name: len(table) for name, table in tables.items()} == {"a": 70, "b": 70, "c": 8} and list(together(tables["a"], tables["c"])[0]["id"]) == list(tables["c"]["id"])
 
 
+def test_arms_that_must_be_trained_wait_until_the_others_are_measured(progress):
+    told = []
+    tables, _, _ = measure([step("tuned", 20, trained=True), step("a", 40)], Clock(1), progress, told.append)
+    assert [line.split("  ")[-1].split(":")[0] for line in told] == ["a", "a", "tuned", "a", "tuned", "a", "tuned"] and len(tables["tuned"]) == 20
+
+
+def test_training_that_takes_longer_than_its_part_is_stopped_and_the_others_go_on(progress):
+    clock = Clock(0.1)
+
+    def train():
+        while True:
+            time.sleep(0.01)
+            clock.check_training(1, 2, "training")
+
+    endless = Step("tuned", "", cases_of(8), QUESTIONS, train, prepare_seconds=lambda: 0.1, trained=True)
+    tables, _, skipped = measure([endless, step("a", 40)], clock, progress, print)
+    assert len(tables["a"]) == 40 and [one.name for one in skipped] == ["tuned"] and "part of the minutes" in skipped[0].reason and clock.used < 3
+
+
 def test_what_would_not_end_in_time_is_not_begun_and_cheaper_work_goes_on(progress):
     clock = Clock(0.05)  # 3 seconds
     begun = []
