@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -298,3 +302,52 @@ def test_a_finished_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="full"):
         assess_plan.write_whole(path, "new")
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+# --- at scale, and on text that nobody here wrote -----------------------------------------------------------------------------
+
+HANDBOOK = Path(__file__).resolve().parents[2].joinpath("shared", "data", "handbook_sourcegraph", "content")
+SENTENCE = re.compile(r"(?<=\n)([A-Z][^\n|*`\[\]<>#]{30,160}?)\b(\d{2,4})\b([^\n|*`\[\]<>#]{10,120}\.)(?=\n)")
+
+
+def cloze(document: Path, home: Path) -> dict | None:
+    """A question that a real page answers: one of its sentences with the number left out."""
+    if found := SENTENCE.search(document.read_text(encoding="utf-8", errors="replace")):
+        name = document.relative_to(home).as_posix()
+        return {"id": name, "question": f"Which number is missing? {found[1]}___{found[3]}", "answers": [found[2]], "evidence": [{"doc": name, "quote": found[0]}]}
+    return None
+
+
+@pytest.mark.skipif(not HANDBOOK.is_dir(), reason="the real handbook is not beside this folder (../shared/data)")
+def test_a_real_companys_handbook_is_assessed(serve, tmp_path):
+    home = tmp_path / "own" / "documents"
+    shutil.copytree(HANDBOOK, home)
+    rows = [row for path in sorted(home.rglob("*.md")) if (row := cloze(path, home))][:40]
+    write(tmp_path / "own" / "questions.jsonl", lines(*rows))
+    server = serve(lambda body, n: (200, "12", {}))
+    write(tmp_path / "own" / "assess.toml", f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n[search]\nretriever = "bm25"\n')
+    held = assess.assess(tmp_path / "own", tmp_path / "out", 3, quiet)
+    assert held["folder"]["documents"] > 800 and held["folder"]["questions"] == len(rows) >= 20
+    assert all(fault["reason"] and fault["file"] for fault in held["faults"])
+    assert held["search"][-1]["evidence found"] > 0.8, "a sentence with one word left out is found by its words"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the peak of memory is asked of the system")
+def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
+    dice, home = random.Random(0), tmp_path / "own"
+    vocabulary = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(20_000)]
+    asked = []
+    for i in range(20_000):
+        words = dice.choices(vocabulary, k=400)
+        write(home / "documents" / f"{i // 500:02d}" / f"d{i}.md", f"# Document {i}\n\n{' '.join(words)}\n")
+        if i % 1_000 == 0:
+            asked.append({"question": f"What comes after {words[50]} {words[51]}?", "answers": [words[52]], "evidence": [{"doc": f"{i // 500:02d}/d{i}.md", "quote": " ".join(words[50:53])}]})
+    write(home / "questions.jsonl", lines(*asked))
+    server = serve(lambda body, n: (200, "unknown", {}))
+    write(home / "assess.toml", f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n')
+    code = "import json, resource, sys; from helpers import assess; assess.main(sys.argv[1:]); print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+    done = subprocess.run([sys.executable, "-c", code, str(home), "--out", str(tmp_path / "out"), "--minutes", "3"], cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    peak = int(done.stdout.splitlines()[-1]) * (1 if sys.platform == "darwin" else 1024)
+    held = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert peak < 4e9 and held["folder"]["documents"] == 20_000 and held["search"][0]["search"] == "bm25" and "BM25" in held["folder"]["notes"][0]
