@@ -98,10 +98,11 @@ def test_the_key_is_sent_and_stands_nowhere_else(serve, monkeypatch):
     assert "secret" not in str(caught.value) and "secret" not in repr(there) + there.fingerprint
 
 
-def test_a_redirect_is_not_followed(serve):
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(serve, code):
     other = serve(lambda body, n: (200, "stolen", {}))
-    server = serve(lambda body, n: (307, b"", {"Location": f"{other.url}/chat/completions"}))
-    with pytest.raises(EndpointError, match="307"):
+    server = serve(lambda body, n: (code, b"", {"Location": f"{other.url}/chat/completions"}))
+    with pytest.raises(EndpointError, match=f"answers {code}"):
         endpoint(server.url, "m").say([{"role": "user", "content": "secret"}], 5)
     assert other.asked == []
 

@@ -104,6 +104,7 @@ def test_wishes_that_are_wrong_are_named_and_the_others_count():
     wishes, faults = read_wishes('minutes = 5\n[search]\nretriever = "magic"\ntop_k = 4\n[requirements]\nlookup_share = 80\ncitations = true\nmood = 1\n[endpoint]\nkey = "sk-1"\n')
     assert wishes.minutes == 5 and wishes.top_k == 4 and wishes.retriever == "auto" and wishes.stated == {"citations": True}
     assert sorted(line for line, _ in faults) == [3, 6, 8, 10] and any("did you mean 0.8" in reason for _, reason in faults)
+    assert (8, "'mood' is no requirement") in [(line, reason.split(";")[0]) for line, reason in faults]
     assert read_wishes("a = 1\nb = = 2\n")[1][0][0] == 2
 
 
