@@ -48,18 +48,32 @@ def refuse_out(folder: Path, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def own_cache(out: Path):
-    """What is derived from the folder's texts (vectors, indexes, answers, adapters) lies in --out; only the weights are shared with the workbook."""
+def own_cache(out: Path, wanted_model: str | None):
+    """What is derived from the folder's texts (vectors, indexes, answers, adapters) lies in --out; only the weights are shared with the workbook.
+
+    wanted_model: of assess.toml; what the environment names counts more. A hub id needs a hub, so the switch that forbids one is opened for it.
+    """
     from helpers import models
 
-    changes = {"WORKBOOK_WEIGHTS": str(models.cache_home()), "WORKBOOK_CACHE": str(out.resolve() / "work"), "MPLCONFIGDIR": str(out.resolve() / "work" / "matplotlib")}
+    changes: dict[str, str | None] = {"WORKBOOK_WEIGHTS": str(models.cache_home()), "WORKBOOK_CACHE": str(out.resolve() / "work"), "MPLCONFIGDIR": str(out.resolve() / "work" / "matplotlib")}
+    if wanted_model and not os.environ.get("WORKBOOK_MODEL"):
+        changes["WORKBOOK_MODEL"] = wanted_model
+        if not Path(wanted_model).expanduser().is_dir():
+            changes |= {"HF_HUB_OFFLINE": None, "HF_DATASETS_OFFLINE": None}
     before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
+    _set(changes)
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        _set(before)
+
+
+def _set(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def assess(folder: Path, out: Path | None = None, minutes: float | None = None, say: Callable[[str], object] = print) -> dict[str, Any]:
@@ -80,7 +94,7 @@ def assess(folder: Path, out: Path | None = None, minutes: float | None = None, 
     for fault in own.faults[:10]:
         say(f"  {fault}")
     out.mkdir(parents=True, exist_ok=True)
-    with own_cache(out):
+    with own_cache(out, own.wishes.model):
         try:
             with FileLock(out / "work.lock", timeout=0):
                 return _measured(own, out, clock, say)
@@ -106,7 +120,6 @@ def _measured(own, out: Path, clock, say: Callable[[str], object]) -> dict[str, 
     progress = Progress(out / MARK, {"fingerprint": own.fingerprint, "day": str(_day(out)), "done": {}, "pace": {}, "waits": {}, "training": {}})
     progress.set("day", progress["day"])
     remote = _endpoint(own)
-    _choose_model(own)
     shop = Workshop(own, clock, progress, say, remote)
     steps = shop.steps()
     tables, arms, skipped = measure(steps, clock, progress, say)
@@ -137,15 +150,6 @@ def _endpoint(own):
     from helpers.endpoint import endpoint
 
     return endpoint(own.wishes.endpoint_url, own.wishes.endpoint_model) if own.wishes.endpoint_url else None
-
-
-def _choose_model(own) -> None:
-    """assess.toml may name a model; what the environment names counts more. A hub id needs a hub, so the switch that forbids one is opened for it."""
-    if own.wishes.model and not os.environ.get("WORKBOOK_MODEL"):
-        os.environ["WORKBOOK_MODEL"] = own.wishes.model
-        if not Path(own.wishes.model).expanduser().is_dir():
-            for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
-                os.environ.pop(name, None)
 
 
 def _timed(tables, arms, steps, known: dict[str, float], clock, progress) -> dict[str, float]:

@@ -50,7 +50,13 @@ class Workshop:
         self.schema: Checked | None = own.schema
         if self.splits and self.schema is None and (found := derived(self.splits.train)):
             self.schema = found
-            self.notes.append("There is no schema.json: the form of an output was taken from the training rows.")
+            self.notes.append("There is no usable schema.json: the form of an output was taken from the training rows.")
+        if self.splits:
+            try:
+                task_of(self.schema)
+            except ValueError as error:
+                self.splits = None
+                self.notes.append(f"Nothing was measured on the examples: {error}.")
 
     # --- what is made once ---------------------------------------------------------------------------------------------
 

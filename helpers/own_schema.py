@@ -14,7 +14,7 @@ LONGEST_LABEL_CHARS = 60
 
 
 def derived(cases: Sequence[Case]) -> Checked | None:
-    """The schema that these rows keep; None for texts that are no closed list of labels, and where no usable schema describes them."""
+    """The schema that these rows keep; None for texts that are no closed list of labels."""
     if not cases:
         return None
     if cases[0].gold.output is None:
@@ -25,8 +25,8 @@ def derived(cases: Sequence[Case]) -> Checked | None:
     fields = {name: _field([row[name] for row in rows if name in row]) for name in names}
     try:
         return checked({"type": "object", "properties": fields, "required": [name for name in names if all(name in row for row in rows)], "additionalProperties": False})
-    except SchemaError:
-        return None
+    except SchemaError:  # names or values that no schema may hold: then any object keeps the form
+        return checked({"type": "object"})
 
 
 def _field(values: Sequence[Any]) -> dict[str, Any]:

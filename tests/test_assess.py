@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import random
@@ -205,6 +206,45 @@ def test_the_command_prints_json_and_nothing_else(serve, tmp_path, capsys):
     assert assess.main(["--example", str(tmp_path / "example")]) == 0 and read_own(tmp_path / "example").faults == ()
     write(folder / "assess.toml", '[endpoint]\nurl = "https://example.com/v1"\nmodel = "m"\n')
     assert assess.main([str(folder), "--out", str(tmp_path / "out2")]) == 2 and "nothing was sent" in capsys.readouterr().err
+
+
+def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
+    server = serve()
+    alone = own_folder(tmp_path / "alone", server.url, examples=False)
+    shutil.rmtree(alone / "documents")
+    held = assess.assess(alone, tmp_path / "alone-out", 1, quiet)
+    assert {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "closed book"} and len(held["faults"]) == 12 and held["search"] is None
+    refused = own_folder(tmp_path / "refused", server.url)
+    write(refused / "questions.jsonl", lines({"question": "Who is the mayor of Holt?", "answers": []}))
+    write(refused / "examples.jsonl", lines(*({"input": f"text {i}", "output": {"fields": i}} for i in range(4))))
+    held = assess.assess(refused, tmp_path / "refused-out", 1, quiet)
+    assert held["folder"]["questions"] == 1 and "examples" not in held["arms"] and any("rename it" in note for note in held["folder"]["notes"]) and held["decision"]["answer"]
+    few = own_folder(tmp_path / "few", server.url, questions=False)
+    write(few / "examples.jsonl", lines({"input": "a", "output": "b"}))
+    assert any("too few" in note for note in assess.assess(few, tmp_path / "few-out", 1, quiet)["folder"]["notes"])
+
+
+def test_a_model_that_the_folder_names_is_forgotten_afterwards(tmp_path, monkeypatch):
+    monkeypatch.delenv("WORKBOOK_MODEL", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with assess.own_cache(tmp_path, "somebody/some-model"):
+        assert os.environ["WORKBOOK_MODEL"] == "somebody/some-model" and "HF_HUB_OFFLINE" not in os.environ and os.environ["WORKBOOK_CACHE"].startswith(str(tmp_path))
+    assert "WORKBOOK_MODEL" not in os.environ and os.environ["HF_HUB_OFFLINE"] == "1"
+    monkeypatch.setenv("WORKBOOK_MODEL", "mine")
+    with assess.own_cache(tmp_path, "somebody/some-model"):
+        assert os.environ["WORKBOOK_MODEL"] == "mine" and os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("door", Path(__file__).resolve().parents[1] / "workbook.py")
+    door = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(door)
+    called = []
+    monkeypatch.setattr(door, "set_up", lambda extra: Path("python"))
+    monkeypatch.setattr(door, "call", lambda python, *words, **more: called.append(words) or 0)
+    monkeypatch.chdir(tmp_path)
+    assert door.main(["assess", "own", "--out", "report", "--minutes", "3", "--json"]) == 0 and door.main(["assess", "--example", "new"]) == 0
+    assert called[0][2:] == (str(tmp_path / "own"), "--out", str(tmp_path / "report"), "--minutes", "3.0", "--json") and called[1][2:] == (str(tmp_path / "new"), "--example")
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------------
