@@ -87,8 +87,9 @@ def parts(results: Results) -> list[Part]:
 def _note(results: Results) -> str:
     assumed = [name for name, whence in results.whence.items() if whence == "assumed"]
     stated = len(results.whence) - len(assumed)
+    leads = "" if results.decision.option else f"As the numbers stand, {results.decision.leader} costs least, errors counted; but that is not settled. "
     return (
-        f"Measured on your own data with {results.model} in {results.used_minutes:.1f} of {results.minutes:g} minutes. Of {len(results.whence)} requirements {stated} are stated in assess.toml or seen "
+        f"{leads}Measured on your own data with {results.model} in {results.used_minutes:.1f} of {results.minutes:g} minutes. Of {len(results.whence)} requirements {stated} are stated in assess.toml or seen "
         f"in the folder, {len(assumed)} are assumed: state them, and the answer may change (see “What would change the answer”)."
     )
 
@@ -135,7 +136,7 @@ def _finding(table: pd.DataFrame, kind: str) -> str:
     free = [name for name in BASELINES if name in table.index]
     systems, baseline = table["share"].drop(free), table["share"].loc[free]
     said = [f"{one.idxmax()} {plots.percent(one.max())}" for one in (systems, baseline) if len(one)]
-    return f"Of {kind} right: {said[0]}" + (f", the best without a model ({baseline.idxmax()}) {plots.percent(baseline.max())}" if len(said) == 2 else "")
+    return f"Of {kind} right: {'; without a model: '.join(said)}"
 
 
 def _fault(results: Results) -> list[Part]:
