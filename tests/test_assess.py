@@ -166,6 +166,31 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path):
     assert len(server.asked) == asked and again["arms"] == held["arms"]
 
 
+@pytest.mark.parametrize("after", [3, 30])
+def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, after):
+    whole = serve()
+    expected = assess.assess(own_folder(tmp_path / "whole", whole.url), tmp_path / "whole-out", 2, quiet)
+    reached = threading.Event()
+
+    def dawdling(body, n):
+        if n >= after:
+            reached.set()
+            time.sleep(0.3)
+        return clever(body, n)
+
+    server = serve(dawdling)
+    folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
+    process = subprocess.Popen([sys.executable, "-m", "helpers.assess", str(folder), "--out", str(out)], cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert reached.wait(60)
+    process.kill()
+    process.wait()
+    assert not (out / "report.json").exists()
+    after = 10_000  # from here on it answers at once
+    held = assess.assess(folder, out, 2, quiet)
+    assert {kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in held["arms"].items()} == {kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in expected["arms"].items()}
+    assert len(server.asked) <= len(whole.asked) + assess_plan.NEXT - assess_plan.FIRST[-1], "at most the cases of one round of one arm are asked twice"
+
+
 def test_a_slow_model_ends_in_time_and_the_report_says_what_is_missing(serve, tmp_path):
     def slow(body, n):
         time.sleep(0.4)
