@@ -3,6 +3,7 @@
 
     python3 workbook.py lab         open the workbook in JupyterLab           [--port N] [--no-browser]
     python3 workbook.py board       the decision board without code           [--port N] [--ip ADDRESS] [--no-browser]
+    python3 workbook.py assess DIR  the same decision for your own data       [--minutes N] [--out DIR] [--json] | --example DIR
     python3 workbook.py run         execute notebooks, print a table          [NN ...]
     python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
@@ -315,6 +316,15 @@ def board(options: argparse.Namespace) -> int:
     return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths), JUPYTER_DATA_DIR=str(CACHE / "jupyter" / "data"))
 
 
+def assess(options: argparse.Namespace) -> int:
+    """Measure and decide on a folder of your own; with --example, write one to start from."""
+    words = [str(options.folder.resolve())]  # we run in our own folder, not in the one it was typed in
+    words += ["--out", str(options.out.resolve())] if options.out else []
+    words += ["--minutes", str(options.minutes)] if options.minutes is not None else []
+    words += [f"--{name}" for name in ("example", "json") if getattr(options, name)]
+    return call(set_up(None), "-m", "helpers.assess", *words)
+
+
 def test(options: argparse.Namespace) -> int:
     python = set_up("test")
     words = ["-m", "pytest"]
@@ -421,7 +431,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     argv, pytest_words = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="workbook.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | board | run | test | build | bench | check-data | doctor")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | board | assess | run | test | build | bench | check-data | doctor")
     word = commands.add_parser("lab", help="open the workbook in JupyterLab")
     word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
     word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
@@ -429,6 +439,12 @@ def main(argv: list[str] | None = None) -> int:
     word.add_argument("--port", type=int, default=8866, help="port (default: 8866)")
     word.add_argument("--ip", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    word = commands.add_parser("assess", help="decide for your own documents, questions and labelled examples")
+    word.add_argument("folder", type=Path, metavar="DIR", help="documents/, questions.jsonl, examples.jsonl, schema.json, assess.toml; each may be missing")
+    word.add_argument("--example", action="store_true", help="write a filled example folder at DIR, and do nothing else")
+    word.add_argument("--minutes", type=float, metavar="N", help="how long it may take (default: what assess.toml says, else 20); run it again to go on")
+    word.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: my_work/assess/...)")
+    word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     word = commands.add_parser("run", help="execute notebooks and print a table")
     word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means all")
     word = commands.add_parser("test", help="run the tests")
@@ -456,7 +472,7 @@ def main(argv: list[str] | None = None) -> int:
     if pytest_words and options.command != "test":
         parser.error("only `test` takes words after --")
     try:
-        commands = {"lab": lab, "board": board, "run": run, "test": test, "build": build, "check-data": check_data, "bench": bench, "doctor": doctor}
+        commands = {"lab": lab, "board": board, "assess": assess, "run": run, "test": test, "build": build, "check-data": check_data, "bench": bench, "doctor": doctor}
         return commands[options.command](options)
     except SetupError as error:
         say(f"\nworkbook: {error}")

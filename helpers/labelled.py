@@ -57,6 +57,14 @@ def read_labelled(path: Path, schema: dict | Checked | None = None, split: Split
     schema: what every output must keep; without one, all are objects or all are texts. apart_from: cases whose input may not come again here,
     as those of test when train is read. Raises LabelledError with all faults, SchemaError when the schema is of no use.
     """
+    cases, faults = sift(path, schema, split, apart_from)
+    if faults:
+        raise LabelledError(faults)
+    return cases
+
+
+def sift(path: Path, schema: dict | Checked | None = None, split: Split = "train", apart_from: Sequence[Case] = ()) -> tuple[list[Case], list[str]]:
+    """(the rows that can be used, every fault of the others), for whoever looks at rows and trains on nothing half-read. Raises as `read_labelled` does where no row can be read at all."""
     held = checked(schema) if schema is not None else None
     name, faults, cases, kind = settings.shown(path), [], [], held.kind if held else None
     taken, apart = {}, {plain(case.ask.input): case.id for case in apart_from}
@@ -75,9 +83,7 @@ def read_labelled(path: Path, schema: dict | Checked | None = None, split: Split
             kind = kind or ("string" if isinstance(output, str) else "object")
             gold = Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output)
             cases.append(Case(Ask(id, text), gold, "own rows", hashlib.sha256(plain(text).encode()).hexdigest()[:12], split))
-    if faults:
-        raise LabelledError(faults)
-    return cases
+    return cases, faults
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Where do things live, and what may be overridden? The only global state of the workbook, read from the environment.
 
     WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the workbook)
+    WORKBOOK_WEIGHTS  folder for the weights alone                        (default: weights/ in the cache)
     WORKBOOK_MY_WORK  folder for what the learner made: the journal       (default: my_work in the workbook)
     WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that is shipped)
     WORKBOOK_EMBEDDER hub id or folder of another sentence embedder       (default: the MiniLM that is shipped)
@@ -24,6 +25,8 @@ def cache_folder(*parts: str) -> Path:
     """Where does this kind of derived file go? Everything below it can be deleted and is made again."""
     base = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache").expanduser().resolve()
     folder = base.joinpath(*parts)
+    if parts[:1] == ("weights",) and (apart := os.environ.get("WORKBOOK_WEIGHTS")):  # they are nobody's data: many caches may share them
+        folder = Path(apart).expanduser().resolve().joinpath(*parts[1:])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -333,5 +333,6 @@ def test_every_exercise_of_07_takes_anything(id, capsys):
     assert one.check(...).state == one.check(None).state == one.check(lambda *a: ...).state == "not attempted"
     for odd in (0, "x", [], lambda *a: 1 / 0, object()):
         assert one.check(odd).state == "not yet"
-    one.solution()
-    assert "has no written solution" not in capsys.readouterr().out
+    if any(settings.NOTEBOOKS.glob("src/07_*.py")):  # a draft has no solutions to show yet
+        one.solution()
+        assert "has no written solution" not in capsys.readouterr().out
