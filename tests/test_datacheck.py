@@ -268,9 +268,13 @@ def test_a_planted_fault_is_found_and_named(data, name):
 
 
 def follows(name, fault):
-    """Some faults cannot come alone: a document that cannot be read is no evidence for the questions that quote it."""
+    """Some faults cannot come alone: a document that cannot be read is no evidence for the questions that quote it, and a question that is no
+    longer one carries no fact for the rows to be learnt by heart."""
     unreadable = name in ("empty file", "front matter not YAML", "front matter lacks a key", "front matter with a wrong value", "no front matter")
-    return unreadable and "there is no document 'training-budget'" in fault.message
+    in_dev = name in ("evidence without answers", "single but refused", "answer not in the evidence", "restricted without answer", "kind unknown", "key unknown")
+    return (unreadable and "there is no document 'training-budget'" in fault.message) or (
+        in_dev and fault.file == "labs_data/facts/train.jsonl" and re.search("no question of dev with an answer has the fact|is none of the answers of", fault.message) is not None
+    )
 
 
 def test_what_is_no_fault(data):
