@@ -6,7 +6,6 @@ import json
 
 import pandas as pd
 import pytest
-
 from test_datasheet import build_script
 
 from helpers import adapters, kept, models, pace, reader
