@@ -54,7 +54,7 @@ say(f"reads {FOLDER}, writes {OUT}")
 # | --- | --- |
 # | `documents/` (Markdown, text, HTML, PDF) and `questions.jsonl` | closed book, RAG, whole documents in the prompt, what the search finds |
 # | `evidence` in the questions: document and quote | the **oracle** (the right passage in the model's hand), and with it whose fault a wrong answer is |
-# | `groups` and `as_of` in the questions | who asks, and on which day: passages that this asker may not see are not shown |
+# | `groups` and `as_of` in the questions | who asks, and on which day: passages that this asker may not see are not shown (without `groups` the asker may read everything) |
 # | `examples.jsonl`: input and right output | few-shot, zero-shot, **tuned** on several numbers of examples |
 # | `schema.json` | which outputs a program would accept; without it the form is taken from the training rows |
 # | `assess.toml` | what the work requires, another model or endpoint, how to search |
@@ -253,13 +253,15 @@ requests_per_day = 200
 """)
 meeting = decide(decision.requirements.but(**wishes.stated), decision.evidence)
 print(f"faults in these lines: {wrong or 'none'}\nbefore: {decision.answer}\nafter:  {meeting.answer}")
-print("out now:", ", ".join(sorted({gone.option.name for gone in meeting.out})) or "nothing")
+now, then = ({gone.option.name for gone in one.out} for one in (meeting, decision))
+print("newly out:", ", ".join(sorted(now - then)) or "nothing")
 
 # %%
 if board.flips:  # a change that surely turns it: the first of the picture above, just before it and at it
     flip = board.flips[0]
     for value in (flip.before, flip.at):
-        print(f"{flip.name} = {value}: {decide(decision.requirements.but(**{flip.name: value}), decision.evidence).answer}")
+        written = f"{value:.5g}" if type(value) is float else value
+        print(f"{flip.name} = {written}: {decide(decision.requirements.but(**{flip.name: value}), decision.evidence).answer}")
 else:
     print("No requirement alone turns this answer, over its whole plausible range.")
 
@@ -288,7 +290,7 @@ def half_width(n, right):
     return (high - low) / 2
 
 widths = {f"{plots.percent(right)} right": {n: 100 * half_width(n, right) for n in (5, 10, 30, 60, 100, 200, 400)} for right in (0.5, 0.8, 0.95)}
-enough = {points: next(n for n in range(1, 2_000) if half_width(n, 0.5) <= points / 100) for points in (20, 10, 5)}
+enough = {points: next(n for n in range(2, 2_000, 2) if half_width(n, 0.5) <= points / 100) for points in (20, 10, 5)}
 print("; ".join(f"±{points} points at worst: {n} questions" for points, n in enough.items()))
 pd.DataFrame(widths).rename_axis("questions").round(1)
 
@@ -309,7 +311,8 @@ texts = pd.Series([plain(case.ask.input) for case in own.examples], dtype=object
 print(f"{len(texts)} examples, {texts.nunique()} different messages; split: {held['folder']['split'] or 'none'}")
 holding = [q for q in answerable if any(f" {plain(answer)} " in f" {plain(q.ask.input)} " for answer in q.gold.answers)]
 print(f"{len(holding)} of {len(answerable)} questions hold one of their answers")
-pd.DataFrame([{"question": q.ask.input, "answers": " / ".join(q.gold.answers)} for q in holding[:5]])
+for q in holding[:5]:
+    print(f"{q.ask.input} [{' / '.join(q.gold.answers)}]")
 
 # %% [markdown]
 # (A question that offers a choice, as "A or B?", holds its answer and may be a fair question. Look before you strike it out.)
