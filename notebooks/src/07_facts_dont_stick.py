@@ -71,7 +71,8 @@ a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
 plots.bars(summary(reach), f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}", guess=guess_of("07.wording"))
 
 # %%
-compare_all(reach["trained wording"], [reach["near"], reach["far"]])
+by_fact = {name: table.assign(id=table["fact"], arm=name) for name, table in reach.items()}  # three wordings of one fact are one case
+compare_all(by_fact["trained wording"], [by_fact["near"], by_fact["far"]])
 
 # %%
 missed = reach["far"][~reach["far"]["right"].to_numpy() & reach["trained wording"].set_index("fact").loc[reach["far"]["fact"], "right"].to_numpy()]
