@@ -8,7 +8,7 @@
     … --usage                                          time the arms again (else what the file has stays)
 
 Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens and seconds of an answer, one ask at a time,
-on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training.
+on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training from the card of the kept adapter.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from pathlib import Path
 
 import nbformat
 
-from helpers import __version__, arms, course, format_task, models, settings
+from helpers import __version__, arms, course, models, settings
+from helpers.adapters import reference_adapter, with_adapter
 from helpers.cases import Arm, Case, load_questions, pick
 from helpers.corpus import load_handbook
 from helpers.evaluate import wilson
-from helpers.finetune import Settings, finetune, with_adapter
 from helpers.generate import complete
 from helpers.index import build_index
 from helpers.journal_file import Finding, Journal
 from helpers.tickets import load_tickets
 
 RESULTS = settings.DATA / "reference" / "findings.json"
-HOW, ROWS = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4, seed=0), 320  # as in notebooks 05 and 08
+ROWS = 320  # of the adapters that --kept looks for
 READER_OF_THIS = "11"  # the notebook that reads this file; it and those after it record nothing that the decision rests on
 TIMED, LONG_TOKENS = 6, 1200
 
@@ -104,16 +104,14 @@ def usage() -> dict:
     questions = pick([case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1)
     index = build_index(documents, chunk_size=64, overlap=16)
     train, tickets = load_tickets("train"), pick(load_tickets("dev"), TIMED + 1)
-    started = time.perf_counter()
-    adapter = finetune(generator, format_task.training_rows(generator, train[:ROWS]), HOW)
+    adapter = reference_adapter("format", generator)  # the one that the findings of 05 and 08 are about
     timed = {
         "closed book": (arms.closed_book(generator), questions), "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
         "zero-shot": (arms.zero_shot(generator), tickets), "few-shot": (arms.few_shot(generator, train[:8]), tickets),
         "tuned": (arms.tuned(with_adapter(generator, adapter)), tickets),
     }  # fmt: skip
     found = {name: one_by_one(arm, cases) for name, (arm, cases) in timed.items()}
-    trained = adapter.card.get("seconds") or time.perf_counter() - started
-    return {"arms": found, "read_seconds": reading(generator), "training_seconds": round(trained, 1), "training_rows": ROWS}
+    return {"arms": found, "read_seconds": reading(generator), "training_seconds": adapter.card["seconds"], "training_rows": adapter.card["rows"]}
 
 
 def kept_usage() -> dict:
