@@ -5,7 +5,7 @@
 # and it has to be *our* judgement that is in it. That is behaviour, and behaviour is what fine-tuning changes. But a better
 # prompt changes it too, today and for free. So: measure both.
 #
-# **Time:** 30 minutes to read · 5 minutes to run · 25 minutes of exercises. **Before:** 00.
+# **Time:** 30 minutes to read · 8 minutes to run · 25 minutes of exercises. **Before:** 00.
 #
 # **By the end you can**
 # - tell *form* from *judgement*, and compare zero-shot, few-shot, constrained and tuned by both, on tickets and on a house style;

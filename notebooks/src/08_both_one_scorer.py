@@ -4,7 +4,7 @@
 # **Why it matters.** Two teams report two numbers from two scripts, and a decision is made. Here both techniques go through one function, with one
 # definition of right, on cases that nobody has tuned on; and every wrong answer gets a cause, because *so many percent right* tells nobody what to build next.
 #
-# **Time:** 30 minutes to read · 7 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (what is missing is made here, and said).
+# **Time:** 30 minutes to read · 9 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (what is missing is made here, and said).
 #
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
