@@ -14,7 +14,9 @@ import pytest
 from conftest import ROOT
 
 from helpers import datacheck, reading, settings, tickets
-from helpers.datacheck import check, copied_run, freeze
+from helpers.check_asked import copied_run
+from helpers.check_taught import words
+from helpers.datacheck import check, freeze
 from helpers.records import DataError
 from helpers.salvage import unclosed
 
@@ -115,8 +117,8 @@ def a_ticket(data, split="train", **changes):
 
 
 def first_words(data, n, split="test"):
-    row = next(row for row in load(data / f"tickets/{split}.jsonl") if len(datacheck.words(row["input"])) > n + 4)
-    return " ".join(datacheck.words(row["input"])[2 : n + 2])
+    row = next(row for row in load(data / f"tickets/{split}.jsonl") if len(words(row["input"])) > n + 4)
+    return " ".join(words(row["input"])[2 : n + 2])
 
 
 def a_test_question(data, **changes):
@@ -178,7 +180,7 @@ FAULTS = {
     "single but refused": (DEV, "kind", "needs an answer", in_row(DEV, simple, lambda r: r | {"answers": [], "evidence": []})),
     "answer not in the evidence": (DEV, "answers", "stands in the evidence", in_row(DEV, simple, lambda r: r | {"answers": ["1799", "Augustus"]})),
     "part of a number is not the number": (DEV, "answers", "stands in the evidence", in_row(DEV, lambda r: r["fact"] == "remote-work.abroad-days", lambda r: r | {"answers": ["2"]})),
-    "question copies six words": (DEV, "question", "in other words", in_row(DEV, simple, lambda r: r | {"question": f"Is it so that {' '.join(datacheck.words(r['evidence'][0]['quote'])[:6]).lower()}?"})),
+    "question copies six words": (DEV, "question", "in other words", in_row(DEV, simple, lambda r: r | {"question": f"Is it so that {' '.join(words(r['evidence'][0]['quote'])[:6]).lower()}?"})),
     "fact in dev and test": (TEST, "fact", "keep a family in one split", appended(TEST, lambda d: next(r for r in load(d / DEV) if simple(r)) | {"id": "q-planted", "question": "Planted, in words of its own?"})),
     "question asked twice": (DEV, "question", "asks the same", appended(DEV, lambda d: load(d / DEV)[0] | {"id": "q-planted", "question": load(d / DEV)[0]["question"].upper() + " "})),
     "restricted without refusal": (DEV, "kind", "counterpart is missing", in_row(DEV, lambda r: r["kind"] == "restricted" and not r["answers"], lambda r: None)),
