@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from helpers.plots import COLOURS, INK, PALE, Picture, _canvas, _finish, ink_on, percent, styled
+from helpers.picture import COLOURS, INK, PALE, Picture, _canvas, _finish, ink_on, percent, styled
 
 SAID_COLOURS = {"the new value": "#009E73", "the old value": "#D55E00", "something else": "#BBBBBB", "refuses": "#56B4E9"}
 MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]}
