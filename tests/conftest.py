@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers import corpus
+from helpers.exercises import exercise
 
 ROOT = Path(__file__).resolve().parent.parent
 TODAY = dt.date(2026, 3, 2)
@@ -63,3 +64,32 @@ def small(tmp_path):
     write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
     write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
     return corpus.load_handbook(tmp_path / "h")
+
+
+# --- exercises: what the tests of every notebook's checks ask -------------------------------------------------------------
+
+
+def assert_right(id: str, answer: object) -> None:
+    verdict = exercise(id).check(answer)
+    assert verdict.state == "right", verdict
+
+
+def assert_told(id: str, answer: object, told: str) -> None:
+    """Is a wrong answer called so, and is the learner told these words about it?"""
+    verdict = exercise(id).check(answer)
+    assert verdict.state == "not yet" and told in verdict.message, verdict
+
+
+def assert_takes_anything_and_speaks(id: str, capsys) -> None:
+    """Does a check bear whatever it is given, and are there hints and a written solution?"""
+    one = exercise(id)
+    assert one.check(...).state == one.check(None).state == "not attempted"
+    for odd in (0, "x", [], lambda *a: None, lambda *a: 1 / 0, object()):
+        verdict = one.check(odd)
+        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (odd, verdict)
+        assert "<script" not in verdict._repr_html_() and f"Exercise {id}" in repr(verdict)
+    for number in range(5):
+        one.hint(number)
+    one.solution()
+    said = capsys.readouterr().out
+    assert said.count("Hint ") == 5 and "has no written solution" not in said
