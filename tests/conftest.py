@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import textwrap
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -64,6 +68,64 @@ def small(tmp_path):
     write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
     write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
     return corpus.load_handbook(tmp_path / "h")
+
+
+# --- a model behind an endpoint -----------------------------------------------------------------------------------------
+
+
+class Server:
+    """An OpenAI-compatible server that answers as it is told, and remembers what it was asked."""
+
+    def __init__(self, answer):
+        self.asked, self.headers = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(body)
+                outer.headers.append(dict(self.headers))
+                code, said, more = answer(body, len(outer.asked))
+                data = said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}], "usage": {"prompt_tokens": 50, "completion_tokens": 3}}).encode()
+                self.send_response(code)
+                for name, value in more.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *words):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def serve():
+    """Starts servers, and ends them with the test."""
+    there = []
+
+    def start(answer):
+        there.append(Server(answer))
+        return there[-1]
+
+    yield start
+    for one in there:
+        one.close()
+
+
+def until(condition, seconds: float = 10) -> None:
+    """Wait for something that another thread does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
 
 
 # --- exercises: what the tests of every notebook's checks ask -------------------------------------------------------------

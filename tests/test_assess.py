@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import pytest
-from test_endpoint import Server
 
 from helpers import assess, assess_plan
 from helpers.assess_plan import Clock, OutOfTimeError, Progress, Step, measure, rounds, together
@@ -65,16 +64,8 @@ def clever(body, n):
 
 
 @pytest.fixture
-def serve():
-    there = []
-
-    def start(answer=clever):
-        there.append(Server(answer))
-        return there[-1]
-
-    yield start
-    for one in there:
-        one.close()
+def serve(serve):
+    return lambda answer=clever: serve(answer)
 
 
 def quiet(text):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import assert_right, assert_told
+from conftest import assert_right, assert_told, until
 
 from helpers import plots_train, train_cells, train_lab, train_widget
 from helpers.cases import Arm, Prediction
@@ -249,13 +248,6 @@ def test_progress_says_how_long_is_left(monkeypatch):
 
 def part(lab, name):
     return next(w for w in lab.children if f"t-{name}" in w._dom_classes)
-
-
-def until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 def press(lab):
