@@ -19,7 +19,7 @@ import pytest
 import yaml
 from conftest import ROOT, assert_right, assert_takes_anything_and_speaks, assert_told
 
-from helpers import course
+from helpers import course, settings
 from helpers.exercises import exercise
 
 SOURCES = course.sources()
@@ -248,6 +248,19 @@ def test_a_changed_source_is_noticed(tmp_path, monkeypatch):
     assert course.build(["77"]) == 0 and course.learner_path(source).read_bytes() == before, "two builds differ"
     source.write_text(source.read_text() + "print('more')\n")
     assert len(course.stale(source)) == 2 and course.build([], check=True) == 1
+
+
+def test_saved_outputs_do_not_tell_where_the_cache_was(tmp_path, monkeypatch):
+    """Built with a cache elsewhere, a notebook says what it says with the one in the workbook: .cache/…"""
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "elsewhere"))
+    path = settings.shown(settings.cache_folder("adapters") / "format-1")
+    cell = nbformat.v4.new_code_cell("x", outputs=[
+        nbformat.v4.new_output("stream", text=f"using {path}\nnot {path.replace('elsewhere', 'elsewhere2')}\n"),
+        nbformat.v4.new_output("execute_result", data={"text/plain": repr({"at": path}), "text/html": f"<b>{path}</b>"}),
+    ])  # fmt: skip
+    stream, result = course.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert stream.text == f"using .cache/adapters/format-1\nnot {path.replace('elsewhere', 'elsewhere2')}\n"
+    assert result.data == {"text/plain": "{'at': '.cache/adapters/format-1'}", "text/html": "<b>.cache/adapters/format-1</b>"}
 
 
 def test_unknown_notebook_numbers_are_refused():
