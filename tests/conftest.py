@@ -32,14 +32,21 @@ def my_work(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """A fresh cache folder for results and indexes; the prepared weights are shared by a link, they are never changed in it."""
-    from helpers import models, settings
+@pytest.fixture(scope="session")
+def weights():
+    """The folder of the weights, prepared and checked once: their sums take a third of a second, and a hundred tests want a cache."""
+    from helpers import models
 
-    weights = settings.cache_folder("weights")
     for one in (models.SMOLLM2, models.MINILM):
         models.prepare(one)
+    return models.cache_home()
+
+
+@pytest.fixture
+def cache(weights, tmp_path, monkeypatch):
+    """A fresh cache folder for results and indexes; the prepared weights are shared, they are never changed in it."""
+    from helpers import models
+
     folder = tmp_path / "cache"
     folder.mkdir()
     monkeypatch.setenv("WORKBOOK_CACHE", str(folder))

@@ -53,10 +53,8 @@ def fake(cache, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def handbook(documents, tmp_path_factory):
+def handbook(documents, weights, tmp_path_factory):
     """The index of the whole handbook, on made vectors, built once."""
-    weights = settings.cache_folder("weights")
-    models.prepare(models.MINILM)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBOOK_CACHE", str(tmp_path_factory.mktemp("handbook")))
         patch.setattr(models, "cache_home", lambda: weights)
