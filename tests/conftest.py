@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import tempfile
 import textwrap
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -52,6 +55,41 @@ def cache(weights, tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_CACHE", str(folder))
     monkeypatch.setattr(models, "cache_home", lambda: weights)
     return folder
+
+
+class Chroma(NamedTuple):
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A Chroma server on this machine only, killed in the end: one for all, for it takes seconds to start."""
+    from helpers import bench_world
+
+    home = tmp_path_factory.mktemp("server")
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(home))
+            url = stack.enter_context(bench_world.server())
+        (folder,) = home.iterdir()
+        yield Chroma(url, folder)
+
+
+@pytest.fixture
+def on_server(cache, server, monkeypatch):
+    """Indexes go to the server; it is empty before and after."""
+    from helpers import index_store
+
+    def empty() -> None:
+        for name in list(index_store._names(client)):
+            client.delete_collection(name)
+
+    monkeypatch.setenv("CHROMA_URL", server.url)
+    client = index_store.connect(server.url)
+    empty()
+    yield client
+    empty()
 
 
 def write_document(folder: Path, id: str, text: str, **changes) -> Path:
