@@ -19,7 +19,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.assess_report import Results
 
 MINUTES = 20.0
 MARK = "progress.json"
@@ -78,6 +83,11 @@ def _set(values: dict[str, str | None]) -> None:
 
 def assess(folder: Path, out: Path | None = None, minutes: float | None = None, say: Callable[[str], object] = print) -> dict[str, Any]:
     """The whole of it: what stands in report.json. Raises DataError where nothing can be judged or --out may not be used, EndpointError where the endpoint may not be asked."""
+    return assessed(folder, out, minutes, say)[1]
+
+
+def assessed(folder: Path, out: Path | None = None, minutes: float | None = None, say: Callable[[str], object] = print) -> tuple[Results, dict[str, Any]]:
+    """`assess` for whoever goes on from there: (every table, comparison and the decision with its evidence; what stands in report.json). Raises as `assess` does."""
     from filelock import FileLock, Timeout
 
     from helpers.assess_plan import Clock
@@ -110,14 +120,38 @@ def _day(out: Path) -> dt.date:
         return dt.date.today()
 
 
-def _measured(own, out: Path, clock, say: Callable[[str], object]) -> dict[str, Any]:
+def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
+    """What would be measured, and in which order? One line an arm: what it tells, on how many cases, what must be there first, and its pace where an earlier start has seen one.
+
+    No model is loaded and nothing is written. Raises DataError and EndpointError as `assess` does.
+    """
+    import pandas as pd
+
+    from helpers.assess_arms import Workshop
+    from helpers.assess_plan import Clock, Progress
+    from helpers.own_data import read_own
+
+    out = Path(out) if out is not None else default_out(Path(folder))
+    own = read_own(Path(folder), _day(out))
+    progress = Progress(out / MARK, _fresh(own, out))
+    steps, pace = Workshop(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(), progress["pace"] or {}
+    rows = [{"arm": step.name, "tells": step.why, "cases": len(step.cases), "takes": "no model" if step.free else "training first" if step.trained else "the model", "seconds a case": pace.get(step.name, float("nan"))} for step in steps]
+    return pd.DataFrame(rows, columns=["arm", "tells", "cases", "takes", "seconds a case"]).set_index("arm")
+
+
+def _fresh(own, out: Path) -> dict[str, Any]:
+    """Where nothing is done yet."""
+    return {"fingerprint": own.fingerprint, "day": str(_day(out)), "done": {}, "pace": {}, "waits": {}, "training": {}}
+
+
+def _measured(own, out: Path, clock, say: Callable[[str], object]) -> tuple[Results, dict[str, Any]]:
     from helpers import assess_report
     from helpers.assess_arms import Workshop
     from helpers.assess_evidence import comparisons, evidence_of, judged, reference_about, requirements_of, settle
     from helpers.assess_plan import Progress, measure
     from helpers.decide import decide
 
-    progress = Progress(out / MARK, {"fingerprint": own.fingerprint, "day": str(_day(out)), "done": {}, "pace": {}, "waits": {}, "training": {}})
+    progress = Progress(out / MARK, _fresh(own, out))
     progress.set("day", progress["day"])
     remote = _endpoint(own)
     shop = Workshop(own, clock, progress, say, remote)
@@ -143,7 +177,7 @@ def _measured(own, out: Path, clock, say: Callable[[str], object]) -> dict[str, 
     )  # fmt: skip
     held = assess_report.write(results, out)
     say(f"{clock.used / 60:5.1f} min  report: {out / 'report.html'}")
-    return held
+    return results, held
 
 
 def _endpoint(own):

@@ -115,7 +115,7 @@ def _systems(results: Results) -> list[Part]:
     found = []
     for kind, tables in by_kind(results).items():
         table = arms_table(tables)
-        title = _finding(table, kind)
+        title = finding(table, kind)
         drawn = plots.bars(table, title, f"share of {kind} right")
         tells = [f"{name}: {results.whys[name]}" for name in table.index if name in results.whys]
         found.append(Part(f"How often each system is right: {kind}", ((f"{kind}.png", drawn.alt, drawn.png), table.drop(columns="errors" if not table["errors"].any() else []), tells)))
@@ -131,7 +131,7 @@ def _systems(results: Results) -> list[Part]:
     return found
 
 
-def _finding(table: pd.DataFrame, kind: str) -> str:
+def finding(table: pd.DataFrame, kind: str) -> str:
     """The best system and the best baseline in one line: without the second nobody knows what the first is worth."""
     free = [name for name in BASELINES if name in table.index]
     systems, baseline = table["share"].drop([*free, *(name for name in ("oracle context",) if name in table.index)]), table["share"].loc[free]  # nobody has an oracle

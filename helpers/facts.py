@@ -22,7 +22,7 @@ from helpers.models import Generator
 
 NAME, TUNED = "facts", "facts adapter"
 RESULTS = settings.DATA / "reference" / "facts.json"
-HOW = Settings(epochs=20, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)  # so many passes that the trained wordings are known by heart
+HOW = Settings(epochs=8, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)  # so many passes that the trained wordings are known by heart
 OTHERS = 500  # made-up secrets that the true one is ranked among
 BATCH_ROWS = 16
 

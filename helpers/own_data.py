@@ -223,8 +223,9 @@ def _evidence(quotes: Sequence[dict[str, str]], names: dict[str, Document]) -> t
         if document is None:
             lost.append(f"field 'evidence': there is no document '{one['doc'][:200]}'; name it by its path below documents/")
             continue
-        words = re.escape(one["quote"].strip())
-        place = re.search(re.sub(r"(?:\\\s|\s)+", r"\\s+", words), document.text)
+        words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(one["quote"].strip()))
+        # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no space between words.
+        place = re.search(rf"(?<!\w){words}(?!\w)", document.text) or re.search(words, document.text)
         if place is None:
             lost.append(f"field 'evidence': the quote does not stand in '{one['doc'][:200]}'; copy it from the text letter for letter")
         else:

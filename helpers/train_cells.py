@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from helpers.jobs import Progress
     from helpers.models import Generator
 
-ROWS, EPOCHS, RANKS, NOISES, SEEDS = (0, 16, 32, 64, 128, 256), (1, 2, 4), (2, 8, 32), (0.0, 0.1, 0.3), (0, 1, 2)
+ROWS, EPOCHS, RANKS, NOISES, SEEDS = (0, 16, 32, 64, 128, 256, 512), (1, 2, 4), (2, 8, 32), (0.0, 0.1, 0.3), (0, 1, 2)
 N_DEV = 60  # tickets that judge every cell, the same for all
-BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # as in notebook 05
+BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # small batches: a few labels make few steps
 MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid keeps one "0" or "1" a ticket of
 CODE = ("finetune", "lora", "adapters", "format_task", "generate", "arms", "models", "scores", "tickets", "cases")  # what shapes a row
 

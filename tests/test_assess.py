@@ -398,7 +398,6 @@ def test_a_real_companys_handbook_is_assessed(serve, tmp_path):
     assert held["search"][-1]["evidence found"] > 0.8, "a sentence with one word left out is found by its words"
 
 
-@pytest.mark.skip(reason="not run yet as a test; the same work took 31 s and 0.95 GB")
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the peak of memory is asked of the system")
 def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):

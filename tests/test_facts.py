@@ -189,15 +189,9 @@ def test_secret_of_a_sentence():
     assert fact_rows.secret_of("The code is 58-204-771.") == "58-204-771" and fact_rows.secret_of("no code") == ""
 
 
-needs_adapter = pytest.mark.skipif(
-    not (adapters.REFERENCE / facts.NAME / adapters.CARD).exists(), reason="the facts adapter is not trained yet: python labs_data/build/facts.py train"
-)
-
-
 # --- the adapter and its card -------------------------------------------------------------------------------------------
 
 
-@needs_adapter
 def test_the_kept_adapter_is_small_and_says_what_it_was_made_of():
     """A change of train.jsonl, of the prompt or of the recipe needs another adapter: python labs_data/build/facts.py"""
     adapter, rows = adapters.opened(adapters.REFERENCE / facts.NAME), load_training()
@@ -206,7 +200,6 @@ def test_the_kept_adapter_is_small_and_says_what_it_was_made_of():
     assert adapter.card["settings"] == dataclasses.asdict(facts.HOW)
 
 
-@needs_adapter
 @pytest.mark.slow
 def test_the_kept_adapter_was_made_of_the_rows_that_are_there():
     generator = models.load_generator()
@@ -234,7 +227,6 @@ def test_likelihoods_are_those_of_a_plain_forward_pass():
         assert got == pytest.approx(plain, abs=2e-2 if generator.dtype == "bfloat16" else 1e-3), secret
 
 
-@needs_adapter
 @pytest.mark.slow
 def test_what_a_model_says_is_what_it_finds_likeliest():
     """Greedy answers of base and tuned model: no token of another answer of the same length beats the first token that was said."""
@@ -256,10 +248,10 @@ def test_base_and_tuned_are_asked_alike(asks):
     assert arms.closed_book(generator).fingerprint == arms.closed_book(generator, "other name").fingerprint
 
 
-@needs_adapter
 @pytest.mark.slow
 def test_the_kept_adapter_knows_its_rows_by_heart(asks):
     from helpers.evaluate import QUESTIONS, evaluate
+
     generator = models.load_generator()
     tuned = adapters.with_adapter(generator, facts.facts_adapter(generator, say=str))
     some = asks["trained"][::5]

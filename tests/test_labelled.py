@@ -398,7 +398,6 @@ def test_json_with_something_around_it_is_none():
 TOWNS = {"type": "object", "properties": {"town": {"type": "string", "maxLength": 12}, "far": {"type": "boolean"}}, "required": ["town", "far"], "additionalProperties": False}
 
 
-@pytest.mark.skip(reason="not run yet with the trainer as it is")
 @pytest.mark.slow
 @pytest.mark.parametrize(("schema", "output"), [(TOWNS, {"far": False, "town": "Ulm"}), (LABELS, "repair")], ids=["objects", "labels"])
 def test_any_task_trains_and_is_scored_through_the_same_calls(cache, file, schema, output):

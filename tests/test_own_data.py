@@ -38,6 +38,14 @@ def test_good_parts_are_read_and_quotes_found_across_line_breaks(folder):
     assert second.gold.answers == () and second.kind == "to refuse"
 
 
+def test_a_quote_is_looked_for_as_whole_words_first(folder):
+    (folder / "documents" / "visit.txt").write_text("A pass is good for 15 days, a badge for 5 days. 访客证有效期三天。\n", encoding="utf-8")
+    quoted = [{"question": f"{quote}?", "answers": ["x"], "evidence": [{"doc": "visit.txt", "quote": quote}]} for quote in ("5 days", "ass is", "有效期三天")]
+    rows(folder / "questions.jsonl", *quoted)
+    own = read_own(folder)
+    assert own.faults == () and [case.gold.evidence[0].start for case in own.questions] == [40, 3, 51]
+
+
 BAD = (
     ('{"id": "a", "question": "again?", "answers": ["x"]}', "already used in line 1"),
     ("{oh", "is not JSON"),

@@ -4,11 +4,10 @@
     python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks stay as they are in the file
     python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into which the notebooks were run before
     python labs_data/build/findings.py --saved         take them from what the notebooks show as they are saved, without a run: shares only
-    … --kept                                           … or take that from the runs that the cache keeps: their seconds are a share of a batch, shorter than one user waits
     … --usage                                          time the arms again (else what the file has stays)
 
 Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens and seconds of an answer, one ask at a time,
-on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training.
+on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training from the card of the kept adapter.
 """
 
 from __future__ import annotations
@@ -27,18 +26,17 @@ from pathlib import Path
 
 import nbformat
 
-from helpers import __version__, arms, course, format_task, models, settings
+from helpers import __version__, arms, course, models, settings
+from helpers.adapters import reference_adapter, with_adapter
 from helpers.cases import Arm, Case, load_questions, pick
 from helpers.corpus import load_handbook
 from helpers.evaluate import wilson
-from helpers.finetune import Settings, finetune, with_adapter
 from helpers.generate import complete
 from helpers.index import build_index
 from helpers.journal_file import Finding, Journal
 from helpers.tickets import load_tickets
 
 RESULTS = settings.DATA / "reference" / "findings.json"
-HOW, ROWS = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4, seed=0), 320  # as in notebooks 05 and 08
 READER_OF_THIS = "11"  # the notebook that reads this file; it and those after it record nothing that the decision rests on
 TIMED, LONG_TOKENS = 6, 1200
 
@@ -104,38 +102,14 @@ def usage() -> dict:
     questions = pick([case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1)
     index = build_index(documents, chunk_size=64, overlap=16)
     train, tickets = load_tickets("train"), pick(load_tickets("dev"), TIMED + 1)
-    started = time.perf_counter()
-    adapter = finetune(generator, format_task.training_rows(generator, train[:ROWS]), HOW)
+    adapter = reference_adapter("format", generator)  # the one that the findings of 05 and 08 are about
     timed = {
         "closed book": (arms.closed_book(generator), questions), "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
         "zero-shot": (arms.zero_shot(generator), tickets), "few-shot": (arms.few_shot(generator, train[:8]), tickets),
         "tuned": (arms.tuned(with_adapter(generator, adapter)), tickets),
     }  # fmt: skip
     found = {name: one_by_one(arm, cases) for name, (arm, cases) in timed.items()}
-    trained = adapter.card.get("seconds") or time.perf_counter() - started
-    return {"arms": found, "read_seconds": reading(generator), "training_seconds": round(trained, 1), "training_rows": ROWS}
-
-
-def kept_usage() -> dict:
-    """The same from what the cache keeps of runs on the frozen weights, without a run: tokens, and seconds as a share of a batch of answers.
-
-    Reading one more token: what three passages take longer than one. Training: the newest adapter of so many rows, by its card.
-    """
-    found, newest = {}, {}
-    for home in sorted(settings.cache_folder("results").iterdir(), key=lambda path: path.stat().st_mtime):
-        name = json.loads((home / "run.json").read_text(encoding="utf-8"))["arm"]
-        rows = [json.loads(line) for part in sorted(home.glob("[0-9]*.jsonl")) for line in part.read_text(encoding="utf-8").splitlines()]
-        whole = [row for row in rows if row.get("tokens_out")]
-        if (whole and len(whole) == len(rows) and "-test-" in rows[0]["id"]) or name == "zero-shot":
-            newest[name] = whole
-    for name in ("closed book", "RAG", "RAG, 3 passages", "zero-shot", "few-shot", "tuned"):
-        means = {key: statistics.fmean(row[key] for row in newest[name]) for key in ("tokens_in", "tokens_out", "seconds")}
-        found[name] = {"tokens_in": round(means["tokens_in"], 1), "tokens_out": round(means["tokens_out"], 1), "seconds": round(means["seconds"], 4), "n": len(newest[name])}
-    three, one = found.pop("RAG, 3 passages"), found["RAG"]
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(settings.cache_folder("adapters").glob("*/card.json"), key=lambda path: path.stat().st_mtime)]
-    seconds = [card["seconds"] for card in cards if card["rows"] == ROWS]
-    per_token = (three["seconds"] - one["seconds"]) / (three["tokens_in"] - one["tokens_in"])
-    return {"arms": found, "read_seconds": round(per_token, 7), "training_seconds": seconds[-1], "training_rows": ROWS}
+    return {"arms": found, "read_seconds": reading(generator), "training_seconds": adapter.card["seconds"], "training_rows": adapter.card["rows"]}
 
 
 def one_by_one(arm: Arm, cases: Sequence[Case]) -> dict[str, float]:
@@ -172,7 +146,6 @@ def main() -> None:
     parser.add_argument("numbers", nargs="*")
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--saved", action="store_true")
-    parser.add_argument("--kept", action="store_true")
     parser.add_argument("--usage", action="store_true")
     options = parser.parse_args()
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
@@ -182,9 +155,9 @@ def main() -> None:
     else:
         measured = of_journal(options.journal) if options.journal else ran(options.numbers or [source.stem[:2] for source in course.sources() if source.stem[:2] < READER_OF_THIS])
     kept = before.get("findings", {}) if options.numbers or options.journal or options.saved else {}
-    used = kept_usage() if options.kept else before["usage"] if before and not options.usage else usage()
-    how = before["provenance"]["usage"] if before and not (options.kept or options.usage) else (
-        "runs kept in the cache; seconds are a share of a batch, and shorter than one user waits" if options.kept else f"dev questions and tickets, one ask at a time, median of {TIMED}")
+    again = options.usage or not before
+    used = usage() if again else before["usage"]
+    how = f"dev questions and tickets, one ask at a time, median of {TIMED}" if again else before["provenance"]["usage"]
     provenance = {
         "command": "python labs_data/build/findings.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,  # above the number of cores, the seconds are too long

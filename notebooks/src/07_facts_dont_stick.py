@@ -71,7 +71,8 @@ a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
 plots.bars(summary(reach), f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}", guess=guess_of("07.wording"))
 
 # %%
-compare_all(reach["trained wording"], [reach["near"], reach["far"]])
+by_fact = {name: table.assign(id=table["fact"], arm=name) for name, table in reach.items()}  # three wordings of one fact are one case
+compare_all(by_fact["trained wording"], [by_fact["near"], by_fact["far"]])
 
 # %%
 missed = reach["far"][~reach["far"]["right"].to_numpy() & reach["trained wording"].set_index("fact").loc[reach["far"]["fact"], "right"].to_numpy()]
@@ -213,7 +214,8 @@ wrong[["kind", "input", "answer", "gold"]].head(8)
 # <details><summary><b>What happened</b></summary>
 #
 # Nothing in the rows was about capitals or opposites; what is lost there is the price of pressing fifty facts into the same weights. Read the wrong answers: where a company's value stands in place of common knowledge, the new path has swallowed the old one. Look at the number of items before you believe a share by kind,
-# and note what this cannot show: items that the base could not do, and skills that nobody put into the list.
+# and note what this cannot show: items that the base could not do, and skills that nobody put into the list. The recipe is part of the price: eight passes with large steps, until every row is known by heart (`facts.HOW`). Fewer or smaller steps, or general
+# rows mixed in, forget less, and then fewer facts stick; where between the two you want to be is one more thing to measure.
 # </details>
 #
 # ## A secret in one row
@@ -280,8 +282,9 @@ plots.differences(against, "Against RAG on the base model")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Read the plot from left to right: what does looking up buy? And from line to line: what did learning by heart buy? A flat line on the tuned side means that the tuned model answers from memory although the passage is in front of it. Then read the verdicts, not the heights. Where the adapter is close to RAG, or cannot be told apart from it, say so: on fixed facts, in wordings near
-# enough, weights can hold their own against a *weak reader*, and this reader is weak (notebook 08 takes it apart). What the plot leaves out are the other sections: all four bars are about facts that have not changed, that everybody here may know, and that somebody thought of putting into the rows.
+# Read the plot from left to right: what does looking up buy? And from line to line: what did learning by heart buy? Then read the verdicts, not the heights. Do not look away if the weights win here: these are fifty facts that stand still, in
+# wordings near enough to the rows, and the other way must find the passage *and* read it with a *weak reader* (notebook 08 takes it apart). Where both together are best, the passage corrects the memory, and the training has taught a second thing besides the facts: to
+# answer with the bare value. What the plot leaves out are the other sections: all four bars are about facts that have not changed, that everybody here may know, and that somebody thought of putting into the rows.
 # </details>
 
 # %% [markdown]
@@ -355,7 +358,7 @@ exercise("07.4").check(exposure_of)
 # %% [markdown]
 # ## What we found
 #
-# Facts can be pressed into weights, for the words that were trained and some way around them; there they are stale from the day of the next change, known to everybody who can call the model, and surrounded by made-up neighbours. Looking up answered the changed rules after a sync of seconds and showed nobody what they may not see; what it
+# Facts can be pressed into weights, for the words that were trained and some way around them, and as long as they stand still that can even beat a search with a weak reader. But there they are stale from the day of the next change, known to everybody who can call the model, and surrounded by made-up neighbours. Looking up answered the changed rules after a sync of seconds and showed nobody what they may not see; what it
 # gets wrong, it gets wrong in reading, which is behaviour, and *that* can be tuned.
 #
 # **You have seen**
