@@ -20,7 +20,10 @@ COLOURS = {
     # the same arm made easier or harder: its colour, mixed with 40 % white
     "constrained": "#C2C2C2", "few-shot + constrained": "#F0C566", "tuned + constrained": "#E69E66", "oracle + 2 distractors": "#66C5AB",
     "facts adapter + RAG": "#E69E66",
+    # in the reader's 2×2: what reads keeps its colour, what it is handed lightens it
+    "base + RAG": "#0072B2", "base + oracle": "#66AAD0", "reader + RAG": "#D55E00", "reader + oracle": "#E69E66",
 }  # fmt: skip
+OTHER = "#56B4E9"
 # What became of an answer, in the order in which it is drawn. A cause wears the colour of the arm that it speaks about: right is what the
 # oracle shows to be possible; the search is RAG's; distraction comes with more passages; reading is the model's, which tuning could change.
 CAUSE_COLOURS = {
@@ -30,6 +33,13 @@ CAUSE_COLOURS = {
     "no evidence given": "#BBBBBB", "failed": "#555555",
 }  # fmt: skip
 INK, PALE = "#222222", "#D9D9D9"
+
+
+def colour_of(arm: str) -> str:
+    """The colour of an arm, also of one with a setting in its name: "tuned, 64 rows" is drawn as "tuned"."""
+    return COLOURS.get(arm) or COLOURS.get(arm.split(",")[0], OTHER)
+
+
 STYLE = {
     "font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "axes.titlesize": 11.5,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "text.color": INK, "axes.labelcolor": INK, "svg.fonttype": "none",

@@ -9,7 +9,19 @@ import pandas as pd
 
 from helpers import evaluate
 from helpers.compare import Comparison, as_table
-from helpers.picture import CAUSE_COLOURS, COLOURS, INK, PALE, WIDE, Picture, _canvas, _finish, percent, styled
+from helpers.picture import (
+    CAUSE_COLOURS,
+    COLOURS,
+    INK,
+    PALE,
+    WIDE,
+    Picture,
+    _canvas,
+    _finish,
+    colour_of,
+    percent,
+    styled,
+)
 from helpers.plots_blame import attribution
 
 __all__ = ["attribution", "bars", "confusion", "differences", "loss_curve", "percent"]
@@ -22,7 +34,7 @@ def bars(summary: pd.DataFrame, title: str, axis: str = "share right", guess: Ma
     """One bar an arm with its 95 % interval, n written beside it; a learner's guesses as hollow marks."""
     figure, axes = _canvas(7.6, 0.62 * len(summary) + 1.3)
     for y, (name, row) in enumerate(summary[::-1].iterrows()):
-        axes.barh(y, row["share"], color=COLOURS.get(name, "#56B4E9"), height=0.62)
+        axes.barh(y, row["share"], color=colour_of(name), height=0.62)
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
         axes.text(row["high"] + 0.015, y, f"{percent(row['share'])}  (n = {row['n']:.0f})", va="center")
         if guess and guess.get(name) is not None:
