@@ -22,7 +22,7 @@ from helpers.compare import compare, compare_all
 from helpers.evaluate import QUESTIONS, TICKETS, evaluate
 from helpers.explorer import alias_span, case_html, case_text, evidence_spans, explorer, show_case
 from helpers.format_task import to_json
-from helpers.picture import CAUSE_COLOURS, COLOURS, OTHER, colour_of
+from helpers.picture import CAUSE_COLOURS, COLOURS, colour_of
 
 EVIL = "<script>alert(1)</script><img src=x onerror='alert(2)'>\"'&"
 TEXT = "Leave rules. Staff get 17 days. Managers get 19 days."
@@ -308,4 +308,4 @@ def test_text_twin_holds_all_words_of_the_html(shelf):
 
 def test_an_arm_with_a_setting_in_its_name_wears_the_colour_of_the_arm():
     assert colour_of("tuned, 64 rows") == colour_of("tuned") == COLOURS["tuned"] and colour_of("RAG, 3 passages") == COLOURS["RAG, 3 passages"] != COLOURS["RAG"]
-    assert colour_of("somebody's own") == OTHER
+    assert colour_of("somebody's own") == colour_of("another") not in (COLOURS["tuned"], COLOURS["RAG"])
