@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
+import json
 import os
 import re
 import sys
@@ -107,10 +108,20 @@ def tidy(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
             output for output in cell.outputs
             if output.get("name") != "stderr" and "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
         ]  # fmt: skip
+        cell.outputs = _as_by_default(cell.outputs)
         text = str(cell.outputs)
         if str(settings.ROOT) in text or str(Path.home()) + "/" in text:
             raise ValueError(f"cell {cell.id} shows a path of this machine; print settings.shown(path) instead")
     return book
+
+
+def _as_by_default(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The same outputs, naming a cache outside the workbook as they would name the one in it, so that where a notebook was built makes no difference."""
+    home = settings.cache_folder()
+    if home.is_relative_to(settings.ROOT):
+        return outputs
+    there = re.compile(re.escape(json.dumps(home.as_posix())[1:-1]) + r"(?![\w-])")
+    return nbformat.from_dict(json.loads(there.sub(".cache", json.dumps(outputs))))
 
 
 def write_notebook(book: nbformat.NotebookNode, path: Path) -> None:

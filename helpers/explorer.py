@@ -15,7 +15,7 @@ import pandas as pd
 from helpers import scores
 from helpers.attribute import REASONS
 from helpers.cases import Case, Citation, Evidence, Passage
-from helpers.plots import CAUSE_COLOURS
+from helpers.picture import CAUSE_COLOURS
 from helpers.tickets import FIELDS, parse_strict
 
 ALL = "all"

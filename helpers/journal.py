@@ -18,7 +18,7 @@ import pandas as pd
 
 from helpers import __version__
 from helpers.journal_file import Finding, Guess, Journal, JournalError, changing, load
-from helpers.plots import percent
+from helpers.picture import percent
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import itertools
 import math
@@ -17,7 +16,7 @@ from helpers.costs import DAYS, bill, serving, yearly
 from helpers.costs import right as right_share
 from helpers.flips import Flip, Sweep
 from helpers.options import LONG, OPTIONS, PEOPLE, PROMPT, RAG, READER, ROUTER, TUNE, Option
-from helpers.plots import COLOURS, INK, ink_on
+from helpers.picture import COLOURS, INK, embedded, ink_on
 from helpers.requirements import FIELDS, NUMBERS, shown
 
 if TYPE_CHECKING:
@@ -34,15 +33,14 @@ LEFT, STRIP, ROW, WIDE = 160, 470, 27, 960  # pixels: where bars begin, how long
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A figure of bars and words, written as SVG: made in a few milliseconds, sharp in print. Finding in words and table as in `plots.Picture`."""
+    """A figure of bars and words, written as SVG: made in a few milliseconds, sharp in print. Finding in words and table as in `picture.Picture`."""
 
     svg: str
     alt: str
     table: pd.DataFrame
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.svg.encode()).decode()
-        return f'<img alt="{html.escape(self.alt)}" style="max-width:100%" src="data:image/svg+xml;base64,{data}">'
+        return embedded("svg+xml", self.svg.encode(), self.alt)
 
     def __repr__(self) -> str:
         return self.alt

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from helpers.plots import COLOURS, INK, PALE, Picture, _canvas, _finish, ink_on, percent, styled
+from helpers.picture import COLOURS, INK, PALE, Picture, _canvas, _finish, ink_on, percent, styled
 
 SAID_COLOURS = {"the new value": "#009E73", "the old value": "#D55E00", "something else": "#BBBBBB", "refuses": "#56B4E9"}
 MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]}
@@ -26,7 +26,7 @@ def two_by_two(summary: pd.DataFrame, cells: Mapping[str, tuple[str, str]], titl
         colour = MODEL_COLOURS.get(model, "#0072B2")
         rows = rows.set_index("side").loc[list(SIDES)]
         at = [x + 0.03 * (2 * i - 1) for x in range(2)]
-        axes.plot(at, rows["share"], color=colour, linewidth=2.4, marker="os"[i % 2], markersize=8, zorder=3)
+        axes.plot(at, rows["share"], color=colour, linewidth=2.4, marker="os"[i % 2], markersize=8, zorder=3, clip_on=False)
         for x, (_, row), side in zip(at, rows.iterrows(), ("right", "left"), strict=True):
             axes.plot([x, x], [row["low"], row["high"]], color=colour, linewidth=1.6, zorder=2)
             out = -0.035 if side == "right" else 0.035

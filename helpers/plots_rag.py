@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import textwrap
 import threading
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.evaluate import wilson
-from helpers.plots import COLOURS, INK, PALE, Picture, _canvas, _figure, _finish, percent, styled
+from helpers.picture import COLOURS, INK, PALE, Picture, _canvas, _figure, _finish, _png, percent, styled
 
 if TYPE_CHECKING:
     from helpers.chunk_lab import Setting, WhatIf
@@ -103,14 +102,6 @@ def _on_scores(scores, s: Setting, row: dict, base: dict) -> None:
             scores.plot([one[low], one[high]], [y + up] * 2, color=colour, linewidth=1.6)
             scores.plot(one[value], y + up, mark, color="white" if mark == "D" else RETRIEVER_COLOURS[s.retriever], markeredgecolor=colour, markersize=8)
             scores.text(min(one[high] + 0.03, 0.98), y + up, percent(one[value]), va="center", fontsize=9, color=colour)
-
-
-def _png(figure) -> bytes:
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=3)
-    return out.getvalue()
 
 
 def _shares(axis, limits) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.plots import COLOURS, Picture, _canvas, _finish, percent, styled
+from helpers.picture import COLOURS, Picture, _canvas, _finish, percent, styled
 
 READER_COLOURS = {"base": COLOURS["RAG"], "reader": COLOURS["tuned"]}
 

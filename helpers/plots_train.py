@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import io
 import math
 import textwrap
 import threading
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from helpers import train_lab
-from helpers.plots import COLOURS, INK, Picture, _canvas, _figure, _finish, percent, styled
+from helpers.picture import COLOURS, INK, Picture, _canvas, _figure, _finish, _png, percent, styled
 from helpers.tickets import FIELDS
 from helpers.train_cells import Setting
 
@@ -135,14 +132,6 @@ def _fields(axes, grid: Grid, case: WhatIf) -> None:
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
         axes.text(1.06, y, percent(row["share"]), va="center", fontsize=9)
     axes.plot(case.stands.loc[names, "share"], PLACES, "o", color=TUNED, markeredgecolor=INK, markersize=8)
-
-
-def _png(figure) -> bytes:
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=3)
-    return out.getvalue()
 
 
 @styled

@@ -12,7 +12,7 @@ import pandas as pd
 
 from helpers.evaluate import share
 from helpers.payoff import Plan, costs, pays_from, saved, spent, tokens_saved
-from helpers.plots import COLOURS, INK, Picture, _canvas, _finish, percent, styled
+from helpers.picture import COLOURS, INK, Picture, _canvas, _finish, percent, styled
 
 
 @styled

@@ -93,9 +93,8 @@ def complaints(error: ValidationError) -> Iterator[tuple[str, str]]:
 def read_rows(root: Path, name: str, schema: type[Row], faults: list[Fault]) -> list[Placed]:
     """The good rows of a JSON Lines file; the others become faults."""
     path, rows = root / name, []
-    text = read_text(root, path, faults)
+    file, text = shown(root, path), read_text(root, path, faults)
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text.strip() else (), start=1):
-        file = shown(root, path)
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:

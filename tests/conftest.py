@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import json
+import tempfile
 import textwrap
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from helpers import corpus
+from helpers.exercises import exercise
 
 ROOT = Path(__file__).resolve().parent.parent
 TODAY = dt.date(2026, 3, 2)
@@ -27,19 +35,61 @@ def my_work(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """A fresh cache folder for results and indexes; the prepared weights are shared by a link, they are never changed in it."""
-    from helpers import models, settings
+@pytest.fixture(scope="session")
+def weights():
+    """The folder of the weights, prepared and checked once: their sums take a third of a second, and a hundred tests want a cache."""
+    from helpers import models
 
-    weights = settings.cache_folder("weights")
     for one in (models.SMOLLM2, models.MINILM):
         models.prepare(one)
+    return models.cache_home()
+
+
+@pytest.fixture
+def cache(weights, tmp_path, monkeypatch):
+    """A fresh cache folder for results and indexes; the prepared weights are shared, they are never changed in it."""
+    from helpers import models
+
     folder = tmp_path / "cache"
     folder.mkdir()
     monkeypatch.setenv("WORKBOOK_CACHE", str(folder))
     monkeypatch.setattr(models, "cache_home", lambda: weights)
     return folder
+
+
+class Chroma(NamedTuple):
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A Chroma server on this machine only, killed in the end: one for all, for it takes seconds to start."""
+    from helpers import bench_world
+
+    home = tmp_path_factory.mktemp("server")
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(home))
+            url = stack.enter_context(bench_world.server())
+        (folder,) = home.iterdir()
+        yield Chroma(url, folder)
+
+
+@pytest.fixture
+def on_server(cache, server, monkeypatch):
+    """Indexes go to the server; it is empty before and after."""
+    from helpers import index_store
+
+    def empty() -> None:
+        for name in list(index_store._names(client)):
+            client.delete_collection(name)
+
+    monkeypatch.setenv("CHROMA_URL", server.url)
+    client = index_store.connect(server.url)
+    empty()
+    yield client
+    empty()
 
 
 def write_document(folder: Path, id: str, text: str, **changes) -> Path:
@@ -63,3 +113,90 @@ def small(tmp_path):
     write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
     write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
     return corpus.load_handbook(tmp_path / "h")
+
+
+# --- a model behind an endpoint -----------------------------------------------------------------------------------------
+
+
+class Server:
+    """An OpenAI-compatible server that answers as it is told, and remembers what it was asked."""
+
+    def __init__(self, answer):
+        self.asked, self.headers = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(body)
+                outer.headers.append(dict(self.headers))
+                code, said, more = answer(body, len(outer.asked))
+                data = said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}], "usage": {"prompt_tokens": 50, "completion_tokens": 3}}).encode()
+                self.send_response(code)
+                for name, value in more.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *words):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def serve():
+    """Starts servers, and ends them with the test."""
+    there = []
+
+    def start(answer):
+        there.append(Server(answer))
+        return there[-1]
+
+    yield start
+    for one in there:
+        one.close()
+
+
+def until(condition, seconds: float = 10) -> None:
+    """Wait for something that another thread does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
+
+
+# --- exercises: what the tests of every notebook's checks ask -------------------------------------------------------------
+
+
+def assert_right(id: str, answer: object) -> None:
+    verdict = exercise(id).check(answer)
+    assert verdict.state == "right", verdict
+
+
+def assert_told(id: str, answer: object, told: str) -> None:
+    """Is a wrong answer called so, and is the learner told these words about it?"""
+    verdict = exercise(id).check(answer)
+    assert verdict.state == "not yet" and told in verdict.message, verdict
+
+
+def assert_takes_anything_and_speaks(id: str, capsys) -> None:
+    """Does a check bear whatever it is given, and are there hints and a written solution?"""
+    one = exercise(id)
+    assert one.check(...).state == one.check(None).state == "not attempted"
+    for odd in (0, "x", [], lambda *a: None, lambda *a: 1 / 0, object()):
+        verdict = one.check(odd)
+        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (odd, verdict)
+        assert "<script" not in verdict._repr_html_() and f"Exercise {id}" in repr(verdict)
+    for number in range(5):
+        one.hint(number)
+    one.solution()
+    said = capsys.readouterr().out
+    assert said.count("Hint ") == 5 and "has no written solution" not in said

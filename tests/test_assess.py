@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_endpoint import Server
+from conftest import Server
 
 from helpers import assess, assess_plan
 from helpers.assess_plan import Clock, OutOfTimeError, Progress, Step, measure, rounds, together
@@ -65,16 +65,8 @@ def clever(body, n):
 
 
 @pytest.fixture
-def serve():
-    there = []
-
-    def start(answer=clever):
-        there.append(Server(answer))
-        return there[-1]
-
-    yield start
-    for one in there:
-        one.close()
+def serve(serve):
+    return lambda answer=clever: serve(answer)
 
 
 def quiet(text):
@@ -134,9 +126,19 @@ def test_nothing_outside_out_is_written_and_no_text_can_run(serve, tmp_path, mon
     assert {(f["file"], f["line"]) for f in held["faults"]} >= {("documents/<img src=x onerror=alert(1)>.pdf", None), ("questions.jsonl", 18), ("questions.jsonl", 19)}
 
 
-def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path):
-    whole = serve()
-    expected = assess.assess(own_folder(tmp_path / "whole", whole.url), tmp_path / "whole-out", 2, quiet)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """(the result of a run that nothing stopped, how many times it asked)."""
+    home, server = tmp_path_factory.mktemp("whole"), Server(clever)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBOOK_MY_WORK", str(home / "my_work"))
+        expected = assess.assess(own_folder(home / "own", server.url), home / "out", 2, quiet)
+    server.close()
+    return expected, len(server.asked)
+
+
+def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path, whole):
+    expected, questions = whole
     stop_after = 25
 
     def stopping(body, n):
@@ -159,7 +161,7 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path):
     held = assess.assess(folder, out, 2, quiet)
     for kind in ("questions", "examples"):
         assert [(r["arm"], r["share"], r["n"]) for r in held["arms"][kind]] == [(r["arm"], r["share"], r["n"]) for r in expected["arms"][kind]]
-    assert len(server.asked) == len(whole.asked), "what was answered before the stop is kept"
+    assert len(server.asked) == questions, "what was answered before the stop is kept"
     assert held["decision"]["answer"] == expected["decision"]["answer"]
     asked = len(server.asked)
     again = assess.assess(folder, out, 2, quiet)
@@ -167,9 +169,8 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path):
 
 
 @pytest.mark.parametrize("after", [3, 30])
-def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, after):
-    whole = serve()
-    expected = assess.assess(own_folder(tmp_path / "whole", whole.url), tmp_path / "whole-out", 2, quiet)
+def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, whole, after):
+    expected, questions = whole
     reached = threading.Event()
 
     def dawdling(body, n):
@@ -188,7 +189,7 @@ def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, after):
     after = 10_000  # from here on it answers at once
     held = assess.assess(folder, out, 2, quiet)
     assert {kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in held["arms"].items()} == {kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in expected["arms"].items()}
-    assert len(server.asked) <= len(whole.asked) + assess_plan.NEXT - assess_plan.FIRST[-1], "at most the cases of one round of one arm are asked twice"
+    assert len(server.asked) <= questions + assess_plan.NEXT - assess_plan.FIRST[-1], "at most the cases of one round of one arm are asked twice"
 
 
 def test_a_slow_model_ends_in_time_and_the_report_says_what_is_missing(serve, tmp_path):

@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 import pytest
-from conftest import TODAY, write_document
+from conftest import TODAY, until, write_document
 
 from helpers import chunk_lab, corpus, embedding, plots_rag
 from helpers.cases import Ask, Case, Gold, load_questions, locate
@@ -147,20 +147,13 @@ def test_a_job_reports_stops_and_shows_its_error():
     start.click()
     assert going.wait(10) and start.disabled and not stop.disabled and "counting" in status.value
     stop.click()
-    _until(lambda: not start.disabled)
+    until(lambda: not start.disabled)
     assert "Stopped" in status.value and results == [] and bar.layout.visibility == "hidden"
     broken = job("Break", failing, str, "break")
     broken.children[0].click()
-    _until(lambda: not broken.children[0].disabled)
+    until(lambda: not broken.children[0].disabled)
     assert "ValueError: no such thing" in broken.children[3].value
     assert issubclass(Stopped, BaseException) and not issubclass(Stopped, Exception)
-
-
-def _until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 def test_the_reference_covers_what_the_sliders_offer():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,52 +13,6 @@ from helpers.endpoint import HOST, KEY, EndpointError, endpoint
 from helpers.lexical_index import lexical_index
 
 TODAY = dt.date(2026, 3, 2)
-
-
-class Server:
-    """An OpenAI-compatible server that answers as it is told, and remembers what it was asked."""
-
-    def __init__(self, answer):
-        self.asked, self.headers = [], []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append(body)
-                outer.headers.append(dict(self.headers))
-                code, said, more = answer(body, len(outer.asked))
-                data = said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}], "usage": {"prompt_tokens": 50, "completion_tokens": 3}}).encode()
-                self.send_response(code)
-                for name, value in more.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *words):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def serve():
-    there = []
-
-    def start(answer):
-        there.append(Server(answer))
-        return there[-1]
-
-    yield start
-    for one in there:
-        one.close()
 
 
 def test_questions_reach_the_model_with_their_passages_and_tokens_are_counted(serve, small):

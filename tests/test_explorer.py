@@ -15,13 +15,14 @@ from conftest import TODAY
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from helpers import plots, scores
+from helpers import plots, plots_blame, scores
 from helpers.attribute import CAUSES, REASONS, attribute, blame
 from helpers.cases import Arm, Ask, Case, Citation, Evidence, Gold, Passage, Prediction
 from helpers.compare import compare, compare_all
 from helpers.evaluate import QUESTIONS, TICKETS, evaluate
 from helpers.explorer import alias_span, case_html, case_text, evidence_spans, explorer, show_case
 from helpers.format_task import to_json
+from helpers.picture import CAUSE_COLOURS, COLOURS, colour_of
 
 EVIL = "<script>alert(1)</script><img src=x onerror='alert(2)'>\"'&"
 TEXT = "Leave rules. Staff get 17 days. Managers get 19 days."
@@ -205,8 +206,8 @@ def is_picture(picture, width=836):
 
 
 def test_every_cause_has_a_colour_and_stands_after_the_right_ones():
-    assert set(plots.CAUSE_COLOURS) == set(REASONS)
-    order = list(plots.CAUSE_COLOURS)
+    assert set(CAUSE_COLOURS) == set(REASONS)
+    order = list(CAUSE_COLOURS)
     assert order[:2] == ["right", "right without evidence"] and set(order[3:]) >= set(CAUSES)
 
 
@@ -227,21 +228,21 @@ def test_attribution_draws_what_never_happened_and_sums_to_one(shelf):
     np.testing.assert_allclose(cells.groupby(["asked", "group"])["share"].sum(), 1)
     never = cells[(cells["group"] == "table") & (cells["cause"] == "retrieval")].iloc[0]
     assert never["count"] == 0 and never["low"] == 0 and never["high"] == pytest.approx(0.793, abs=1e-3) and "table (n = 1): reading 100 %" in picture.alt
-    order = list(plots.CAUSE_COLOURS)
+    order = list(CAUSE_COLOURS)
     assert all(sorted(c, key=order.index) == c for _, c in cells.groupby(["asked", "group"])["cause"].agg(list).items())
 
 
 def test_attribution_draws_the_segments_where_they_belong(shelf, monkeypatch):
     """From zero to the whole, without gap or overlap, in the order of the colours; and every interval."""
     figures = []
-    true = plots._finish
-    monkeypatch.setattr(plots, "_finish", lambda figure, *rest: figures.append(figure) or true(figure, *rest))
+    true = plots_blame._finish
+    monkeypatch.setattr(plots_blame, "_finish", lambda figure, *rest: figures.append(figure) or true(figure, *rest))
     cells = plots.attribution(blame(shelf[0])).table
     (axes,) = figures[0].axes
     from matplotlib.colors import to_hex
 
     stacked = [p for p in axes.patches if p.get_height() == pytest.approx(0.3)]
-    assert [to_hex(p.get_facecolor()).upper() for p in stacked] == [plots.CAUSE_COLOURS[c] for c in cells["cause"]]
+    assert [to_hex(p.get_facecolor()).upper() for p in stacked] == [CAUSE_COLOURS[c] for c in cells["cause"]]
     for asked in ("answerable", "to refuse"):
         bars = [p for p, part in zip(stacked, cells["asked"], strict=True) if part == asked]
         ends = [p.get_x() + p.get_width() for p in bars]
@@ -260,7 +261,7 @@ def test_attribution_of_tickets_and_of_nothing(tickets):
 
 @pytest.mark.parametrize(("count", "n", "text"), [(0, 9, "0 %"), (1, 200, "<1 %"), (1, 1000, "<1 %"), (2, 200, "1 %"), (199, 200, ">99 %"), (9, 9, "100 %")])
 def test_shares_are_never_rounded_to_nothing(count, n, text):
-    assert plots.told(count, n) == text
+    assert plots_blame.told(count, n) == text
 
 
 def test_attribution_bears_many_groups_long_names_and_thin_segments():
@@ -303,3 +304,8 @@ def test_text_twin_holds_all_words_of_the_html(shelf):
         case = next(c for c in cases if c.id == row["id"])
         shown = html.unescape(re.sub(r"<[^>]+>", " ", case_html(row, case)))
         assert scores.tokens(shown) == scores.tokens(case_text(row, case))
+
+
+def test_an_arm_with_a_setting_in_its_name_wears_the_colour_of_the_arm():
+    assert colour_of("tuned, 64 rows") == colour_of("tuned") == COLOURS["tuned"] and colour_of("RAG, 3 passages") == COLOURS["RAG, 3 passages"] != COLOURS["RAG"]
+    assert colour_of("somebody's own") == colour_of("another") not in (COLOURS["tuned"], COLOURS["RAG"])

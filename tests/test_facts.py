@@ -9,6 +9,7 @@ import math
 
 import pandas as pd
 import pytest
+from conftest import assert_right, assert_told
 
 from helpers import adapters, arms, fact_rows, facts, generate, models, plots_facts, rag, scores, settings
 from helpers.compare import compare
@@ -309,14 +310,12 @@ def split_score(table, trained):
 
 @pytest.mark.parametrize("id", ["07.1", *RIGHT_07])
 def test_right_answers_of_07_are_right(id):
-    verdict = exercise(id).check({**RIGHT_07, "07.1": split_score}[id])
-    assert verdict.state == "right", verdict
+    assert_right(id, {**RIGHT_07, "07.1": split_score}[id])
 
 
 @pytest.mark.parametrize(("id", "answer", "told"), WRONG_07, ids=[f"{id}-{told}" for id, _, told in WRONG_07])
 def test_wrong_answers_of_07_are_told_why(id, answer, told):
-    verdict = exercise(id).check(answer)
-    assert verdict.state == "not yet" and told in verdict.message, verdict
+    assert_told(id, answer, told)
 
 
 @pytest.mark.parametrize("id", ["07.1", *RIGHT_07])

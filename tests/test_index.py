@@ -53,10 +53,8 @@ def fake(cache, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def handbook(documents, tmp_path_factory):
+def handbook(documents, weights, tmp_path_factory):
     """The index of the whole handbook, on made vectors, built once."""
-    weights = settings.cache_folder("weights")
-    models.prepare(models.MINILM)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBOOK_CACHE", str(tmp_path_factory.mktemp("handbook")))
         patch.setattr(models, "cache_home", lambda: weights)
@@ -596,21 +594,10 @@ def test_forgetting_passes_over_a_file_that_cannot_be_read(fake, cache):
 # --- a server -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server():
-    """A Chroma server on this machine only, killed in the end."""
-    with bench_world.server() as url:
-        yield url
-
-
 @pytest.fixture
-def on_server(fake, server, monkeypatch):
-    """Indexes go to the server; it is empty before and after."""
-    monkeypatch.setenv("CHROMA_URL", server)
-    client = index_store.connect(server)
-    yield client
-    for name in list(index_store._names(client)):
-        client.delete_collection(name)
+def on_server(fake, on_server):
+    """Made vectors, kept on the server."""
+    return on_server
 
 
 def names(client) -> list[str]:
@@ -621,7 +608,7 @@ def test_a_server_gives_the_passages_that_the_folder_gives(fake, server, documen
     some = [d for d in documents if d.meta.region == "all" and not d.effective_until][:20]  # no twins: a tie may come in either order
     asks = [case.ask for case in load_questions("dev", documents)][::3]
     here = build_index(some, 128, 32, say=quiet)
-    monkeypatch.setenv("CHROMA_URL", server)
+    monkeypatch.setenv("CHROMA_URL", server.url)
     there = build_index(some, 128, 32, say=quiet)
     assert there.name == here.name and type(there.collection._client) is not type(here.collection._client)
     for retriever in RETRIEVERS:
@@ -632,7 +619,7 @@ def test_a_server_gives_the_passages_that_the_folder_gives(fake, server, documen
     assert index_store.remove(there.name) == 1
     with pytest.raises(IndexUnusableError, match="does not answer"):
         there.search("x", ["staff"], TODAY)
-    with pytest.raises(IndexUnusableError, match=f"there is no index {there.name} on the server {server}; build it again"):
+    with pytest.raises(IndexUnusableError, match=f"there is no index {there.name} on the server {server.url}; build it again"):
         open_index(there.name)
 
 

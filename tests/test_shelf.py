@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, TODAY, write_document
 
-from helpers import bench_world, embedding, index_store, runs
+from helpers import embedding, index_store, runs
 from helpers.cases import Arm, Ask, Prediction
 from helpers.index import IndexUnusableError
 from helpers.shelf import Shelf, traces
@@ -142,27 +141,22 @@ def test_what_is_forgotten_is_gone_from_every_file(cache, cheap, folder):
     assert shelf.sync(folder).embedded == 1, "its vector was forgotten, too"
 
 
-def test_a_shelf_on_a_server_does_the_same(cache, cheap, folder, tmp_path, monkeypatch):
+def test_a_shelf_on_a_server_does_the_same(cheap, folder, tmp_path, server, on_server):
     """Sync, go back, forget. What the server's own file holds of what is deleted is not ours to clear: its vacuum does."""
-    (tmp_path / "server").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "server"))
-    with bench_world.server() as url:
-        monkeypatch.setenv("CHROMA_URL", url)
-        shelf, path = Shelf("s", 32, 0), folder / "rule-0.md"
-        assert shelf.sync(folder).embedded == len(set(cheap)) and found(shelf, SECRET)[0].endswith(SECRET)
-        path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
-        assert (report := shelf.sync(folder)).version == 2 and report.embedded == 1
-        assert shelf.rollback().number == 1 and "99 days" not in "".join(found(Shelf("s"), "thing 0 lasts days"))
-        assert shelf.rollback(2).number == 2 and "99 days" in "".join(found(shelf, "thing 0 lasts days"))
-        (folder / "cabinet.md").unlink()
-        assert shelf.sync(folder).changes.deleted == ("cabinet.md",) and len(list(index_store._names(index_store.connect(url)))) == 3
-        gone = shelf.forget("cabinet")
-        assert (gone["versions"], gone["indexes"], gone["vectors"]) == (2, 2, 1) and [v.number for v in shelf.versions] == [3]
-        assert traces(SECRET) == [] and SECRET not in "".join(found(shelf, SECRET)) and len(list(index_store._names(index_store.connect(url)))) == 1
-        with pytest.raises(IndexUnusableError, match="no version before 3"):
-            shelf.rollback()
-        (store,) = (tmp_path / "server").iterdir()
-        kept = shutil.copytree(store, tmp_path / "kept")
+    shelf, path = Shelf("s", 32, 0), folder / "rule-0.md"
+    assert shelf.sync(folder).embedded == len(set(cheap)) and found(shelf, SECRET)[0].endswith(SECRET)
+    path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
+    assert (report := shelf.sync(folder)).version == 2 and report.embedded == 1
+    assert shelf.rollback().number == 1 and "99 days" not in "".join(found(Shelf("s"), "thing 0 lasts days"))
+    assert shelf.rollback(2).number == 2 and "99 days" in "".join(found(shelf, "thing 0 lasts days"))
+    (folder / "cabinet.md").unlink()
+    assert shelf.sync(folder).changes.deleted == ("cabinet.md",) and len(list(index_store._names(on_server))) == 3
+    gone = shelf.forget("cabinet")
+    assert (gone["versions"], gone["indexes"], gone["vectors"]) == (2, 2, 1) and [v.number for v in shelf.versions] == [3]
+    assert traces(SECRET) == [] and SECRET not in "".join(found(shelf, SECRET)) and len(list(index_store._names(on_server))) == 1
+    with pytest.raises(IndexUnusableError, match="no version before 3"):
+        shelf.rollback()
+    kept = shutil.copytree(server.folder, tmp_path / "kept")
     assert traces(SECRET, kept), "when Chroma clears its file itself, the advice in `forget` can go"
     subprocess.run([Path(sys.executable).with_name("chroma"), "vacuum", "--path", kept, "--force"], check=True, capture_output=True, timeout=60)
     assert traces(SECRET, kept) == []

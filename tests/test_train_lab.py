@@ -5,18 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import assert_right, assert_told, until
 
 from helpers import plots_train, train_cells, train_lab, train_widget
 from helpers.cases import Arm, Prediction
 from helpers.curve import POWERS, learning_curve, power_law, value
 from helpers.evaluate import wilson
-from helpers.exercises import exercise
 from helpers.finetune import Settings
 from helpers.jobs import Progress, Stopped
 from helpers.tickets import FIELDS, load_tickets
@@ -251,13 +250,6 @@ def part(lab, name):
     return next(w for w in lab.children if f"t-{name}" in w._dom_classes)
 
 
-def until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
-
-
 def press(lab):
     start, _, _, status = lab.children[-1].children
     start.click()
@@ -393,13 +385,12 @@ WRONG = [
 
 @pytest.mark.parametrize("id", RIGHT)
 def test_other_right_answers_are_right(id):
-    assert exercise(id).check(RIGHT[id]).state == "right", exercise(id).check(RIGHT[id])
+    assert_right(id, RIGHT[id])
 
 
 @pytest.mark.parametrize("id,answer,told", WRONG, ids=[f"{id}-{told}" for id, _, told in WRONG])
 def test_wrong_answers_are_told_why(id, answer, told):
-    verdict = exercise(id).check(answer)
-    assert verdict.state == "not yet" and told in verdict.message, verdict
+    assert_told(id, answer, told)
 
 
 # --- the reference ------------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, assert_right, assert_takes_anything_and_speaks, assert_told
 
-from helpers import course
+from helpers import course, settings
 from helpers.exercises import exercise
 
 SOURCES = course.sources()
@@ -64,17 +64,22 @@ def test_an_interrupted_set_up_never_looks_whole(door, monkeypatch, tmp_path):
     """Killed while pip was at work: the next command makes the environment again from the start, and says so."""
     venv = tmp_path / ".venv"
     door_globals = door.make_environment.__globals__
+    true_step, steps = door.run_step, []
+
+    def step(cmd, mend):
+        """Makes the environment; pip, which takes seconds to be put there, is asked for nothing."""
+        return true_step([*cmd, "--without-pip"], mend) if "venv" in cmd else steps.append(cmd)
+
+    monkeypatch.setitem(door_globals, "run_step", step)
     monkeypatch.setitem(door_globals, "install_torch", lambda *a: (_ for _ in ()).throw(SystemExit("killed")))
     with pytest.raises(SystemExit):
         door.make_environment(None)
     assert (venv / "workbook-setup-under-way").exists() and door.ready_mark(None) not in door.marks_of(venv)
     (venv / "half-installed").touch()
-    said, steps = [], []
+    said = []
     monkeypatch.setitem(door_globals, "say", said.append)
     monkeypatch.setitem(door_globals, "install_torch", lambda *a: None)
     monkeypatch.setitem(door_globals, "install_weights", lambda *a: None)
-    true_step = door.run_step
-    monkeypatch.setitem(door_globals, "run_step", lambda cmd, mend: true_step(cmd, mend) if "venv" in cmd else steps.append(cmd))
     door.make_environment(None)
     assert "was left half-made: making it again" in said[0] and not (venv / "half-installed").exists()
     assert door.ready_mark(None) in door.marks_of(venv) and not (venv / "workbook-setup-under-way").exists()
@@ -250,6 +255,19 @@ def test_a_changed_source_is_noticed(tmp_path, monkeypatch):
     assert len(course.stale(source)) == 2 and course.build([], check=True) == 1
 
 
+def test_saved_outputs_do_not_tell_where_the_cache_was(tmp_path, monkeypatch):
+    """Built with a cache elsewhere, a notebook says what it says with the one in the workbook: .cache/…"""
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "elsewhere"))
+    path = settings.shown(settings.cache_folder("adapters") / "format-1")
+    cell = nbformat.v4.new_code_cell("x", outputs=[
+        nbformat.v4.new_output("stream", text=f"using {path}\nnot {path.replace('elsewhere', 'elsewhere2')}\n"),
+        nbformat.v4.new_output("execute_result", data={"text/plain": repr({"at": path}), "text/html": f"<b>{path}</b>"}),
+    ])  # fmt: skip
+    stream, result = course.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert stream.text == f"using .cache/adapters/format-1\nnot {path.replace('elsewhere', 'elsewhere2')}\n"
+    assert result.data == {"text/plain": "{'at': '.cache/adapters/format-1'}", "text/html": "<b>.cache/adapters/format-1</b>"}
+
+
 def test_unknown_notebook_numbers_are_refused():
     with pytest.raises(ValueError, match="there is no notebook 99"):
         course.sources(["99"])
@@ -270,17 +288,7 @@ def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("id", ["00.1", "00.2", "02.1", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "04.4", "04.5", "05.1", "05.2", "05.3", "05.4", "06.1", "06.2", "06.3", "06.4", "06.5", "08.1", "08.2"])
 def test_every_exercise_takes_anything_and_speaks(id, capsys):
-    one = exercise(id)
-    assert one.check(...).state == one.check(None).state == "not attempted"
-    for odd in (0, "x", [], lambda *a: None, lambda *a: 1 / 0, object()):
-        verdict = one.check(odd)
-        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (odd, verdict)
-        assert "<script" not in verdict._repr_html_() and f"Exercise {id}" in repr(verdict)
-    for number in range(5):
-        one.hint(number)
-    one.solution()
-    said = capsys.readouterr().out
-    assert said.count("Hint ") == 5 and "has no written solution" not in said
+    assert_takes_anything_and_speaks(id, capsys)
 
 
 def test_wrong_answers_are_told_what_was_expected():
@@ -335,13 +343,12 @@ WRONG_04 = [
 
 @pytest.mark.parametrize("id", RIGHT_04)
 def test_right_answers_of_04_are_right(id):
-    assert exercise(id).check(RIGHT_04[id]).state == "right", exercise(id).check(RIGHT_04[id])
+    assert_right(id, RIGHT_04[id])
 
 
 @pytest.mark.parametrize("id,answer,told", WRONG_04, ids=[f"{id}-{told}" for id, _, told in WRONG_04])
 def test_wrong_answers_of_04_are_told_why(id, answer, told):
-    verdict = exercise(id).check(answer)
-    assert verdict.state == "not yet" and told in verdict.message, verdict
+    assert_told(id, answer, told)
 
 
 def test_the_screen_of_04_reports_the_half_that_was_not_seen():
@@ -367,12 +374,12 @@ WRONG_05 = [
 
 @pytest.mark.parametrize("id", RIGHT_05)
 def test_right_answers_of_05_are_right(id):
-    assert exercise(id).check(RIGHT_05[id]).state == "right", exercise(id).check(RIGHT_05[id])
+    assert_right(id, RIGHT_05[id])
 
 
 @pytest.mark.parametrize(("id", "answer", "told"), WRONG_05)
 def test_wrong_answers_of_05_are_told_why(id, answer, told):
-    assert told in exercise(id).check(answer).message
+    assert_told(id, answer, told)
 
 
 def test_exercise_ids_in_the_sources_have_solutions():
