@@ -27,10 +27,11 @@
 # | ● | **04 what RAG controls** | who may see what, since when, and can we take it back? |
 # | ● | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
 # | ● | **06 training-size lab** | would more labels fix it? |
-# | ○ | 07 facts don't stick | can we train our facts into the model instead? |
+# | ● | **07 facts don't stick** | can we train our facts into the model instead? |
 # | ● | **08 both through one scorer** | what does each one buy, on the same cases? |
 # | ● | **11 the decision board** | what do we decide, and what would change our mind? |
-# | ○ | 09 hybrid patterns · 10 ship it like a release · 12 your own data | how do we live with it? |
+# | ● | **12 your own data** | the same decision, for your own data: what should we build? |
+# | ○ | 09 hybrid patterns · 10 ship it like a release | how do we live with it? |
 #
 # ● is here now, ○ is still to come. Every term is explained where it first appears, and in the [glossary](GLOSSARY.md).
 

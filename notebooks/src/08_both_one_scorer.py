@@ -420,4 +420,4 @@ exercise("08.4").check((honest, exposing))
 # - what was lost to the search, to distraction and to reading, what a tuned reader wins of it, and what it cannot win;
 # - the same evidence in other words, and answers that do not agree.
 #
-# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour?
+# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour? **Next:** [11 · what do we decide?](11_decision_board.ipynb)

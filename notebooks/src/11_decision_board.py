@@ -290,4 +290,4 @@ exercise("11.5").check(mine)
 # - intervals that straddle the line, and the number of cases that would settle them;
 # - where each answer flips, how firm it is, and a record of all of it.
 #
-# **For the decision:** keep the record for your own feature, and write down the two flips you believe in least: those are what to find out next. **Next:** the same on your own documents and labels.
+# **For the decision:** keep the record for your own feature, and write down the two flips you believe in least: those are what to find out next. **Next:** [12 · the same on your own documents and labels](12_your_own_data.ipynb)
