@@ -229,8 +229,9 @@ def test_saved_solutions_are_right(source):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+@pytest.mark.parametrize("source", [source for source in SOURCES if source.name[:2] != "12"], ids=lambda source: source.name[:2])
 def test_solutions_are_right_when_run(source):
+    """Not 12: it takes the minutes that it is given each time; its solutions run against a fake model in test_capstone."""
     book = course.execute(course.compose(source, solutions=True))
     said = [c.outputs[0].data["text/plain"] for c in book.cells if c.cell_type == "code" and ".check(" in c.source]
     assert said and all(": right." in text for text in said), said
