@@ -15,10 +15,11 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import Server
 
-from helpers import assess, assess_plan
+from helpers import assess, assess_plan, assess_report
 from helpers.assess_plan import Clock, OutOfTimeError, Progress, Step, measure, rounds, together
 from helpers.cases import Arm, Ask, Case, Gold, Prediction
 from helpers.evaluate import QUESTIONS
@@ -417,3 +418,10 @@ def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
     peak = int(done.stdout.splitlines()[-1]) * (1 if sys.platform == "darwin" else 1024)
     held = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert peak < 4e9 and held["folder"]["documents"] == 20_000 and held["search"][0]["search"] == "bm25" and "BM25" in held["folder"]["notes"][0]
+
+
+def test_the_headline_of_a_report_does_not_fall_for_two_lucky_cases():
+    table = pd.DataFrame(
+        {"share": [1.0, 0.6, 0.9, 0.25], "low": [0.34, 0.48, 0.8, 0.16], "n": [2, 60, 60, 60]}, index=["reader + RAG", "RAG", "oracle context", "always refuse"])  # fmt: skip
+    assert assess_report.finding(table, "questions") == "RAG 60 % of 60; no model: always refuse 25 % of 60 questions"
+    assert assess_report.finding(table.loc[["reader + RAG"]], "questions") == "reader + RAG 100 % of 2 questions"
