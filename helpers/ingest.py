@@ -17,14 +17,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from helpers import settings
 from helpers.corpus import Document, FrontMatter, Source, chain_versions, headings, parse_document
-from helpers.extract import extract, one_line, plain
+from helpers.extract import Extract, extract, one_line, plain
 from helpers.records import DataError
 
 FORMATS = {".md": "markdown", ".markdown": "markdown", ".txt": "text", ".html": "html", ".htm": "html", ".pdf": "pdf"}
 MAX_BYTES = 20_000_000
 TITLE_CHARS = 200
+OURS = {"id", "policy", "audience", "supersedes", "effective_from"}  # of FrontMatter: what no other tool's page should have by chance
+GUARDS = re.compile("audien|access|acl|group|role|permi|visib|restrict|confid|privat|protect|secret|classif|draft|publish|expir|embargo")
 UNNAMED = "nobody is named who may read it; pass audience=[...] or add front matter"
 
 @dataclass(frozen=True, order=True)
@@ -97,7 +101,7 @@ def changes(previous: Mapping[str, str], files: Mapping[str, str]) -> Changes:
 def read_folder(folder: Path | str, audience: Collection[str] | None = None, max_bytes: int = MAX_BYTES) -> Reading:
     """Which documents does a folder hold? Every .md, .txt, .html and .pdf below it; one that cannot be read is listed and stops no other.
 
-    audience: the groups that may read whatever has no front matter of its own. Such a file gets an id from its path, version 1, in force
+    audience: the groups that may read whatever has no front matter of its own (a site generator's title or tags are none). Such a file gets an id from its path, version 1, in force
     since 1970-01-01 and everywhere. max_bytes: larger files are listed unread. Hidden files are skipped, and no link is followed.
     Raises DataError when `folder` is none, ValueError when `audience` is a single string.
     """
@@ -192,11 +196,14 @@ def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes:
     data = path.read_bytes()
     name, form = path.relative_to(folder), FORMATS[path.suffix.lower()]
     digest = hashlib.sha256(data).hexdigest()
+    foreign = None
     if form == "markdown" and (text := plain(data, path)).lstrip().split("\n", 1)[0].rstrip() == "---":
-        return replace(parse_document(path, text), source=Source(form, digest))
+        foreign = _foreign(text) if audience else None
+        if foreign is None:
+            return replace(parse_document(path, text), source=Source(form, digest))
     if not audience:
         raise DataError(UNNAMED)
-    title, text, pages = extract(form, data, path)
+    title, text, pages = foreign or extract(form, data, path)
     id = _slug(name.with_suffix("").as_posix())
     titles = (one_line(one)[:TITLE_CHARS] for one in (title, *(found for _, _, found in headings(text)[:1]), path.stem, id))
     meta = FrontMatter(
@@ -204,6 +211,31 @@ def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes:
         effective_from=dt.date(1970, 1, 1), supersedes=None, audience=sorted(set(audience)), region="all",
     )  # fmt: skip
     return Document(meta, text, path, source=Source(form, digest, pages))
+
+
+def _foreign(text: str) -> Extract | None:
+    """The title and text of a page whose front matter belongs to another tool (title, tags, layout). None where a key is one of ours or may say
+    who may read it, or when: then it must be whole, and the audience given for other files never opens it."""
+    found = re.match(r"---\n(.*?)\n---\n\n?(.*)", text, flags=re.DOTALL)
+    try:
+        fields = yaml.safe_load(found[1]) if found else None
+    except (yaml.YAMLError, ValueError):
+        return None
+    if not isinstance(fields, dict) or not found[2].strip() or any(key in OURS or GUARDS.search(key) for key in _keys(fields)):
+        return None
+    return Extract(str(fields.get("title") or ""), found[2])
+
+
+def _keys(fields: object) -> set[str]:
+    """Every key in nested YAML, in small letters. Each part is looked at once, however often the file refers to it."""
+    keys, seen, waiting = set(), set(), [fields]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list) and id(part) not in seen:
+            seen.add(id(part))
+            keys.update(str(key).casefold() for key in part if isinstance(part, dict))
+            waiting.extend(part.values() if isinstance(part, dict) else part)
+    return keys
 
 
 def _slug(name: str) -> str:

@@ -140,6 +140,26 @@ def test_faulty_front_matter_is_never_taken_for_text(tmp_path, start):
     assert "front matter" in reason(tmp_path, "broken.md", start)
 
 
+@pytest.mark.parametrize("fields", ["title: The shed\ntags: [tools, wood]", "title: The shed\nlayout:\n  sidebar: {order: 3}\nversion: two", "title: The shed\ndate: 2025-01-01"])
+def test_front_matter_of_another_tool_is_no_text_and_closes_no_page(tmp_path, fields):
+    document = read_one(tmp_path, "docs/shed.md", f"---\n{fields}\n---\n\nA rake and a hoe.\n")
+    assert (document.title, document.text, document.id, document.meta.audience) == ("The shed", "A rake and a hoe.\n", "docs-shed", ["staff"])
+    put(tmp_path, "docs/shed.md", f"---\n{fields}\n---\n\nA rake and a hoe.\n")
+    assert read_folder(tmp_path, None).documents == [], "nobody is named who may read it"
+
+
+@pytest.mark.parametrize(
+    "fields", ["title: a\nAudience: [board]", "title: a\naudiences: [board]", "title: a\nparams:\n  - {visibility: private}", "draft: true", "id: a", "user_groups: [board]", "title: [a", "- a", "a: 1\n  b: 2"]
+)
+def test_a_key_that_may_say_who_may_read_it_closes_the_page(tmp_path, fields):
+    assert "front matter" in reason(tmp_path, "shed.md", f"---\n{fields}\n---\n\nSecret.\n")
+
+
+def test_front_matter_that_refers_to_itself_over_and_over_ends(tmp_path):
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60)) + "me: &me [*me]\n"
+    assert read_one(tmp_path, "shed.md", f"---\n{bomb}---\n\nA rake.\n").text == "A rake.\n"
+
+
 def test_windows_files_are_read(tmp_path):
     write_document(tmp_path, "rule", "One.\n\nTwo.")
     whole = b"\xef\xbb\xbf" + (tmp_path / "rule.md").read_bytes().replace(b"\n", b"\r\n")
