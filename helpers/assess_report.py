@@ -115,7 +115,7 @@ def _systems(results: Results) -> list[Part]:
     found = []
     for kind, tables in by_kind(results).items():
         table = arms_table(tables)
-        title = finding(table, kind)
+        title = finding(table)
         drawn = plots.bars(table, title, f"share of {kind} right")
         tells = [f"{name}: {results.whys[name]}" for name in table.index if name in results.whys]
         found.append(Part(f"How often each system is right: {kind}", ((f"{kind}.png", drawn.alt, drawn.png), table.drop(columns="errors" if not table["errors"].any() else []), tells)))
@@ -131,13 +131,12 @@ def _systems(results: Results) -> list[Part]:
     return found
 
 
-def finding(table: pd.DataFrame, kind: str) -> str:
+def finding(table: pd.DataFrame) -> str:
     """The best system and the best baseline in one line: without the second nobody knows what the first is worth. Best: the highest lower end, for few cases promise much."""
     free = [name for name in BASELINES if name in table.index]
     systems, baseline = table.drop([*free, *(name for name in ("oracle context",) if name in table.index)]), table.loc[free]  # nobody has an oracle
     best = [one.loc[one["low"].idxmax()] for one in (systems, baseline) if len(one)]
-    said = [f"{one.name} {plots.percent(one['share'])} of {one['n']:.0f}" for one in best]
-    return f"{'; no model: '.join(said)} {kind}"
+    return "; no model: ".join(f"{one.name} {plots.percent(one['share'])} of {one['n']:.0f}" for one in best)
 
 
 def _fault(results: Results) -> list[Part]:

@@ -423,5 +423,5 @@ def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
 def test_the_headline_of_a_report_does_not_fall_for_two_lucky_cases():
     table = pd.DataFrame(
         {"share": [1.0, 0.6, 0.9, 0.25], "low": [0.34, 0.48, 0.8, 0.16], "n": [2, 60, 60, 60]}, index=["reader + RAG", "RAG", "oracle context", "always refuse"])  # fmt: skip
-    assert assess_report.finding(table, "questions") == "RAG 60 % of 60; no model: always refuse 25 % of 60 questions"
-    assert assess_report.finding(table.loc[["reader + RAG"]], "questions") == "reader + RAG 100 % of 2 questions"
+    assert assess_report.finding(table) == "RAG 60 % of 60; no model: always refuse 25 % of 60"
+    assert assess_report.finding(table.loc[["reader + RAG"]]) == "reader + RAG 100 % of 2"

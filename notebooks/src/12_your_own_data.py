@@ -164,7 +164,7 @@ from helpers.assess_report import arms_table, by_kind, finding
 measured = {kind: arms_table(tables) for kind, tables in by_kind(results).items()}
 for kind, table in measured.items():
     guesses = {name: value for name, value in (guess_of("12.right") or {}).items() if name in table.index}
-    display(plots.bars(table, finding(table, kind), f"share of {kind} right", guesses))
+    display(plots.bars(table, finding(table), f"share of {kind} right", guesses))
     columns = ["share", "low", "high", "n", *(name for name in ("right, of answerable", "refused, of what should be") if name in table), "seconds"]
     display(table[columns].round(2))
 
