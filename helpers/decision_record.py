@@ -33,7 +33,7 @@ from helpers.rules import HARD, MEASURED
 RULED_BY = ("requirements", "evidence", "options", "costs", "rules", "decide", "flips")
 STYLE = """body{font:15px/1.5 "DejaVu Sans",Arial,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}
 table{border-collapse:collapse;font-size:.85rem;display:block;overflow-x:auto}th,td{border-bottom:1px solid #ddd;padding:.2rem .6rem;text-align:left;vertical-align:top}img{max-width:100%}
-.answer{border-left:6px solid #0072B2;padding:.4rem 1rem;font-size:1.15rem;background:#f3f7fa}@media print{body{margin:0;max-width:none}table{display:table}h2{break-after:avoid}tr,img,li{break-inside:avoid}}"""
+.answer{border-left:6px solid #0072B2;padding:.4rem 1rem;font-size:1.15rem;background:#f3f7fa}@media print{body{margin:0;max-width:none}table{display:table}thead{display:table-header-group;break-after:avoid}h2{break-after:avoid}tr,img,li{break-inside:avoid}}"""
 
 
 @dataclass(frozen=True)
