@@ -13,7 +13,7 @@ import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,9 +82,17 @@ Luck = tuple[float, int]  # (standard deviation of a seed's share, degrees of fr
 
 @functools.lru_cache(maxsize=64)
 def luck(grid: Grid, column: str = "right") -> Luck:
-    """How much do seeds differ? One standard deviation from all settings of the reference that have two seeds or more, for three seeds tell little
-    about their own spread (a share near 0 or 1 differs less than this says). (0, 0) when no setting has two."""
-    cells = [[r[column].count("1") / len(r[column]) for r in found] for (*_, here), found in grid.found.items() if not here]
+    """How much do seeds differ? From all settings of the reference that have two seeds or more, for three seeds tell little about their own
+    spread (a share near 0 or 1 differs less than this says)."""
+    return pooled([r[column] for r in found] for (*_, here), found in grid.found.items() if not here)
+
+
+def pooled(groups: Iterable[Sequence[str]]) -> Luck:
+    """(one standard deviation of a share between seeds, its degrees of freedom); each group holds one string of "0" and "1" a seed.
+
+    (0, 0) when no group has two seeds.
+    """
+    cells = [[bits.count("1") / len(bits) for bits in strings] for strings in groups]
     freedom = sum(len(shares) - 1 for shares in cells)
     return (math.sqrt(sum((x - statistics.fmean(shares)) ** 2 for shares in cells for x in shares) / freedom), freedom) if freedom else (0.0, 0)
 

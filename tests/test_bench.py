@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 
-from helpers import bench, models, rag
+from helpers import bench, bench_tune, models, rag
 from helpers.cases import load_questions
 
 
@@ -42,3 +44,27 @@ def test_a_different_answer_is_not_called_a_tie():
     work = bench.Work("one", None, [], None, [prompt], 4)
     found = bench.agreement(generator, work, ["Paris in the spring"], ["Seven green bottles"])
     assert (found["identical"], found["numerical_ties"], found["different"]) == (0, 0, 1) and found["largest_gap"] > bench.TIE
+
+
+def trained(way, how, rows, scored=True, right=0.1):
+    """A training that never was: ours in 60 s, TRL in 150 and 240; every tenth ticket right, another tenth in every seed."""
+    seconds = {"ours": 60.0, "trl_best": 150.0, "trl_default": 240.0}[way] + how.seed
+    bits = "".join("01"[i % 100 < 100 * right] for i in range(400 + how.seed))[-380:]
+    return {"way": way, "seed": how.seed, "rows": rows, "seconds": seconds, "tokens_per_second": 1, "ceiling": 2, "peak_mb": 3, "right": bits, "valid": bits}
+
+
+def test_the_training_bench_says_how_much_faster_and_whether_it_costs_tickets(monkeypatch):
+    monkeypatch.setattr(bench_tune, "apart", trained)
+    found = bench_tune.bench_finetune(rows=8, epochs=1, seeds=3)
+    assert found["speedup"] == round(statistics.median((150 + seed) / (60 + seed) for seed in range(3)), 2)
+    assert found["speedup_default"] > found["speedup"]
+    assert found["exact_match"]["ours"]["n"] == 380, "tickets, not answers: three answers to one ticket are one ticket"
+    assert found["exact_match"]["ours"]["seeds"] == 3
+    assert found["exact_match_difference"]["not_inferior"] and found["exact_match_difference"]["value"] == 0
+    assert "times as fast as TRL at its best" in bench_tune.shown(found)
+
+
+def test_the_training_bench_says_that_speed_cost_tickets(monkeypatch):
+    monkeypatch.setattr(bench_tune, "apart", lambda way, *given: trained(way, *given, right=0.1 if way == "ours" else 0.18))
+    difference = bench_tune.bench_finetune(rows=8, epochs=1, seeds=3)["exact_match_difference"]
+    assert difference["high"] < 0 and not difference["not_inferior"]
