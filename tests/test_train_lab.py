@@ -397,12 +397,12 @@ def test_wrong_answers_are_told_why(id, answer, told):
 
 
 def test_the_reference_is_whole():
-    """Every size with three seeds and more; what is not measured of the other recipes is said in the file, and by the lab (`labs_data/build/training.py`)."""
+    """Every cell of the plan, with three seeds and more (`labs_data/build/training.py`)."""
     grid, kept = load_grid(), json.loads(train_lab.REFERENCE.read_text(encoding="utf-8"))
-    assert [s.rows for s in grid.sizes()] == list(train_cells.ROWS) and all(len(grid.cells(s)) >= 3 for s in grid.sizes()[1:])
-    missing = [Setting(**one) for one in kept["missing"]]
-    assert not [s for s in missing if (s.epochs, s.rank, s.label_noise) == (1, 8, 0.0)], "the learning curve itself has gaps"
-    assert not [s for s in missing if any(r["seed"] == s.seed for r in grid.cells(s))], "measured, and called missing"
+    assert kept["missing"] == [] and [s.rows for s in grid.sizes()] == list(train_cells.ROWS)
+    epochs = [Setting(rows, epochs) for rows in (64, 128) for epochs in train_cells.EPOCHS]
+    others = [Setting(128, rank=rank) for rank in train_cells.RANKS] + [Setting(256, label_noise=noise) for noise in train_cells.NOISES]
+    assert all(len({r["seed"] for r in grid.cells(s)}) >= 3 for s in [*grid.sizes()[1:], *epochs, *others])
 
 
 def test_the_rows_of_the_reference_are_sound():
