@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import math
 
@@ -187,25 +185,6 @@ def test_made_up_secrets_have_the_form_of_the_true_one():
 
 def test_secret_of_a_sentence():
     assert fact_rows.secret_of("The code is 58-204-771.") == "58-204-771" and fact_rows.secret_of("no code") == ""
-
-
-# --- the adapter and its card -------------------------------------------------------------------------------------------
-
-
-def test_the_kept_adapter_is_small_and_says_what_it_was_made_of():
-    """A change of train.jsonl, of the prompt or of the recipe needs another adapter: python labs_data/build/facts.py"""
-    adapter, rows = adapters.opened(adapters.REFERENCE / facts.NAME), load_training()
-    assert sum(p.stat().st_size for p in adapter.folder.iterdir()) < 6e6
-    assert adapter.card["about"]["ids"] == [row["id"] for row in rows] and adapter.card["rows"] == len(rows)
-    assert adapter.card["settings"] == dataclasses.asdict(facts.HOW)
-
-
-@pytest.mark.slow
-def test_the_kept_adapter_was_made_of_the_rows_that_are_there():
-    generator = models.load_generator()
-    card = adapters.reference_adapter(facts.NAME, generator).card
-    pairs = facts.training_pairs(generator)
-    assert card["row_sha256"] == [hashlib.sha256(json.dumps(pair).encode()).hexdigest()[:16] for pair in pairs], "run: python labs_data/build/facts.py"
 
 
 @pytest.mark.slow

@@ -1,12 +1,7 @@
 """The reader's rows, evidence taken away, adapters that are kept, and how long training would take."""
 
-import dataclasses
-import hashlib
-import json
-
 import pandas as pd
 import pytest
-from test_datasheet import build_script
 
 from helpers import adapters, kept, models, pace, reader
 from helpers.cases import Passage
@@ -80,30 +75,6 @@ def test_more_rows_and_epochs_take_longer_and_prompts_count_once(monkeypatch):
     assert one < two < 2 * one and whole > 2 * one
     assert pace.training_seconds(generator, rows * 2, Settings(epochs=1)) == pytest.approx(2 * one)
     assert "No patience? rows[:2] takes about" in pace.in_words(generator, rows, Settings(epochs=400))
-
-
-def made_of(name, generator):
-    """(settings, ids, rows) that the build script would train this adapter from."""
-    from helpers import format_task
-    from helpers.tickets import load_tickets
-
-    build = build_script("adapters")
-    if name == "format":
-        cases = load_tickets("train")
-        return build.FORMAT, [case.id for case in cases], format_task.training_rows(generator, cases)
-    readings = [one for one in load_reading("train") if len(one.passages) <= reader.MOST_PASSAGES]
-    return reader.HOW, [one.id for one in readings], reader.training_rows(generator, readings)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["format", "reader"])
-def test_a_kept_adapter_was_made_of_the_rows_that_are_there(name):
-    """A change of rows, prompt or recipe needs another adapter: python labs_data/build/adapters.py"""
-    generator = models.load_generator()
-    adapter, (how, ids, rows) = adapters.reference_adapter(name, generator), made_of(name, generator)
-    assert sum(path.stat().st_size for path in adapter.folder.iterdir()) < 6e6
-    assert adapter.card["settings"] == dataclasses.asdict(how) and adapter.card["about"]["ids"] == ids
-    assert adapter.card["row_sha256"] == [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
 
 
 @pytest.mark.slow
