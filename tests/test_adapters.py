@@ -22,15 +22,15 @@ STEPS = 10  # enough for a wrong rate, rank, order or loss to show: the loss of 
 MEND = "another recipe, or other rows, need another adapter: python labs_data/build/{adapters,facts}.py"
 
 
-def made_of(name, generator):
-    """(settings, ids, rows) that the build scripts would train this adapter from today."""
+def recipe(name):
+    """(settings, ids of the rows, rows as a function of the generator) with which the build scripts would train this adapter today."""
     if name == "format":
         cases = load_tickets("train")
-        return build_script("adapters").FORMAT, [case.id for case in cases], format_task.training_rows(generator, cases)
+        return build_script("adapters").FORMAT, [case.id for case in cases], lambda generator: format_task.training_rows(generator, cases)
     if name == "facts":
-        return facts.HOW, [row["id"] for row in load_training()], facts.training_pairs(generator)
+        return facts.HOW, [row["id"] for row in load_training()], facts.training_pairs
     readings = [one for one in load_reading("train") if len(one.passages) <= reader.MOST_PASSAGES]
-    return reader.HOW, [one.id for one in readings], reader.training_rows(generator, readings)
+    return reader.HOW, [one.id for one in readings], lambda generator: reader.training_rows(generator, readings)
 
 
 def first_losses(generator, rows, how, monkeypatch):
@@ -64,12 +64,18 @@ def generator(monkeypatch):
     return models.load_generator()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kept_adapter_is_small_and_says_what_it_was_made_of(name):
+    adapter, (how, ids, _) = adapters.opened(adapters.REFERENCE / name), recipe(name)
+    assert sum(path.stat().st_size for path in adapter.folder.iterdir()) < 6e6
+    assert adapter.card["settings"] == dataclasses.asdict(how), MEND
+    assert adapter.card["about"]["ids"] == ids and adapter.card["rows"] == len(ids), MEND
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_kept_adapter_is_small_and_was_made_of_the_rows_that_are_there(name, generator):
-    adapter, (how, ids, rows) = adapters.reference_adapter(name, generator), made_of(name, generator)
-    assert sum(path.stat().st_size for path in adapter.folder.iterdir()) < 6e6
-    assert adapter.card["settings"] == dataclasses.asdict(how) and adapter.card["about"]["ids"] == ids, MEND
+def test_a_kept_adapter_was_made_of_the_rows_that_are_there(name, generator):
+    adapter, rows = adapters.reference_adapter(name, generator), recipe(name)[2](generator)
     assert adapter.card["row_sha256"] == [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows], MEND
 
 
@@ -77,14 +83,15 @@ def test_a_kept_adapter_is_small_and_was_made_of_the_rows_that_are_there(name, g
 @pytest.mark.parametrize("name", ["format", "reader"])
 def test_training_a_kept_adapter_again_begins_as_its_card_says(name, generator, monkeypatch):
     """A sample of what a new training would give; the whole of it takes many minutes."""
-    how, _, rows = made_of(name, generator)
-    assert first_losses(generator, rows, how, monkeypatch) == close_to(adapters.reference_adapter(name, generator)), MEND
+    how, _, rows_of = recipe(name)
+    assert first_losses(generator, rows_of(generator), how, monkeypatch) == close_to(adapters.reference_adapter(name, generator)), MEND
 
 
 @pytest.mark.slow
 def test_the_smallest_kept_adapter_trained_again_is_as_good(generator):
     """The whole training of *facts*: it begins as its card says, and ends with what the reference tells of the kept one."""
-    again, told = facts.train(generator, progress=lambda *_: None, say=lambda _: None), json.loads(facts.RESULTS.read_text())["facts adapter"]["trained"]
+    again = facts.train(generator, progress=lambda *_: None, say=lambda _: None)
+    told = json.loads(facts.RESULTS.read_text(encoding="utf-8"))[facts.TUNED]["trained"]
     assert again.card["losses"][:STEPS] == close_to(adapters.reference_adapter("facts", generator)), MEND
     knows = share(evaluate(arms.closed_book(adapters.with_adapter(generator, again), "again"), load_asks(load_handbook())["trained"], QUESTIONS, keep=False))
     assert told["low"] <= knows["share"] <= told["high"], knows
