@@ -398,7 +398,8 @@ with contextlib.redirect_stdout(sys.stderr):
     can = torch.cpu.get_capabilities()
     fast = [n for n in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "neon", "sve") if can.get(n)]
     device = models.pick_device()
-    lines.append(["compute", True, f"{device}, {str(models.pick_dtype(device))[6:]}, {models.set_threads()} threads; CPU: {', '.join(fast) or can.get('architecture', '?')}", ""])
+    live = str(models.pick_dtype(device))[6:]
+    lines.append(["compute", True, f"{device}, live answers in {live}, references in {settings.reference_dtype()}, {models.set_threads()} threads; CPU: {', '.join(fast) or can.get('architecture', '?')}", ""])
     for weights in (models.SMOLLM2, models.MINILM):
         whole = models.is_whole(models.cache_home() / weights.name, weights)
         lines.append([weights.name, whole, "verified" if whole else "missing or damaged", "run: python3 workbook.py lab (it mends them)"])

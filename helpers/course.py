@@ -1,7 +1,8 @@
 """How do the text sources become notebooks, and do the notebooks run? The workshop behind `workbook.py build` and `run`.
 
 A source (notebooks/src/NN_name.py, jupytext's percent format) holds lesson and solutions. `build` makes two notebooks of it:
-the learner's, where each solution is replaced by a stub, and notebooks/solutions/, where it stands. Both are executed.
+the learner's, where each solution is replaced by a stub, and notebooks/solutions/, where it stands. Both are executed,
+in float32 on every machine (settings.reference_dtype): what they show can then be compared between machines.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def build(numbers: list[str], check: bool = False) -> int:
             started = time.perf_counter()
             # An empty journal for each: neither does a build write in the learner's, nor does what it makes depend on that.
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                book = execute(compose(source, solutions), WORKBOOK_MY_WORK=folder)
+                book = execute(compose(source, solutions), WORKBOOK_MY_WORK=folder, WORKBOOK_DTYPE=settings.reference_dtype())
             write_notebook(tidy(book), path)
             print(f"{settings.shown(path)}: made in {time.perf_counter() - started:.0f} s", flush=True)
     return 0

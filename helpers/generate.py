@@ -66,7 +66,8 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int = BATCH_TOKENS, batch
 def complete(generator: Generator, prompts: Sequence[str], max_new_tokens: int = 48, schema: dict | None = None) -> Iterator[Completion]:
     """Answer every prompt greedily; yields Completions batch by batch, not in the order of the prompts.
 
-    schema: a JSON Schema that every answer is held to (see `constrain`). One that is cut off by max_new_tokens is invalid all the same.
+    schema: a JSON Schema that constrains every answer (see `constrain`). Such an answer is valid and whole within max_new_tokens;
+    constrain.ConstraintError where these are too few for any.
     A beginning that all prompts share is read once (same answers, less work).
     """
     import torch
@@ -93,7 +94,7 @@ def complete(generator: Generator, prompts: Sequence[str], max_new_tokens: int =
             cache.batch_repeat_interleave(len(batch))
         if generator.reader is not None:
             cache = _read_on(generator, tokens, mask, cache, shared)
-        held = [constrain.only_valid(generator, schema, len(batch))] if schema is not None else []
+        held = [constrain.only_valid(generator, schema, len(batch), max_new_tokens)] if schema is not None else []
         with torch.inference_mode():
             out = model.generate(
                 input_ids=tokens.to(generator.device), attention_mask=mask.to(generator.device), past_key_values=cache,

@@ -151,7 +151,10 @@ def pick_device() -> str:
 def pick_dtype(device: str) -> torch.dtype:
     """In which number format: WORKBOOK_DTYPE, else bfloat16 where the hardware multiplies it, else float32.
 
-    A CPU without bfloat16 instructions emulates them and gets slower, so we ask what it really has.
+    A CPU without bfloat16 instructions emulates them and gets slower, so we ask what it really has. This is for live answers and training;
+    references are made in float32 on every machine (settings.reference_dtype). The format is part of every fingerprint, so results of two
+    formats are never mixed or compared as one system. In bfloat16 single answers may be other ones, even where a case is only read in
+    another batch, and some single verdicts with them; the shares on which the course rests stay (tests/test_bfloat16.py counts both).
     """
     import torch
 

@@ -7,7 +7,7 @@
     WORKBOOK_EMBEDDER hub id or folder of another sentence embedder       (default: the MiniLM that is shipped)
     CHROMA_URL        a Chroma server for the indexes                     (default: none; they lie in the cache)
     WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one present)
-    WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device does fast)
+    WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device does fast; float32 for references)
     WORKBOOK_THREADS  threads for torch                                   (default: physical cores)
 """
 
@@ -56,6 +56,19 @@ def model_override() -> str | None:
 def embedder_override() -> str | None:
     """Which other embedder was asked for, if any (a hub id or a folder)?"""
     return os.environ.get("WORKBOOK_EMBEDDER") or None
+
+
+def reference_dtype() -> str:
+    """In which number format are references computed (labs_data/reference, the adapters there, the saved outputs of the notebooks)?
+
+    In float32 on every machine, so that they can be made again anywhere; WORKBOOK_DTYPE has the last word.
+    """
+    return os.environ.get("WORKBOOK_DTYPE") or "float32"
+
+
+def references_in_float32() -> None:
+    """Call first in a script that makes references: from here on this process computes as `reference_dtype` says."""
+    os.environ["WORKBOOK_DTYPE"] = reference_dtype()
 
 
 def chroma_url() -> str | None:

@@ -74,7 +74,7 @@ class Keyed(BaseModel, extra="forbid"):
 ])  # fmt: skip
 def test_an_open_schema_is_refused_with_the_mend(schema):
     with pytest.raises(constrain.ConstraintError, match='extra="forbid"'):
-        constrain.only_valid(None, schema, 1)
+        constrain.only_valid(None, schema, 1, 99)
 
 
 def test_a_closed_schema_is_not_called_open():
@@ -93,8 +93,8 @@ def test_what_a_grammar_cannot_follow_is_said():
     generator = models.load_generator()
     for schema, reason in (({"type": "strange"}, "Invalid type"), ({"type": "string", "not": {"const": "a"}}, "Unimplemented"), ({"$ref": "#/$defs/x"}, "does not exist")):
         with pytest.raises(constrain.ConstraintError, match=reason):
-            constrain.only_valid(generator, schema, 1)
-    held, scores = constrain.only_valid(generator, Ticket.model_json_schema(), 2), torch.zeros(2, generator.model.config.vocab_size)
+            constrain.only_valid(generator, schema, 1, 99)
+    held, scores = constrain.only_valid(generator, Ticket.model_json_schema(), 2, 99), torch.zeros(2, generator.model.config.vocab_size)
     with pytest.raises(constrain.ConstraintError, match="for every batch"):
         held(torch.zeros(3, 5), scores)
     allowed = held(torch.zeros(2, 5), scores)[0].isfinite().nonzero().flatten().tolist()
@@ -110,6 +110,7 @@ class Noted(Ticket):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("float32")
 def test_constrained_answers_are_valid_and_the_same_alone():
     generator, schema = models.load_generator(), Noted.model_json_schema()
     prompts = [format_task.zero_shot_prompt(generator, case.ask.input) for case in load_tickets("dev")[:8]]
@@ -120,9 +121,6 @@ def test_constrained_answers_are_valid_and_the_same_alone():
     assert len({done.tokens_out for done in together.values()}) > 2, "all rows ended at once: nothing was padded"
     alone = {i: next(generate.complete(generator, [prompt], 48, schema)).text for i, prompt in enumerate(prompts)}
     assert alone == {i: done.text for i, done in together.items()}
-    (cut,) = generate.complete(generator, prompts[:1], 5, schema)
-    with pytest.raises(ValueError):
-        json.loads(cut.text)
 
 
 @pytest.mark.slow

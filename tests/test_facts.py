@@ -188,6 +188,7 @@ def test_secret_of_a_sentence():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("float32")
 def test_likelihoods_are_those_of_a_plain_forward_pass():
     """With a shared beginning, padding and a cache, or without any of it: the same numbers."""
     import torch
@@ -203,10 +204,11 @@ def test_likelihoods_are_those_of_a_plain_forward_pass():
         with torch.inference_mode():
             logp = torch.log_softmax(generator.model(ids).logits[0].float(), dim=-1).cpu()
         plain = [float(logp[t - 1, ids[0, t]]) for t in range(start, ids.shape[1])]
-        assert got == pytest.approx(plain, abs=2e-2 if generator.dtype == "bfloat16" else 1e-3), secret
+        assert got == pytest.approx(plain, abs=1e-3), secret
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("float32")
 def test_what_a_model_says_is_what_it_finds_likeliest():
     """Greedy answers of base and tuned model: no token of another answer of the same length beats the first token that was said."""
     generator = models.load_generator()
@@ -228,9 +230,11 @@ def test_base_and_tuned_are_asked_alike(asks):
 
 
 @pytest.mark.slow
-def test_the_kept_adapter_knows_its_rows_by_heart(asks):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_kept_adapter_knows_its_rows_by_heart(asks, dtype, monkeypatch):
     from helpers.evaluate import QUESTIONS, evaluate
 
+    monkeypatch.setenv("WORKBOOK_DTYPE", dtype)
     generator = models.load_generator()
     tuned = adapters.with_adapter(generator, facts.facts_adapter(generator, say=str))
     some = asks["trained"][::5]

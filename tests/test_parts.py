@@ -281,6 +281,24 @@ def test_dtype_follows_the_machine_and_the_wish(monkeypatch):
     assert models.pick_device() == "mps"
 
 
+def test_references_are_made_in_float32_unless_another_format_is_asked_for(monkeypatch, tmp_path):
+    import nbformat
+
+    from helpers import course, settings
+
+    source, asked = tmp_path / "77_toy.py", 'import os\nprint(os.environ["WORKBOOK_DTYPE"])\n'
+    source.write_text(f"# %%\n{asked}")
+    for name in ("SOURCES", "SOLUTIONS"):
+        monkeypatch.setattr(course, name, tmp_path / ("" if name == "SOURCES" else "solutions"))
+    monkeypatch.setattr(settings, "NOTEBOOKS", tmp_path)
+    for wish, found in ((None, "float32"), ("", "float32"), ("bfloat16", "bfloat16")):
+        monkeypatch.delenv("WORKBOOK_DTYPE", raising=False) if wish is None else monkeypatch.setenv("WORKBOOK_DTYPE", wish)
+        assert course.build(["77"]) == 0
+        assert nbformat.read(tmp_path / "77_toy.ipynb", 4).cells[0].outputs[0].text == f"{found}\n"
+        settings.references_in_float32()
+        assert os.environ["WORKBOOK_DTYPE"] == found
+
+
 def test_pickled_weights_are_never_loaded(tmp_path, monkeypatch):
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     monkeypatch.setenv("WORKBOOK_MODEL", str(tmp_path))

@@ -78,10 +78,12 @@ def test_more_rows_and_epochs_take_longer_and_prompts_count_once(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_kept_reader_reads_and_cites_worlds_that_it_never_saw():
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_kept_reader_reads_and_cites_worlds_that_it_never_saw(dtype, monkeypatch):
     """Dev worlds: half of its answers are right with the right number; the base, which nobody asked for a number, gives none."""
     from helpers import generate
 
+    monkeypatch.setenv("WORKBOOK_DTYPE", dtype)
     generator = models.load_generator()
     readings = [one for one in load_reading("dev") if len(one.passages) <= reader.MOST_PASSAGES and one.cite is not None][:16]
     right = {}

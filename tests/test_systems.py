@@ -155,6 +155,7 @@ def test_retrieved_context_reaches_the_model(cache, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("float32")
 def test_a_shared_beginning_and_a_batch_change_no_answer(monkeypatch):
     generator = models.load_generator()
     beginning = "You sort messages. Think of the rules of the support desk before you answer. " * 6

@@ -35,6 +35,7 @@ def reader_adapter(generator: models.Generator) -> adapters.Adapter:
 
 
 def main(names: list[str]) -> int:
+    settings.references_in_float32()
     makers = {"format": format_adapter, "reader": reader_adapter}
     if not names or set(names) - set(makers):
         print(f"which? {' '.join(makers)}", file=sys.stderr)

@@ -210,6 +210,7 @@ def table(found: Mapping) -> str:
 
 
 def main() -> int:
+    settings.references_in_float32()
     found = measure()
     RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
     for shown, table in found["defences"].items():

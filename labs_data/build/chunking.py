@@ -16,7 +16,7 @@ import os
 import platform
 from pathlib import Path
 
-from helpers import chunk_lab, models
+from helpers import chunk_lab, models, settings
 from helpers.cases import load_questions, pick
 from helpers.chunk_lab import CHUNK_SIZES, N_ANSWERS, OVERLAPS, REFERENCE, Setting
 from helpers.chunking import STRATEGIES
@@ -42,6 +42,7 @@ def provenance() -> dict:
 
 
 def main() -> None:
+    settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-answers", action="store_true", help="retrieval only (minutes)")
     skip_answers = parser.parse_args().no_answers

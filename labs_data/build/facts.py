@@ -17,7 +17,7 @@ import os
 import platform
 import sys
 
-from helpers import arms, facts, models
+from helpers import arms, facts, models, settings
 from helpers.adapters import keep, with_adapter
 from helpers.cases import Case
 from helpers.corpus import load_handbook
@@ -49,6 +49,7 @@ def figures(generator: models.Generator, asks: dict[str, list[Case]], name: str)
 
 
 def main(what: str = "all") -> None:
+    settings.references_in_float32()
     generator, rows = models.load_generator(), load_training()
     handbook, updated = load_handbook(), load_handbook(updates=True)
     asks = load_asks(handbook)

@@ -143,6 +143,7 @@ def reading(generator: models.Generator) -> float:
 
 
 def main() -> None:
+    settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*")
     parser.add_argument("--journal", type=Path)

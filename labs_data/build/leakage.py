@@ -118,6 +118,7 @@ def leaks(measured: dict[str, list[Near]], threshold: float = THRESHOLD) -> list
 
 
 def main() -> int:
+    settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", action="store_true", help="print the distribution and the nearest pairs instead of judging")
     options = parser.parse_args()

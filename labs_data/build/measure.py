@@ -298,6 +298,7 @@ def with_tables(text: str, found: Mapping) -> str:
 
 
 def main() -> int:
+    settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", action="store_true", help="only write the tables, from reference/datasheet.json")
     options = parser.parse_args()

@@ -80,6 +80,7 @@ def write(generator: models.Generator, compared: list[dict]) -> list[Setting]:
 
 
 def main() -> None:
+    settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], help="rows, epochs, rank, noise, or sizes such as 16 32; default: all")
     cells = wanted(parser.parse_args().only)
