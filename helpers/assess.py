@@ -1,10 +1,13 @@
-"""Prompt, documents, weights, or both, for *your* documents and labels? Reads a folder, measures what its data allow within the minutes, decides, reports.
+"""Prompt, documents, weights, or both, for *your* documents and labels? Reads a folder, measures
+what its data allow within the minutes, decides, reports.
 
-    python3 workbook.py assess DIR [--minutes N] [--out DIR] [--json]       DIR: documents/, questions.jsonl, examples.jsonl, schema.json, assess.toml
-    python3 workbook.py assess --example DIR                                writes a filled folder to start from
+    python3 workbook.py assess DIR [--minutes N] [--out DIR] [--json]       DIR: documents/,
+    questions.jsonl, examples.jsonl, schema.json, assess.toml python3 workbook.py assess --example
+    DIR                                writes a filled folder to start from
 
-Everything is written below --out (default: my_work/assess/…): the report, and under work/ what is kept so that the next start goes on where
-this one stopped. DIR itself is only read. Delete --out, and nothing of your texts is left.
+Everything is written below --out (default: my_work/assess/…): the report, and under work/ what is
+kept so that the next start goes on where this one stopped. DIR itself is only read. Delete --out,
+and nothing of your texts is left.
 """
 
 from __future__ import annotations
@@ -38,29 +41,45 @@ def default_out(folder: Path) -> Path:
 
     whole = folder.resolve()
     slug = re.sub(r"[^a-z0-9]+", "-", whole.name.lower()).strip("-")[:40] or "folder"
-    return settings.my_work() / "assess" / f"{slug}-{hashlib.sha256(str(whole).encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    return (
+        settings.my_work()
+        / "assess"
+        / f"{slug}-{hashlib.sha256(str(whole).encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    )
 
 
 def refuse_out(folder: Path, out: Path) -> None:
-    """Raises DataError where the report would lie among what it is made from, or among somebody else's files."""
+    """Raises DataError where the report would lie among what it is made from, or among somebody
+    else's files."""
     from helpers.records import DataError
 
     here, there = folder.resolve(), out.resolve()
     if there == here or there.is_relative_to(here / "documents"):
         raise DataError(f"--out {out} is the folder that is assessed; name another one")
-    if there.exists() and (not there.is_dir() or (any(there.iterdir()) and not (there / MARK).is_file())):
-        raise DataError(f"--out {out} holds something else already; name a new folder, or one of an earlier assessment")
+    if there.exists() and (
+        not there.is_dir() or (any(there.iterdir()) and not (there / MARK).is_file())
+    ):
+        raise DataError(
+            f"--out {out} holds something else already; name a new folder, or one of an earlier"
+            " assessment"
+        )
 
 
 @contextlib.contextmanager
 def own_cache(out: Path, wanted_model: str | None):
-    """What is derived from the folder's texts (vectors, indexes, answers, adapters) lies in --out; only the weights are shared with the workbook.
+    """What is derived from the folder's texts (vectors, indexes, answers, adapters) lies in --out;
+    only the weights are shared with the workbook.
 
-    wanted_model: of assess.toml; what the environment names counts more. A hub id needs a hub, so the switch that forbids one is opened for it.
+    wanted_model: of assess.toml; what the environment names counts more. A hub id needs a hub, so
+    the switch that forbids one is opened for it.
     """
     from helpers import models
 
-    changes: dict[str, str | None] = {"WORKBOOK_WEIGHTS": str(models.cache_home()), "WORKBOOK_CACHE": str(out.resolve() / "work"), "MPLCONFIGDIR": str(out.resolve() / "work" / "matplotlib")}
+    changes: dict[str, str | None] = {
+        "WORKBOOK_WEIGHTS": str(models.cache_home()),
+        "WORKBOOK_CACHE": str(out.resolve() / "work"),
+        "MPLCONFIGDIR": str(out.resolve() / "work" / "matplotlib"),
+    }
     if wanted_model and not os.environ.get("WORKBOOK_MODEL"):
         changes["WORKBOOK_MODEL"] = wanted_model
         if not Path(wanted_model).expanduser().is_dir():
@@ -81,13 +100,25 @@ def _set(values: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def assess(folder: Path, out: Path | None = None, minutes: float | None = None, say: Callable[[str], object] = print) -> dict[str, Any]:
-    """The whole of it: what stands in report.json. Raises DataError where nothing can be judged or --out may not be used, EndpointError where the endpoint may not be asked."""
+def assess(
+    folder: Path,
+    out: Path | None = None,
+    minutes: float | None = None,
+    say: Callable[[str], object] = print,
+) -> dict[str, Any]:
+    """The whole of it: what stands in report.json. Raises DataError where nothing can be judged or
+    --out may not be used, EndpointError where the endpoint may not be asked."""
     return assessed(folder, out, minutes, say)[1]
 
 
-def assessed(folder: Path, out: Path | None = None, minutes: float | None = None, say: Callable[[str], object] = print) -> tuple[Results, dict[str, Any]]:
-    """`assess` for whoever goes on from there: (every table, comparison and the decision with its evidence; what stands in report.json). Raises as `assess` does."""
+def assessed(
+    folder: Path,
+    out: Path | None = None,
+    minutes: float | None = None,
+    say: Callable[[str], object] = print,
+) -> tuple[Results, dict[str, Any]]:
+    """`assess` for whoever goes on from there: (every table, comparison and the decision with its
+    evidence; what stands in report.json). Raises as `assess` does."""
     from filelock import FileLock, Timeout
 
     from helpers.assess_plan import Clock
@@ -100,7 +131,10 @@ def assessed(folder: Path, out: Path | None = None, minutes: float | None = None
     refuse_out(folder, out)
     own = read_own(folder, _day(out))
     clock.minutes = minutes or own.wishes.minutes or MINUTES
-    say(f"{folder}: {len(own.documents)} documents, {len(own.questions)} questions, {len(own.examples)} examples, {len(own.faults)} faults")
+    say(
+        f"{folder}: {len(own.documents)} documents, {len(own.questions)} questions,"
+        f" {len(own.examples)} examples, {len(own.faults)} faults"
+    )
     for fault in own.faults[:10]:
         say(f"  {fault}")
     out.mkdir(parents=True, exist_ok=True)
@@ -109,11 +143,14 @@ def assessed(folder: Path, out: Path | None = None, minutes: float | None = None
             with FileLock(out / "work.lock", timeout=0):
                 return _measured(own, out, clock, say)
         except Timeout:
-            raise DataError(f"{out}: another assessment is at work there; wait for it, or name another --out") from None
+            raise DataError(
+                f"{out}: another assessment is at work there; wait for it, or name another --out"
+            ) from None
 
 
 def _day(out: Path) -> dt.date:
-    """The day on which questions are asked: that of the first start, so that a second one after midnight goes on instead of beginning anew."""
+    """The day on which questions are asked: that of the first start, so that a second one after
+    midnight goes on instead of beginning anew."""
     try:
         return dt.date.fromisoformat(json.loads((out / MARK).read_text(encoding="utf-8"))["day"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,7 +158,8 @@ def _day(out: Path) -> dt.date:
 
 
 def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
-    """What would be measured, and in which order? One line an arm: what it tells, on how many cases, what must be there first, and its pace where an earlier start has seen one.
+    """What would be measured, and in which order? One line an arm: what it tells, on how many
+    cases, what must be there first, and its pace where an earlier start has seen one.
 
     No model is loaded and nothing is written. Raises DataError and EndpointError as `assess` does.
     """
@@ -134,20 +172,50 @@ def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
     out = Path(out) if out is not None else default_out(Path(folder))
     own = read_own(Path(folder), _day(out))
     progress = Progress(out / MARK, _fresh(own, out))
-    steps, pace = Workshop(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(), progress["pace"] or {}
-    rows = [{"arm": step.name, "tells": step.why, "cases": len(step.cases), "takes": "no model" if step.free else "training first" if step.trained else "the model", "seconds a case": pace.get(step.name, float("nan"))} for step in steps]
-    return pd.DataFrame(rows, columns=["arm", "tells", "cases", "takes", "seconds a case"]).set_index("arm")
+    steps, pace = (
+        Workshop(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(),
+        progress["pace"] or {},
+    )
+    rows = [
+        {
+            "arm": step.name,
+            "tells": step.why,
+            "cases": len(step.cases),
+            "takes": "no model" if step.free else "training first" if step.trained else "the model",
+            "seconds a case": pace.get(step.name, float("nan")),
+        }
+        for step in steps
+    ]
+    return pd.DataFrame(
+        rows, columns=["arm", "tells", "cases", "takes", "seconds a case"]
+    ).set_index("arm")
 
 
 def _fresh(own, out: Path) -> dict[str, Any]:
     """Where nothing is done yet."""
-    return {"fingerprint": own.fingerprint, "day": str(_day(out)), "done": {}, "pace": {}, "waits": {}, "training": {}}
+    return {
+        "fingerprint": own.fingerprint,
+        "day": str(_day(out)),
+        "done": {},
+        "pace": {},
+        "waits": {},
+        "training": {},
+    }
 
 
-def _measured(own, out: Path, clock, say: Callable[[str], object]) -> tuple[Results, dict[str, Any]]:
+def _measured(
+    own, out: Path, clock, say: Callable[[str], object]
+) -> tuple[Results, dict[str, Any]]:
     from helpers import assess_report
     from helpers.assess_arms import Workshop
-    from helpers.assess_evidence import comparisons, evidence_of, judged, reference_about, requirements_of, settle
+    from helpers.assess_evidence import (
+        comparisons,
+        evidence_of,
+        judged,
+        reference_about,
+        requirements_of,
+        settle,
+    )
     from helpers.assess_plan import Progress, measure
     from helpers.decide import decide
 
@@ -169,12 +237,33 @@ def _measured(own, out: Path, clock, say: Callable[[str], object]) -> tuple[Resu
     search = shop.search_table() if "index" in shop.__dict__ else None
     causes, compared = judged(tables), comparisons(tables)
     requirements, whence = requirements_of(own, window)
-    evidence = evidence_of(tables, causes, waits, progress["training"] or {}, read_seconds, reference_about())
-    model = f"{remote.model} at {remote.url}" if remote else shop.generator.name if "generator" in shop.__dict__ else "no model"
+    evidence = evidence_of(
+        tables, causes, waits, progress["training"] or {}, read_seconds, reference_about()
+    )
+    model = (
+        f"{remote.model} at {remote.url}"
+        if remote
+        else shop.generator.name
+        if "generator" in shop.__dict__
+        else "no model"
+    )
     results = assess_report.Results(
-        own, tables, causes, compared, search, skipped, settle(compared, skipped, {step.name: len(step.cases) for step in steps}), decide(requirements, evidence), whence, model,
-        clock.minutes, clock.used / 60, shop.notes, {step.name: step.why for step in steps}, {name: len(part) for name, part in shop.splits._asdict().items()} if shop.splits else {},
-    )  # fmt: skip
+        own,
+        tables,
+        causes,
+        compared,
+        search,
+        skipped,
+        settle(compared, skipped, {step.name: len(step.cases) for step in steps}),
+        decide(requirements, evidence),
+        whence,
+        model,
+        clock.minutes,
+        clock.used / 60,
+        shop.notes,
+        {step.name: step.why for step in steps},
+        {name: len(part) for name, part in shop.splits._asdict().items()} if shop.splits else {},
+    )
     held = assess_report.write(results, out)
     say(f"{clock.used / 60:5.1f} min  report: {out / 'report.html'}")
     return results, held
@@ -183,16 +272,26 @@ def _measured(own, out: Path, clock, say: Callable[[str], object]) -> tuple[Resu
 def _endpoint(own):
     from helpers.endpoint import endpoint
 
-    return endpoint(own.wishes.endpoint_url, own.wishes.endpoint_model) if own.wishes.endpoint_url else None
+    return (
+        endpoint(own.wishes.endpoint_url, own.wishes.endpoint_model)
+        if own.wishes.endpoint_url
+        else None
+    )
 
 
 def _timed(tables, arms, steps, known: dict[str, float], clock, progress) -> dict[str, float]:
-    """Seconds that one asker waits, for the arms whose time the decision counts, as far as the minutes reach."""
+    """Seconds that one asker waits, for the arms whose time the decision counts, as far as the
+    minutes reach."""
     from helpers.evaluate import latency
 
     cases, found = {step.name: step.cases for step in steps}, {}
-    for name in [n for n in arms if n in tables and (n in TIMED or n.startswith("tuned, ")) and n not in known]:
-        expected = 3 * (TIMED_ASKS + 1) * max(float(tables[name]["seconds"].mean()), 0.05)  # alone, an answer takes longer than its share of a batch
+    for name in [
+        n
+        for n in arms
+        if n in tables and (n in TIMED or n.startswith("tuned, ")) and n not in known
+    ]:
+        # alone, an answer takes longer than its share of a batch
+        expected = 3 * (TIMED_ASKS + 1) * max(float(tables[name]["seconds"].mean()), 0.05)
         if expected < clock.left and len(cases[name]) > 1:
             with contextlib.suppress(Exception):  # no time, no harm
                 found[name] = latency(arms[name], cases[name], TIMED_ASKS)["median_seconds"]
@@ -202,18 +301,38 @@ def _timed(tables, arms, steps, known: dict[str, float], clock, progress) -> dic
 
 def told(held: dict[str, Any]) -> str:
     """The result for people, in a few lines."""
-    lines = [held["decision"]["in_words"], *(f"  {i}. {reason['text']}" for i, reason in enumerate(held["decision"]["reasons"][:5], start=1))]
+    lines = [
+        held["decision"]["in_words"],
+        *(
+            f"  {i}. {reason['text']}"
+            for i, reason in enumerate(held["decision"]["reasons"][:5], start=1)
+        ),
+    ]
     for kind, rows in held["arms"].items():
-        lines.append(f"{kind}: " + ", ".join(f"{row['arm']} {100 * row['share']:.0f} %" for row in rows))
+        lines.append(
+            f"{kind}: " + ", ".join(f"{row['arm']} {100 * row['share']:.0f} %" for row in rows)
+        )
     return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="assess", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="assess", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--example", action="store_true", help="write a filled example folder at DIR, and do nothing else")
-    parser.add_argument("--minutes", type=float, help=f"how long it may take (default: what assess.toml says, else {MINUTES:g})")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: my_work/assess/…)")
+    parser.add_argument(
+        "--example",
+        action="store_true",
+        help="write a filled example folder at DIR, and do nothing else",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help=f"how long it may take (default: what assess.toml says, else {MINUTES:g})",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the report goes (default: my_work/assess/…)"
+    )
     parser.add_argument("--json", action="store_true", help="print report.json and nothing else")
     options = parser.parse_args(argv)
     if options.minutes is not None and not 0 < options.minutes <= 24 * 60:
@@ -227,9 +346,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(text, file=sys.stderr, flush=True)
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # whatever is said on the way: stdout belongs to the result
+        # whatever is said on the way: stdout belongs to the result
+        with contextlib.redirect_stdout(sys.stderr):
             if options.example:
-                say(f"written: {write_example(options.folder)}; next: python3 workbook.py assess {options.folder}")
+                say(
+                    f"written: {write_example(options.folder)}; next: python3 workbook.py assess"
+                    f" {options.folder}"
+                )
                 return 0
             held = assess(options.folder, options.out, options.minutes, say)
     except (DataError, EndpointError, WeightsError) as error:

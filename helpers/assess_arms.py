@@ -1,7 +1,9 @@
-"""Which systems do the folder's data allow? Baselines, memory, search, the right passage, a tuned reader; examples in the prompt and in the weights.
+"""Which systems do the folder's data allow? Baselines, memory, search, the right passage, a tuned
+reader; examples in the prompt and in the weights.
 
-A `Workshop` makes them when they are first needed: the model is loaded once, documents are embedded where that fits the time, else searched
-by their words. A model behind an endpoint gives the same systems without those that need its weights.
+A `Workshop` makes them when they are first needed: the model is loaded once, documents are embedded
+where that fits the time, else searched by their words. A model behind an endpoint gives the same
+systems without those that need its weights.
 """
 
 from __future__ import annotations
@@ -13,7 +15,18 @@ from typing import Any
 
 import pandas as pd
 
-from helpers import adapters, arms, endpoint_arms, labelled, labelled_arms, lexical_index, models, rag, ranking, reader
+from helpers import (
+    adapters,
+    arms,
+    endpoint_arms,
+    labelled,
+    labelled_arms,
+    lexical_index,
+    models,
+    rag,
+    ranking,
+    reader,
+)
 from helpers.assess_plan import LARGEST_PREPARATION, Clock, Progress, Step
 from helpers.cases import Arm, Ask, Case, Prediction
 from helpers.chunking import chunk_all
@@ -33,24 +46,47 @@ OVERLAP_TOKENS = 32
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 EMBED_AT_ONCE = 256
 DEPTHS = (1, 3, 5)
-LONG_CONTEXT_CHARS = 8_000  # for an endpoint, whose tokens we cannot count: about the 2,000 tokens that `arms.long_context` takes
+# for an endpoint, whose tokens we cannot count: about the 2,000 tokens that `arms.long_context`
+# takes
+LONG_CONTEXT_CHARS = 8_000
 PLAIN = "Answer as the examples show."
 
 
 class Workshop:
-    """Everything that is made once for one folder. remote: the endpoint that answers instead of a model of our own."""
+    """Everything that is made once for one folder. remote: the endpoint that answers instead of a
+    model of our own."""
 
-    def __init__(self, own: Own, clock: Clock, progress: Progress, say: Callable[[str], object], remote: Endpoint | None = None):
-        self.own, self.clock, self.progress, self.say, self.remote, self.notes = own, clock, progress, say, remote, []
+    def __init__(
+        self,
+        own: Own,
+        clock: Clock,
+        progress: Progress,
+        say: Callable[[str], object],
+        remote: Endpoint | None = None,
+    ):
+        self.own, self.clock, self.progress, self.say, self.remote, self.notes = (
+            own,
+            clock,
+            progress,
+            say,
+            remote,
+            [],
+        )
         self.questions = drawn(own.questions)
         enough = len({labelled.plain(case.ask.input) for case in own.examples}) >= 3
         self.splits = labelled.split(own.examples, shares=SHARES) if enough else None
         if own.examples and not enough:
-            self.notes.append(f"{len(own.examples)} examples are too few to be split into train, dev and test; nothing was measured on them.")
+            self.notes.append(
+                f"{len(own.examples)} examples are too few to be split into train, dev and test;"
+                " nothing was measured on them."
+            )
         self.schema: Checked | None = own.schema
         if self.splits and self.schema is None and (found := derived(self.splits.train)):
             self.schema = found
-            self.notes.append("There is no usable schema.json: the form of an output was taken from the training rows.")
+            self.notes.append(
+                "There is no usable schema.json: the form of an output was taken from the training"
+                " rows."
+            )
         if self.splits:
             try:
                 task_of(self.schema)
@@ -58,7 +94,7 @@ class Workshop:
                 self.splits = None
                 self.notes.append(f"Nothing was measured on the examples: {error}.")
 
-    # --- what is made once ---------------------------------------------------------------------------------------------
+    # --- what is made once ------------------------------------------------------------------------
 
     @functools.cached_property
     def generator(self) -> models.Generator:
@@ -67,7 +103,8 @@ class Workshop:
 
     @functools.cached_property
     def retriever(self) -> str:
-        """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time. Decided once for a folder and kept."""
+        """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time.
+        Decided once for a folder and kept."""
         wish = self.own.wishes.retriever
         chosen = self.progress["retriever"] if wish == "auto" else wish
         if chosen is None:
@@ -80,9 +117,15 @@ class Workshop:
 
     def _affordable(self) -> tuple[str, str | None]:
         about = self.own.characters / 4 / max(1, self.own.wishes.chunk_tokens - OVERLAP_TOKENS)
-        room, told = LARGEST_PREPARATION * max(0.0, self.clock.left), f"Documents were searched by words (BM25), not by meaning: about {about:,.0f} passages"
+        room, told = (
+            LARGEST_PREPARATION * max(0.0, self.clock.left),
+            f"Documents were searched by words (BM25), not by meaning: about {about:,.0f} passages",
+        )
         if about * FASTEST_CHUNK_SECONDS > room:
-            return "bm25", f"{told} cannot be embedded in the {room / 60:.1f} minutes that there were for it."
+            return (
+                "bm25",
+                f"{told} cannot be embedded in the {room / 60:.1f} minutes that there were for it.",
+            )
         from helpers import embedding
 
         some, begun = self._passages_of(self.own.documents[:8])[:PROBE_CHUNKS], self.clock.used
@@ -90,36 +133,75 @@ class Workshop:
         loaded = self.clock.used
         embedding.embed(some)
         needed = (self.clock.used - loaded) / max(1, len(some)) * about + (loaded - begun)
-        return ("dense", None) if needed <= room else ("bm25", f"{told} would take about {needed / 60:.0f} minutes to embed, and there were {room / 60:.1f} for it.")
+        return (
+            ("dense", None)
+            if needed <= room
+            else (
+                "bm25",
+                (
+                    f"{told} would take about {needed / 60:.0f} minutes to embed, and there were"
+                    f" {room / 60:.1f} for it."
+                ),
+            )
+        )
 
     def _passages_of(self, documents: Sequence) -> list[str]:
-        return [chunk.text for chunk in chunk_all(documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)]
+        return [
+            chunk.text
+            for chunk in chunk_all(documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
+        ]
 
     @functools.cached_property
     def index(self) -> Any:
         if self.retriever == "bm25":
-            return lexical_index.lexical_index(self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
+            return lexical_index.lexical_index(
+                self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS
+            )
         from helpers import embedding
         from helpers.index import embedded_text, index_chunks
 
         chunks = chunk_all(self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
-        for start in range(0, len(chunks), EMBED_AT_ONCE):  # kept part by part: stopped, it goes on from there
-            embedding.embed_kept([embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]])
+        # kept part by part: stopped, it goes on from there
+        for start in range(0, len(chunks), EMBED_AT_ONCE):
+            embedding.embed_kept(
+                [embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]]
+            )
             self.clock.check()
         return index_chunks(chunks, say=self.say)
 
     @functools.cached_property
     def perfect(self) -> arms.Contexts:
         named = {one.doc for case in self.questions for one in case.gold.evidence}
-        documents, size = [d for d in self.own.documents if d.id in named], self.own.wishes.chunk_tokens
-        cut = lexical_index.chunks(documents, size, OVERLAP_TOKENS) if self.retriever == "bm25" else chunk_all(documents, size, OVERLAP_TOKENS)
+        documents, size = (
+            [d for d in self.own.documents if d.id in named],
+            self.own.wishes.chunk_tokens,
+        )
+        cut = (
+            lexical_index.chunks(documents, size, OVERLAP_TOKENS)
+            if self.retriever == "bm25"
+            else chunk_all(documents, size, OVERLAP_TOKENS)
+        )
         return arms.evidence_contexts(self.questions, list(cut))
 
     @functools.cached_property
     def reader(self) -> models.Generator:
         from helpers.kept import kept
 
-        return adapters.with_adapter(self.generator, kept("reader", self.generator, lambda: finetune(self.generator, self._reader_rows, reader.HOW, progress=self.clock.check_training, say=self.say), self.say))
+        return adapters.with_adapter(
+            self.generator,
+            kept(
+                "reader",
+                self.generator,
+                lambda: finetune(
+                    self.generator,
+                    self._reader_rows,
+                    reader.HOW,
+                    progress=self.clock.check_training,
+                    say=self.say,
+                ),
+                self.say,
+            ),
+        )
 
     @functools.cached_property
     def _reader_rows(self) -> list[tuple[str, str]]:
@@ -136,36 +218,109 @@ class Workshop:
         except adapters.AdapterError:
             return training_seconds(self.generator, self._reader_rows, reader.HOW)
 
-    # --- questions ------------------------------------------------------------------------------------------------------
+    # --- questions --------------------------------------------------------------------------------
 
     def question_steps(self) -> list[Step]:
         if not self.questions:
             return []
-        top_k, retriever, can_search = self.own.wishes.top_k, lambda: self.retriever, bool(self.own.documents)
+        top_k, retriever, can_search = (
+            self.own.wishes.top_k,
+            lambda: self.retriever,
+            bool(self.own.documents),
+        )
         shown = [case for case in self.questions if case.gold.evidence]
         ask, remote = functools.partial(Step, task=QUESTIONS), self.remote
-        steps = [ask("always refuse", "the share of questions that should be refused", self.questions, make=always_refuse, free=True)]
+        steps = [
+            ask(
+                "always refuse",
+                "the share of questions that should be refused",
+                self.questions,
+                make=always_refuse,
+                free=True,
+            )
+        ]
         if can_search:
             steps += [
-                ask("best sentence", "what the search alone is worth, without a model", self.questions, make=lambda: best_sentence(self.index), free=True),
-                ask("RAG", "whether documents in the prompt answer", self.questions, make=lambda: endpoint_arms.retrieval_augmented(remote, self.index, top_k, retriever()) if remote
-                    else arms.retrieval_augmented(self.generator, self.index, top_k, retriever=retriever())),
-            ]  # fmt: skip
-        steps.append(ask("closed book", "what the model knows already", self.questions, make=lambda: endpoint_arms.closed_book(remote) if remote else arms.closed_book(self.generator)))
+                ask(
+                    "best sentence",
+                    "what the search alone is worth, without a model",
+                    self.questions,
+                    make=lambda: best_sentence(self.index),
+                    free=True,
+                ),
+                ask(
+                    "RAG",
+                    "whether documents in the prompt answer",
+                    self.questions,
+                    make=lambda: (
+                        endpoint_arms.retrieval_augmented(remote, self.index, top_k, retriever())
+                        if remote
+                        else arms.retrieval_augmented(
+                            self.generator, self.index, top_k, retriever=retriever()
+                        )
+                    ),
+                ),
+            ]
+        steps.append(
+            ask(
+                "closed book",
+                "what the model knows already",
+                self.questions,
+                make=lambda: (
+                    endpoint_arms.closed_book(remote)
+                    if remote
+                    else arms.closed_book(self.generator)
+                ),
+            )
+        )
         if shown:
-            steps.append(ask("oracle context", "how well the model reads when the search is perfect", shown, make=lambda: endpoint_arms.oracle(remote, self.perfect) if remote else arms.oracle(self.generator, self.perfect)))
+            steps.append(
+                ask(
+                    "oracle context",
+                    "how well the model reads when the search is perfect",
+                    shown,
+                    make=lambda: (
+                        endpoint_arms.oracle(remote, self.perfect)
+                        if remote
+                        else arms.oracle(self.generator, self.perfect)
+                    ),
+                )
+            )
         if can_search and remote:
-            steps.append(ask("long context", "whether whole documents do instead of passages", self.questions, make=lambda: endpoint_arms.long_context(remote, self.index, self.own.documents, LONG_CONTEXT_CHARS)))
+            steps.append(
+                ask(
+                    "long context",
+                    "whether whole documents do instead of passages",
+                    self.questions,
+                    make=lambda: endpoint_arms.long_context(
+                        remote, self.index, self.own.documents, LONG_CONTEXT_CHARS
+                    ),
+                )
+            )
         elif can_search:
             steps += [
-                ask("reader + RAG", "whether learning to read, not to know, pays", self.questions, prepare_seconds=self._reader_seconds, trained=True,
-                    make=lambda: arms.retrieval_augmented(self.reader, self.index, top_k, retriever=retriever())),
-                ask("long context", "whether whole documents do instead of passages", self.questions, make=lambda: arms.long_context(self.generator, self.index, self.own.documents)),
-            ]  # fmt: skip
+                ask(
+                    "reader + RAG",
+                    "whether learning to read, not to know, pays",
+                    self.questions,
+                    prepare_seconds=self._reader_seconds,
+                    trained=True,
+                    make=lambda: arms.retrieval_augmented(
+                        self.reader, self.index, top_k, retriever=retriever()
+                    ),
+                ),
+                ask(
+                    "long context",
+                    "whether whole documents do instead of passages",
+                    self.questions,
+                    make=lambda: arms.long_context(self.generator, self.index, self.own.documents),
+                ),
+            ]
         return steps
 
     def search_table(self) -> pd.DataFrame | None:
-        """How often does the search find all the evidence among the first 1, 3, 5 passages? One line a way to search; None without evidence."""
+        """How often does the search find all the evidence among the first 1, 3, 5 passages? One
+        line a way to search; None without evidence."""
         cases = [case for case in self.questions if case.gold.evidence]
         if not cases or not self.own.documents:
             return None
@@ -173,37 +328,106 @@ class Workshop:
         for way in ("bm25",) if self.retriever == "bm25" else ("dense", "bm25", "hybrid"):
             found = self.index.search_all([case.ask for case in cases], max(DEPTHS), way)
             for k in DEPTHS:
-                hits = sum(ranking.evidence_found(case.gold.evidence, passages[:k]) for case, passages in zip(cases, found, strict=True))
+                hits = sum(
+                    ranking.evidence_found(case.gold.evidence, passages[:k])
+                    for case, passages in zip(cases, found, strict=True)
+                )
                 low, high = wilson(hits, len(cases))
-                rows.append({"search": way, "passages": k, "evidence found": hits / len(cases), "low": low, "high": high, "n": len(cases)})
+                rows.append(
+                    {
+                        "search": way,
+                        "passages": k,
+                        "evidence found": hits / len(cases),
+                        "low": low,
+                        "high": high,
+                        "n": len(cases),
+                    }
+                )
         return pd.DataFrame(rows)
 
-    # --- examples -------------------------------------------------------------------------------------------------------
+    # --- examples ---------------------------------------------------------------------------------
 
     def example_steps(self) -> list[Step]:
         if not self.splits:
             return []
-        train, test, remote, held = drawn(self.splits.train), drawn(self.splits.test), self.remote, self.schema
+        train, test, remote, held = (
+            drawn(self.splits.train),
+            drawn(self.splits.test),
+            self.remote,
+            self.schema,
+        )
         pairs, form = labelled.pairs(train, held), held.schema if held else None
         words = self.own.wishes.instruction or (labelled.instruction_of(held) if held else PLAIN)
         ask = functools.partial(Step, cases=test, task=task_of(held))
         room = functools.cache(lambda: labelled_arms.room(self.generator, pairs))
         shown = examples_to_show(pairs)
         few, zero = ("few-shot", "zero-shot")
-        steps = [ask("majority label", "what the commonest output would get", make=lambda: labelled_arms.commonest(pairs), free=True)]
+        steps = [
+            ask(
+                "majority label",
+                "what the commonest output would get",
+                make=lambda: labelled_arms.commonest(pairs),
+                free=True,
+            )
+        ]
         if remote:
-            longest = max(len(output) for _, output in pairs) // 2 + 16  # characters / 2: more tokens than any language needs
-            steps.append(ask(few, "what examples in the prompt do", make=lambda: endpoint_arms.labelled(few, remote, words, shown, longest)))
-            return [*steps, ask(zero, "what the instruction alone does", make=lambda: endpoint_arms.labelled(zero, remote, words, (), longest))]
-        steps.append(ask(few, "what examples in the prompt do", make=lambda: labelled_arms.few_shot(self.generator, words, shown, form, room())))
+            # characters / 2: more tokens than any language needs
+            longest = max(len(output) for _, output in pairs) // 2 + 16
+            steps.append(
+                ask(
+                    few,
+                    "what examples in the prompt do",
+                    make=lambda: endpoint_arms.labelled(few, remote, words, shown, longest),
+                )
+            )
+            return [
+                *steps,
+                ask(
+                    zero,
+                    "what the instruction alone does",
+                    make=lambda: endpoint_arms.labelled(zero, remote, words, (), longest),
+                ),
+            ]
+        steps.append(
+            ask(
+                few,
+                "what examples in the prompt do",
+                make=lambda: labelled_arms.few_shot(self.generator, words, shown, form, room()),
+            )
+        )
         sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
-        tuned = [ask(f"tuned, {size} rows", "what training on examples does" if size == len(pairs) else "whether fewer examples would do", prepare_seconds=functools.partial(self._training_seconds, pairs[:size]), trained=True,
-                     make=functools.partial(self._tuned, pairs[:size], form, room)) for size in sizes]  # fmt: skip
-        return [*steps, tuned[0], ask(zero, "what the instruction alone does", make=lambda: labelled_arms.zero_shot(self.generator, words, form, room())), *tuned[1:]]
+        tuned = [
+            ask(
+                f"tuned, {size} rows",
+                (
+                    "what training on examples does"
+                    if size == len(pairs)
+                    else "whether fewer examples would do"
+                ),
+                prepare_seconds=functools.partial(self._training_seconds, pairs[:size]),
+                trained=True,
+                make=functools.partial(self._tuned, pairs[:size], form, room),
+            )
+            for size in sizes
+        ]
+        return [
+            *steps,
+            tuned[0],
+            ask(
+                zero,
+                "what the instruction alone does",
+                make=lambda: labelled_arms.zero_shot(self.generator, words, form, room()),
+            ),
+            *tuned[1:],
+        ]
 
-    def _rows(self, pairs: labelled_arms.Pairs) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def _rows(
+        self, pairs: labelled_arms.Pairs
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         dev = labelled.pairs(drawn(self.splits.dev)[:DEV_ROWS], self.schema)
-        return labelled_arms.training_rows(self.generator, pairs), labelled_arms.training_rows(self.generator, dev)
+        return labelled_arms.training_rows(self.generator, pairs), labelled_arms.training_rows(
+            self.generator, dev
+        )
 
     def _training_seconds(self, pairs: labelled_arms.Pairs) -> float:
         from helpers.pace import training_seconds
@@ -211,19 +435,36 @@ class Workshop:
         rows, dev = self._rows(pairs)
         if adapters_there(self.generator, rows, dev):
             return 0.0
-        return training_seconds(self.generator, rows, Settings()) + training_seconds(self.generator, dev, Settings(epochs=1))
+        return training_seconds(self.generator, rows, Settings()) + training_seconds(
+            self.generator, dev, Settings(epochs=1)
+        )
 
     def _tuned(self, pairs: labelled_arms.Pairs, form: dict | None, room: Callable[[], int]) -> Arm:
         self.say(f"training on {len(pairs)} rows")
         rows, dev = self._rows(pairs)
-        adapter = finetune(self.generator, rows, Settings(), dev=dev, progress=self.clock.check_training, say=self.say)
-        self.progress.set("training", {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]})
-        return labelled_arms.tuned(adapters.with_adapter(self.generator, adapter), schema=form, max_new_tokens=room())
+        adapter = finetune(
+            self.generator,
+            rows,
+            Settings(),
+            dev=dev,
+            progress=self.clock.check_training,
+            say=self.say,
+        )
+        self.progress.set(
+            "training",
+            {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]},
+        )
+        return labelled_arms.tuned(
+            adapters.with_adapter(self.generator, adapter), schema=form, max_new_tokens=room()
+        )
 
     def steps(self) -> list[Step]:
-        """All of them, the most informative first; questions and examples in turn, so that neither waits for the other."""
+        """All of them, the most informative first; questions and examples in turn, so that neither
+        waits for the other."""
         both = [self.question_steps(), self.example_steps()]
-        turns = [step for at in range(max(map(len, both))) for part in both for step in part[at : at + 1]]
+        turns = [
+            step for at in range(max(map(len, both))) for part in both for step in part[at : at + 1]
+        ]
         return [step for step in turns if step.free] + [step for step in turns if not step.free]
 
 
@@ -233,12 +474,22 @@ def adapters_there(generator: models.Generator, rows: Sequence, dev: Sequence) -
     from helpers.adapters import CARD
     from helpers.finetune import adapter_fingerprint
 
-    return (settings.cache_folder("adapters") / adapter_fingerprint(generator, rows, Settings(), dev) / CARD).exists()
+    return (
+        settings.cache_folder("adapters")
+        / adapter_fingerprint(generator, rows, Settings(), dev)
+        / CARD
+    ).exists()
 
 
 def drawn(cases: Sequence[Case]) -> list[Case]:
-    """The cases in an order that has nothing to do with the file's: the first n are a fair draw of all."""
-    return sorted(cases, key=lambda case: hashlib.sha256(f"{case.fact} {case.id}".encode("utf-8", "surrogatepass")).digest())
+    """The cases in an order that has nothing to do with the file's: the first n are a fair draw of
+    all."""
+    return sorted(
+        cases,
+        key=lambda case: hashlib.sha256(
+            f"{case.fact} {case.id}".encode("utf-8", "surrogatepass")
+        ).digest(),
+    )
 
 
 def examples_to_show(pairs: labelled_arms.Pairs) -> list[tuple[str, str]]:
@@ -251,15 +502,24 @@ def examples_to_show(pairs: labelled_arms.Pairs) -> list[tuple[str, str]]:
 
 def always_refuse() -> Arm:
     """The baseline that is right on whatever should be refused, and on nothing else."""
-    return Arm("always refuse", lambda asks: (Prediction(ask.id, rag.REFUSAL) for ask in asks), arms.fingerprint("always refuse"))
+    return Arm(
+        "always refuse",
+        lambda asks: (Prediction(ask.id, rag.REFUSAL) for ask in asks),
+        arms.fingerprint("always refuse"),
+    )
 
 
 def best_sentence(index: Any) -> Arm:
-    """The sentence of the first passage that shares most words with the question: no model at all."""
+    """The sentence of the first passage that shares most words with the question: no model at
+    all."""
 
     def answer(asks: Sequence[Ask]):
         for ask, passages in zip(asks, index.search_all(asks, 1, "bm25"), strict=True):
-            said = rag.best_sentence(passages[0].text, rag._words(ask.input)) if passages else rag.REFUSAL
+            said = (
+                rag.best_sentence(passages[0].text, rag._words(ask.input))
+                if passages
+                else rag.REFUSAL
+            )
             yield Prediction(ask.id, said, tuple(passages))
 
     return Arm("best sentence", answer, arms.fingerprint("best sentence", index.name))

@@ -1,4 +1,5 @@
-"""Whose fault is it? Every wrong answer gets one cause, found by swapping one part at a time: the context for the right one."""
+"""Whose fault is it? Every wrong answer gets one cause, found by swapping one part at a time: the
+context for the right one."""
 
 from __future__ import annotations
 
@@ -8,21 +9,40 @@ from helpers.evaluate import wilson
 
 REASONS = {
     "right": "Right, and the evidence was before its eyes.",
-    "right without evidence": "Right although the evidence was not in its context: luck, or something it knew.",
-    "retrieval": "Wrong, the evidence was not in its context, and with it the model is right: the search is to blame.",
-    "distraction": "Wrong although the evidence was in its context, and right when it saw the evidence alone: the rest of the context led it astray.",
-    "reading": "Wrong, and wrong with the evidence alone before its eyes, too: no search can mend that.",
+    "right without evidence": (
+        "Right although the evidence was not in its context: luck, or something it knew."
+    ),
+    "retrieval": (
+        "Wrong, the evidence was not in its context, and with it the model is right: the search is"
+        " to blame."
+    ),
+    "distraction": (
+        "Wrong although the evidence was in its context, and right when it saw the evidence alone:"
+        " the rest of the context led it astray."
+    ),
+    "reading": (
+        "Wrong, and wrong with the evidence alone before its eyes, too: no search can mend that."
+    ),
     "rightly refused": "There was nothing to answer, and it refused.",
-    "answered what should be refused": "There was nothing to answer (or nothing for this asker), and it answered.",
+    "answered what should be refused": (
+        "There was nothing to answer (or nothing for this asker), and it answered."
+    ),
     "valid but wrong": "Software would accept it; at least one field is wrong.",
     "invalid": "Software would not accept it.",
     "no evidence given": "Wrong; without an evidence quote nobody can say whose fault it is.",
     "failed": "The system broke down on this one, or the oracle did; see the error.",
 }
-CAUSES = ("retrieval", "distraction", "reading", "no evidence given", "failed")  # of wrong answers to what can be answered
+# of wrong answers to what can be answered
+CAUSES = ("retrieval", "distraction", "reading", "no evidence given", "failed")
 
 
-def cause(answerable: bool, right: bool, evidence_seen: bool | None, right_with_oracle: bool | None, failed: bool = False) -> str:
+def cause(
+    answerable: bool,
+    right: bool,
+    evidence_seen: bool | None,
+    right_with_oracle: bool | None,
+    failed: bool = False,
+) -> str:
     """What became of one question, and if it went wrong: which part is to blame?"""
     if failed:
         return "failed"
@@ -38,11 +58,13 @@ def cause(answerable: bool, right: bool, evidence_seen: bool | None, right_with_
 
 
 def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The table of a system with two more columns: `cause` (a key of REASONS) and `wrongly_refused`.
+    """The table of a system with two more columns: `cause` (a key of REASONS) and
+    `wrongly_refused`.
 
-    oracle: the same model with the evidence alone before its eyes, on (at least) the answerable questions of the table. Tickets need none:
-    all they need is in the message. Where the oracle broke down on a wrong one, nobody can say whose fault it is: that is "failed", too.
-    Raises ValueError when the oracle lacks a question.
+    oracle: the same model with the evidence alone before its eyes, on (at least) the answerable
+    questions of the table. Tickets need none: all they need is in the message. Where the oracle
+    broke down on a wrong one, nobody can say whose fault it is: that is "failed", too. Raises
+    ValueError when the oracle lacks a question.
     """
     table = system.copy()
     failed = table["error"].notna()
@@ -51,30 +73,68 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
         table["cause"] = causes.mask(table["right"], "right").mask(failed, "failed")
         return table.assign(wrongly_refused=False)
     answerable = table["answerable"].astype(bool)
-    with_oracle = dict(zip(oracle["id"], oracle["right"], strict=True)) if oracle is not None else {}
+    with_oracle = (
+        dict(zip(oracle["id"], oracle["right"], strict=True)) if oracle is not None else {}
+    )
     broken = set(oracle["id"][oracle["error"].notna()]) if oracle is not None else set()
     failed |= table["id"].isin(broken) & answerable & ~table["right"].astype(bool)
-    if missing := [id for id, can in zip(table["id"], answerable, strict=True) if can and id not in with_oracle]:
-        raise ValueError(f"the oracle was not asked {len(missing)} of these questions, as {missing[0]}; evaluate it on the same cases")
-    parts = zip(answerable, table["right"], table["evidence_seen"], map(with_oracle.get, table["id"]), failed, strict=True)
-    table["cause"] = [cause(can, right, None if pd.isna(seen) else bool(seen), oracle_right, bad) for can, right, seen, oracle_right, bad in parts]
-    table["wrongly_refused"] = answerable & table["abstained"].astype(bool) & ~table["right"].astype(bool)
+    if missing := [
+        id for id, can in zip(table["id"], answerable, strict=True) if can and id not in with_oracle
+    ]:
+        raise ValueError(
+            f"the oracle was not asked {len(missing)} of these questions, as {missing[0]}; evaluate"
+            " it on the same cases"
+        )
+    parts = zip(
+        answerable,
+        table["right"],
+        table["evidence_seen"],
+        map(with_oracle.get, table["id"]),
+        failed,
+        strict=True,
+    )
+    table["cause"] = [
+        cause(can, right, None if pd.isna(seen) else bool(seen), oracle_right, bad)
+        for can, right, seen, oracle_right, bad in parts
+    ]
+    table["wrongly_refused"] = (
+        answerable & table["abstained"].astype(bool) & ~table["right"].astype(bool)
+    )
     return table
 
 
 def blame(attributed: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
-    """How often is what to blame? One row for each group and cause: count, n of the group, share with its 95 % Wilson interval.
+    """How often is what to blame? One row for each group and cause: count, n of the group, share
+    with its 95 % Wilson interval.
 
-    by: a column to group by, as "kind"; None takes all rows as one group, "all". What can be answered and what must be refused are never
-    in one group: their shares have different n. In each group the shares sum to 1.
+    by: a column to group by, as "kind"; None takes all rows as one group, "all". What can be
+    answered and what must be refused are never in one group: their shares have different n. In each
+    group the shares sum to 1.
     """
     table = attributed if by else attributed.assign(everything="all")
-    asked = table["answerable"].map({True: "answerable", False: "to refuse"}) if "answerable" in table else pd.Series("tickets", table.index)
+    asked = (
+        table["answerable"].map({True: "answerable", False: "to refuse"})
+        if "answerable" in table
+        else pd.Series("tickets", table.index)
+    )
     rows = []
-    for (group, part), rows_of in table.groupby([by or "everything", asked], sort=False, dropna=False):
+    for (group, part), rows_of in table.groupby(
+        [by or "everything", asked], sort=False, dropna=False
+    ):
         counts = rows_of["cause"].value_counts()
         for name in REASONS:
             if count := int(counts.get(name, 0)):
                 low, high = wilson(count, len(rows_of))
-                rows.append({"group": group, "asked": part, "cause": name, "count": count, "n": len(rows_of), "share": count / len(rows_of), "low": low, "high": high})
+                rows.append(
+                    {
+                        "group": group,
+                        "asked": part,
+                        "cause": name,
+                        "count": count,
+                        "n": len(rows_of),
+                        "share": count / len(rows_of),
+                        "low": low,
+                        "high": high,
+                    }
+                )
     return pd.DataFrame(rows)

@@ -1,9 +1,12 @@
-"""Does the same code carry a hundred thousand chunks? Time, memory, disk and recall of the index at growing sizes; for `workbook.py bench scale`.
+"""Does the same code carry a hundred thousand chunks? Time, memory, disk and recall of the index at
+growing sizes; for `workbook.py bench scale`.
 
     python -m helpers.bench_scale [--chunks N ...] [--server] [--json] [--save]
 
-The handbook has fewer than 600 chunks; the rest is made (`bench_world` says how). Every size is built in a process of its own and searched in another,
-so that memory is its own. Beside the search that learners get stands the one by Chroma's graph, up to COMPARED_UP_TO chunks: why large indexes do without it.
+The handbook has fewer than 600 chunks; the rest is made (`bench_world` says how). Every size is
+built in a process of its own and searched in another, so that memory is its own. Beside the search
+that learners get stands the one by Chroma's graph, up to COMPARED_UP_TO chunks: why large indexes
+do without it.
 """
 
 from __future__ import annotations
@@ -32,18 +35,28 @@ from helpers.cases import Ask
 SIZES = (1_000, 10_000, 100_000)
 TOP_K = 10
 SERVER_CHUNKS = 10_000  # at which size the server is compared
-COMPARED_UP_TO = 10_000  # to which size the graph is built and asked for comparison: beyond, its minutes tell nothing new
+# to which size the graph is built and asked for comparison: beyond, its minutes tell nothing new
+COMPARED_UP_TO = 10_000
 EMBEDDED_QUERIES = 30  # how many questions are timed with their embedding
 REFERENCE = settings.DATA / "reference" / "scale.json"
-CODE = ("index.py", "index_store.py", "lexical.py", "embedding.py", "chunking.py", "bench_world.py", "bench_scale.py")
+CODE = (
+    "index.py",
+    "index_store.py",
+    "lexical.py",
+    "embedding.py",
+    "chunking.py",
+    "bench_world.py",
+    "bench_scale.py",
+)
 Found = dict[str, object]
 
 
-# --- one size, measured -------------------------------------------------------------------------------------------------
+# --- one size, measured ---------------------------------------------------------------------------
 
 
 class Memory:
-    """How many megabytes has this process grown by, at its highest? None where the system does not say (it does on Linux)."""
+    """How many megabytes has this process grown by, at its highest? None where the system does not
+    say (it does on Linux)."""
 
     def __init__(self):
         with contextlib.suppress(OSError):
@@ -64,7 +77,8 @@ class Memory:
 
 @contextlib.contextmanager
 def known(questions: Sequence[str], vectors: np.ndarray) -> Iterator[None]:
-    """Within this, a question's vector is looked up, not computed: the embedder is measured elsewhere, and takes as long at any size."""
+    """Within this, a question's vector is looked up, not computed: the embedder is measured
+    elsewhere, and takes as long at any size."""
     table, true = dict(zip(questions, vectors, strict=True)), embedding.embed
     embedding.embed = lambda texts: np.stack([table[text] for text in texts])
     try:
@@ -80,7 +94,11 @@ def milliseconds(run: Callable[[Ask], object], asks: Sequence[Ask]) -> Found:
         started = time.perf_counter()
         run(ask)
         spent.append(1000 * (time.perf_counter() - started))
-    return {"p50": round(statistics.median(spent), 2), "p95": round(float(np.percentile(spent, 95)), 2), "n": len(spent)}
+    return {
+        "p50": round(statistics.median(spent), 2),
+        "p95": round(float(np.percentile(spent, 95)), 2),
+        "n": len(spent),
+    }
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, object]:
@@ -90,26 +108,44 @@ def _timed(run: Callable[[], object]) -> tuple[float, object]:
 
 
 def build(n: int) -> Found:
-    """Build an index of n chunks from their vectors: seconds, megabytes of memory and on the disk. The index stays for `ask`."""
+    """Build an index of n chunks from their vectors: seconds, megabytes of memory and on the disk.
+    The index stays for `ask`."""
     chunks, vectors, kept = world(n)
-    among = np.random.default_rng(SEED).choice(np.arange(kept, n), min(500, n - kept), replace=False)
-    close = {"real": nearest(true := real()[1], true, range(len(true))), "made": nearest(vectors[among], vectors, among)}
-    index_store.remove(index.fingerprint(chunks, vectors=vectors))  # left by a bench that was killed
+    among = np.random.default_rng(SEED).choice(
+        np.arange(kept, n), min(500, n - kept), replace=False
+    )
+    close = {
+        "real": nearest(true := real()[1], true, range(len(true))),
+        "made": nearest(vectors[among], vectors, among),
+    }
+    # left by a bench that was killed
+    index_store.remove(index.fingerprint(chunks, vectors=vectors))
     settings.stay_offline()
     import chromadb  # noqa: F401  its import is no part of the build
 
     memory = Memory()
     seconds, found = _timed(lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None))
     found.collection.count()
-    files = [f for folder in settings.cache_folder("indexes").glob(f"{found.name}-*") for f in folder.rglob("*") if f.is_file()]
+    files = [
+        f
+        for folder in settings.cache_folder("indexes").glob(f"{found.name}-*")
+        for f in folder.rglob("*")
+        if f.is_file()
+    ]
     return {
-        "name": found.name, "chunks": n, "real_chunks": kept, "nearest_cosine": close, "build_seconds": seconds,
-        "build_memory_mb": memory.grown(), "disk_mb": round(sum(f.stat().st_size for f in files) / 1e6, 1),
-    }  # fmt: skip
+        "name": found.name,
+        "chunks": n,
+        "real_chunks": kept,
+        "nearest_cosine": close,
+        "build_seconds": seconds,
+        "build_memory_mb": memory.grown(),
+        "disk_mb": round(sum(f.stat().st_size for f in files) / 1e6, 1),
+    }
 
 
 def ask(n: int, name: str) -> Found:
-    """Open that index and search it: seconds to the first answer, milliseconds an answer, recall of the approximate search against the exact one."""
+    """Open that index and search it: seconds to the first answer, milliseconds an answer, recall of
+    the approximate search against the exact one."""
     asks = asked()
     questions = [one.input for one in asks]
     vectors = embedding.embed_kept(questions)[0]
@@ -134,10 +170,15 @@ def ask(n: int, name: str) -> Found:
         result["exact_setup_seconds"] = _timed(lambda: rows.vectors)[0]
         result["exact_ms"] = milliseconds(searching("exact"), asks)
         result["exact_memory_mb"] = memory.grown()
-        dense, exact = ([_keys(one) for one in found.search_all(asks, TOP_K, retriever)] for retriever in ("dense", "exact"))
+        dense, exact = (
+            [_keys(one) for one in found.search_all(asks, TOP_K, retriever)]
+            for retriever in ("dense", "exact")
+        )
         allowed = [rows.allowed(one.groups, one.as_of) for one in asks]
     result |= {f"recall_at_{k}": shared(dense, exact, k) for k in (5, 10)}
-    result["too_few"] = sum(len(d) < min(TOP_K, int(a.sum())) for d, a in zip(dense, allowed, strict=True))
+    result["too_few"] = sum(
+        len(d) < min(TOP_K, int(a.sum())) for d, a in zip(dense, allowed, strict=True)
+    )
     result["allowed_share"] = round(float(np.mean([a.mean() for a in allowed])), 4)
     embedding.embed(questions[:3])  # once unmeasured: loads the embedder
     result["dense_ms_with_embedding"] = milliseconds(searching("dense"), asks[:EMBEDDED_QUERIES])
@@ -145,7 +186,8 @@ def ask(n: int, name: str) -> Found:
 
 
 def graph(n: int) -> Found:
-    """What if Chroma's graph answered at this size, too? Seconds to build it, milliseconds an answer with and without the condition, recall against the exact search."""
+    """What if Chroma's graph answered at this size, too? Seconds to build it, milliseconds an
+    answer with and without the condition, recall against the exact search."""
     chunks, vectors, _ = world(n)
     asks = asked()
     questions = [one.input for one in asks]
@@ -154,20 +196,47 @@ def graph(n: int) -> Found:
     index_store.GRAPH_UP_TO = n
     try:
         with known(questions, np.stack([vector[q] for q in questions])):
-            seconds, found = _timed(lambda: (one := index.index_chunks(chunks, vectors=vectors, say=lambda _: None), one.collection.count())[0])
+            seconds, found = _timed(
+                lambda: (
+                    one := index.index_chunks(chunks, vectors=vectors, say=lambda _: None),
+                    one.collection.count(),
+                )[0]
+            )
             found.search(questions[0], asks[0].groups, asks[0].as_of, TOP_K)
-            spent = milliseconds(lambda one: found.search(one.input, one.groups, one.as_of, TOP_K), asks)
-            bare = milliseconds(lambda one: found.collection.query(query_embeddings=[vector[one.input]], n_results=TOP_K), asks)
-            dense, exact = ([_keys(one) for one in found.search_all(asks, TOP_K, retriever)] for retriever in ("dense", "exact"))
+            spent = milliseconds(
+                lambda one: found.search(one.input, one.groups, one.as_of, TOP_K), asks
+            )
+            bare = milliseconds(
+                lambda one: found.collection.query(
+                    query_embeddings=[vector[one.input]], n_results=TOP_K
+                ),
+                asks,
+            )
+            dense, exact = (
+                [_keys(one) for one in found.search_all(asks, TOP_K, retriever)]
+                for retriever in ("dense", "exact")
+            )
     finally:
         index_store.GRAPH_UP_TO = limit
         index_store.remove(name)
-    return {"graph_build_seconds": seconds, "graph_ms": spent, "graph_ms_without_condition": bare, "graph_recall_at_10": shared(dense, exact, TOP_K)}
+    return {
+        "graph_build_seconds": seconds,
+        "graph_ms": spent,
+        "graph_ms_without_condition": bare,
+        "graph_recall_at_10": shared(dense, exact, TOP_K),
+    }
 
 
 def shared(found: Sequence[Sequence[object]], exact: Sequence[Sequence[object]], k: int) -> float:
     """Which share of the k truly nearest was found? Mean over all who may read anything."""
-    return round(statistics.fmean(len(set(d[:k]) & set(e[:k])) / len(e[:k]) for d, e in zip(found, exact, strict=True) if e), 4)
+    return round(
+        statistics.fmean(
+            len(set(d[:k]) & set(e[:k])) / len(e[:k])
+            for d, e in zip(found, exact, strict=True)
+            if e
+        ),
+        4,
+    )
 
 
 def _keys(passages: Sequence[index.Passage]) -> list[tuple[str, int, int]]:
@@ -175,7 +244,8 @@ def _keys(passages: Sequence[index.Passage]) -> list[tuple[str, int, int]]:
 
 
 def serve(n: int, name: str) -> Found:
-    """Does a server give the passages that the folder gives? How many of the dev questions get the same list, for each retriever."""
+    """Does a server give the passages that the folder gives? How many of the dev questions get the
+    same list, for each retriever."""
     chunks, vectors, _ = world(n)
     asks = asked()
     questions = [one.input for one in asks]
@@ -184,34 +254,69 @@ def serve(n: int, name: str) -> Found:
         with server() as url:
             os.environ["CHROMA_URL"] = url
             try:
-                seconds, there = _timed(lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None))
-                spent = milliseconds(lambda one: there.search(one.input, one.groups, one.as_of, TOP_K), asks)
-                same = {r: sum(_keys(a) == _keys(b) for a, b in zip(here[r], there.search_all(asks, TOP_K, r), strict=True)) for r in index.RETRIEVERS}
+                seconds, there = _timed(
+                    lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None)
+                )
+                spent = milliseconds(
+                    lambda one: there.search(one.input, one.groups, one.as_of, TOP_K), asks
+                )
+                same = {
+                    r: sum(
+                        _keys(a) == _keys(b)
+                        for a, b in zip(here[r], there.search_all(asks, TOP_K, r), strict=True)
+                    )
+                    for r in index.RETRIEVERS
+                }
             finally:
                 del os.environ["CHROMA_URL"]
-    return {"chunks": n, "build_seconds": seconds, "dense_ms": spent, "same_answers": same, "n": len(asks)}
+    return {
+        "chunks": n,
+        "build_seconds": seconds,
+        "dense_ms": spent,
+        "same_answers": same,
+        "n": len(asks),
+    }
 
 
-PARTS: dict[str, Callable[..., Found]] = {"build": build, "ask": ask, "graph": graph, "serve": serve}
+PARTS: dict[str, Callable[..., Found]] = {
+    "build": build,
+    "ask": ask,
+    "graph": graph,
+    "serve": serve,
+}
 
 
-# --- all sizes ----------------------------------------------------------------------------------------------------------
+# --- all sizes ------------------------------------------------------------------------------------
 
 
 def in_own_process(part: str, n: int, *more: str) -> Found:
-    """Run one part in a fresh Python, so that neither memory nor anything Chroma remembers comes from another."""
-    done = subprocess.run([sys.executable, "-m", "helpers.bench_scale", "--part", part, str(n), *more], cwd=settings.ROOT, stdout=subprocess.PIPE, text=True)
+    """Run one part in a fresh Python, so that neither memory nor anything Chroma remembers comes
+    from another."""
+    done = subprocess.run(
+        [sys.executable, "-m", "helpers.bench_scale", "--part", part, str(n), *more],
+        cwd=settings.ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     if done.returncode:
-        raise RuntimeError(f"bench scale: '{part}' at {n} chunks ended with code {done.returncode}; its last words stand above")
+        raise RuntimeError(
+            f"bench scale: '{part}' at {n} chunks ended with code {done.returncode}; its last words"
+            " stand above"
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def bench_scale(sizes: Sequence[int] = SIZES, with_server: bool = False, run: Callable[..., Found] = in_own_process) -> Found:
+def bench_scale(
+    sizes: Sequence[int] = SIZES,
+    with_server: bool = False,
+    run: Callable[..., Found] = in_own_process,
+) -> Found:
     """Measure every size, smallest first; the indexes are removed again."""
     if wrong := [n for n in sizes if n < 20]:
         raise ValueError(f"--chunks {wrong[0]}: at least 20 chunks are needed to rank {TOP_K}")
     real()
-    embedding.embed_kept([one.input for one in asked()])  # now, so that no measured process has to load the embedder first
+    # now, so that no measured process has to load the embedder first
+    embedding.embed_kept([one.input for one in asked()])
     rows, served = [], None
     for n in sorted(set(sizes)):
         print(f"{n} chunks", file=sys.stderr, flush=True)
@@ -227,43 +332,109 @@ def bench_scale(sizes: Sequence[int] = SIZES, with_server: bool = False, run: Ca
         if n <= COMPARED_UP_TO:
             rows[-1] |= run("graph", n)
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    return {"bench": "scale", "top_k": TOP_K, "seed": SEED, "noise": NOISE, "sizes": rows, "server": served, **provenance()}
+    return {
+        "bench": "scale",
+        "top_k": TOP_K,
+        "seed": SEED,
+        "noise": NOISE,
+        "sizes": rows,
+        "server": served,
+        **provenance(),
+    }
 
 
 def provenance() -> Found:
     """Where, when and with which code and versions was this measured?"""
     cpu = ""
     with contextlib.suppress(OSError, StopIteration):
-        cpu = next(line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    code = hashlib.sha256(b"\0".join((Path(__file__).parent / name).read_bytes() for name in CODE)).hexdigest()
+        cpu = next(
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        )
+    code = hashlib.sha256(
+        b"\0".join((Path(__file__).parent / name).read_bytes() for name in CODE)
+    ).hexdigest()
     return {
-        "embedder": models.embedder_fingerprint(), "configuration": index_store.CONFIGURATION, "unasked": index_store.UNASKED, "graph_up_to": index_store.GRAPH_UP_TO, "code": {"files": CODE, "sha256": code},
-        "machine": platform.machine(), "cpu": cpu, "cpu_count": os.cpu_count(), "system": platform.system(), "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("chromadb", "bm25s", "numpy", "torch", "sentence-transformers")}, "date": dt.date.today().isoformat(),
-    }  # fmt: skip
+        "embedder": models.embedder_fingerprint(),
+        "configuration": index_store.CONFIGURATION,
+        "unasked": index_store.UNASKED,
+        "graph_up_to": index_store.GRAPH_UP_TO,
+        "code": {"files": CODE, "sha256": code},
+        "machine": platform.machine(),
+        "cpu": cpu,
+        "cpu_count": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": {
+            name: version(name)
+            for name in ("chromadb", "bm25s", "numpy", "torch", "sentence-transformers")
+        },
+        "date": dt.date.today().isoformat(),
+    }
 
 
 def flat(found: Found) -> dict[str, list[object]]:
-    """The sizes as columns: what `plots_rag.scale` draws and a reader sees; dense_ms becomes dense_ms_p50 and dense_ms_p95."""
+    """The sizes as columns: what `plots_rag.scale` draws and a reader sees; dense_ms becomes
+    dense_ms_p50 and dense_ms_p95."""
     rows = []
     for row in found["sizes"]:
-        parts = [{f"{key}_{part}": v for part, v in value.items()} if isinstance(value, dict) else {key: value} for key, value in row.items()]
+        parts = [
+            (
+                {f"{key}_{part}": v for part, v in value.items()}
+                if isinstance(value, dict)
+                else {key: value}
+            )
+            for key, value in row.items()
+        ]
         rows.append({key: value for part in parts for key, value in part.items()})
     return {key: [row.get(key) for row in rows] for key in rows[0]}
 
 
 def shown(found: Found) -> str:
     """The result for people: one line a quantity, one column a size."""
-    lines = [f"{key:34s}" + "".join(f"{value!s:>12s}" for value in values) for key, values in flat(found).items()]
+    lines = [
+        f"{key:34s}" + "".join(f"{value!s:>12s}" for value in values)
+        for key, values in flat(found).items()
+    ]
     served = found["server"]
-    return "\n".join([*lines, *([f"server at {served['chunks']}: same answers {served['same_answers']} of {served['n']}"] if served else [])])
+    return "\n".join(
+        [
+            *lines,
+            *(
+                [
+                    f"server at {served['chunks']}: same answers {served['same_answers']} of"
+                    f" {served['n']}"
+                ]
+                if served
+                else []
+            ),
+        ]
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="bench scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chunks", type=int, nargs="+", default=list(SIZES), metavar="N", help="sizes (default: 1000 10000 100000)")
-    parser.add_argument("--server", action="store_true", help=f"also compare with a Chroma server, at the size nearest to {SERVER_CHUNKS}")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser = argparse.ArgumentParser(
+        prog="bench scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--chunks",
+        type=int,
+        nargs="+",
+        default=list(SIZES),
+        metavar="N",
+        help="sizes (default: 1000 10000 100000)",
+    )
+    parser.add_argument(
+        "--server",
+        action="store_true",
+        help=f"also compare with a Chroma server, at the size nearest to {SERVER_CHUNKS}",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
     parser.add_argument("--save", action="store_true", help=f"write {settings.shown(REFERENCE)}")
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
@@ -274,9 +445,13 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(found))
         return 0
     if settings.chroma_url():
-        parser.error("CHROMA_URL is set; unset it: this bench measures folders, and starts a server of its own for --server")
+        parser.error(
+            "CHROMA_URL is set; unset it: this bench measures folders, and starts a server of its"
+            " own for --server"
+        )
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # whatever is said on the way: stdout belongs to the result
+        # whatever is said on the way: stdout belongs to the result
+        with contextlib.redirect_stdout(sys.stderr):
             found = bench_scale(options.chunks, options.server)
     except (ValueError, RuntimeError) as error:
         print(f"workbook: {error}", file=sys.stderr)

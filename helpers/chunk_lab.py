@@ -1,8 +1,11 @@
-"""What if we cut, searched or handed over differently? The chunking lab: measured settings, a widget over them, and the same measurement live.
+"""What if we cut, searched or handed over differently? The chunking lab: measured settings, a
+widget over them, and the same measurement live.
 
-    grid = load_grid()                                   # the reference: measured once on dev, with provenance
+    grid = load_grid()                                   # the reference: measured once on dev, with
+                                                         provenance
     what_if(grid, Setting("headings", 256, 0.25, "hybrid", 3))
-    measure(documents, cases, Setting("tokens", 96))     # one that nobody has measured, on this machine
+    measure(documents, cases, Setting("tokens", 96))     # one that nobody has measured, on this
+                                                         machine
 """
 
 from __future__ import annotations
@@ -54,7 +57,10 @@ class Setting:
     top_k: int = 1
 
     def __str__(self) -> str:
-        return f"{self.strategy}, {self.chunk_size} tokens, overlap {self.overlap:.0%}, {self.retriever}, k = {self.top_k}"
+        return (
+            f"{self.strategy}, {self.chunk_size} tokens, overlap {self.overlap:.0%},"
+            f" {self.retriever}, k = {self.top_k}"
+        )
 
 
 BASELINE = Setting()  # what notebook 02 built
@@ -62,7 +68,13 @@ BASELINE = Setting()  # what notebook 02 built
 
 def index_of(documents: Sequence[Document], setting: Setting) -> Index:
     """The index of a setting, built or opened."""
-    return build_index(documents, setting.chunk_size, int(setting.chunk_size * setting.overlap), setting.strategy, say=lambda _: None)
+    return build_index(
+        documents,
+        setting.chunk_size,
+        int(setting.chunk_size * setting.overlap),
+        setting.strategy,
+        say=lambda _: None,
+    )
 
 
 def answerable(cases: Sequence[Case]) -> list[Case]:
@@ -70,12 +82,20 @@ def answerable(cases: Sequence[Case]) -> list[Case]:
     return sorted((case for case in cases if case.gold.evidence), key=lambda case: case.id)
 
 
-def measure(documents: Sequence[Document], cases: Sequence[Case], setting: Setting, retrievers: Sequence[str] = SEARCHERS, top_ks: Sequence[int] = TOP_KS) -> list[dict[str, Any]]:
-    """Cut, index and search with one setting's strategy, size and overlap: one row for every retriever and k.
+def measure(
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    setting: Setting,
+    retrievers: Sequence[str] = SEARCHERS,
+    top_ks: Sequence[int] = TOP_KS,
+) -> list[dict[str, Any]]:
+    """Cut, index and search with one setting's strategy, size and overlap: one row for every
+    retriever and k.
 
-    found: one "0" or "1" a case (in the order of `answerable`): was all of its evidence retrieved? From it come `recall` and its interval, and every
-    comparison. precision, iou: of characters, means over cases. tokens: of the passages, the embedder's, mean a question.
-    search_ms: median of ten single searches, the embedding of the question included.
+    found: one "0" or "1" a case (in the order of `answerable`): was all of its evidence retrieved?
+    From it come `recall` and its interval, and every comparison. precision, iou: of characters,
+    means over cases. tokens: of the passages, the embedder's, mean a question. search_ms: median of
+    ten single searches, the embedding of the question included.
     """
     index, judged = index_of(documents, setting), answerable(cases)
     asks = [case.ask for case in judged]
@@ -88,20 +108,38 @@ def measure(documents: Sequence[Document], cases: Sequence[Case], setting: Setti
             index.search(ask.input, ask.groups, ask.as_of, max(top_ks), retriever)
             seconds.append(time.perf_counter() - begun)
         for k in top_ks:
-            rows.append({**vars(replace(setting, retriever=retriever, top_k=k)), "chunks": index.size, "search_ms": round(1000 * statistics.median(seconds), 1), **judge(judged, [found[:k] for found in lists])})
+            rows.append(
+                {
+                    **vars(replace(setting, retriever=retriever, top_k=k)),
+                    "chunks": index.size,
+                    "search_ms": round(1000 * statistics.median(seconds), 1),
+                    **judge(judged, [found[:k] for found in lists]),
+                }
+            )
     return rows
 
 
 def judge(cases: Sequence[Case], lists: Sequence[Sequence[Passage]]) -> dict[str, Any]:
     """The scores of one retrieval run: see `measure`."""
-    found = [evidence_found(case.gold.evidence, passages) for case, passages in zip(cases, lists, strict=True)]
-    characters = pd.DataFrame([overlap(case.gold.evidence, passages) for case, passages in zip(cases, lists, strict=True)])
+    found = [
+        evidence_found(case.gold.evidence, passages)
+        for case, passages in zip(cases, lists, strict=True)
+    ]
+    characters = pd.DataFrame(
+        [overlap(case.gold.evidence, passages) for case, passages in zip(cases, lists, strict=True)]
+    )
     tokens = statistics.fmean(sum(tokens_in(p.text) for p in passages) for passages in lists)
     low, high = wilson(sum(found), len(found))
     return {
-        "n": len(found), "recall": sum(found) / len(found), "low": low, "high": high, "tokens": round(tokens, 1),
-        "precision": round(characters["precision"].mean(), 4), "iou": round(characters["iou"].mean(), 4), "found": "".join("01"[f] for f in found),
-    }  # fmt: skip
+        "n": len(found),
+        "recall": sum(found) / len(found),
+        "low": low,
+        "high": high,
+        "tokens": round(tokens, 1),
+        "precision": round(characters["precision"].mean(), 4),
+        "iou": round(characters["iou"].mean(), 4),
+        "found": "".join("01"[f] for f in found),
+    }
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -109,9 +147,22 @@ def tokens_in(text: str) -> int:
     return len(token_spans(text))
 
 
-def answered(generator: Generator, documents: Sequence[Document], cases: Sequence[Case], setting: Setting, progress: Progress | None = None) -> dict[str, Any]:
-    """What the model makes of a setting: `right` as "0" and "1" a case, and the tokens it read. Kept, so the second time is instant."""
-    arm = arms.retrieval_augmented(generator, index_of(documents, setting), setting.top_k, str(setting), retriever=setting.retriever)
+def answered(
+    generator: Generator,
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    setting: Setting,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """What the model makes of a setting: `right` as "0" and "1" a case, and the tokens it read.
+    Kept, so the second time is instant."""
+    arm = arms.retrieval_augmented(
+        generator,
+        index_of(documents, setting),
+        setting.top_k,
+        str(setting),
+        retriever=setting.retriever,
+    )
     if progress:
         done, plain = itertools.count(1), arm.answer
 
@@ -122,45 +173,76 @@ def answered(generator: Generator, documents: Sequence[Document], cases: Sequenc
 
         arm = replace(arm, answer=counted)
     table = evaluate(arm, cases, QUESTIONS).set_index("id").loc[[case.id for case in cases]]
-    return {"n_answers": len(table), "right": "".join("01"[bool(r)] for r in table["right"]), "prompt_tokens": round(float(table["tokens_in"].mean()), 1)}
+    return {
+        "n_answers": len(table),
+        "right": "".join("01"[bool(r)] for r in table["right"]),
+        "prompt_tokens": round(float(table["tokens_in"].mean()), 1),
+    }
 
 
-def live(documents: Sequence[Document], cases: Sequence[Case], setting: Setting, progress: Progress, answers: bool = False) -> pd.DataFrame:
-    """What `measure` (and `answered`) say on this machine, as rows of the grid; kept on disk, so that the second time is instant."""
+def live(
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    setting: Setting,
+    progress: Progress,
+    answers: bool = False,
+) -> pd.DataFrame:
+    """What `measure` (and `answered`) say on this machine, as rows of the grid; kept on disk, so
+    that the second time is instant."""
     progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
     index = index_of(documents, setting)
-    kept = settings.cache_folder("labs") / f"{hashlib.sha256(repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], _code())).encode()).hexdigest()[:16]}.json"
+    key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], _code()))
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    kept = settings.cache_folder("labs") / f"{name}.json"
     progress(0.5, 1, "searching for all questions")
     if kept.exists():
         rows = json.loads(kept.read_text(encoding="utf-8"))
     else:
         rows = measure(documents, cases, setting)
-        aside = kept.with_suffix(f".{secrets.token_hex(4)}")  # moved into place whole: a kernel killed while it writes must not spoil the next run
+        # moved into place whole: a kernel killed while it writes must not spoil the next run
+        aside = kept.with_suffix(f".{secrets.token_hex(4)}")
         aside.write_text(json.dumps(rows), encoding="utf-8")
         aside.replace(kept)
     if answers:
         from helpers.models import load_generator
 
-        chosen = next(row for row in rows if all(row[key] == value for key, value in vars(setting).items()))
-        chosen |= answered(load_generator(), documents, pick(answerable(cases), N_ANSWERS), setting, progress)
+        chosen = next(
+            row for row in rows if all(row[key] == value for key, value in vars(setting).items())
+        )
+        chosen |= answered(
+            load_generator(), documents, pick(answerable(cases), N_ANSWERS), setting, progress
+        )
     return finished(pd.DataFrame(rows))
 
 
 @functools.cache
 def _code() -> str:
-    return hashlib.sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("chunk_lab", "chunking", "index", "lexical", "ranking"))).hexdigest()
+    return hashlib.sha256(
+        b"".join(
+            Path(__file__).with_name(f"{name}.py").read_bytes()
+            for name in ("chunk_lab", "chunking", "index", "lexical", "ranking")
+        )
+    ).hexdigest()
 
 
 def finished(grid: pd.DataFrame) -> pd.DataFrame:
     """The rows with the share of right answers and its interval, where answers were measured."""
-    right = [bits if isinstance(bits, str) else None for bits in grid.get("right", [None] * len(grid))]
+    right = [
+        bits if isinstance(bits, str) else None for bits in grid.get("right", [None] * len(grid))
+    ]
     spread = [wilson(bits.count("1"), len(bits)) if bits else (None, None) for bits in right]
     shares = [bits.count("1") / len(bits) if bits else None for bits in right]
-    return grid.assign(right=right, accuracy=shares, accuracy_low=[low for low, _ in spread], accuracy_high=[high for _, high in spread])
+    return grid.assign(
+        right=right,
+        accuracy=shares,
+        accuracy_low=[low for low, _ in spread],
+        accuracy_high=[high for _, high in spread],
+    )
 
 
 def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The grid with rows measured here in place of, or beside, those it has; an answer measured elsewhere stays where there is none from here."""
+    """The grid with rows measured here in place of, or beside, those it has; an answer measured
+    elsewhere stays where there is none from here."""
     keys = list(vars(Setting()))
     both = pd.concat([rows, grid]).groupby(keys, sort=False).first().reset_index()
     both.attrs = grid.attrs
@@ -169,7 +251,8 @@ def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 @functools.lru_cache(maxsize=1)
 def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
-    """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it); provenance in `.attrs`."""
+    """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it); provenance
+    in `.attrs`."""
     kept = json.loads(path.read_text(encoding="utf-8"))
     grid = finished(pd.DataFrame(kept["rows"]))
     grid.attrs = {key: value for key, value in kept.items() if key != "rows"}
@@ -179,19 +262,33 @@ def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
 def row_of(grid: pd.DataFrame, setting: Setting) -> pd.Series:
     """The row of a setting. Raises KeyError that says what was measured."""
     keys = vars(setting)
-    there = np.flatnonzero(np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()]))
+    there = np.flatnonzero(
+        np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()])
+    )
     if not len(there):
-        raise KeyError(f"nobody has measured {setting}; measure(documents, cases, setting) does it now")
+        raise KeyError(
+            f"nobody has measured {setting}; measure(documents, cases, setting) does it now"
+        )
     row = grid.iloc[there[0]]
     row.attrs = {}  # pandas would copy them deeply at every step
     return row
 
 
 @functools.lru_cache(maxsize=512)
-def versus(ours: str, base: str, facts: tuple[str, ...], names: tuple[str, str], what: str, comparisons: int = 1) -> Comparison:
-    """Is one setting better than another, case by case? From the strings of "0" and "1" that the grid keeps."""
+def versus(
+    ours: str,
+    base: str,
+    facts: tuple[str, ...],
+    names: tuple[str, str],
+    what: str,
+    comparisons: int = 1,
+) -> Comparison:
+    """Is one setting better than another, case by case? From the strings of "0" and "1" that the
+    grid keeps."""
     first, second = (
-        pd.DataFrame({"id": range(len(bits)), "fact": facts, "right": [b == "1" for b in bits], "arm": name}).assign(measure=what)
+        pd.DataFrame(
+            {"id": range(len(bits)), "fact": facts, "right": [b == "1" for b in bits], "arm": name}
+        ).assign(measure=what)
         for bits, name in ((base, names[1]), (ours, names[0]))
     )
     return compare(first, second, comparisons=comparisons)
@@ -199,7 +296,8 @@ def versus(ours: str, base: str, facts: tuple[str, ...], names: tuple[str, str],
 
 @dataclass(frozen=True)
 class WhatIf:
-    """A setting and a baseline: their rows, the paired comparison of what was found, and of the answers where both were measured."""
+    """A setting and a baseline: their rows, the paired comparison of what was found, and of the
+    answers where both were measured."""
 
     setting: Setting
     baseline: Setting
@@ -213,38 +311,71 @@ class WhatIf:
         if self.found is None:
             return "This is the baseline. Move a slider."
         more = self.row["tokens"] / self.base["tokens"]
-        answers = "answers: not measured here (Run it for real)" if self.right is None else f"answers: {_verdict(self.right)}"
-        return f"Evidence: {_verdict(self.found)}. The reader reads {more:.1f} times the tokens; {answers}."
+        answers = (
+            "answers: not measured here (Run it for real)"
+            if self.right is None
+            else f"answers: {_verdict(self.right)}"
+        )
+        return (
+            f"Evidence: {_verdict(self.found)}. The reader reads {more:.1f} times the tokens;"
+            f" {answers}."
+        )
 
 
 def _verdict(c: Comparison) -> str:
-    return f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+    return (
+        f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+    )
 
 
-def what_if(grid: pd.DataFrame, setting: Setting, baseline: Setting = BASELINE, comparisons: int = 1) -> WhatIf:
-    """What would this setting change against the baseline? The function under the widget; call it from a plain cell as well.
+def what_if(
+    grid: pd.DataFrame, setting: Setting, baseline: Setting = BASELINE, comparisons: int = 1
+) -> WhatIf:
+    """What would this setting change against the baseline? The function under the widget; call it
+    from a plain cell as well.
 
-    comparisons: how many are looked at together; the intervals are widened so that all of them hold at once.
+    comparisons: how many are looked at together; the intervals are widened so that all of them hold
+    at once.
     """
     row, base = row_of(grid, setting), row_of(grid, baseline)
     if setting == baseline:
         return WhatIf(setting, baseline, row, base, None, None)
     names = (str(setting), str(baseline))
-    found = versus(row["found"], base["found"], tuple(grid.attrs["facts"]), names, "evidence", comparisons)
+    found = versus(
+        row["found"], base["found"], tuple(grid.attrs["facts"]), names, "evidence", comparisons
+    )
     both = isinstance(row["right"], str) and isinstance(base["right"], str)
-    right = versus(row["right"], base["right"], tuple(grid.attrs["answer_facts"]), names, "answers", comparisons) if both else None
+    right = (
+        versus(
+            row["right"],
+            base["right"],
+            tuple(grid.attrs["answer_facts"]),
+            names,
+            "answers",
+            comparisons,
+        )
+        if both
+        else None
+    )
     return WhatIf(setting, baseline, row, base, found, right)
 
 
 def coloured_chunks(document: Document, setting: Setting, evidence: str, window: int = 900) -> str:
-    """HTML of the text around the evidence: one tint a chunk (overlap is drawn as an underline, for striped tints would hide it),
-    the evidence framed, and a sentence that says into how many chunks the evidence was cut."""
+    """HTML of the text around the evidence: one tint a chunk (overlap is drawn as an underline, for
+    striped tints would hide it), the evidence framed, and a sentence that says into how many chunks
+    the evidence was cut.
+    """
     at = document.text.index(evidence)
     low, high = max(0, at - window // 2), min(len(document.text), at + len(evidence) + window // 2)
-    pieces = chunk(document, setting.chunk_size, int(setting.chunk_size * setting.overlap), setting.strategy)
+    pieces = chunk(
+        document, setting.chunk_size, int(setting.chunk_size * setting.overlap), setting.strategy
+    )
     whole = [i for i, p in enumerate(pieces) if p.start <= at and at + len(evidence) <= p.end]
     touching = [i for i, p in enumerate(pieces) if p.start < at + len(evidence) and p.end > at]
-    edges = sorted({low, high, at, at + len(evidence)} | {e for p in pieces for e in (p.start, p.end) if low < e < high})
+    edges = sorted(
+        {low, high, at, at + len(evidence)}
+        | {e for p in pieces for e in (p.start, p.end) if low < e < high}
+    )
     out = []
     for start, end in itertools.pairwise(edges):
         inside = [i for i, p in enumerate(pieces) if p.start <= start and end <= p.end]
@@ -255,10 +386,15 @@ def coloured_chunks(document: Document, setting: Setting, evidence: str, window:
     verdict = (
         f"The evidence (framed) stands whole in chunk {whole[0] + 1} of {len(pieces)}."
         if whole
-        else f"The evidence (framed) is cut over {len(touching)} chunks of {len(pieces)}: no single passage holds it."
+        else (
+            f"The evidence (framed) is cut over {len(touching)} chunks of {len(pieces)}: no single"
+            " passage holds it."
+        )
     )
     text = "".join(out).replace("\n", "<br>")
     return (
-        f"<p><b>{html.escape(document.title)}.</b> {verdict} Underlined text belongs to two chunks (overlap).</p>"
-        f"<div style='font-size:90%;line-height:1.55;color:#222;background:#fff;padding:.6em;border:1px solid #ccc'>… {text} …</div>"
+        f"<p><b>{html.escape(document.title)}.</b> {verdict} Underlined text belongs to two chunks"
+        " (overlap).</p><div"
+        " style='font-size:90%;line-height:1.55;color:#222;background:#fff;padding:.6em;border:1px"
+        f" solid #ccc'>… {text} …</div>"
     )

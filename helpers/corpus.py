@@ -1,4 +1,5 @@
-"""What does the company know? The handbook: Markdown documents with a front matter that says who may read what, and since when."""
+"""What does the company know? The handbook: Markdown documents with a front matter that says who
+may read what, and since when."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from helpers import settings
 from helpers.records import DataError, Row, read_text, why_invalid
 
 HANDBOOK = settings.DATA / "handbook"
-UPDATES = "updates"  # new versions that a lesson applies half way; not part of the handbook until then
+# new versions that a lesson applies half way; not part of the handbook until then
+UPDATES = "updates"
 
 
 class FrontMatter(Row):
@@ -38,7 +40,8 @@ class FrontMatter(Row):
 
 @dataclass(frozen=True)
 class Source:
-    """The file that a text was taken from: its format, the SHA-256 of its bytes, and where each page of a PDF starts in the text."""
+    """The file that a text was taken from: its format, the SHA-256 of its bytes, and where each
+    page of a PDF starts in the text."""
 
     format: Literal["markdown", "text", "html", "pdf"]
     sha256: str
@@ -47,12 +50,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Document:
-    """One version of one handbook document. `text` is the Markdown body; all character spans count from its start."""
+    """One version of one handbook document. `text` is the Markdown body; all character spans count
+    from its start."""
 
     meta: FrontMatter
     text: str
     path: Path
-    effective_until: dt.date | None = None  # first day on which a newer version of the same policy is in force
+    # first day on which a newer version of the same policy is in force
+    effective_until: dt.date | None = None
     source: Source | None = None  # None: a document of the handbook, whose file is its text
 
     @property
@@ -65,7 +70,9 @@ class Document:
 
     def in_force(self, as_of: dt.date) -> bool:
         """Was this the version to go by on that day?"""
-        return self.meta.effective_from <= as_of and (self.effective_until is None or as_of < self.effective_until)
+        return self.meta.effective_from <= as_of and (
+            self.effective_until is None or as_of < self.effective_until
+        )
 
     def readable_by(self, groups: Collection[str]) -> bool:
         """May somebody in these groups read it?"""
@@ -76,7 +83,8 @@ class Document:
         return (bisect_right(self.source.pages, at) or None) if self.source else None
 
     def heading_path(self, at: int) -> tuple[str, ...]:
-        """Which headings is this character under, outermost first? A character of a heading is under it."""
+        """Which headings is this character under, outermost first? A character of a heading is
+        under it."""
         path: list[tuple[int, str]] = []
         for start, level, title in self._headings:
             if start > at:
@@ -95,19 +103,27 @@ FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 
 
 def headings(text: str) -> list[tuple[int, int, str]]:
-    """Which headings does a Markdown text have? (character where its line starts, level 1 to 6, title) of each, in order.
+    """Which headings does a Markdown text have? (character where its line starts, level 1 to 6,
+    title) of each, in order.
 
-    Only those that start with `#` and have a title, outside code fences: https://spec.commonmark.org/0.31.2/
+    Only those that start with `#` and have a title, outside code fences:
+    https://spec.commonmark.org/0.31.2/
     """
     found, fence, start = [], "", 0
     for line in text.split("\n"):
         if fence:
             closing = line.strip(" \t")
-            if len(closing) >= len(fence) and not closing.strip(fence[0]) and not line.startswith("    "):
+            if (
+                len(closing) >= len(fence)
+                and not closing.strip(fence[0])
+                and not line.startswith("    ")
+            ):
                 fence = ""
         elif opening := FENCE.match(line):
             fence = opening[1]
-        elif (heading := HEADING.match(line)) and (title := _without_closing(line[heading.end() :].strip(" \t"))):
+        elif (heading := HEADING.match(line)) and (
+            title := _without_closing(line[heading.end() :].strip(" \t"))
+        ):
             found.append((start, len(heading[1]), title))
         start += len(line) + 1
     return found
@@ -125,13 +141,17 @@ def parse_document(path: Path, text: str | None = None) -> Document:
     text: what is in the file, where it has been read already.
     """
     where = settings.shown(path)
-    found = re.match(r"---\n(.*?)\n---\n\n?(.*)", read_text(path) if text is None else text, flags=re.DOTALL)
+    found = re.match(
+        r"---\n(.*?)\n---\n\n?(.*)", read_text(path) if text is None else text, flags=re.DOTALL
+    )
     if not found:
         raise DataError(f"{where}: must start with YAML front matter between two lines '---'")
     try:
         fields = yaml.safe_load(found[1])
     except yaml.YAMLError as error:
-        raise DataError(f"{where}: front matter is not YAML: {' '.join(str(error).split())}") from error
+        raise DataError(
+            f"{where}: front matter is not YAML: {' '.join(str(error).split())}"
+        ) from error
     if not isinstance(fields, dict):
         raise DataError(f"{where}: front matter must be 'key: value' lines")
     try:
@@ -145,11 +165,14 @@ def parse_document(path: Path, text: str | None = None) -> Document:
 
 
 def load_handbook(folder: Path = HANDBOOK, updates: bool = False) -> list[Document]:
-    """All documents, all versions, sorted by id, each knowing until when it is in force. Raises DataError.
+    """All documents, all versions, sorted by id, each knowing until when it is in force. Raises
+    DataError.
 
     updates: also those in the folder `updates/`, as if they had just been published.
     """
-    paths = [path for path in sorted(folder.rglob("*.md")) if updates or path.parent != folder / UPDATES]
+    paths = [
+        path for path in sorted(folder.rglob("*.md")) if updates or path.parent != folder / UPDATES
+    ]
     documents = [parse_document(path) for path in paths]
     if not documents:
         raise DataError(f"{settings.shown(folder)}: holds no .md documents")
@@ -159,10 +182,14 @@ def load_handbook(folder: Path = HANDBOOK, updates: bool = False) -> list[Docume
     return chained
 
 
-def chain_versions(documents: Sequence[Document]) -> tuple[list[Document], list[tuple[Document, str]]]:
-    """Until when is each version in force? (those that fit together, sorted by id; each other one, with what is wrong with it).
+def chain_versions(
+    documents: Sequence[Document],
+) -> tuple[list[Document], list[tuple[Document, str]]]:
+    """Until when is each version in force? (those that fit together, sorted by id; each other one,
+    with what is wrong with it).
 
-    An id used twice and a `supersedes` that cannot be are the fault of the later document in the order given.
+    An id used twice and a `supersedes` that cannot be are the fault of the later document in the
+    order given.
     """
     by_id: dict[str, Document] = {}
     successors: dict[str, Document] = {}
@@ -170,7 +197,9 @@ def chain_versions(documents: Sequence[Document]) -> tuple[list[Document], list[
     for document in documents:
         first = by_id.setdefault(document.id, document)
         if first is not document:
-            conflicts.append((document, f"id '{document.id}' is also used by {settings.shown(first.path)}"))
+            conflicts.append(
+                (document, f"id '{document.id}' is also used by {settings.shown(first.path)}")
+            )
     for document in by_id.values():
         if reason := _why_not_after(document, by_id, successors):
             conflicts.append((document, f"field 'supersedes': {reason}"))
@@ -178,11 +207,19 @@ def chain_versions(documents: Sequence[Document]) -> tuple[list[Document], list[
             successors[document.meta.supersedes] = document
     wrong = {id(document) for document, _ in conflicts}
     good = sorted((d for d in by_id.values() if id(d) not in wrong), key=lambda d: d.id)
-    return [replace(d, effective_until=successors[d.id].meta.effective_from if d.id in successors else None) for d in good], conflicts
+    return [
+        replace(
+            d, effective_until=successors[d.id].meta.effective_from if d.id in successors else None
+        )
+        for d in good
+    ], conflicts
 
 
-def _why_not_after(document: Document, by_id: dict[str, Document], successors: dict[str, Document]) -> str | None:
-    """Why can this document not follow the one that it says it supersedes? None where it can, or supersedes nothing."""
+def _why_not_after(
+    document: Document, by_id: dict[str, Document], successors: dict[str, Document]
+) -> str | None:
+    """Why can this document not follow the one that it says it supersedes? None where it can, or
+    supersedes nothing."""
     old, policy = document.meta.supersedes, document.meta.policy
     if old is None:
         return None
@@ -195,6 +232,9 @@ def _why_not_after(document: Document, by_id: dict[str, Document], successors: d
     return None
 
 
-def may_see(documents: Sequence[Document], groups: Collection[str], as_of: dt.date) -> list[Document]:
-    """The documents an asker is entitled to on a day: readable by one of their groups, and in force."""
+def may_see(
+    documents: Sequence[Document], groups: Collection[str], as_of: dt.date
+) -> list[Document]:
+    """The documents an asker is entitled to on a day: readable by one of their groups, and in
+    force."""
     return [d for d in documents if d.readable_by(groups) and d.in_force(as_of)]

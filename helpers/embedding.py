@@ -1,6 +1,8 @@
-"""Which vector stands for this text? The embedder, and vectors that are kept, so that nothing is embedded twice.
+"""Which vector stands for this text? The embedder, and vectors that are kept, so that nothing is
+embedded twice.
 
-Kept vectors lie in one SQLite file per embedder under the SHA-256 of their text: no text is stored, and two processes may write at once.
+Kept vectors lie in one SQLite file per embedder under the SHA-256 of their text: no text is stored,
+and two processes may write at once.
 """
 
 from __future__ import annotations
@@ -20,17 +22,20 @@ if TYPE_CHECKING:
 
 
 def embed(texts: Sequence[str]) -> np.ndarray:
-    """(n texts, dimensions) float32 vectors of length 1. MiniLM reads the first 256 tokens of a text and ignores the rest."""
+    """(n texts, dimensions) float32 vectors of length 1. MiniLM reads the first 256 tokens of a
+    text and ignores the rest."""
     import numpy as np
 
     embedder = models.load_embedder()
     vectors = embedder.encode(list(texts), batch_size=32, show_progress_bar=len(texts) > 64)
     vectors = np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)  # in float32, whatever the embedder computes in
+    # in float32, whatever the embedder computes in
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def embed_kept(texts: Sequence[str]) -> tuple[np.ndarray, int]:
-    """(vectors as `embed` gives them, how many had to be computed now): every different text is embedded once in the life of the cache."""
+    """(vectors as `embed` gives them, how many had to be computed now): every different text is
+    embedded once in the life of the cache."""
     import numpy as np
 
     keys = [_key(text) for text in texts]
@@ -45,16 +50,22 @@ def embed_kept(texts: Sequence[str]) -> tuple[np.ndarray, int]:
 
 
 def forget(texts: Sequence[str]) -> int:
-    """Remove the kept vectors of these texts, of every embedder, from the disk; how many were there."""
+    """Remove the kept vectors of these texts, of every embedder, from the disk; how many were
+    there."""
     gone = 0
     for file in settings.cache_folder("vectors").glob("*.sqlite"):
         with contextlib.closing(_open(file)) as table:
             try:
-                table.execute("PRAGMA secure_delete = ON")  # else the bytes stay in the file until something overwrites them
+                # else the bytes stay in the file until something overwrites them
+                table.execute("PRAGMA secure_delete = ON")
                 with table:
-                    gone += sum(table.execute("DELETE FROM vectors WHERE key = ?", (_key(text),)).rowcount for text in set(texts))
+                    gone += sum(
+                        table.execute("DELETE FROM vectors WHERE key = ?", (_key(text),)).rowcount
+                        for text in set(texts)
+                    )
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):  # locked: it must not be passed over in silence
+                # locked: it must not be passed over in silence
+                if isinstance(error, sqlite3.OperationalError):
                     raise
                 _discard(table)
     return gone
@@ -66,12 +77,19 @@ def _key(text: str) -> bytes:
 
 @contextlib.contextmanager
 def _kept() -> Iterator[sqlite3.Connection | None]:
-    """The table of this embedder; None where it cannot be used, which costs time and nothing else."""
-    file = settings.cache_folder("vectors") / f"{hashlib.sha256(models.embedder_fingerprint().encode()).hexdigest()[:16]}.sqlite"
+    """The table of this embedder; None where it cannot be used, which costs time and nothing
+    else."""
+    file = (
+        settings.cache_folder("vectors")
+        / f"{hashlib.sha256(models.embedder_fingerprint().encode()).hexdigest()[:16]}.sqlite"
+    )
     try:
         table = _open(file)
     except sqlite3.Error as error:
-        warnings.warn(f"{settings.shown(file)} cannot be used ({error}); texts are embedded anew", stacklevel=4)
+        warnings.warn(
+            f"{settings.shown(file)} cannot be used ({error}); texts are embedded anew",
+            stacklevel=4,
+        )
         yield None
         return
     with contextlib.closing(table):
@@ -82,7 +100,10 @@ def _open(file: Path) -> sqlite3.Connection:
     for last in (False, True):
         table = sqlite3.connect(file, timeout=60)
         try:
-            table.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID")
+            table.execute(
+                "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
+                " WITHOUT ROWID"
+            )
             return table
         except sqlite3.OperationalError:  # locked, or no space: nothing is wrong with the file
             table.close()
@@ -96,7 +117,8 @@ def _open(file: Path) -> sqlite3.Connection:
 
 
 def _discard(table: sqlite3.Connection) -> None:
-    """A file that is damaged inside is removed, so that it costs time once; the next call starts a new one."""
+    """A file that is damaged inside is removed, so that it costs time once; the next call starts a
+    new one."""
     with contextlib.suppress(OSError, sqlite3.Error):
         Path(table.execute("PRAGMA database_list").fetchone()[2]).unlink(missing_ok=True)
 
@@ -107,7 +129,10 @@ def _read(table: sqlite3.Connection | None, keys: set[bytes]) -> dict[bytes, np.
     if table is None:
         return {}
     try:
-        rows = (table.execute("SELECT key, vector FROM vectors WHERE key = ?", (key,)).fetchone() for key in keys)
+        rows = (
+            table.execute("SELECT key, vector FROM vectors WHERE key = ?", (key,)).fetchone()
+            for key in keys
+        )
         return {row[0]: np.frombuffer(row[1], dtype="<f4") for row in rows if row}
     except sqlite3.Error as error:
         if not isinstance(error, sqlite3.OperationalError):
@@ -120,8 +145,15 @@ def _write(table: sqlite3.Connection | None, made: dict[bytes, np.ndarray]) -> N
         return
     try:
         with table:
-            table.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", [(key, vector.astype("<f4").tobytes()) for key, vector in made.items()])
+            table.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                [(key, vector.astype("<f4").tobytes()) for key, vector in made.items()],
+            )
     except sqlite3.Error as error:
         if not isinstance(error, sqlite3.OperationalError):
             _discard(table)
-        warnings.warn(f"vectors cannot be kept ({error}); the work goes on, but they are computed again next time", stacklevel=4)
+        warnings.warn(
+            f"vectors cannot be kept ({error}); the work goes on, but they are computed again next"
+            " time",
+            stacklevel=4,
+        )

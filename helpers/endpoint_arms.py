@@ -1,4 +1,5 @@
-"""The same systems with a model behind an endpoint: the very words of `rag` and `labelled_arms`, sent as chat messages. Such a model cannot be tuned here."""
+"""The same systems with a model behind an endpoint: the very words of `rag` and `labelled_arms`,
+sent as chat messages. Such a model cannot be tuned here."""
 
 from __future__ import annotations
 
@@ -19,12 +20,30 @@ def _name(*parts: object) -> str:
     return fingerprint(hashlib.sha256(Path(__file__).read_bytes()).hexdigest(), *parts)
 
 
-def _questions(name: str, endpoint: Endpoint, shown: Callable[[Sequence[Ask]], Sequence[Sequence[Passage]]], style: rag.Style, *parts: object) -> Arm:
+def _questions(
+    name: str,
+    endpoint: Endpoint,
+    shown: Callable[[Sequence[Ask]], Sequence[Sequence[Passage]]],
+    style: rag.Style,
+    *parts: object,
+) -> Arm:
     def answer(asks: Sequence[Ask]):
         for ask, context in zip(asks, shown(asks), strict=True):
-            words = style.with_passages.format(passages=rag.numbered(context), question=ask.input) if context else style.alone.format(question=ask.input)
+            words = (
+                style.with_passages.format(passages=rag.numbered(context), question=ask.input)
+                if context
+                else style.alone.format(question=ask.input)
+            )
             said = endpoint.say([{"role": "user", "content": words}], style.max_new_tokens)
-            yield Prediction(ask.id, said.text, tuple(context), rag.cite(said.text, context), said.tokens_in, said.tokens_out, said.seconds)
+            yield Prediction(
+                ask.id,
+                said.text,
+                tuple(context),
+                rag.cite(said.text, context),
+                said.tokens_in,
+                said.tokens_out,
+                said.seconds,
+            )
 
     return Arm(name, answer, _name(endpoint.fingerprint, style, *parts))
 
@@ -34,18 +53,45 @@ def closed_book(endpoint: Endpoint, style: rag.Style = rag.BASE) -> Arm:
     return _questions("closed book", endpoint, lambda asks: [()] * len(asks), style)
 
 
-def retrieval_augmented(endpoint: Endpoint, index: Any, top_k: int = 3, retriever: str = "dense", style: rag.Style = rag.BASE) -> Arm:
+def retrieval_augmented(
+    endpoint: Endpoint,
+    index: Any,
+    top_k: int = 3,
+    retriever: str = "dense",
+    style: rag.Style = rag.BASE,
+) -> Arm:
     """The model with the passages that the index finds for the question, the asker and the day."""
-    return _questions("RAG", endpoint, lambda asks: index.search_all(asks, top_k, retriever), style, index.name, top_k, retriever)
+    return _questions(
+        "RAG",
+        endpoint,
+        lambda asks: index.search_all(asks, top_k, retriever),
+        style,
+        index.name,
+        top_k,
+        retriever,
+    )
 
 
 def oracle(endpoint: Endpoint, contexts: Contexts, style: rag.Style = rag.BASE) -> Arm:
     """The model with the right passages put into its hands."""
-    return _questions("oracle context", endpoint, lambda asks: [contexts.get(ask.id, ()) for ask in asks], style, sorted(contexts.items()))
+    return _questions(
+        "oracle context",
+        endpoint,
+        lambda asks: [contexts.get(ask.id, ()) for ask in asks],
+        style,
+        sorted(contexts.items()),
+    )
 
 
-def long_context(endpoint: Endpoint, index: Any, documents: Sequence[Document], budget_chars: int, style: rag.Style = rag.BASE) -> Arm:
-    """The model with whole documents, those with the best passages first, as many as the budget holds; of the first at least its beginning."""
+def long_context(
+    endpoint: Endpoint,
+    index: Any,
+    documents: Sequence[Document],
+    budget_chars: int,
+    style: rag.Style = rag.BASE,
+) -> Arm:
+    """The model with whole documents, those with the best passages first, as many as the budget
+    holds; of the first at least its beginning."""
     by_id = {document.id: document for document in documents}
 
     def shown(asks: Sequence[Ask]) -> list[list[Passage]]:
@@ -64,13 +110,37 @@ def long_context(endpoint: Endpoint, index: Any, documents: Sequence[Document], 
     return _questions("long context", endpoint, shown, style, index.name, budget_chars)
 
 
-def labelled(name: str, endpoint: Endpoint, instruction: str, examples: Pairs = (), max_new_tokens: int = 64) -> Arm:
+def labelled(
+    name: str, endpoint: Endpoint, instruction: str, examples: Pairs = (), max_new_tokens: int = 64
+) -> Arm:
     """An instruction, perhaps examples as earlier turns, the input."""
-    turns = [message for said, answered in examples for message in ({"role": "user", "content": said}, {"role": "assistant", "content": answered})]
+    turns = [
+        message
+        for said, answered in examples
+        for message in (
+            {"role": "user", "content": said},
+            {"role": "assistant", "content": answered},
+        )
+    ]
 
     def answer(asks: Sequence[Ask]):
         for ask in asks:
-            said = endpoint.say([{"role": "system", "content": instruction}, *turns, {"role": "user", "content": ask.input}], max_new_tokens)
-            yield Prediction(ask.id, said.text, tokens_in=said.tokens_in, tokens_out=said.tokens_out, seconds=said.seconds)
+            said = endpoint.say(
+                [
+                    {"role": "system", "content": instruction},
+                    *turns,
+                    {"role": "user", "content": ask.input},
+                ],
+                max_new_tokens,
+            )
+            yield Prediction(
+                ask.id,
+                said.text,
+                tokens_in=said.tokens_in,
+                tokens_out=said.tokens_out,
+                seconds=said.seconds,
+            )
 
-    return Arm(name, answer, _name(endpoint.fingerprint, instruction, list(examples), max_new_tokens))
+    return Arm(
+        name, answer, _name(endpoint.fingerprint, instruction, list(examples), max_new_tokens)
+    )

@@ -1,7 +1,9 @@
-"""What does one file say? Its title, its text as a reader would see it, and where its pages start: from Markdown, text, HTML and PDF.
+"""What does one file say? Its title, its text as a reader would see it, and where its pages start:
+from Markdown, text, HTML and PDF.
 
-What a reader would not see in a browser (hidden nodes, comments, alternative texts) stays out: that is where instructions to a model are
-smuggled in. Styles are read where they stand in a tag; text hidden by a style sheet, white on white, or inside a PDF is not recognised.
+What a reader would not see in a browser (hidden nodes, comments, alternative texts) stays out: that
+is where instructions to a model are smuggled in. Styles are read where they stand in a tag; text
+hidden by a style sheet, white on white, or inside a PDF is not recognised.
 """
 
 from __future__ import annotations
@@ -25,16 +27,70 @@ PDF_END_BYTES = 1024  # a PDF has its %%EOF in these last bytes (PDF 1.7, append
 CELL_CHARS = 300  # of a table cell that is repeated in the rows it spans
 SPAN_COLUMNS = 50  # no cell spans more, whatever it says
 
-# Characters that nobody sees and a model reads: controls, soft hyphens, zero-width and direction marks, Unicode tags.
-INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}  # as PDF fonts have them
+# Characters that nobody sees and a model reads: controls, soft hyphens, zero-width and direction
+# marks, Unicode tags.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+# as PDF fonts have them
+LIGATURES = {
+    0xFB00: "ff",
+    0xFB01: "fi",
+    0xFB02: "fl",
+    0xFB03: "ffi",
+    0xFB04: "ffl",
+    0xFB05: "st",
+    0xFB06: "st",
+}
 TORN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad] *\n *(?=[^\W\d_])")
-UNSEEN_TAGS = ("title", "script", "style", "nav", "template", "noscript", "iframe", "object", "svg", "canvas", "audio", "video", "img")
-UNSEEN_STYLE = re.compile(r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z]+|%)?)(?:!important)?(?:;|$)")
-# Which open element does a start tag end, unless one of HOLDERS lies between? (HTML standard, "optional tags")
-ENDS = {"li": ("li",), "dt": ("dt", "dd"), "dd": ("dt", "dd"), "tr": ("tr",), "td": ("td", "th"), "th": ("td", "th"), "option": ("option",)}
+UNSEEN_TAGS = (
+    "title",
+    "script",
+    "style",
+    "nav",
+    "template",
+    "noscript",
+    "iframe",
+    "object",
+    "svg",
+    "canvas",
+    "audio",
+    "video",
+    "img",
+)
+UNSEEN_STYLE = re.compile(
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z]+|%)?)(?:!important)?(?:;|$)"
+)
+# Which open element does a start tag end, unless one of HOLDERS lies between? (HTML standard,
+# "optional tags")
+ENDS = {
+    "li": ("li",),
+    "dt": ("dt", "dd"),
+    "dd": ("dt", "dd"),
+    "tr": ("tr",),
+    "td": ("td", "th"),
+    "th": ("td", "th"),
+    "option": ("option",),
+}
 ENDS |= dict.fromkeys(("thead", "tbody", "tfoot"), ("thead", "tbody", "tfoot"))
-BLOCKS = ("address", "article", "aside", "blockquote", "details", "div", "dl", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6")
+BLOCKS = (
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "details",
+    "div",
+    "dl",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+)
 BLOCKS += ("header", "hr", "main", "nav", "ol", "p", "pre", "section", "table", "ul")
 ENDS |= dict.fromkeys(BLOCKS, ("p",))
 HOLDERS = ("ul", "ol", "menu", "dl", "table", "select", "div", "article", "section", "main")
@@ -44,7 +100,8 @@ LATIN = ("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii")
 
 
 class Extract(NamedTuple):
-    """What a file says. `title` is "" where the format has none; `pages`: the character at which each page of a PDF starts."""
+    """What a file says. `title` is "" where the format has none; `pages`: the character at which
+    each page of a PDF starts."""
 
     title: str
     text: str
@@ -52,14 +109,20 @@ class Extract(NamedTuple):
 
 
 def extract(form: str, data: bytes, path: Path) -> Extract:
-    """What do these bytes say, read as "markdown", "text", "html" or "pdf"? path: for messages alone.
+    """What do these bytes say, read as "markdown", "text", "html" or "pdf"? path: for messages
+    alone.
 
-    Raises DataError with a reason that a person can act on; of bytes made to harm, a parser may raise anything.
+    Raises DataError with a reason that a person can act on; of bytes made to harm, a parser may
+    raise anything.
     """
     with _quiet():
         found = {"markdown": _text, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
     if not found.text.strip():
-        raise DataError("holds no text: a scan? run OCR first" if form == "pdf" else "holds no text; remove it, or write some")
+        raise DataError(
+            "holds no text: a scan? run OCR first"
+            if form == "pdf"
+            else "holds no text; remove it, or write some"
+        )
     return found
 
 
@@ -77,14 +140,17 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-# --- text ---------------------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
 
 
 def plain(data: bytes, path: Path) -> str:
     """UTF-8 bytes as text, whatever its line ends, with or without a byte order mark."""
     text = decode(data, path)
     if "\0" in text:
-        raise DataError(f"byte {data.index(0)} is no text (NUL): a binary file? Remove it, or give it its own suffix")
+        raise DataError(
+            f"byte {data.index(0)} is no text (NUL): a binary file? Remove it, or give it its own"
+            " suffix"
+        )
     return _seen(text)
 
 
@@ -103,12 +169,13 @@ def _seen(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    """A text that was laid out for the eye: no space at line ends, no more than one blank line, ordinary spaces."""
+    """A text that was laid out for the eye: no space at line ends, no more than one blank line,
+    ordinary spaces."""
     lines = re.sub("[\u00a0\u2000-\u200a\u202f\u3000]", " ", _seen(text)).split("\n")
     return re.sub("\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
 
 
-# --- HTML ---------------------------------------------------------------------------------------------------------------
+# --- HTML -----------------------------------------------------------------------------------------
 
 
 def _html(data: bytes, path: Path) -> Extract:
@@ -117,7 +184,8 @@ def _html(data: bytes, path: Path) -> Extract:
     from markdownify import MarkdownConverter
 
     class Page(BeautifulSoup):
-        """bs4's parser, which does not know that `<li>` ends the `<li>` before, and would nest a thousand of them."""
+        """bs4's parser, which does not know that `<li>` ends the `<li>` before, and would nest a
+        thousand of them."""
 
         def handle_starttag(self, name, *rest, **more):
             if len(self.tagStack) > DEPTH_TAGS:
@@ -134,18 +202,28 @@ def _html(data: bytes, path: Path) -> Extract:
     title = soup.title.get_text() if soup.title else ""
     _drop_unseen(soup)
     _straighten_tables(soup)
-    options = {"heading_style": "ATX", "bullets": "-", "strip": ["a"], "escape_asterisks": False, "escape_underscores": False}
-    return Extract(title, _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup)))
+    options = {
+        "heading_style": "ATX",
+        "bullets": "-",
+        "strip": ["a"],
+        "escape_asterisks": False,
+        "escape_underscores": False,
+    }
+    return Extract(
+        title, _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
+    )
 
 
 def _closed(markup: str) -> str:
-    """A page without the comment or tag that never ends, which no browser shows, and without endless white space.
+    """A page without the comment or tag that never ends, which no browser shows, and without
+    endless white space.
 
     Python's parser shows such a comment, and needs the square of the time for many such tags.
     """
     lower = markup.lower()
     at = markup.find("<!--", markup.rfind("-->") + 1)
-    while at >= 0 and lower.rfind("<script", 0, at) > lower.rfind("</script", 0, at):  # there it is program text
+    # there it is program text
+    while at >= 0 and lower.rfind("<script", 0, at) > lower.rfind("</script", 0, at):
         end = lower.find("</script", at)
         at = markup.find("<!--", end) if end >= 0 else -1
     markup = markup if at < 0 else markup[:at]
@@ -160,17 +238,23 @@ def _decode_html(data: bytes) -> str:
     from bs4.dammit import EncodingDetector
 
     rest, marked = EncodingDetector.strip_byte_order_mark(data)
-    codec = (marked or EncodingDetector.find_declared_encoding(rest, is_html=True) or "utf-8").lower()
+    codec = (
+        marked or EncodingDetector.find_declared_encoding(rest, is_html=True) or "utf-8"
+    ).lower()
     if not marked and codec.startswith(("utf-16", "utf-32")):
         codec = "utf-8"  # the declaration itself was read as ASCII
     codec = "windows-1252" if codec in LATIN else codec
     try:
         return rest.decode(codec)
     except LookupError as error:
-        raise DataError(f"declares the encoding '{codec}', which is not known; save the file as UTF-8") from error
+        raise DataError(
+            f"declares the encoding '{codec}', which is not known; save the file as UTF-8"
+        ) from error
     except UnicodeError as error:
         at = len(data) - len(rest) + getattr(error, "start", 0)
-        raise DataError(f"byte {at} is not {'UTF-8' if codec == 'utf-8' else codec}; save the file as UTF-8") from error
+        raise DataError(
+            f"byte {at} is not {'UTF-8' if codec == 'utf-8' else codec}; save the file as UTF-8"
+        ) from error
 
 
 def _drop_unseen(soup: BeautifulSoup) -> None:
@@ -180,12 +264,17 @@ def _drop_unseen(soup: BeautifulSoup) -> None:
     for tag in soup.find_all(_unseen):
         if not tag.decomposed:
             tag.decompose()
-    for remark in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):  # comments, CDATA, doctype
+    # comments, CDATA, doctype
+    for remark in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):
         remark.extract()
 
 
 def _unseen(tag: Tag) -> bool:
-    if tag.name in UNSEEN_TAGS or tag.has_attr("hidden") or str(tag.get("aria-hidden")).strip().lower() == "true":
+    if (
+        tag.name in UNSEEN_TAGS
+        or tag.has_attr("hidden")
+        or str(tag.get("aria-hidden")).strip().lower() == "true"
+    ):
         return True
     if tag.name in ("header", "footer") and not tag.find_parent(["main", "article"]):
         return True  # that of an article holds its title and date, and stays
@@ -195,7 +284,8 @@ def _unseen(tag: Tag) -> bool:
 
 
 def _straighten_tables(soup: BeautifulSoup) -> None:
-    """Make every table a grid that Markdown can hold: no table within a table, no cell over several rows, no bare `|` in a cell."""
+    """Make every table a grid that Markdown can hold: no table within a table, no cell over several
+    rows, no bare `|` in a cell."""
     for table in soup.find_all("table"):
         if table.find("table"):  # made for layout: its cells are no data
             for part in table.find_all(["tr", "td", "th", "tbody", "thead", "tfoot"]):
@@ -210,14 +300,17 @@ def _straighten_tables(soup: BeautifulSoup) -> None:
 
 
 def _fill_rows(soup: BeautifulSoup, table: Tag) -> None:
-    """Repeat a cell that spans several rows in each of them, so that every value stays below its heading."""
+    """Repeat a cell that spans several rows in each of them, so that every value stays below its
+    heading."""
     hanging: dict[int, tuple[int, str, Tag]] = {}  # column -> (rows still to fill, words, cell)
     for row in table.find_all("tr"):
         column, following = 0, {}
         for cell in [*row.find_all(["td", "th"], recursive=False), None]:
             while column in hanging:
                 left, words, above = hanging[column]
-                again = soup.new_tag(above.name, attrs={"colspan": str(_span(above, "colspan"))}, string=words)
+                again = soup.new_tag(
+                    above.name, attrs={"colspan": str(_span(above, "colspan"))}, string=words
+                )
                 row.append(again) if cell is None else cell.insert_before(again)
                 if left > 1:
                     following[column] = (left - 1, words, above)
@@ -225,7 +318,11 @@ def _fill_rows(soup: BeautifulSoup, table: Tag) -> None:
             if cell is not None:
                 cell["colspan"] = str(_span(cell, "colspan"))
                 if (rows := _span(cell, "rowspan")) > 1:
-                    following[column] = (rows - 1, cell.get_text(" ", strip=True)[:CELL_CHARS], cell)
+                    following[column] = (
+                        rows - 1,
+                        cell.get_text(" ", strip=True)[:CELL_CHARS],
+                        cell,
+                    )
                 column += _span(cell, "colspan")
         hanging = following
 
@@ -233,14 +330,19 @@ def _fill_rows(soup: BeautifulSoup, table: Tag) -> None:
 def _span(cell: Tag, name: str) -> int:
     """How many columns or rows does a cell take?"""
     number = str(cell.get(name, "")).strip()
-    return max(1, min(int(number), SPAN_COLUMNS if name == "colspan" else 1000)) if re.fullmatch("[0-9]{1,6}", number) else 1
+    return (
+        max(1, min(int(number), SPAN_COLUMNS if name == "colspan" else 1000))
+        if re.fullmatch("[0-9]{1,6}", number)
+        else 1
+    )
 
 
-# --- PDF ----------------------------------------------------------------------------------------------------------------
+# --- PDF ------------------------------------------------------------------------------------------
 
 
 def _pdf(data: bytes, path: Path) -> Extract:
-    """Title, text and page starts of a PDF with a text layer. Pages are joined with a blank line; one without text is empty."""
+    """Title, text and page starts of a PDF with a text layer. Pages are joined with a blank line;
+    one without text is empty."""
     from pypdf import PdfReader
     from pypdf.errors import DependencyError, FileNotDecryptedError, WrongPasswordError
 
@@ -259,6 +361,8 @@ def _pdf(data: bytes, path: Path) -> Extract:
 
 
 def _mend(page: str) -> str:
-    """The text of a page with words joined that were torn at a line end: "water-" + "ing". So is "well-" + "known": nothing tells them apart."""
-    page = page.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(LIGATURES)  # a broken font may give halves of characters
+    """The text of a page with words joined that were torn at a line end: "water-" + "ing". So is
+    "well-" + "known": nothing tells them apart."""
+    # a broken font may give halves of characters
+    page = page.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(LIGATURES)
     return _tidy(TORN.sub(lambda torn: "" if page[torn.end()].islower() else torn[0], page))

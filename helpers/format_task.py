@@ -18,7 +18,8 @@ SCHEMA_IN_WORDS = """Sort the customer's message into JSON with exactly these fo
 "needs_human": true or false
 Answer with the JSON object only."""
 
-TUNED = "Ticket to JSON."  # what a tuned model still needs to be told: its training rows said the rest
+# what a tuned model still needs to be told: its training rows said the rest
+TUNED = "Ticket to JSON."
 
 
 def to_json(output: dict) -> str:

@@ -1,8 +1,9 @@
-"""What shapes the answers of a function somebody just wrote? A key that changes with it, so that yesterday's answers never pass for today's.
+"""What shapes the answers of a function somebody just wrote? A key that changes with it, so that
+yesterday's answers never pass for today's.
 
-The key covers the function's code, the values it closes over, and every global it uses, followed through functions and records. Where
-something cannot be named for certain (a live connection, a data frame, a class of the notebook, a module of one's own), there is no key
-and nothing is kept.
+The key covers the function's code, the values it closes over, and every global it uses, followed
+through functions and records. Where something cannot be named for certain (a live connection, a
+data frame, a class of the notebook, a module of one's own), there is no key and nothing is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +23,21 @@ from typing import Any
 
 HELPERS, PYTHON = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))
 # Exactly these types: a subclass may behave in its own way.
-PLAIN = (type(None), bool, int, float, complex, str, bytes, dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone, types.EllipsisType)
+PLAIN = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    dt.date,
+    dt.datetime,
+    dt.time,
+    dt.timedelta,
+    dt.timezone,
+    types.EllipsisType,
+)
 
 
 class _UnnamedError(Exception):
@@ -30,13 +45,18 @@ class _UnnamedError(Exception):
 
 
 def key_of(function: Callable) -> str | None:
-    """A name for everything that shapes what this function answers, as far as code and values can show; None where they cannot.
+    """A name for everything that shapes what this function answers, as far as code and values can
+    show; None where they cannot.
 
-    It cannot see the world outside: a function that asks a server, a clock or dice must not be kept (`evaluate(..., keep=False)`).
+    It cannot see the world outside: a function that asks a server, a clock or dice must not be kept
+    (`evaluate(..., keep=False)`).
     """
     try:
-        return hashlib.sha256("\n".join(_parts(function, [])).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    except (_UnnamedError, RecursionError, ImportError, ValueError):  # the last two: a module made by hand, of which Python knows no file
+        return hashlib.sha256(
+            "\n".join(_parts(function, [])).encode("utf-8", "surrogatepass")
+        ).hexdigest()[:16]
+    except (_UnnamedError, RecursionError, ImportError, ValueError):
+        # the last two: a module made by hand, of which Python knows no file
         return None
 
 
@@ -48,7 +68,8 @@ def _helpers_code() -> str:
 
 
 def _parts(value: Any, open_: list[int]) -> Iterator[str]:
-    """The value as a stream of strings: equal streams, equal behaviour. open_: ids of what is being described already (a function may call itself)."""
+    """The value as a stream of strings: equal streams, equal behaviour. open_: ids of what is being
+    described already (a function may call itself)."""
     if id(value) in open_:
         yield f"again {open_.index(id(value))}"
         return
@@ -63,10 +84,12 @@ def _parts(value: Any, open_: list[int]) -> Iterator[str]:
     elif isinstance(value, types.FunctionType | type):
         yield f"{_installed(value.__module__)} {value.__qualname__}"
         if "<locals>" in value.__qualname__:
-            raise _UnnamedError(value.__qualname__)  # made by a function: another call makes another
+            # made by a function: another call makes another
+            raise _UnnamedError(value.__qualname__)
     elif isinstance(value, types.ModuleType):
         yield _installed(value.__name__)
-    elif isinstance(value, types.BuiltinFunctionType):  # `len`, and `answers.get` with the dictionary it belongs to
+    elif isinstance(value, types.BuiltinFunctionType):
+        # `len`, and `answers.get` with the dictionary it belongs to
         yield value.__qualname__
         yield from _parts(value.__self__, open_)
     elif isinstance(value, types.MethodType):
@@ -101,13 +124,15 @@ def _content_parts(value: Any, open_: list[int]) -> Iterator[str]:
 
 
 def _installed(module: str | None) -> str:
-    """The name of a module, if that says what is in it: one of the workbook (with all its code), of Python, or of an installed package."""
+    """The name of a module, if that says what is in it: one of the workbook (with all its code), of
+    Python, or of an installed package."""
     root = (module or "").partition(".")[0]
     if root == "helpers":
         return f"{module} {_helpers_code()}"
     if root in sys.stdlib_module_names - {"__main__"}:
         return str(module)
-    own = root in ("", "__main__")  # a relative import; this very notebook, which passes for an installed program under `python -m`
+    # a relative import; this very notebook, which passes for an installed program under `python -m`
+    own = root in ("", "__main__")
     found = None if own else importlib.util.find_spec(root)
     if found and "site-packages" in Path(found.origin or "").parts:
         return str(module)
@@ -115,11 +140,16 @@ def _installed(module: str | None) -> str:
 
 
 def _installed_code(code: types.CodeType) -> bool:
-    """Does it stand at the top of a file of this workbook, of Python or of a package? The file decides: names can be borrowed (functools.wraps)."""
+    """Does it stand at the top of a file of this workbook, of Python or of a package? The file
+    decides: names can be borrowed (functools.wraps)."""
     if "<locals>" in code.co_qualname:
         return False  # made by another function: what it closes over matters
     file = Path(code.co_filename)
-    return "site-packages" in file.parts or any(file.is_relative_to(home) for home in (HELPERS, PYTHON)) or code.co_filename.startswith("<frozen ")
+    return (
+        "site-packages" in file.parts
+        or any(file.is_relative_to(home) for home in (HELPERS, PYTHON))
+        or code.co_filename.startswith("<frozen ")
+    )
 
 
 def _code_parts(function: types.FunctionType, open_: list[int]) -> Iterator[str]:
@@ -128,10 +158,24 @@ def _code_parts(function: types.FunctionType, open_: list[int]) -> Iterator[str]
     imports: set[str] = set()
     for code in _all_code(function.__code__):
         yield code.co_code.hex() + code.co_exceptiontable.hex()
-        yield from _parts([c for c in code.co_consts if not isinstance(c, types.CodeType)], open_)  # not repr: that of a set differs from day to day
-        yield repr((code.co_names, code.co_varnames, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags))
+        # not repr: that of a set differs from day to day
+        yield from _parts([c for c in code.co_consts if not isinstance(c, types.CodeType)], open_)
+        yield repr(
+            (
+                code.co_names,
+                code.co_varnames,
+                code.co_argcount,
+                code.co_posonlyargcount,
+                code.co_kwonlyargcount,
+                code.co_flags,
+            )
+        )
         steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
-        uses |= {name for opname, name in steps if opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
+        uses |= {
+            name
+            for opname, name in steps
+            if opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+        }
         imports |= {name for opname, name in steps if opname == "IMPORT_NAME"}
     for part in (function.__defaults__, function.__kwdefaults__):
         yield from _parts(part, open_)

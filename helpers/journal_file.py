@@ -1,8 +1,10 @@
-"""How does what a learner found stay found? `my_work/journal.json`: its form, read whole or refused, written whole or not at all.
+"""How does what a learner found stay found? `my_work/journal.json`: its form, read whole or
+refused, written whole or not at all.
 
-The file is one JSON object (notebooks/JOURNAL.md has an example): `format` is 1; `guesses` holds a list of commitments, oldest
-first, under each guess id ("08.questions"); `findings` holds one measured result under each finding id ("08.questions/RAG":
-guess id, slash, name). The models below are that form: every key is there, unknown keys are mistakes.
+The file is one JSON object (notebooks/JOURNAL.md has an example): `format` is 1; `guesses` holds a
+list of commitments, oldest first, under each guess id ("08.questions"); `findings` holds one
+measured result under each finding id ("08.questions/RAG": guess id, slash, name). The models below
+are that form: every key is there, unknown keys are mistakes.
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from helpers import settings
 from helpers.records import Row, why_invalid
@@ -23,7 +33,8 @@ LOCK_SECONDS = 60
 
 
 class JournalError(RuntimeError):
-    """The journal cannot be read or written and is as it was; the message says which file, why, and what to do."""
+    """The journal cannot be read or written and is as it was; the message says which file, why, and
+    what to do."""
 
 
 def _only_json(provenance: Any) -> Any:
@@ -35,7 +46,10 @@ def _only_json(provenance: Any) -> Any:
         try:
             kept[key] = json.loads(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"{key!r} is not JSON ({error}); give text, finite numbers, lists or mappings of these") from None
+            raise ValueError(
+                f"{key!r} is not JSON ({error}); give text, finite numbers, lists or mappings of"
+                " these"
+            ) from None
     return kept
 
 
@@ -48,7 +62,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Guess(Entry):
-    """One commitment: a share 0..1 for each name. `after_result`: a matching finding was there already, so it does not count."""
+    """One commitment: a share 0..1 for each name. `after_result`: a matching finding was there
+    already, so it does not count."""
 
     question: str
     values: Annotated[dict[Name, Share], Field(min_length=1)]
@@ -57,7 +72,8 @@ class Guess(Entry):
 
 
 class Finding(Entry):
-    """One measured result with its interval: a share (0..1), or a difference, over n cases; and where it comes from."""
+    """One measured result with its interval: a share (0..1), or a difference, over n cases; and
+    where it comes from."""
 
     finding: Name
     measure: Literal["share", "difference"]
@@ -76,8 +92,14 @@ class Finding(Entry):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Finding:
-        if self.low > self.high or (self.measure == "share" and not all(0 <= x <= 1 for x in (self.value, self.low, self.high))):
-            raise ValueError(f"a {self.measure} of {self.value} with interval {self.low} to {self.high} is impossible")
+        if self.low > self.high or (
+            self.measure == "share"
+            and not all(0 <= x <= 1 for x in (self.value, self.low, self.high))
+        ):
+            raise ValueError(
+                f"a {self.measure} of {self.value} with interval {self.low} to {self.high} is"
+                " impossible"
+            )
         return self
 
 
@@ -90,31 +112,43 @@ class Journal(Entry):
 
 
 def load() -> Journal:
-    """The whole journal; an empty one where nothing was kept yet. Raises JournalError for a file that is not one."""
+    """The whole journal; an empty one where nothing was kept yet. Raises JournalError for a file
+    that is not one."""
     file = settings.my_work() / "journal.json"
     try:
         raw = file.read_bytes()
     except FileNotFoundError:
         return Journal(format=FORMAT, guesses={}, findings={})
     except OSError as error:
-        raise JournalError(f"{settings.shown(file)}: cannot be read ({error}); mend that, or set WORKBOOK_MY_WORK to a folder you own") from error
+        raise JournalError(
+            f"{settings.shown(file)}: cannot be read ({error}); mend that, or set WORKBOOK_MY_WORK"
+            " to a folder you own"
+        ) from error
     try:
         return Journal.model_validate_json(raw)
     except ValidationError as error:
-        raise JournalError(f"{settings.shown(file)}: {_complaint(raw, error)}, or move it away: a new one will be made") from None
+        raise JournalError(
+            f"{settings.shown(file)}: {_complaint(raw, error)}, or move it away: a new one will be"
+            " made"
+        ) from None
 
 
 def _complaint(raw: bytes, error: ValidationError) -> str:
     """What is wrong with the file, and how to mend it."""
-    with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):  # not JSON, no object, no number
+    # not JSON, no object, no number
+    with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
         if (found := json.loads(raw).get("format")) > FORMAT:
-            return f"has format {found}, and this workbook reads format {FORMAT}; use the newer workbook"
+            return (
+                f"has format {found}, and this workbook reads format {FORMAT}; use the newer"
+                " workbook"
+            )
     return f"{why_invalid(error).replace('the whole row', 'the whole file')}; mend it"
 
 
 @contextlib.contextmanager
 def changing() -> Iterator[Journal]:
-    """The journal, locked against other notebooks; what the block did to it is on disk, whole, when the block is left.
+    """The journal, locked against other notebooks; what the block did to it is on disk, whole, when
+    the block is left.
 
     Raises ValueError for what the models refuse, and JournalError; then nothing was changed.
     """
@@ -126,21 +160,38 @@ def changing() -> Iterator[Journal]:
         with FileLock(f"{file}.lock", timeout=LOCK_SECONDS):
             journal = load()
             yield journal
-            text = json.dumps(journal.model_dump(mode="json"), ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2) + "\n"
-            if Journal.model_validate_json(text) != journal:  # an id that is no Unicode would come back as another
-                raise ValueError("the journal cannot keep this: it would be read back as something else")
-            aside = file.with_name("journal.json.tmp")  # always the same name, so a killed writer leaves no heap of them
+            text = (
+                json.dumps(
+                    journal.model_dump(mode="json"),
+                    ensure_ascii=False,
+                    allow_nan=False,
+                    sort_keys=True,
+                    indent=2,
+                )
+                + "\n"
+            )
+            # an id that is no Unicode would come back as another
+            if Journal.model_validate_json(text) != journal:
+                raise ValueError(
+                    "the journal cannot keep this: it would be read back as something else"
+                )
+            # always the same name, so a killed writer leaves no heap of them
+            aside = file.with_name("journal.json.tmp")
             try:
                 with aside.open("w", encoding="utf-8", newline="\n") as out:
                     out.write(text)
                     out.flush()
-                    os.fsync(out.fileno())  # else a power cut could leave an empty file under the good name
+                    # else a power cut could leave an empty file under the good name
+                    os.fsync(out.fileno())
                 aside.replace(file)
             except OSError:
                 aside.unlink(missing_ok=True)
                 raise
     except ValidationError as error:
         raise ValueError(f"the journal cannot keep this: {why_invalid(error)}") from None
-    except (OSError, NotImplementedError) as error:  # NotImplementedError: a file system that knows no locks
+    except (OSError, NotImplementedError) as error:
+        # NotImplementedError: a file system that knows no locks
         mend = "make room there, or set WORKBOOK_MY_WORK to a folder you own"
-        raise JournalError(f"{settings.shown(file)}: cannot be written and is as it was ({error}); {mend}") from error
+        raise JournalError(
+            f"{settings.shown(file)}: cannot be written and is as it was ({error}); {mend}"
+        ) from error

@@ -1,8 +1,10 @@
-"""May somebody else's JSON Schema be followed, and what does a value break? Draft 2020-12, judged by the library jsonschema.
+"""May somebody else's JSON Schema be followed, and what does a value break? Draft 2020-12, judged
+by the library jsonschema.
 
-A schema comes with the data, so it is not trusted: it reaches no address and no file ($ref names only its own $defs), its patterns are matched
-by an engine that is linear in the text (Rust's, which pydantic brings: no look-around), and references that breed are stopped by counting.
-`format` is a remark, not a rule, as in the standard.
+A schema comes with the data, so it is not trusted: it reaches no address and no file ($ref names
+only its own $defs), its patterns are matched by an engine that is linear in the text (Rust's, which
+pydantic brings: no look-around), and references that breed are stopped by counting. `format` is a
+remark, not a rule, as in the standard.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from helpers import settings
 from helpers.records import DataError, decode
 
 LONGEST_SCHEMA_CHARS = 100_000
-MOST_REFERENCES = 5_000  # followed for one value; a record of a hundred fields needs about a hundred
+# followed for one value; a record of a hundred fields needs about a hundred
+MOST_REFERENCES = 5_000
 OWN_REFERENCE = re.compile(r"#|#/(?:\$defs|definitions)/([^/%~]+)")
 GROUPS, SINGLE, LISTS = (
     ("properties", "$defs", "definitions", "dependentSchemas"),
@@ -33,7 +36,8 @@ REFUSED = {
     "$recursiveRef": "use '$ref' to '#/$defs/…'",
     "$id": "leave it out: a schema here is one text and has no address",
 }
-CANNOT = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)  # what a schema gone wrong makes the library raise
+# what a schema gone wrong makes the library raise
+CANNOT = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class SchemaError(DataError):
@@ -41,7 +45,8 @@ class SchemaError(DataError):
 
 
 class Checked:
-    """A schema that may be used. `faults` says what a value breaks; `kind` and `fields` say what it describes."""
+    """A schema that may be used. `faults` says what a value breaks; `kind` and `fields` say what it
+    describes."""
 
     def __init__(self, schema: dict):
         _refuse(schema)
@@ -50,7 +55,8 @@ class Checked:
         self.top = self.resolved(schema)
         self.kind = _kind(self.top)
         self.fields = tuple(self.top.get("properties", {})) if self.kind == "object" else ()
-        self.faults({} if self.kind == "object" else "")  # a reference that goes round in circles shows at once
+        # a reference that goes round in circles shows at once
+        self.faults({} if self.kind == "object" else "")
 
     def resolved(self, part: dict) -> dict:
         """The part itself, or what its $ref names."""
@@ -59,23 +65,35 @@ class Checked:
                 return part
             found = OWN_REFERENCE.fullmatch(part["$ref"])
             part = _named(self.schema, found[1]) if found[1] else self.schema
-        raise SchemaError("the schema refers to itself without end; let one of its $defs say what it is")
+        raise SchemaError(
+            "the schema refers to itself without end; let one of its $defs say what it is"
+        )
 
     def faults(self, value: Any) -> list[str]:
-        """What the value breaks, as "field 'a.b': …"; nothing: []. Raises SchemaError when the schema itself cannot be followed."""
+        """What the value breaks, as "field 'a.b': …"; nothing: []. Raises SchemaError when the
+        schema itself cannot be followed."""
         self._left = MOST_REFERENCES
         try:
             errors = self._validator(self.schema).iter_errors(value)
-            return [_said(error) for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path])]
+            return [
+                _said(error)
+                for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path])
+            ]
         except SchemaError:
             raise
         except CANNOT as error:
-            raise SchemaError(f"the schema cannot be followed ({type(error).__name__}: {str(error)[:120]}); look for references that go round in circles") from error
+            raise SchemaError(
+                f"the schema cannot be followed ({type(error).__name__}: {str(error)[:120]}); look"
+                " for references that go round in circles"
+            ) from error
 
     def _count(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise SchemaError(f"one value needs more than {MOST_REFERENCES:,} references; the $defs of the schema multiply each other, write it flatter")
+            raise SchemaError(
+                f"one value needs more than {MOST_REFERENCES:,} references; the $defs of the schema"
+                " multiply each other, write it flatter"
+            )
 
 
 def load_schema(path: Path) -> Checked:
@@ -85,7 +103,10 @@ def load_schema(path: Path) -> Checked:
     except OSError as error:
         raise SchemaError(f"{settings.shown(path)}: cannot be read ({error.strerror})") from error
     if len(text) > LONGEST_SCHEMA_CHARS:
-        raise SchemaError(f"{settings.shown(path)}: has {len(text):,} characters; a schema has at most {LONGEST_SCHEMA_CHARS:,}")
+        raise SchemaError(
+            f"{settings.shown(path)}: has {len(text):,} characters; a schema has at most"
+            f" {LONGEST_SCHEMA_CHARS:,}"
+        )
     try:
         return checked(json.loads(text))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -95,11 +116,12 @@ def load_schema(path: Path) -> Checked:
 
 
 def checked(schema: dict | Checked) -> Checked:
-    """The schema, made safe to use. Raises SchemaError when it is none, asks for what is refused, or describes neither objects nor texts."""
+    """The schema, made safe to use. Raises SchemaError when it is none, asks for what is refused,
+    or describes neither objects nor texts."""
     return schema if isinstance(schema, Checked) else Checked(schema)
 
 
-# --- what is refused before any value is seen -----------------------------------------------------------------------------
+# --- what is refused before any value is seen -----------------------------------------------------
 
 
 def _refuse(schema: Any) -> None:
@@ -116,17 +138,26 @@ def _refuse(schema: Any) -> None:
             _refuse_part(schema, place, part)
     except exceptions.SchemaError as error:
         where = ".".join(str(part) for part in error.absolute_path) or "the schema"
-        raise SchemaError(f"{where}: {error.message[:160]}; write it as JSON Schema draft 2020-12 wants it") from error
+        raise SchemaError(
+            f"{where}: {error.message[:160]}; write it as JSON Schema draft 2020-12 wants it"
+        ) from error
     except RecursionError as error:
         raise SchemaError("the schema is nested too deeply") from error
 
 
 def _parts(schema: dict, place: str = "the schema") -> Iterator[tuple[str, dict]]:
-    """Every schema within a schema, with the place where it stands. What is only data (enum, const, default) is none."""
+    """Every schema within a schema, with the place where it stands. What is only data (enum, const,
+    default) is none."""
     yield place, schema
-    inner = [(f"{place}.{key}.{name}", part) for key in GROUPS for name, part in schema.get(key, {}).items()]
+    inner = [
+        (f"{place}.{key}.{name}", part)
+        for key in GROUPS
+        for name, part in schema.get(key, {}).items()
+    ]
     inner += [(f"{place}.{key}", schema[key]) for key in SINGLE if key in schema]
-    inner += [(f"{place}.{key}.{i}", part) for key in LISTS for i, part in enumerate(schema.get(key, ()))]
+    inner += [
+        (f"{place}.{key}.{i}", part) for key in LISTS for i, part in enumerate(schema.get(key, ()))
+    ]
     for where, part in inner:
         if isinstance(part, dict):
             yield from _parts(part, where)
@@ -138,7 +169,10 @@ def _refuse_part(whole: dict, place: str, part: dict) -> None:
     if "$ref" in part:
         found = OWN_REFERENCE.fullmatch(part["$ref"])
         if not found:
-            raise SchemaError(f"{place}: $ref '{part['$ref'][:80]}' leads out of the schema; nothing is fetched: copy what it names into '$defs'")
+            raise SchemaError(
+                f"{place}: $ref '{part['$ref'][:80]}' leads out of the schema; nothing is fetched:"
+                " copy what it names into '$defs'"
+            )
         if found[1]:
             _named(whole, found[1])
     if "pattern" in part:
@@ -161,10 +195,13 @@ def _kind(top: dict) -> Literal["object", "string"]:
         return "string"
     if "properties" in top and "type" not in top:
         return "object"
-    raise SchemaError('the schema must say "type": "object" or "type": "string" at its top; an output is one of these')
+    raise SchemaError(
+        'the schema must say "type": "object" or "type": "string" at its top; an output is one of'
+        " these"
+    )
 
 
-# --- the library, held -------------------------------------------------------------------------------------------------------
+# --- the library, held ----------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=256)
@@ -179,7 +216,10 @@ def _matcher(pattern: str):
         return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
     except PatternError as error:
         why = str(error).strip().splitlines()[-1].removeprefix("error: ")
-        raise SchemaError(f"the pattern {pattern[:60]!r} cannot be used ({why}); write it without look-around and back-references") from error
+        raise SchemaError(
+            f"the pattern {pattern[:60]!r} cannot be used ({why}); write it without look-around and"
+            " back-references"
+        ) from error
 
 
 def _pattern(validator, pattern, value, schema):
@@ -194,7 +234,8 @@ def _pattern(validator, pattern, value, schema):
 
 
 def _library(count: Callable[[], None]) -> Callable[[dict], Any]:
-    """schema -> jsonschema's validator, with our patterns, counting references, and with nothing to fetch from."""
+    """schema -> jsonschema's validator, with our patterns, counting references, and with nothing to
+    fetch from."""
     from jsonschema import Draft202012Validator, validators
     from referencing import Registry
 
@@ -204,7 +245,10 @@ def _library(count: Callable[[], None]) -> Callable[[dict], Any]:
         count()
         yield from follow(validator, ref, value, schema)
 
-    return functools.partial(validators.extend(Draft202012Validator, {"pattern": _pattern, "$ref": counted}), registry=Registry())
+    return functools.partial(
+        validators.extend(Draft202012Validator, {"pattern": _pattern, "$ref": counted}),
+        registry=Registry(),
+    )
 
 
 def _said(error) -> str:

@@ -1,6 +1,8 @@
-"""Which systems can do anybody's task? An instruction, perhaps examples, the input: zero-shot, few-shot, tuned, each also held to a schema.
+"""Which systems can do anybody's task? An instruction, perhaps examples, the input: zero-shot,
+few-shot, tuned, each also held to a schema.
 
-Examples and training rows are pairs of texts (input, output): `labelled.pairs` makes them from your own rows, `style.pairs` from replies.
+Examples and training rows are pairs of texts (input, output): `labelled.pairs` makes them from your
+own rows, `style.pairs` from replies.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from helpers.generate import chat, complete
 from helpers.models import Generator
 
 Pairs = Sequence[tuple[str, str]]
-TUNED = "Do your task."  # what a tuned model still needs to be told: its training rows said the rest
+# what a tuned model still needs to be told: its training rows said the rest
+TUNED = "Do your task."
 SPARE_TOKENS = 8
 
 
@@ -28,18 +31,28 @@ def _code() -> str:
 
 
 def prompt(generator: Generator, instruction: str, text: str, examples: Pairs = ()) -> str:
-    """The instruction, examples as earlier turns of the chat, then the input. The same in training and in use."""
+    """The instruction, examples as earlier turns of the chat, then the input. The same in training
+    and in use."""
     return chat(generator, text, system=instruction, turns=examples)
 
 
-def training_rows(generator: Generator, pairs: Pairs, instruction: str = TUNED) -> list[tuple[str, str]]:
+def training_rows(
+    generator: Generator, pairs: Pairs, instruction: str = TUNED
+) -> list[tuple[str, str]]:
     """(prompt, completion) rows for `finetune`; give the same instruction to `tuned`."""
     return [(prompt(generator, instruction, text), output) for text, output in pairs]
 
 
 def room(generator: Generator, pairs: Pairs) -> int:
-    """How many new tokens must an answer be allowed, so that the longest known one fits? For `max_new_tokens`."""
-    return max(len(generator.tokenizer(output, add_special_tokens=False)["input_ids"]) for _, output in pairs) + SPARE_TOKENS
+    """How many new tokens must an answer be allowed, so that the longest known one fits? For
+    `max_new_tokens`."""
+    return (
+        max(
+            len(generator.tokenizer(output, add_special_tokens=False)["input_ids"])
+            for _, output in pairs
+        )
+        + SPARE_TOKENS
+    )
 
 
 def commonest(pairs: Pairs) -> Arm:
@@ -47,37 +60,91 @@ def commonest(pairs: Pairs) -> Arm:
     if not pairs:
         raise ValueError("there are no rows to count; give the training rows")
     (output, _), *_ = Counter(output for _, output in pairs).most_common(1)
-    return Arm("majority label", lambda asks: (Prediction(ask.id, output) for ask in asks), fingerprint(_code(), output))
+    return Arm(
+        "majority label",
+        lambda asks: (Prediction(ask.id, output) for ask in asks),
+        fingerprint(_code(), output),
+    )
 
 
-def zero_shot(generator: Generator, instruction: str, schema: dict | None = None, max_new_tokens: int = 64) -> Arm:
-    """The instruction and nothing else. schema: only what it allows can be written (see `constrain`)."""
-    return _arm("constrained" if schema else "zero-shot", generator, instruction, (), schema, max_new_tokens)
+def zero_shot(
+    generator: Generator, instruction: str, schema: dict | None = None, max_new_tokens: int = 64
+) -> Arm:
+    """The instruction and nothing else. schema: only what it allows can be written (see
+    `constrain`)."""
+    return _arm(
+        "constrained" if schema else "zero-shot", generator, instruction, (), schema, max_new_tokens
+    )
 
 
-def few_shot(generator: Generator, instruction: str, examples: Pairs, schema: dict | None = None, max_new_tokens: int = 64) -> Arm:
+def few_shot(
+    generator: Generator,
+    instruction: str,
+    examples: Pairs,
+    schema: dict | None = None,
+    max_new_tokens: int = 64,
+) -> Arm:
     """The instruction, with labelled examples in every prompt."""
-    return _arm("few-shot + constrained" if schema else "few-shot", generator, instruction, tuple(examples), schema, max_new_tokens)
+    return _arm(
+        "few-shot + constrained" if schema else "few-shot",
+        generator,
+        instruction,
+        tuple(examples),
+        schema,
+        max_new_tokens,
+    )
 
 
-def tuned(generator: Generator, instruction: str = TUNED, schema: dict | None = None, max_new_tokens: int = 64) -> Arm:
+def tuned(
+    generator: Generator,
+    instruction: str = TUNED,
+    schema: dict | None = None,
+    max_new_tokens: int = 64,
+) -> Arm:
     """A model with an adapter trained on `training_rows`, and its short instruction."""
-    return _arm("tuned + constrained" if schema else "tuned", generator, instruction, (), schema, max_new_tokens)
+    return _arm(
+        "tuned + constrained" if schema else "tuned",
+        generator,
+        instruction,
+        (),
+        schema,
+        max_new_tokens,
+    )
 
 
-def _arm(name: str, generator: Generator, instruction: str, examples: Pairs, schema: dict | None, max_new_tokens: int) -> Arm:
+def _arm(
+    name: str,
+    generator: Generator,
+    instruction: str,
+    examples: Pairs,
+    schema: dict | None,
+    max_new_tokens: int,
+) -> Arm:
     said: Callable[[str], str] = _unquoted if schema and schema.get("type") == "string" else str
 
     def answer(asks: Sequence[Ask]):
         prompts = [prompt(generator, instruction, ask.input, examples) for ask in asks]
         for done in complete(generator, prompts, max_new_tokens, schema):
-            yield Prediction(asks[done.index].id, said(done.text), tokens_in=done.tokens_in, tokens_out=done.tokens_out, seconds=done.seconds)
+            yield Prediction(
+                asks[done.index].id,
+                said(done.text),
+                tokens_in=done.tokens_in,
+                tokens_out=done.tokens_out,
+                seconds=done.seconds,
+            )
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, _code(), instruction, list(examples), schema, max_new_tokens))
+    return Arm(
+        name,
+        answer,
+        fingerprint(
+            generator.fingerprint, _code(), instruction, list(examples), schema, max_new_tokens
+        ),
+    )
 
 
 def _unquoted(text: str) -> str:
-    """A grammar writes a string as JSON does, in quotes; the answer is what stands between them. One that was cut off stays as it is."""
+    """A grammar writes a string as JSON does, in quotes; the answer is what stands between them.
+    One that was cut off stays as it is."""
     try:
         found = json.loads(text)
     except ValueError:

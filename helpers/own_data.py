@@ -1,9 +1,11 @@
-"""What lies in the folder that somebody wants assessed? Documents, questions, labelled examples, wishes; and every fault with file, line and reason.
+"""What lies in the folder that somebody wants assessed? Documents, questions, labelled examples,
+wishes; and every fault with file, line and reason.
 
     own = read_own(Path("my_company"))
     own.documents, own.questions, own.examples, own.faults
 
-The good parts are read, whatever the others look like. Nothing is written, no link that leaves the folder is followed.
+The good parts are read, whatever the others look like. Nothing is written, no link that leaves the
+folder is followed.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from helpers.labelled import LONGEST_INPUT_CHARS, LabelledError, plain
 from helpers.own_settings import Wishes, read_wishes
 from helpers.records import DataError
 
-EVERYBODY = "everybody"  # the group that may read a file without front matter, and that every asker is in
+# the group that may read a file without front matter, and that every asker is in
+EVERYBODY = "everybody"
 LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
 MOST_ANSWERS = 100
@@ -36,7 +39,8 @@ PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "asses
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """What could not be used: the file (relative to the folder), its line where it has one, and the reason."""
+    """What could not be used: the file (relative to the folder), its line where it has one, and the
+    reason."""
 
     file: str
     line: int | None
@@ -48,7 +52,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Own:
-    """All that could be read. fingerprint: of everything in it; another folder, or a changed one, has another."""
+    """All that could be read. fingerprint: of everything in it; another folder, or a changed one,
+    has another."""
 
     folder: Path
     documents: tuple[Document, ...]
@@ -61,10 +66,24 @@ class Own:
 
     @property
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(repr((sorted(self.questions, key=lambda c: c.id), sorted(self.examples, key=lambda c: c.id), self.wishes)).encode("utf-8", "surrogatepass"))
+        digest = hashlib.sha256(
+            repr(
+                (
+                    sorted(self.questions, key=lambda c: c.id),
+                    sorted(self.examples, key=lambda c: c.id),
+                    self.wishes,
+                )
+            ).encode("utf-8", "surrogatepass")
+        )
         for document in self.documents:
-            digest.update(f"{document.id} {document.meta.audience} {hashlib.sha256(document.text.encode('utf-8', 'surrogatepass')).hexdigest()}\n".encode())
-        digest.update(json.dumps(self.schema.schema, sort_keys=True).encode() if self.schema else b"")
+            digest.update(
+                f"{document.id} {document.meta.audience}"
+                f" {hashlib.sha256(document.text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+                "\n".encode()
+            )
+        digest.update(
+            json.dumps(self.schema.schema, sort_keys=True).encode() if self.schema else b""
+        )
         return digest.hexdigest()[:16]
 
     @property
@@ -73,43 +92,80 @@ class Own:
 
 
 def read_own(folder: Path, today: dt.date | None = None) -> Own:
-    """Everything in the folder that can be used, and what cannot. Raises DataError where there is no such folder, or nothing in it is of use.
+    """Everything in the folder that can be used, and what cannot. Raises DataError where there is
+    no such folder, or nothing in it is of use.
 
     today: the day on which questions without `as_of` are asked.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; `assess --example {folder}` writes one that shows what belongs in it")
+        raise DataError(
+            f"{folder}: there is no such folder; `assess --example {folder}` writes one that shows"
+            " what belongs in it"
+        )
     faults: list[Fault] = []
     wishes = _wishes(folder, faults)
     documents, ignored = _documents(folder, faults)
     questions = _questions(folder, documents, today or dt.date.today(), faults)
     schema, examples = _examples(folder, faults)
-    clean = tuple(Fault(ingest._printable(one.file), one.line, ingest._printable(one.reason)) for one in sorted(faults, key=lambda f: (f.file, f.line or 0, f.reason)))
+    clean = tuple(
+        Fault(ingest._printable(one.file), one.line, ingest._printable(one.reason))
+        for one in sorted(faults, key=lambda f: (f.file, f.line or 0, f.reason))
+    )
     if not questions and not examples:
         told = "".join(f"\n  {one}" for one in clean[:20])
-        raise DataError(f"{folder}: holds nothing that can be judged; it needs questions.jsonl (with documents/) or examples.jsonl; `assess --example DIR` writes both{told}")
-    return Own(folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored)
+        raise DataError(
+            f"{folder}: holds nothing that can be judged; it needs questions.jsonl (with"
+            f" documents/) or examples.jsonl; `assess --example DIR` writes both{told}"
+        )
+    return Own(
+        folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
+    )
 
 
-def _there(folder: Path, name: str, faults: list[Fault], of_kind: Callable[[int], bool] = stat.S_ISREG) -> Path | None:
-    """The path of a part, where it may be opened: inside the folder, of the right kind, not too large."""
+def _there(
+    folder: Path, name: str, faults: list[Fault], of_kind: Callable[[int], bool] = stat.S_ISREG
+) -> Path | None:
+    """The path of a part, where it may be opened: inside the folder, of the right kind, not too
+    large."""
     path = folder / name
     if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        faults.append(Fault(name, None, "is a link that leaves the folder, so it was not followed; copy what it points to into its place"))
+        faults.append(
+            Fault(
+                name,
+                None,
+                "is a link that leaves the folder, so it was not followed; copy what it points to"
+                " into its place",
+            )
+        )
         return None
     try:
         about = path.stat()
     except FileNotFoundError:
         return None
     except OSError as error:
-        faults.append(Fault(name, None, f"cannot be looked at ({error.strerror}); check permissions"))
+        faults.append(
+            Fault(name, None, f"cannot be looked at ({error.strerror}); check permissions")
+        )
         return None
     if not of_kind(about.st_mode):
-        faults.append(Fault(name, None, "is not an ordinary file" if of_kind is stat.S_ISREG else "is not a folder"))
+        faults.append(
+            Fault(
+                name,
+                None,
+                "is not an ordinary file" if of_kind is stat.S_ISREG else "is not a folder",
+            )
+        )
         return None
     if of_kind is stat.S_ISREG and about.st_size > LARGEST_FILE_BYTES:
-        faults.append(Fault(name, None, f"has {about.st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read: take a sample"))
+        faults.append(
+            Fault(
+                name,
+                None,
+                f"has {about.st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read: take a"
+                " sample",
+            )
+        )
         return None
     return path
 
@@ -119,7 +175,9 @@ def _wishes(folder: Path, faults: list[Fault]) -> Wishes:
     if path is None:
         return Wishes()
     try:
-        wishes, wrong = read_wishes(path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n"))
+        wishes, wrong = read_wishes(
+            path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+        )
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault("assess.toml", None, f"cannot be read ({error}); save it as UTF-8"))
         return Wishes()
@@ -127,7 +185,7 @@ def _wishes(folder: Path, faults: list[Fault]) -> Wishes:
     return wishes
 
 
-# --- documents ------------------------------------------------------------------------------------------------------------
+# --- documents ------------------------------------------------------------------------------------
 
 
 def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
@@ -137,19 +195,29 @@ def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
     reading = ingest.read_folder(home, audience=[EVERYBODY])
     faults += [Fault(f"documents/{one.path}", None, one.reason) for one in reading.unreadable]
     if not reading.documents:
-        faults.append(Fault("documents", None, "holds no document that could be read; put .md, .txt, .html or .pdf files there"))
+        faults.append(
+            Fault(
+                "documents",
+                None,
+                "holds no document that could be read; put .md, .txt, .html or .pdf files there",
+            )
+        )
     return reading.documents, len(reading.ignored)
 
 
-# --- questions ------------------------------------------------------------------------------------------------------------
+# --- questions ------------------------------------------------------------------------------------
 
 
-def _questions(folder: Path, documents: Sequence[Document], today: dt.date, faults: list[Fault]) -> list[Case]:
+def _questions(
+    folder: Path, documents: Sequence[Document], today: dt.date, faults: list[Fault]
+) -> list[Case]:
     path = _there(folder, "questions.jsonl", faults)
     if path is None:
         return []
     names = _names(folder / "documents", documents)
-    groups = tuple(sorted({EVERYBODY, *(group for document in documents for group in document.meta.audience)}))
+    groups = tuple(
+        sorted({EVERYBODY, *(group for document in documents for group in document.meta.audience)})
+    )
     try:
         lines = labelled._lines(path)
     except LabelledError as error:
@@ -163,36 +231,96 @@ def _questions(folder: Path, documents: Sequence[Document], today: dt.date, faul
         if row:
             found += list(_wrong_question(row, taken))
         if found:
-            faults += [Fault(path.name, number, (f"field '{field}': " if field else "") + reason) for field, reason in found]
+            faults += [
+                Fault(path.name, number, (f"field '{field}': " if field else "") + reason)
+                for field, reason in found
+            ]
             continue
         id = row.get("id", f"q-{number:04d}")
         taken[id] = number
         evidence, lost = _evidence(row.get("evidence") or [], names)
-        faults += [Fault(path.name, number, f"{reason}; the question counts, without this evidence") for reason in lost]
-        asker = tuple(sorted({EVERYBODY, *row["groups"]})) if row.get("groups") is not None else groups
-        ask = Ask(id, row["question"].strip(), asker, dt.date.fromisoformat(row["as_of"]) if row.get("as_of") else today)
+        faults += [
+            Fault(path.name, number, f"{reason}; the question counts, without this evidence")
+            for reason in lost
+        ]
+        asker = (
+            tuple(sorted({EVERYBODY, *row["groups"]})) if row.get("groups") is not None else groups
+        )
+        ask = Ask(
+            id,
+            row["question"].strip(),
+            asker,
+            dt.date.fromisoformat(row["as_of"]) if row.get("as_of") else today,
+        )
         kind = str(row.get("kind") or ("answerable" if row["answers"] else "to refuse"))
-        cases.append(Case(ask, Gold(tuple(row["answers"]), evidence if not lost else ()), kind, hashlib.sha256(plain(ask.input).encode()).hexdigest()[:12], "test"))
+        cases.append(
+            Case(
+                ask,
+                Gold(tuple(row["answers"]), evidence if not lost else ()),
+                kind,
+                hashlib.sha256(plain(ask.input).encode()).hexdigest()[:12],
+                "test",
+            )
+        )
     return cases
 
 
 def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
     id, question, answers = row.get("id", "-"), row.get("question"), row.get("answers")
-    if "id" in row and (not isinstance(id, str) or not id.strip() or len(id) > ID_CHARS or labelled._torn(id)):
-        yield "id", f"must be a text of 1 to {ID_CHARS} characters; or leave it out, and the line number is taken"
+    if "id" in row and (
+        not isinstance(id, str) or not id.strip() or len(id) > ID_CHARS or labelled._torn(id)
+    ):
+        yield (
+            "id",
+            (
+                f"must be a text of 1 to {ID_CHARS} characters; or leave it out, and the line"
+                " number is taken"
+            ),
+        )
     elif id in taken:
         yield "id", f"'{id}' was already used in line {taken[id]}; give it another"
     if not isinstance(question, str):
-        yield "question", "is missing; it is the text that the system will see" if question is None else "must be a text"
+        yield (
+            "question",
+            (
+                "is missing; it is the text that the system will see"
+                if question is None
+                else "must be a text"
+            ),
+        )
     elif wrong := labelled._wrong_text(question, LONGEST_QUESTION_CHARS):
         yield "question", wrong
-    if not isinstance(answers, list) or len(answers) > MOST_ANSWERS or not all(isinstance(a, str) and a.strip() and len(a) <= LONGEST_INPUT_CHARS and not labelled._torn(a) for a in answers):
-        yield "answers", 'must be a list of texts, each a wording that counts as right; [] where the question should be refused'
+    if (
+        not isinstance(answers, list)
+        or len(answers) > MOST_ANSWERS
+        or not all(
+            isinstance(a, str)
+            and a.strip()
+            and len(a) <= LONGEST_INPUT_CHARS
+            and not labelled._torn(a)
+            for a in answers
+        )
+    ):
+        yield (
+            "answers",
+            (
+                "must be a list of texts, each a wording that counts as right; [] where the"
+                " question should be refused"
+            ),
+        )
     evidence = row.get("evidence") or []
-    if not isinstance(evidence, list) or not all(isinstance(e, dict) and isinstance(e.get("doc"), str) and isinstance(e.get("quote"), str) and e["quote"].strip() for e in evidence):
+    if not isinstance(evidence, list) or not all(
+        isinstance(e, dict)
+        and isinstance(e.get("doc"), str)
+        and isinstance(e.get("quote"), str)
+        and e["quote"].strip()
+        for e in evidence
+    ):
         yield "evidence", 'must be a list of {"doc": …, "quote": …}'
     groups = row.get("groups")
-    if groups is not None and not (isinstance(groups, list) and all(isinstance(g, str) and g.strip() for g in groups)):
+    if groups is not None and not (
+        isinstance(groups, list) and all(isinstance(g, str) and g.strip() for g in groups)
+    ):
         yield "groups", "must be a list of texts: the groups that the asker is in"
     if row.get("as_of") is not None and not _is_day(row["as_of"]):
         yield "as_of", "must be a day, as 2026-03-02"
@@ -215,25 +343,37 @@ def _names(home: Path, documents: Sequence[Document]) -> dict[str, Document]:
     return names
 
 
-def _evidence(quotes: Sequence[dict[str, str]], names: dict[str, Document]) -> tuple[tuple[Evidence, ...], list[str]]:
-    """The quotes with their places, spaces and line breaks as the document has them; and why one was not found."""
+def _evidence(
+    quotes: Sequence[dict[str, str]], names: dict[str, Document]
+) -> tuple[tuple[Evidence, ...], list[str]]:
+    """The quotes with their places, spaces and line breaks as the document has them; and why one
+    was not found."""
     found, lost = [], []
     for one in quotes:
         document = names.get(one["doc"]) or names.get(one["doc"].removeprefix("./"))
         if document is None:
-            lost.append(f"field 'evidence': there is no document '{one['doc'][:200]}'; name it by its path below documents/")
+            lost.append(
+                f"field 'evidence': there is no document '{one['doc'][:200]}'; name it by its path"
+                " below documents/"
+            )
             continue
         words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(one["quote"].strip()))
-        # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no space between words.
-        place = re.search(rf"(?<!\w){words}(?!\w)", document.text) or re.search(words, document.text)
+        # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no
+        # space between words.
+        place = re.search(rf"(?<!\w){words}(?!\w)", document.text) or re.search(
+            words, document.text
+        )
         if place is None:
-            lost.append(f"field 'evidence': the quote does not stand in '{one['doc'][:200]}'; copy it from the text letter for letter")
+            lost.append(
+                f"field 'evidence': the quote does not stand in '{one['doc'][:200]}'; copy it from"
+                " the text letter for letter"
+            )
         else:
             found.append(Evidence(document.id, place[0], place.start(), place.end()))
     return tuple(found), lost
 
 
-# --- examples -------------------------------------------------------------------------------------------------------------
+# --- examples -------------------------------------------------------------------------------------
 
 
 def _examples(folder: Path, faults: list[Fault]) -> tuple[Checked | None, list[Case]]:
@@ -252,5 +392,11 @@ def _examples(folder: Path, faults: list[Fault]) -> tuple[Checked | None, list[C
         cases, wrong = [], getattr(error, "faults", [str(error)])
     for fault in wrong:
         line = re.search(r"examples\.jsonl line (\d+): ", fault)
-        faults.append(Fault("examples.jsonl", int(line[1]) if line else None, fault[line.end() :] if line else fault.split(": ", 1)[-1]))
+        faults.append(
+            Fault(
+                "examples.jsonl",
+                int(line[1]) if line else None,
+                fault[line.end() :] if line else fault.split(": ", 1)[-1],
+            )
+        )
     return schema, cases

@@ -1,4 +1,5 @@
-"""What form do these outputs have, where nobody wrote it down? A JSON Schema from training rows: fields, types, and closed lists of labels."""
+"""What form do these outputs have, where nobody wrote it down? A JSON Schema from training rows:
+fields, types, and closed lists of labels."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from helpers.cases import Case
 from helpers.json_schema import Checked, SchemaError, checked
 
 MOST_LABELS = 40
-ROWS_A_LABEL = 3  # a list is closed when its labels come back: at least so many rows for each, on average
+# a list is closed when its labels come back: at least so many rows for each, on average
+ROWS_A_LABEL = 3
 LONGEST_LABEL_CHARS = 60
 
 
@@ -24,7 +26,14 @@ def derived(cases: Sequence[Case]) -> Checked | None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     fields = {name: _field([row[name] for row in rows if name in row]) for name in names}
     try:
-        return checked({"type": "object", "properties": fields, "required": [name for name in names if all(name in row for row in rows)], "additionalProperties": False})
+        return checked(
+            {
+                "type": "object",
+                "properties": fields,
+                "required": [name for name in names if all(name in row for row in rows)],
+                "additionalProperties": False,
+            }
+        )
     except SchemaError:  # names or values that no schema may hold: then any object keeps the form
         return checked({"type": "object"})
 
@@ -41,7 +50,14 @@ def _field(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    for kind, types in (("boolean", bool), ("integer", int), ("number", float), ("string", str), ("array", list), ("object", dict)):
+    for kind, types in (
+        ("boolean", bool),
+        ("integer", int),
+        ("number", float),
+        ("string", str),
+        ("array", list),
+        ("object", dict),
+    ):
         if isinstance(value, types):
             return kind
     return "null"
@@ -49,5 +65,9 @@ def _kind(value: Any) -> str:
 
 def _labels(values: Sequence[str]) -> list[str]:
     labels = sorted(set(values))
-    closed = len(labels) <= MOST_LABELS and len(values) >= ROWS_A_LABEL * len(labels) and all(len(label) <= LONGEST_LABEL_CHARS for label in labels)
+    closed = (
+        len(labels) <= MOST_LABELS
+        and len(values) >= ROWS_A_LABEL * len(labels)
+        and all(len(label) <= LONGEST_LABEL_CHARS for label in labels)
+    )
     return labels if closed and len(labels) > 1 else []

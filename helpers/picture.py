@@ -1,4 +1,5 @@
-"""What is a picture here, and how does it look? Colours, style, a blank canvas, and the finished figure with its words and numbers."""
+"""What is a picture here, and how does it look? Colours, style, a blank canvas, and the finished
+figure with its words and numbers."""
 
 from __future__ import annotations
 
@@ -11,39 +12,71 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-# Okabe and Ito's palette: told apart with any kind of colour vision. Defined here once, for every figure.
+# Okabe and Ito's palette: told apart with any kind of colour vision. Defined here once, for every
+# figure.
 COLOURS = {
-    "closed book": "#999999", "RAG": "#0072B2", "oracle context": "#009E73",
-    "zero-shot": "#999999", "few-shot": "#E69F00", "tuned": "#D55E00",
-    "majority label": "#CC79A7", "always refuse": "#CC79A7", "RAG, 3 passages": "#56B4E9",
-    "long context": "#E69F00", "tuned + RAG": "#D55E00", "facts adapter": "#D55E00",
+    "closed book": "#999999",
+    "RAG": "#0072B2",
+    "oracle context": "#009E73",
+    "zero-shot": "#999999",
+    "few-shot": "#E69F00",
+    "tuned": "#D55E00",
+    "majority label": "#CC79A7",
+    "always refuse": "#CC79A7",
+    "RAG, 3 passages": "#56B4E9",
+    "long context": "#E69F00",
+    "tuned + RAG": "#D55E00",
+    "facts adapter": "#D55E00",
     # the same arm made easier or harder: its colour, mixed with 40 % white
-    "constrained": "#C2C2C2", "few-shot + constrained": "#F0C566", "tuned + constrained": "#E69E66", "oracle + 2 distractors": "#66C5AB",
+    "constrained": "#C2C2C2",
+    "few-shot + constrained": "#F0C566",
+    "tuned + constrained": "#E69E66",
+    "oracle + 2 distractors": "#66C5AB",
     "facts adapter + RAG": "#E69E66",
     # in the reader's 2×2: what reads keeps its colour, what it is handed lightens it
-    "base + RAG": "#0072B2", "base + oracle": "#66AAD0", "reader + RAG": "#D55E00", "reader + oracle": "#E69E66",
-}  # fmt: skip
+    "base + RAG": "#0072B2",
+    "base + oracle": "#66AAD0",
+    "reader + RAG": "#D55E00",
+    "reader + oracle": "#E69E66",
+}
 OTHER = "#56B4E9"
-# What became of an answer, in the order in which it is drawn. A cause wears the colour of the arm that it speaks about: right is what the
-# oracle shows to be possible; the search is RAG's; distraction comes with more passages; reading is the model's, which tuning could change.
+# What became of an answer, in the order in which it is drawn. A cause wears the colour of the arm
+# that it speaks about: right is what the oracle shows to be possible; the search is RAG's;
+# distraction comes with more passages; reading is the model's, which tuning could change.
 CAUSE_COLOURS = {
-    "right": "#009E73", "right without evidence": "#9ADBC5", "rightly refused": "#009E73",
-    "distraction": "#56B4E9", "retrieval": "#0072B2", "reading": "#D55E00",
-    "answered what should be refused": "#CC79A7", "valid but wrong": "#D55E00", "invalid": "#E69F00",
-    "no evidence given": "#BBBBBB", "failed": "#555555",
-}  # fmt: skip
+    "right": "#009E73",
+    "right without evidence": "#9ADBC5",
+    "rightly refused": "#009E73",
+    "distraction": "#56B4E9",
+    "retrieval": "#0072B2",
+    "reading": "#D55E00",
+    "answered what should be refused": "#CC79A7",
+    "valid but wrong": "#D55E00",
+    "invalid": "#E69F00",
+    "no evidence given": "#BBBBBB",
+    "failed": "#555555",
+}
 INK, PALE = "#222222", "#D9D9D9"
 
 
 def colour_of(arm: str) -> str:
-    """The colour of an arm, also of one with a setting in its name: "tuned, 64 rows" is drawn as "tuned"."""
+    """The colour of an arm, also of one with a setting in its name: "tuned, 64 rows" is drawn as
+    "tuned"."""
     return COLOURS.get(arm) or COLOURS.get(arm.split(",")[0], OTHER)
 
 
 STYLE = {
-    "font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "axes.titlesize": 11.5,
-    "axes.titleweight": "bold", "axes.titlelocation": "left", "text.color": INK, "axes.labelcolor": INK, "svg.fonttype": "none",
-}  # fmt: skip
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "svg.fonttype": "none",
+}
 WIDE = 7.6  # inches: the width of a figure
 
 
@@ -64,7 +97,10 @@ class Picture:
 
 def embedded(kind: str, data: bytes, alt: str) -> str:
     """The HTML of a picture that holds its bytes itself; kind: png or svg+xml."""
-    return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+    return (
+        f'<img alt="{html.escape(alt)}" style="max-width:100%"'
+        f' src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+    )
 
 
 def styled(draw: Callable[..., Picture]) -> Callable[..., Picture]:
@@ -81,7 +117,8 @@ def styled(draw: Callable[..., Picture]) -> Callable[..., Picture]:
 
 
 def _figure(width: float, height: float, layout: str = "constrained"):
-    """A figure that belongs to nobody else: no pyplot, so nothing leaks and it can be drawn in any thread."""
+    """A figure that belongs to nobody else: no pyplot, so nothing leaks and it can be drawn in any
+    thread."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -103,12 +140,15 @@ def _finish(figure, alt: str, table: pd.DataFrame) -> Picture:
 
 
 def _png(figure) -> bytes:
-    """What stands on the canvas now, without drawing the figure anew: for stages that are drawn once and dressed for every picture."""
+    """What stands on the canvas now, without drawing the figure anew: for stages that are drawn
+    once and dressed for every picture."""
     import numpy as np
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=3)
+    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).save(
+        out, "png", compress_level=3
+    )
     return out.getvalue()
 
 

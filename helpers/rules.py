@@ -1,17 +1,22 @@
-"""Which options are out, and why? Each rule is one small function with its reason; read them, change them, add yours.
+"""Which options are out, and why? Each rule is one small function with its reason; read them,
+change them, add yours.
 
-    @hard("citations")                                # this option is out when the function says True
+    @hard("citations")                                # this option is out when the function says
+                                                      True
     def must_point_to_its_source(option, requirements, evidence):
         "Weights cannot say where an answer stands."
         return requirements.citations and not option.shows_text
 
-    @measured("rightly refused")                      # this option is out when the span lies below the line, and
-    def knows_when_to_be_silent(option, requirements, evidence):     # nobody can tell where it straddles the line
+    @measured("rightly refused")                      # this option is out when the span lies below
+                                                      the line, and
+    def knows_when_to_be_silent(option, requirements, evidence):     # nobody can tell where it
+    straddles the line
         "Half of what should be refused is refused."
         return Line(span(evidence["rightly refused"]), 0.5) if option.searches else None
 
-The docstring is the reason that a decision shows. The names given to the decorator are the requirements and findings it rests on.
-A rule of the same name replaces the one before, so a cell can be run again.
+The docstring is the reason that a decision shows. The names given to the decorator are the
+requirements and findings it rests on. A rule of the same name replaces the one before, so a cell
+can be run again.
 """
 
 from __future__ import annotations
@@ -58,7 +63,9 @@ MEASURED: dict[str, Rule] = {}  # the answer follows from what was measured, or 
 def _keep(rules: dict[str, Rule], rests_on: tuple[str, ...]):
     def keep(test):
         if not (test.__doc__ or "").strip():
-            raise ValueError(f"the rule {test.__name__} has no reason; write it as the function's docstring")
+            raise ValueError(
+                f"the rule {test.__name__} has no reason; write it as the function's docstring"
+            )
         rules[test.__name__] = Rule(test.__name__, " ".join(test.__doc__.split()), rests_on, test)
         return test
 
@@ -71,16 +78,18 @@ def hard(*rests_on: str):
 
 
 def measured(*rests_on: str):
-    """Register a rule on a measured number: its function gives a Line, or None where the rule does not concern the option."""
+    """Register a rule on a measured number: its function gives a Line, or None where the rule does
+    not concern the option."""
     return _keep(MEASURED, rests_on)
 
 
-# --- out by a hard requirement ------------------------------------------------------------------------------------------
+# --- out by a hard requirement --------------------------------------------------------------------
 
 
 @hard()
 def comes_later(option, requirements, evidence):
-    """Its evidence comes in a later release of this workbook; nothing is recommended on evidence that is not there."""
+    """Its evidence comes in a later release of this workbook; nothing is recommended on evidence
+    that is not there."""
     return option is ROUTER
 
 
@@ -92,25 +101,33 @@ def nothing_to_look_up(option, requirements, evidence):
 
 @hard("changes_per_year", "facts adapter, after a change", "RAG, after a change")
 def fresher_than_weights(option, requirements, evidence):
-    """What is true changes more often than weights can be released with care; an index follows in seconds."""
-    return option.facts_in_weights and requirements.lookup_share > 0 and requirements.changes_per_year > RELEASES_A_YEAR
+    """What is true changes more often than weights can be released with care; an index follows in
+    seconds."""
+    return (
+        option.facts_in_weights
+        and requirements.lookup_share > 0
+        and requirements.changes_per_year > RELEASES_A_YEAR
+    )
 
 
 @hard("citations", "lookup_share")
 def must_cite(option, requirements, evidence):
-    """What is looked up in weights cannot say where it stands; what is shown in the prompt can be pointed to (a request can always be)."""
+    """What is looked up in weights cannot say where it stands; what is shown in the prompt can be
+    pointed to (a request can always be)."""
     return requirements.citations and requirements.lookup_share > 0 and not option.shows_text
 
 
 @hard("access", "leak, rule in the prompt", "leak, rights in the search")
 def who_asks_matters(option, requirements, evidence):
-    """Weights answer everybody alike, so a secret in a training row is everybody's; rights can only be a condition of the search."""
+    """Weights answer everybody alike, so a secret in a training row is everybody's; rights can only
+    be a condition of the search."""
     return requirements.access and option.facts_in_weights
 
 
 @hard("data_in_weights")
 def not_in_weights(option, requirements, evidence):
-    """Your texts may not be in weights, where no single row can be taken out again. (A reader learns reading from texts of another world.)"""
+    """Your texts may not be in weights, where no single row can be taken out again. (A reader
+    learns reading from texts of another world.)"""
     if requirements.data_in_weights:
         return False
     return option.facts_in_weights or (option.trained and requirements.lookup_share < 1)
@@ -136,22 +153,28 @@ def must_fit_the_window(option, requirements, evidence):
 
 @hard("latency_seconds")
 def must_be_quick(option, requirements, evidence):
-    """An answer takes longer than it may, as timed on the machine that measured (see the bill: seconds)."""
+    """An answer takes longer than it may, as timed on the machine that measured (see the bill:
+    seconds)."""
     return serving(option, requirements, evidence).seconds > requirements.latency_seconds
 
 
-# --- out by a measured number, or not yet to be told --------------------------------------------------------------------
+# --- out by a measured number, or not yet to be told ----------------------------------------------
 
 
 @measured("least_right")
 def right_enough(option, requirements, evidence):
     """Below this share of right answers nobody would use it."""
-    return Line(right(option, requirements, evidence), requirements.least_right) if requirements.least_right else None
+    return (
+        Line(right(option, requirements, evidence), requirements.least_right)
+        if requirements.least_right
+        else None
+    )
 
 
 @measured("lookup_share", "RAG", "reader + RAG", "closed book")
 def documents_help(option, requirements, evidence):
-    """A search that does not make answers better than memory alone is broken: mend it before building on it."""
+    """A search that does not make answers better than memory alone is broken: mend it before
+    building on it."""
     if not option.searches or not requirements.lookup_share or option is ROUTER:
         return None
     return Line(gain(known(PROMPT.lookups, evidence), known(option.lookups, evidence)), JUST_ABOVE)
@@ -159,14 +182,22 @@ def documents_help(option, requirements, evidence):
 
 @measured("lookup_share", "lost to the search", "lost to reading", "lost to distraction")
 def mend_the_search_first(option, requirements, evidence):
-    """While the search loses more answers than the reader, mend the search: no reader wins back what was not found."""
+    """While the search loses more answers than the reader, mend the search: no reader wins back
+    what was not found."""
     if not (option.trained and option.searches and requirements.lookup_share) or option is ROUTER:
         return None
-    search, reading, distraction = (evidence["lost to the search"], evidence["lost to reading"], evidence["lost to distraction"])
+    search, reading, distraction = (
+        evidence["lost to the search"],
+        evidence["lost to reading"],
+        evidence["lost to distraction"],
+    )
     if search is None or reading is None:
         return Line(Span(None, UNKNOWN.low - 1, UNKNOWN.high), 0.0)
     by_reader = reading.value + (distraction.value if distraction else 0.0)
-    # Two shares of the same n questions, which exclude each other: the variance of their difference (Agresti, Categorical Data Analysis, 11.1)
-    spread = 1.96 * math.sqrt(max(0.0, by_reader + search.value - (by_reader - search.value) ** 2) / search.n)
+    # Two shares of the same n questions, which exclude each other: the variance of their difference
+    # (Agresti, Categorical Data Analysis, 11.1)
+    spread = 1.96 * math.sqrt(
+        max(0.0, by_reader + search.value - (by_reader - search.value) ** 2) / search.n
+    )
     difference = by_reader - search.value
     return Line(Span(difference, difference - spread, difference + spread), 0.0)

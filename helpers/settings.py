@@ -1,13 +1,22 @@
-"""Where do things live, and what may be overridden? The only global state of the workbook, read from the environment.
+"""Where do things live, and what may be overridden? The only global state of the workbook, read
+from the environment.
 
-    WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the workbook)
-    WORKBOOK_WEIGHTS  folder for the weights alone                        (default: weights/ in the cache)
-    WORKBOOK_MY_WORK  folder for what the learner made: the journal       (default: my_work in the workbook)
-    WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that is shipped)
-    WORKBOOK_EMBEDDER hub id or folder of another sentence embedder       (default: the MiniLM that is shipped)
-    CHROMA_URL        a Chroma server for the indexes                     (default: none; they lie in the cache)
-    WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one present)
-    WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device does fast; float32 for references)
+    WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the
+                      workbook)
+    WORKBOOK_WEIGHTS  folder for the weights alone                        (default: weights/ in the
+                      cache)
+    WORKBOOK_MY_WORK  folder for what the learner made: the journal       (default: my_work in the
+                      workbook)
+    WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that
+                      is shipped)
+    WORKBOOK_EMBEDDER hub id or folder of another sentence embedder       (default: the MiniLM that
+    is shipped)
+    CHROMA_URL        a Chroma server for the indexes                     (default: none; they lie
+                      in the cache)
+    WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one
+                      present)
+    WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device
+                      does fast; float32 for references)
     WORKBOOK_THREADS  threads for torch                                   (default: physical cores)
 """
 
@@ -22,25 +31,31 @@ NOTEBOOKS = ROOT / "notebooks"
 
 
 def cache_folder(*parts: str) -> Path:
-    """Where does this kind of derived file go? Everything below it can be deleted and is made again."""
+    """Where does this kind of derived file go? Everything below it can be deleted and is made
+    again."""
     base = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache").expanduser().resolve()
     folder = base.joinpath(*parts)
-    if parts[:1] == ("weights",) and (apart := os.environ.get("WORKBOOK_WEIGHTS")):  # they are nobody's data: many caches may share them
+    # they are nobody's data: many caches may share them
+    if parts[:1] == ("weights",) and (apart := os.environ.get("WORKBOOK_WEIGHTS")):
         folder = Path(apart).expanduser().resolve().joinpath(*parts[1:])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"cannot write to {folder} ({error}); set WORKBOOK_CACHE to a folder you own") from error
+        raise OSError(
+            f"cannot write to {folder} ({error}); set WORKBOOK_CACHE to a folder you own"
+        ) from error
     return folder
 
 
 def my_work() -> Path:
-    """Where does the learner's own work go? It cannot be made again, so the folder is made only when something is put there."""
+    """Where does the learner's own work go? It cannot be made again, so the folder is made only
+    when something is put there."""
     return Path(os.environ.get("WORKBOOK_MY_WORK") or ROOT / "my_work").expanduser().resolve()
 
 
 def shown(path: Path) -> str:
-    """A path as a learner should read it: relative to the workbook where possible, with forward slashes."""
+    """A path as a learner should read it: relative to the workbook where possible, with forward
+    slashes."""
     path = Path(path)
     try:
         return path.resolve().relative_to(ROOT).as_posix()
@@ -59,32 +74,43 @@ def embedder_override() -> str | None:
 
 
 def reference_dtype() -> str:
-    """In which number format are references computed (labs_data/reference, the adapters there, the saved outputs of the notebooks)?
+    """In which number format are references computed (labs_data/reference, the adapters there, the
+    saved outputs of the notebooks)?
 
-    In float32 on every machine, so that they can be made again anywhere; WORKBOOK_DTYPE has the last word.
+    In float32 on every machine, so that they can be made again anywhere; WORKBOOK_DTYPE has the
+    last word.
     """
     return os.environ.get("WORKBOOK_DTYPE") or "float32"
 
 
 def references_in_float32() -> None:
-    """Call first in a script that makes references: from here on this process computes as `reference_dtype` says."""
+    """Call first in a script that makes references: from here on this process computes as
+    `reference_dtype` says."""
     os.environ["WORKBOOK_DTYPE"] = reference_dtype()
 
 
 def chroma_url() -> str | None:
-    """Which Chroma server holds the indexes, if any, as http://127.0.0.1:8000? It checks no passwords: keep it where only you can reach it."""
+    """Which Chroma server holds the indexes, if any, as http://127.0.0.1:8000? It checks no
+    passwords: keep it where only you can reach it."""
     return os.environ.get("CHROMA_URL") or None
 
 
 def stay_offline() -> None:
-    """Tell every library below us to ask no other machine for anything. Call before importing one of them.
+    """Tell every library below us to ask no other machine for anything. Call before importing one
+    of them.
 
-    A hub id in WORKBOOK_MODEL or WORKBOOK_EMBEDDER is the one wish that needs a hub, so then (only) hub access is left as it was set.
+    A hub id in WORKBOOK_MODEL or WORKBOOK_EMBEDDER is the one wish that needs a hub, so then (only)
+    hub access is left as it was set.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # forked workers would otherwise warn on every use
+    # forked workers would otherwise warn on every use
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime comes with chromadb and would call home
+    # onnxruntime comes with chromadb and would call home
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    if all(wish is None or Path(wish).expanduser().is_dir() for wish in (model_override(), embedder_override())):
+    if all(
+        wish is None or Path(wish).expanduser().is_dir()
+        for wish in (model_override(), embedder_override())
+    ):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

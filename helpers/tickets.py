@@ -1,4 +1,5 @@
-"""What does the strict-format task look like? Support messages in, four labelled fields out (rules: labs_data/tickets/LABELS.md).
+"""What does the strict-format task look like? Support messages in, four labelled fields out (rules:
+labs_data/tickets/LABELS.md).
 
 Here are the record, the parser that forgives nothing, and the labelled rows.
 """
@@ -40,7 +41,8 @@ class Parsed(NamedTuple):
 
 
 def parse_strict(text: str) -> Parsed:
-    """Would the support desk's software accept this answer as it stands? One JSON object of the schema, nothing around it."""
+    """Would the support desk's software accept this answer as it stands? One JSON object of the
+    schema, nothing around it."""
     try:
         fields = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
     except (ValueError, RecursionError) as error:
@@ -68,22 +70,41 @@ class TicketRow(Row):
     input: str = Field(min_length=1)
     output: Ticket
     slices: list[
-        Literal["typos", "several_problems", "sarcasm", "forwarded", "other_language", "missing_details", "short", "angry"]
+        Literal[
+            "typos",
+            "several_problems",
+            "sarcasm",
+            "forwarded",
+            "other_language",
+            "missing_details",
+            "short",
+            "angry",
+        ]
     ]
     source: Literal["generated", "written"]
     labelled_by: Literal["rules", "written"]
     licence: str
 
 
-def load_tickets(split: Split, label_noise: float = 0.0, seed: int = 0, path: Path | None = None) -> list[Case]:
-    """The tickets of one split as cases; `kind` is where the message came from. Raises DataError with file and line.
+def load_tickets(
+    split: Split, label_noise: float = 0.0, seed: int = 0, path: Path | None = None
+) -> list[Case]:
+    """The tickets of one split as cases; `kind` is where the message came from. Raises DataError
+    with file and line.
 
-    label_noise: the share of rows (0 to 1) in which one field is made wrong on purpose, see `spoil`; for train only.
+    label_noise: the share of rows (0 to 1) in which one field is made wrong on purpose, see
+    `spoil`; for train only.
     """
     if label_noise and split != "train":
-        raise ValueError(f"label_noise is for split 'train' only: wrong labels in '{split}' would make every score a lie")
+        raise ValueError(
+            f"label_noise is for split 'train' only: wrong labels in '{split}' would make every"
+            " score a lie"
+        )
     rows = read_rows(path or settings.DATA / "tickets" / f"{split}.jsonl", TicketRow)
-    cases = [Case(Ask(r["id"], r["input"]), Gold(output=r["output"]), r["source"], r["id"], split) for r in rows]
+    cases = [
+        Case(Ask(r["id"], r["input"]), Gold(output=r["output"]), r["source"], r["id"], split)
+        for r in rows
+    ]
     return spoil(cases, label_noise, seed)
 
 
@@ -93,9 +114,11 @@ def label_values(field: str) -> tuple[object, ...]:
 
 
 def spoil(cases: Sequence[Case], share: float, seed: int = 0) -> list[Case]:
-    """What would careless labelling look like? Exactly round(share * n) rows get ONE field replaced by another valid value.
+    """What would careless labelling look like? Exactly round(share * n) rows get ONE field replaced
+    by another valid value.
 
-    The seed chooses rows, fields and values. With the same seed a larger share spoils the same rows and more of them.
+    The seed chooses rows, fields and values. With the same seed a larger share spoils the same rows
+    and more of them.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"label_noise is a share of the rows, from 0 to 1; got {share}")

@@ -1,4 +1,5 @@
-"""What the tests share: real data, loaded once; a cache of their own where they must not touch the learner's."""
+"""What the tests share: real data, loaded once; a cache of their own where they must not touch the
+learner's."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def documents():
 
 @pytest.fixture(autouse=True)
 def my_work(tmp_path, monkeypatch):
-    """A my_work folder of its own for every test, not made yet, so that none can write in the learner's."""
+    """A my_work folder of its own for every test, not made yet, so that none can write in the
+    learner's."""
     folder = tmp_path / "my_work"
     monkeypatch.setenv("WORKBOOK_MY_WORK", str(folder))
     return folder
@@ -37,7 +39,8 @@ def my_work(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def weights():
-    """The folder of the weights, prepared and checked once: their sums take a third of a second, and a hundred tests want a cache."""
+    """The folder of the weights, prepared and checked once: their sums take a third of a second,
+    and a hundred tests want a cache."""
     from helpers import models
 
     for one in (models.SMOLLM2, models.MINILM):
@@ -47,7 +50,8 @@ def weights():
 
 @pytest.fixture
 def float32(monkeypatch):
-    """Everything computes in float32, whatever the device does fast: there alone are two ways to the same number equal but for the last digits.
+    """Everything computes in float32, whatever the device does fast: there alone are two ways to
+    the same number equal but for the last digits.
 
     References were made so, too. (What bfloat16 changes is counted in test_bfloat16.)
     """
@@ -56,7 +60,8 @@ def float32(monkeypatch):
 
 @pytest.fixture
 def cache(weights, tmp_path, monkeypatch):
-    """A fresh cache folder for results and indexes; the prepared weights are shared, they are never changed in it."""
+    """A fresh cache folder for results and indexes; the prepared weights are shared, they are never
+    changed in it."""
     from helpers import models
 
     folder = tmp_path / "cache"
@@ -73,7 +78,8 @@ class Chroma(NamedTuple):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """A Chroma server on this machine only, killed in the end: one for all, for it takes seconds to start."""
+    """A Chroma server on this machine only, killed in the end: one for all, for it takes seconds to
+    start."""
     from helpers import bench_world
 
     home = tmp_path_factory.mktemp("server")
@@ -104,27 +110,61 @@ def on_server(cache, server, monkeypatch):
 def write_document(folder: Path, id: str, text: str, **changes) -> Path:
     """A small handbook document on disk; keyword arguments change its front matter."""
     front = {
-        "id": id, "policy": id, "title": id.title(), "section": "test", "owner": "Test", "version": 1,
-        "effective_from": "2025-01-01", "supersedes": "null", "audience": "[staff]", "region": "all",
-    } | changes  # fmt: skip
+        "id": id,
+        "policy": id,
+        "title": id.title(),
+        "section": "test",
+        "owner": "Test",
+        "version": 1,
+        "effective_from": "2025-01-01",
+        "supersedes": "null",
+        "audience": "[staff]",
+        "region": "all",
+    } | changes
     path = folder / f"{id}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "\n".join(f"{key}: {value}" for key, value in front.items() if value is not ...)
-    path.write_text(f"---\n{lines}\n---\n\n{textwrap.dedent(text).strip()}\n", encoding="utf-8", newline="\n")
+    path.write_text(
+        f"---\n{lines}\n---\n\n{textwrap.dedent(text).strip()}\n", encoding="utf-8", newline="\n"
+    )
     return path
 
 
 @pytest.fixture
 def small(tmp_path):
     """Two versions of one rule, one secret, one page for all."""
-    write_document(tmp_path / "h", "leave-v1", "# Leave\n\nStaff get 11 days of leave.", policy="leave", title="Leave")
-    write_document(tmp_path / "h", "leave-v2", "# Leave\n\nStaff get 13 days of leave.", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
-    write_document(tmp_path / "h", "salaries", "# Salaries\n\nThe director gets 99 coins of leave pay.", audience="[board, people-ops]")
-    write_document(tmp_path / "h", "visit", "# Visits\n\nGuests get a badge for 3 days.", audience="[staff, contractors]")
+    write_document(
+        tmp_path / "h",
+        "leave-v1",
+        "# Leave\n\nStaff get 11 days of leave.",
+        policy="leave",
+        title="Leave",
+    )
+    write_document(
+        tmp_path / "h",
+        "leave-v2",
+        "# Leave\n\nStaff get 13 days of leave.",
+        policy="leave",
+        title="Leave",
+        supersedes="leave-v1",
+        effective_from="2026-01-01",
+    )
+    write_document(
+        tmp_path / "h",
+        "salaries",
+        "# Salaries\n\nThe director gets 99 coins of leave pay.",
+        audience="[board, people-ops]",
+    )
+    write_document(
+        tmp_path / "h",
+        "visit",
+        "# Visits\n\nGuests get a badge for 3 days.",
+        audience="[staff, contractors]",
+    )
     return corpus.load_handbook(tmp_path / "h")
 
 
-# --- a model behind an endpoint -----------------------------------------------------------------------------------------
+# --- a model behind an endpoint -------------------------------------------------------------------
 
 
 class Server:
@@ -140,7 +180,16 @@ class Server:
                 outer.asked.append(body)
                 outer.headers.append(dict(self.headers))
                 code, said, more = answer(body, len(outer.asked))
-                data = said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}], "usage": {"prompt_tokens": 50, "completion_tokens": 3}}).encode()
+                data = (
+                    said
+                    if isinstance(said, bytes)
+                    else json.dumps(
+                        {
+                            "choices": [{"message": {"content": said}}],
+                            "usage": {"prompt_tokens": 50, "completion_tokens": 3},
+                        }
+                    ).encode()
+                )
                 self.send_response(code)
                 for name, value in more.items():
                     self.send_header(name, value)
@@ -182,7 +231,7 @@ def until(condition, seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-# --- exercises: what the tests of every notebook's checks ask -------------------------------------------------------------
+# --- exercises: what the tests of every notebook's checks ask -------------------------------------
 
 
 def assert_right(id: str, answer: object) -> None:
@@ -202,7 +251,10 @@ def assert_takes_anything_and_speaks(id: str, capsys) -> None:
     assert one.check(...).state == one.check(None).state == "not attempted"
     for odd in (0, "x", [], lambda *a: None, lambda *a: 1 / 0, object()):
         verdict = one.check(odd)
-        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (odd, verdict)
+        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (
+            odd,
+            verdict,
+        )
         assert "<script" not in verdict._repr_html_() and f"Exercise {id}" in repr(verdict)
     for number in range(5):
         one.hint(number)

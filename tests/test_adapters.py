@@ -1,4 +1,5 @@
-"""The adapters that are kept with the workbook: small, made of the rows that are there, and what training makes of them today."""
+"""The adapters that are kept with the workbook: small, made of the rows that are there, and what
+training makes of them today."""
 
 from __future__ import annotations
 
@@ -18,19 +19,33 @@ from helpers.reading import load_reading
 from helpers.tickets import load_tickets
 
 NAMES = ("format", "facts", "reader")
-STEPS = 10  # enough for a wrong rate, rank, order or loss to show: the loss of tickets falls from 3.2 to 0.9 in them
-MEND = "another recipe, or other rows, need another adapter: python labs_data/build/{adapters,facts}.py"
+# enough for a wrong rate, rank, order or loss to show: the loss of tickets falls from 3.2 to 0.9 in
+# them
+STEPS = 10
+MEND = (
+    "another recipe, or other rows, need another adapter: python"
+    " labs_data/build/{adapters,facts}.py"
+)
 
 
 def recipe(name):
-    """(settings, ids of the rows, rows as a function of the generator) with which the build scripts would train this adapter today."""
+    """(settings, ids of the rows, rows as a function of the generator) with which the build scripts
+    would train this adapter today."""
     if name == "format":
         cases = load_tickets("train")
-        return build_script("adapters").FORMAT, [case.id for case in cases], lambda generator: format_task.training_rows(generator, cases)
+        return (
+            build_script("adapters").FORMAT,
+            [case.id for case in cases],
+            lambda generator: format_task.training_rows(generator, cases),
+        )
     if name == "facts":
         return facts.HOW, [row["id"] for row in load_training()], facts.training_pairs
     readings = [one for one in load_reading("train") if len(one.passages) <= reader.MOST_PASSAGES]
-    return reader.HOW, [one.id for one in readings], lambda generator: reader.training_rows(generator, readings)
+    return (
+        reader.HOW,
+        [one.id for one in readings],
+        lambda generator: reader.training_rows(generator, readings),
+    )
 
 
 def first_losses(generator, rows, how, monkeypatch):
@@ -76,7 +91,9 @@ def test_a_kept_adapter_is_small_and_says_what_it_was_made_of(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_kept_adapter_was_made_of_the_rows_that_are_there(name, generator):
     adapter, rows = adapters.reference_adapter(name, generator), recipe(name)[2](generator)
-    assert adapter.card["row_sha256"] == [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows], MEND
+    assert adapter.card["row_sha256"] == [
+        hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows
+    ], MEND
 
 
 @pytest.mark.slow
@@ -84,14 +101,26 @@ def test_a_kept_adapter_was_made_of_the_rows_that_are_there(name, generator):
 def test_training_a_kept_adapter_again_begins_as_its_card_says(name, generator, monkeypatch):
     """A sample of what a new training would give; the whole of it takes many minutes."""
     how, _, rows_of = recipe(name)
-    assert first_losses(generator, rows_of(generator), how, monkeypatch) == close_to(adapters.reference_adapter(name, generator)), MEND
+    assert first_losses(generator, rows_of(generator), how, monkeypatch) == close_to(
+        adapters.reference_adapter(name, generator)
+    ), MEND
 
 
 @pytest.mark.slow
 def test_the_smallest_kept_adapter_trained_again_is_as_good(generator):
-    """The whole training of *facts*: it begins as its card says, and ends with what the reference tells of the kept one."""
+    """The whole training of *facts*: it begins as its card says, and ends with what the reference
+    tells of the kept one."""
     again = facts.train(generator, progress=lambda *_: None, say=lambda _: None)
     told = json.loads(facts.RESULTS.read_text(encoding="utf-8"))[facts.TUNED]["trained"]
-    assert again.card["losses"][:STEPS] == close_to(adapters.reference_adapter("facts", generator)), MEND
-    knows = share(evaluate(arms.closed_book(adapters.with_adapter(generator, again), "again"), load_asks(load_handbook())["trained"], QUESTIONS, keep=False))
+    assert again.card["losses"][:STEPS] == close_to(
+        adapters.reference_adapter("facts", generator)
+    ), MEND
+    knows = share(
+        evaluate(
+            arms.closed_book(adapters.with_adapter(generator, again), "again"),
+            load_asks(load_handbook())["trained"],
+            QUESTIONS,
+            keep=False,
+        )
+    )
     assert told["low"] <= knows["share"] <= told["high"], knows

@@ -1,4 +1,5 @@
-"""The arms beyond the plain ones: a grammar that holds, distractors that distract, documents that fit and stay secret."""
+"""The arms beyond the plain ones: a grammar that holds, distractors that distract, documents that
+fit and stay secret."""
 
 from __future__ import annotations
 
@@ -36,7 +37,13 @@ class Words:
 
 
 WINDOW = 400
-TOY = models.Generator("toy", "toy@1", SimpleNamespace(config=SimpleNamespace(max_position_embeddings=WINDOW)), Words(), "cpu")
+TOY = models.Generator(
+    "toy",
+    "toy@1",
+    SimpleNamespace(config=SimpleNamespace(max_position_embeddings=WINDOW)),
+    Words(),
+    "cpu",
+)
 
 
 @pytest.fixture
@@ -47,13 +54,15 @@ def says(monkeypatch):
     def complete(generator, prompts, max_new_tokens, schema):
         heard.prompts, heard.schema, heard.room = list(prompts), schema, max_new_tokens
         for i, prompt in enumerate(prompts):
-            yield generate.Completion(i, heard.text, len(generator.tokenizer(prompt)["input_ids"]), 1, 0.0)
+            yield generate.Completion(
+                i, heard.text, len(generator.tokenizer(prompt)["input_ids"]), 1, 0.0
+            )
 
     monkeypatch.setattr(rag, "complete", complete)
     return heard
 
 
-# --- a grammar ----------------------------------------------------------------------------------------------------------
+# --- a grammar ------------------------------------------------------------------------------------
 
 
 class Open(BaseModel):
@@ -68,10 +77,20 @@ class Keyed(BaseModel, extra="forbid"):
     scores: dict[str, int]
 
 
-@pytest.mark.parametrize("schema", [
-    Open.model_json_schema(), Holds.model_json_schema(), Keyed.model_json_schema(), {}, {"type": ["object", "null"]},
-    {"properties": {"a": {"type": "string"}}}, {"type": "array"}, {"type": "array", "items": {}}, {"anyOf": [{"type": "null"}, {"type": "object"}]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "schema",
+    [
+        Open.model_json_schema(),
+        Holds.model_json_schema(),
+        Keyed.model_json_schema(),
+        {},
+        {"type": ["object", "null"]},
+        {"properties": {"a": {"type": "string"}}},
+        {"type": "array"},
+        {"type": "array", "items": {}},
+        {"anyOf": [{"type": "null"}, {"type": "object"}]},
+    ],
+)
 def test_an_open_schema_is_refused_with_the_mend(schema):
     with pytest.raises(constrain.ConstraintError, match='extra="forbid"'):
         constrain.only_valid(None, schema, 1, 99)
@@ -83,7 +102,11 @@ def test_a_closed_schema_is_not_called_open():
         properties: list[int]
         items: Ticket | None = None
 
-    assert list(constrain.open_objects(Ticket.model_json_schema())) == list(constrain.open_objects(Closed.model_json_schema())) == []
+    assert (
+        list(constrain.open_objects(Ticket.model_json_schema()))
+        == list(constrain.open_objects(Closed.model_json_schema()))
+        == []
+    )
 
 
 @pytest.mark.slow
@@ -91,20 +114,29 @@ def test_what_a_grammar_cannot_follow_is_said():
     import torch
 
     generator = models.load_generator()
-    for schema, reason in (({"type": "strange"}, "Invalid type"), ({"type": "string", "not": {"const": "a"}}, "Unimplemented"), ({"$ref": "#/$defs/x"}, "does not exist")):
+    for schema, reason in (
+        ({"type": "strange"}, "Invalid type"),
+        ({"type": "string", "not": {"const": "a"}}, "Unimplemented"),
+        ({"$ref": "#/$defs/x"}, "does not exist"),
+    ):
         with pytest.raises(constrain.ConstraintError, match=reason):
             constrain.only_valid(generator, schema, 1, 99)
-    held, scores = constrain.only_valid(generator, Ticket.model_json_schema(), 2, 99), torch.zeros(2, generator.model.config.vocab_size)
+    held, scores = (
+        constrain.only_valid(generator, Ticket.model_json_schema(), 2, 99),
+        torch.zeros(2, generator.model.config.vocab_size),
+    )
     with pytest.raises(constrain.ConstraintError, match="for every batch"):
         held(torch.zeros(3, 5), scores)
     allowed = held(torch.zeros(2, 5), scores)[0].isfinite().nonzero().flatten().tolist()
     assert {generator.tokenizer.decode(token)[:1] for token in allowed} == {"{"}
-    with pytest.raises(constrain.ConstraintError, match=r"row 0 .* grammar"):  # a token that was ruled out was written all the same
+    # a token that was ruled out was written all the same
+    with pytest.raises(constrain.ConstraintError, match=r"row 0 .* grammar"):
         held(torch.tensor([[5, 6, generator.tokenizer("no")["input_ids"][0]]] * 2), scores)
 
 
 class Noted(Ticket):
-    """A ticket with free text of a bounded length, so that the rows of a batch end at different steps."""
+    """A ticket with free text of a bounded length, so that the rows of a batch end at different
+    steps."""
 
     note: str = Field(max_length=16)
 
@@ -113,41 +145,70 @@ class Noted(Ticket):
 @pytest.mark.usefixtures("float32")
 def test_constrained_answers_are_valid_and_the_same_alone():
     generator, schema = models.load_generator(), Noted.model_json_schema()
-    prompts = [format_task.zero_shot_prompt(generator, case.ask.input) for case in load_tickets("dev")[:8]]
+    prompts = [
+        format_task.zero_shot_prompt(generator, case.ask.input) for case in load_tickets("dev")[:8]
+    ]
     together = {done.index: done for done in generate.complete(generator, prompts, 48, schema)}
     for done in together.values():
         said = Noted.model_validate_json(done.text)
-        assert done.text == json.dumps(said.model_dump(), ensure_ascii=False), "not written like the labels"
-    assert len({done.tokens_out for done in together.values()}) > 2, "all rows ended at once: nothing was padded"
-    alone = {i: next(generate.complete(generator, [prompt], 48, schema)).text for i, prompt in enumerate(prompts)}
+        assert done.text == json.dumps(said.model_dump(), ensure_ascii=False), (
+            "not written like the labels"
+        )
+    assert len({done.tokens_out for done in together.values()}) > 2, (
+        "all rows ended at once: nothing was padded"
+    )
+    alone = {
+        i: next(generate.complete(generator, [prompt], 48, schema)).text
+        for i, prompt in enumerate(prompts)
+    }
     assert alone == {i: done.text for i, done in together.items()}
 
 
 @pytest.mark.slow
 def test_the_constrained_arm_is_valid_where_zero_shot_is_not(cache):
     generator, cases = models.load_generator(), load_tickets("dev")[:8]
-    free, held = (evaluate.evaluate(arms.zero_shot(generator, constrained), cases, TICKETS) for constrained in (False, True))
+    free, held = (
+        evaluate.evaluate(arms.zero_shot(generator, constrained), cases, TICKETS)
+        for constrained in (False, True)
+    )
     assert held["valid"].all() and not free["valid"].all()
     assert [t["arm"][0] for t in (free, held)] == ["zero-shot", "constrained"]
 
 
 def test_every_ticket_arm_has_its_own_name_and_fingerprint():
     examples = load_tickets("train")[:2]
-    made = [make(TOY, *more, constrained=held) for held in (False, True) for make, *more in ((arms.zero_shot,), (arms.few_shot, examples), (arms.tuned,))]
-    assert [arm.name for arm in made] == ["zero-shot", "few-shot", "tuned", "constrained", "few-shot + constrained", "tuned + constrained"]
+    made = [
+        make(TOY, *more, constrained=held)
+        for held in (False, True)
+        for make, *more in ((arms.zero_shot,), (arms.few_shot, examples), (arms.tuned,))
+    ]
+    assert [arm.name for arm in made] == [
+        "zero-shot",
+        "few-shot",
+        "tuned",
+        "constrained",
+        "few-shot + constrained",
+        "tuned + constrained",
+    ]
     pairs = {(arm.name, arm.fingerprint) for arm in made}
-    assert len(pairs) == 6 and all(a.fingerprint != b.fingerprint for a, b in zip(made[:3], made[3:], strict=True))
+    assert len(pairs) == 6 and all(
+        a.fingerprint != b.fingerprint for a, b in zip(made[:3], made[3:], strict=True)
+    )
 
 
-# --- a beginning read once ----------------------------------------------------------------------------------------------
+# --- a beginning read once ------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_a_kept_beginning_is_never_written_to():
-    """The same beginning serves call after call; an answer that leaked into it would change all later ones."""
+    """The same beginning serves call after call; an answer that leaked into it would change all
+    later ones."""
     generator = models.load_generator()
     beginning = "You are a poet and answer in one short line. " * 8
-    prompts = [generate.chat(generator, f"{beginning}Write about {thing}") for thing in ("a bee", "an old red house", "rain", "two cats and a dog", "bread", "it")]
+    prompts = [
+        generate.chat(generator, f"{beginning}Write about {thing}")
+        for thing in ("a bee", "an old red house", "rain", "two cats and a dog", "bread", "it")
+    ]
 
     def answers(part):
         return {part[done.index]: done.text for done in generate.complete(generator, part, 12)}
@@ -163,24 +224,49 @@ def test_a_kept_beginning_is_never_written_to():
     assert first == again == fresh and len(set(fresh.values())) > 1
 
 
-# --- ways to ask --------------------------------------------------------------------------------------------------------
+# --- ways to ask ----------------------------------------------------------------------------------
 
 
 def test_every_style_is_another_system():
     index = SimpleNamespace(name="i")
-    styles = [rag.BASE, rag.BETTER, rag.SCHEMA, replace(rag.SCHEMA, schema=None), replace(rag.BASE, max_new_tokens=8)]
-    for make in (arms.closed_book, lambda *a, **k: arms.retrieval_augmented(a[0], index, **k), lambda *a, **k: arms.oracle(a[0], {}, **k), lambda *a, **k: arms.long_context(a[0], index, [], **k)):
+    styles = [
+        rag.BASE,
+        rag.BETTER,
+        rag.SCHEMA,
+        replace(rag.SCHEMA, schema=None),
+        replace(rag.BASE, max_new_tokens=8),
+    ]
+    for make in (
+        arms.closed_book,
+        lambda *a, **k: arms.retrieval_augmented(a[0], index, **k),
+        lambda *a, **k: arms.oracle(a[0], {}, **k),
+        lambda *a, **k: arms.long_context(a[0], index, [], **k),
+    ):
         assert len({make(TOY, style=style).fingerprint for style in styles}) == len(styles)
     assert arms.closed_book(TOY).fingerprint == arms.closed_book(TOY, style=rag.BASE).fingerprint
     assert arms.closed_book(TOY, "a name").name == "a name"
 
 
-@pytest.mark.parametrize(("said", "text"), [('{"answer": "17 days"}', "17 days"), ('{"answer": "17 da', '{"answer": "17 da'), ("[]", "[]"), ("", "")])
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ('{"answer": "17 days"}', "17 days"),
+        ('{"answer": "17 da', '{"answer": "17 da'),
+        ("[]", "[]"),
+        ("", ""),
+    ],
+)
 def test_an_answer_in_json_is_unwrapped_where_it_is_whole(says, said, text):
     says.text = said
     passage = Passage("d", "T", 0, 8, "17 days.")
-    (prediction,) = arms.oracle(TOY, {"a": (passage,)}, style=rag.SCHEMA)([Ask("a", "How long?", ("staff",), TODAY)])
-    assert prediction.text == text and says.schema == rag.SCHEMA.schema and says.room == rag.SCHEMA.max_new_tokens
+    (prediction,) = arms.oracle(TOY, {"a": (passage,)}, style=rag.SCHEMA)(
+        [Ask("a", "How long?", ("staff",), TODAY)]
+    )
+    assert (
+        prediction.text == text
+        and says.schema == rag.SCHEMA.schema
+        and says.room == rag.SCHEMA.max_new_tokens
+    )
     (free,) = arms.oracle(TOY, {"a": (passage,)})([Ask("a", "How long?", ("staff",), TODAY)])
     assert free.text == said and says.schema is None
 
@@ -189,24 +275,51 @@ def test_every_style_shows_question_and_passages():
     passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "{quimbl}")]
     for style in (rag.BASE, rag.BETTER, rag.SCHEMA):
         shown = rag.question_prompt(TOY, "How {many}?", passages, style)
-        assert "[1] One: zorvex" in shown and "[2] Two: {quimbl}" in shown and "How {many}?" in shown
+        assert (
+            "[1] One: zorvex" in shown and "[2] Two: {quimbl}" in shown and "How {many}?" in shown
+        )
         assert "How many?" in rag.question_prompt(TOY, "How many?", (), style)
     assert not list(constrain.open_objects(rag.SCHEMA.schema))
 
 
-# --- distractors and whole documents ------------------------------------------------------------------------------------
+# --- distractors and whole documents --------------------------------------------------------------
 
 QUOTE = "Staff who have been here for two years get 13 days of leave and one more for every child."
 
 
 @pytest.fixture
 def handbook(tmp_path):
-    """A rule in the midst of a longer text; near it an old version, a secret and some that may be read."""
+    """A rule in the midst of a longer text; near it an old version, a secret and some that may be
+    read."""
     filler = " ".join(f"Line {n} of the rules speaks of days, leave and staff." for n in range(12))
-    write_document(tmp_path, "leave-v1", f"# Leave\n\n{QUOTE.replace('13', '11')}", policy="leave", title="Leave")
-    write_document(tmp_path, "leave-v2", f"# Leave\n\n{filler}\n\n{QUOTE} {filler}", policy="leave", title="Leave", supersedes="leave-v1", effective_from="2026-01-01")
-    write_document(tmp_path, "salaries", f"# Leave of the board\n\n{QUOTE.replace('13', '99')}", audience="[board]")
-    write_document(tmp_path, "visit", "# Visits\n\nGuests get a badge for 3 days, and staff no leave for it.", audience="[staff, contractors]")
+    write_document(
+        tmp_path,
+        "leave-v1",
+        f"# Leave\n\n{QUOTE.replace('13', '11')}",
+        policy="leave",
+        title="Leave",
+    )
+    write_document(
+        tmp_path,
+        "leave-v2",
+        f"# Leave\n\n{filler}\n\n{QUOTE} {filler}",
+        policy="leave",
+        title="Leave",
+        supersedes="leave-v1",
+        effective_from="2026-01-01",
+    )
+    write_document(
+        tmp_path,
+        "salaries",
+        f"# Leave of the board\n\n{QUOTE.replace('13', '99')}",
+        audience="[board]",
+    )
+    write_document(
+        tmp_path,
+        "visit",
+        "# Visits\n\nGuests get a badge for 3 days, and staff no leave for it.",
+        audience="[staff, contractors]",
+    )
     write_document(tmp_path, "parking", "# Parking\n\nStaff leave the car park by 9 on all days.")
     return corpus.load_handbook(tmp_path)
 
@@ -227,8 +340,13 @@ def test_distractors_hold_no_evidence_and_nothing_forbidden(cache, handbook, lea
         (shown,) = arms.with_distractors(cases, contexts, index, k).values()
         beside = [p for p in shown if p not in contexts["q"]]
         assert len(beside) == k and len(shown) == k + len(contexts["q"])
-        assert not any(p.doc == quote.doc and set(range(p.start, p.end)) & set(range(quote.start, quote.end)) for p in beside)
-        assert {p.doc for p in shown} <= {"leave-v2", "visit", "parking"}, "an old version or a secret was shown"
+        assert not any(
+            p.doc == quote.doc and set(range(p.start, p.end)) & set(range(quote.start, quote.end))
+            for p in beside
+        )
+        assert {p.doc for p in shown} <= {"leave-v2", "visit", "parking"}, (
+            "an old version or a secret was shown"
+        )
         assert ranking.evidence_found(leave.gold.evidence, shown)
         nearest = [p for p in index.search(leave.ask.input, ("staff",), TODAY, 60) if p in beside]
         assert nearest == beside, "the best first"
@@ -242,8 +360,13 @@ def test_distractors_are_shuffled_by_the_seed_alone(cache, handbook, leave):
     contexts = arms.evidence_contexts([leave, other], chunk_all(handbook, 16, 4))
     once = arms.with_distractors([leave, other], contexts, index, 4)
     assert once == arms.with_distractors([leave, other], contexts, index, 4)
-    assert once["q"] == arms.with_distractors([leave], contexts, index, 4)["q"], "other cases must not matter"
-    places = {arms.with_distractors([leave], contexts, index, 4, seed)["q"].index(contexts["q"][0]) for seed in range(30)}
+    assert once["q"] == arms.with_distractors([leave], contexts, index, 4)["q"], (
+        "other cases must not matter"
+    )
+    places = {
+        arms.with_distractors([leave], contexts, index, 4, seed)["q"].index(contexts["q"][0])
+        for seed in range(30)
+    }
     assert places == {0, 1, 2, 3, 4}
     assert arms.oracle(TOY, once).fingerprint != arms.oracle(TOY, contexts).fingerprint
 
@@ -255,15 +378,25 @@ def test_long_context_shows_whole_documents_that_the_asker_may_read(cache, handb
     def shown(groups, day, budget=350):
         ask = Ask("q", "How many days of leave do staff get after two years?", groups, day)
         (prediction,) = arms.long_context(TOY, index, handbook, budget)([ask])
-        assert prediction.tokens_in <= budget and all(p.text in says.prompts[0] for p in prediction.context)
+        assert prediction.tokens_in <= budget and all(
+            p.text in says.prompts[0] for p in prediction.context
+        )
         return prediction.context
 
     new, old = shown(("staff",), TODAY), shown(("staff",), TODAY.replace(year=2025, month=6))
-    assert {p.doc for p in new} == {"leave-v2", "visit", "parking"} and {p.doc for p in old} == {"leave-v1", "visit", "parking"}
+    assert {p.doc for p in new} == {"leave-v2", "visit", "parking"} and {p.doc for p in old} == {
+        "leave-v1",
+        "visit",
+        "parking",
+    }
     assert {p.doc for p in shown(("board",), TODAY)} == {"salaries"} and shown((), TODAY) == ()
-    assert new[0].doc == "leave-v2" and all((p.start, p.end, p.text) == (0, len(by_id[p.doc].text), by_id[p.doc].text) for p in new)
+    assert new[0].doc == "leave-v2" and all(
+        (p.start, p.end, p.text) == (0, len(by_id[p.doc].text), by_id[p.doc].text) for p in new
+    )
     small = shown(("staff",), TODAY.replace(year=2025, month=6), budget=50)
-    assert small == old[: len(small)] and 0 < len(small) < len(old), "whole documents while they fit, the best first"
+    assert small == old[: len(small)] and 0 < len(small) < len(old), (
+        "whole documents while they fit, the best first"
+    )
 
 
 def test_long_context_keeps_to_budget_and_window_and_shows_where_it_cut(cache, handbook, says):
@@ -276,15 +409,27 @@ def test_long_context_keeps_to_budget_and_window_and_shows_where_it_cut(cache, h
         (prediction,) = arms.long_context(TOY, index, documents, budget)([ask])
         (only,) = prediction.context
         assert prediction.tokens_in == limit, "a word is a token here, so the cut can be exact"
-        assert only.doc == long.id and only.start == 0 and only.end < len(long.text) and only.text == long.text[: only.end]
+        assert (
+            only.doc == long.id
+            and only.start == 0
+            and only.end < len(long.text)
+            and only.text == long.text[: only.end]
+        )
     with pytest.raises(ValueError, match="raise the budget"):
         list(arms.long_context(TOY, index, documents, 10)([ask]))
     with pytest.raises(ValueError, match="'leave-v2', which is not among the documents"):
-        list(arms.long_context(TOY, index, [d for d in documents if d.id != "leave-v2"], 200)([ask]))
+        list(
+            arms.long_context(TOY, index, [d for d in documents if d.id != "leave-v2"], 200)([ask])
+        )
 
 
 def test_long_context_is_another_system_with_other_documents_or_budget(handbook):
     index = SimpleNamespace(name="i")
     edited = [replace(d, text=d.text + " More.") if d.id == "visit" else d for d in handbook]
-    made = [(index, handbook, 500), (SimpleNamespace(name="j"), handbook, 500), (index, edited, 500), (index, handbook, 501)]
+    made = [
+        (index, handbook, 500),
+        (SimpleNamespace(name="j"), handbook, 500),
+        (index, edited, 500),
+        (index, handbook, 501),
+    ]
     assert len({arms.long_context(TOY, *how).fingerprint for how in made}) == 4

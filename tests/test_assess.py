@@ -1,4 +1,5 @@
-"""A folder in, a decision out: end to end against a model behind a local server, so that no weights are needed."""
+"""A folder in, a decision out: end to end against a model behind a local server, so that no weights
+are needed."""
 
 from __future__ import annotations
 
@@ -28,7 +29,20 @@ from helpers.own_schema import derived
 from helpers.records import DataError
 
 SCRIPT = "<script>alert(1)</script>"
-TOWNS = ["Arnby", "Brill", "Corse", "Dunwick", "Elsham", "Fenny", "Garrow", "Holt", "Inver", "Jarrow", "Kelso", "Lorn"]
+TOWNS = [
+    "Arnby",
+    "Brill",
+    "Corse",
+    "Dunwick",
+    "Elsham",
+    "Fenny",
+    "Garrow",
+    "Holt",
+    "Inver",
+    "Jarrow",
+    "Kelso",
+    "Lorn",
+]
 
 
 def write(path: Path, text: str) -> None:
@@ -43,14 +57,45 @@ def lines(*rows) -> str:
 def own_folder(home: Path, url: str = "", questions: bool = True, examples: bool = True) -> Path:
     if questions:
         for i, town in enumerate(TOWNS):
-            write(home / "documents" / "towns" / f"{town}.md", f"# {town}\n\nThe library of {town} lends {i + 20} books at a time.\n\nThe pool of {town} opens at {i % 5 + 6} o'clock.\n")
-        asked = [{"id": f"q{i}", "question": f"How many books does the library of {town} lend?", "answers": [str(i + 20)], "evidence": [{"doc": f"towns/{town}.md", "quote": f"lends {i + 20} books"}]} for i, town in enumerate(TOWNS)]
-        asked += [{"id": f"n{i}", "question": f"Who is the mayor of {town}?", "answers": []} for i, town in enumerate(TOWNS[:5])]
+            write(
+                home / "documents" / "towns" / f"{town}.md",
+                f"# {town}\n\nThe library of {town} lends {i + 20} books at a time.\n\nThe pool of"
+                f" {town} opens at {i % 5 + 6} o'clock.\n",
+            )
+        asked = [
+            {
+                "id": f"q{i}",
+                "question": f"How many books does the library of {town} lend?",
+                "answers": [str(i + 20)],
+                "evidence": [{"doc": f"towns/{town}.md", "quote": f"lends {i + 20} books"}],
+            }
+            for i, town in enumerate(TOWNS)
+        ]
+        asked += [
+            {"id": f"n{i}", "question": f"Who is the mayor of {town}?", "answers": []}
+            for i, town in enumerate(TOWNS[:5])
+        ]
         write(home / "questions.jsonl", lines(*asked))
     if examples:
-        write(home / "examples.jsonl", lines(*({"id": f"e{i}", "input": f"Message {i}: the {'pump leaks' if i % 3 else 'bill is wrong'}", "output": "fault" if i % 3 else "billing"} for i in range(45))))
+        write(
+            home / "examples.jsonl",
+            lines(
+                *(
+                    {
+                        "id": f"e{i}",
+                        "input": f"Message {i}: the {'pump leaks' if i % 3 else 'bill is wrong'}",
+                        "output": "fault" if i % 3 else "billing",
+                    }
+                    for i in range(45)
+                )
+            ),
+        )
     if url:
-        write(home / "assess.toml", f'title = "Towns"\n[endpoint]\nurl = "{url}"\nmodel = "m"\n[search]\nretriever = "bm25"\n')
+        write(
+            home / "assess.toml",
+            f'title = "Towns"\n[endpoint]\nurl = "{url}"\nmodel = "m"\n[search]\nretriever ='
+            ' "bm25"\n',
+        )
     return home
 
 
@@ -75,23 +120,62 @@ def quiet(text):
 
 
 def snapshot(*folders: Path) -> dict[str, str]:
-    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for folder in folders for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p): hashlib.sha256(p.read_bytes()).hexdigest()
+        for folder in folders
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
     server = serve()
     folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
     held = assess.assess(folder, out, 2, quiet)
-    assert held == json.loads((out / "report.json").read_text(encoding="utf-8")) and held["title"] == "Towns" and held["faults"] == []
+    assert (
+        held == json.loads((out / "report.json").read_text(encoding="utf-8"))
+        and held["title"] == "Towns"
+        and held["faults"] == []
+    )
     asked = {row["arm"]: row for row in held["arms"]["questions"]}
-    assert set(asked) == {"always refuse", "best sentence", "RAG", "closed book", "oracle context", "long context"}
-    assert asked["RAG"]["share"] == 1 and asked["RAG"]["n"] == 17 and asked["closed book"]["right, of answerable"] == 0 and asked["closed book"]["refused, of what should be"] == 1
+    assert set(asked) == {
+        "always refuse",
+        "best sentence",
+        "RAG",
+        "closed book",
+        "oracle context",
+        "long context",
+    }
+    assert (
+        asked["RAG"]["share"] == 1
+        and asked["RAG"]["n"] == 17
+        and asked["closed book"]["right, of answerable"] == 0
+        and asked["closed book"]["refused, of what should be"] == 1
+    )
     labelled = {row["arm"]: row for row in held["arms"]["examples"]}
-    assert labelled["few-shot"]["share"] == 1 and labelled["zero-shot"]["share"] == 0 and held["folder"]["split"]["test"] == labelled["few-shot"]["n"]
+    assert (
+        labelled["few-shot"]["share"] == 1
+        and labelled["zero-shot"]["share"] == 0
+        and held["folder"]["split"]["test"] == labelled["few-shot"]["n"]
+    )
     found = {row["name"]: row for row in held["evidence"]}
-    assert found["RAG"]["whose"] == "yours" and found["RAG"]["value"] == 1 and found["RAG"]["n"] == 12 and found["tuned"]["whose"] == "not measured"
-    assert held["requirements"]["labelled_examples"] == {"value": 45.0, "whence": "seen in the folder"} and held["requirements"]["cost_wrong"]["whence"] == "assumed"
-    assert held["attribution"]["RAG"] and held["search"][0]["search"] == "bm25" and held["skipped"] == [] and held["decision"]["answer"] and held["decision"]["flips"]
+    assert (
+        found["RAG"]["whose"] == "yours"
+        and found["RAG"]["value"] == 1
+        and found["RAG"]["n"] == 12
+        and found["tuned"]["whose"] == "not measured"
+    )
+    assert (
+        held["requirements"]["labelled_examples"] == {"value": 45.0, "whence": "seen in the folder"}
+        and held["requirements"]["cost_wrong"]["whence"] == "assumed"
+    )
+    assert (
+        held["attribution"]["RAG"]
+        and held["search"][0]["search"] == "bm25"
+        and held["skipped"] == []
+        and held["decision"]["answer"]
+        and held["decision"]["flips"]
+    )
     assert held["minutes_used"] < 2
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in page and not re.search(r"(src|href)=\"(?!data:)", page)
@@ -100,31 +184,74 @@ def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
 
 def test_one_kind_of_data_alone_is_enough(serve, tmp_path):
     server = serve()
-    examples = assess.assess(own_folder(tmp_path / "a", server.url, questions=False), tmp_path / "a-out", 2, quiet)
-    assert set(examples["arms"]) == {"examples"} and examples["requirements"]["lookup_share"] == {"value": 0.0, "whence": "seen in the folder"}
-    questions = assess.assess(own_folder(tmp_path / "q", server.url, examples=False), tmp_path / "q-out", 2, quiet)
-    assert set(questions["arms"]) == {"questions"} and questions["requirements"]["lookup_share"]["value"] == 1.0
+    examples = assess.assess(
+        own_folder(tmp_path / "a", server.url, questions=False), tmp_path / "a-out", 2, quiet
+    )
+    assert set(examples["arms"]) == {"examples"} and examples["requirements"]["lookup_share"] == {
+        "value": 0.0,
+        "whence": "seen in the folder",
+    }
+    questions = assess.assess(
+        own_folder(tmp_path / "q", server.url, examples=False), tmp_path / "q-out", 2, quiet
+    )
+    assert (
+        set(questions["arms"]) == {"questions"}
+        and questions["requirements"]["lookup_share"]["value"] == 1.0
+    )
 
 
 def test_nothing_outside_out_is_written_and_no_text_can_run(serve, tmp_path, monkeypatch):
     server = serve(lambda body, n: (200, f"{SCRIPT} ![x](http://evil)", {}))
     folder = own_folder(tmp_path / "own", server.url)
     write(folder / "documents" / "<img src=x onerror=alert(1)>.pdf", "no pdf")
-    write(folder / "documents" / "evil.md", f"# {SCRIPT}\n\nThe library of Evil lends {SCRIPT} books.\n")
+    write(
+        folder / "documents" / "evil.md",
+        f"# {SCRIPT}\n\nThe library of Evil lends {SCRIPT} books.\n",
+    )
     with (folder / "questions.jsonl").open("a", encoding="utf-8") as file:
-        file.write(lines({"id": SCRIPT, "question": f"{SCRIPT} lends?", "answers": ["x"], "evidence": [{"doc": SCRIPT, "quote": SCRIPT}]}, {"id": 7}))
-    (folder / "assess.toml").write_text((folder / "assess.toml").read_text(encoding="utf-8").replace("Towns", "</title><script>1</script>"), encoding="utf-8")
+        file.write(
+            lines(
+                {
+                    "id": SCRIPT,
+                    "question": f"{SCRIPT} lends?",
+                    "answers": ["x"],
+                    "evidence": [{"doc": SCRIPT, "quote": SCRIPT}],
+                },
+                {"id": 7},
+            )
+        )
+    (folder / "assess.toml").write_text(
+        (folder / "assess.toml")
+        .read_text(encoding="utf-8")
+        .replace("Towns", "</title><script>1</script>"),
+        encoding="utf-8",
+    )
     home = tmp_path / "home"
     home.mkdir()
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TMPDIR"):
         monkeypatch.setenv(name, str(home))
     before, out = snapshot(folder), tmp_path / "out"
     held = assess.assess(folder, out, 2, quiet)
-    assert snapshot(folder) == before and snapshot(home) == {} and sorted(p.name for p in tmp_path.iterdir()) == ["home", "out", "own"]
-    page, markdown = ((out / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
-    assert "<script" not in page and "<img src=x" not in page and "&lt;script&gt;" in page and "default-src 'none'" in page
+    assert (
+        snapshot(folder) == before
+        and snapshot(home) == {}
+        and sorted(p.name for p in tmp_path.iterdir()) == ["home", "out", "own"]
+    )
+    page, markdown = (
+        (out / name).read_text(encoding="utf-8") for name in ("report.html", "report.md")
+    )
+    assert (
+        "<script" not in page
+        and "<img src=x" not in page
+        and "&lt;script&gt;" in page
+        and "default-src 'none'" in page
+    )
     assert not re.search(r"(?<!\\)<script|(?<!\\)\]\(http", markdown) and r"\<script\>" in markdown
-    assert {(f["file"], f["line"]) for f in held["faults"]} >= {("documents/<img src=x onerror=alert(1)>.pdf", None), ("questions.jsonl", 18), ("questions.jsonl", 19)}
+    assert {(f["file"], f["line"]) for f in held["faults"]} >= {
+        ("documents/<img src=x onerror=alert(1)>.pdf", None),
+        ("questions.jsonl", 18),
+        ("questions.jsonl", 19),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +288,9 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path, who
     assert not (out / "report.json").exists() and (out / assess.MARK).exists()
     held = assess.assess(folder, out, 2, quiet)
     for kind in ("questions", "examples"):
-        assert [(r["arm"], r["share"], r["n"]) for r in held["arms"][kind]] == [(r["arm"], r["share"], r["n"]) for r in expected["arms"][kind]]
+        assert [(r["arm"], r["share"], r["n"]) for r in held["arms"][kind]] == [
+            (r["arm"], r["share"], r["n"]) for r in expected["arms"][kind]
+        ]
     assert len(server.asked) == questions, "what was answered before the stop is kept"
     assert held["decision"]["answer"] == expected["decision"]["answer"]
     asked = len(server.asked)
@@ -182,15 +311,27 @@ def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, whole, afte
 
     server = serve(dawdling)
     folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-m", "helpers.assess", str(folder), "--out", str(out)], cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "helpers.assess", str(folder), "--out", str(out)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     assert reached.wait(60)
     process.kill()
     process.wait()
     assert not (out / "report.json").exists()
     after = 10_000  # from here on it answers at once
     held = assess.assess(folder, out, 2, quiet)
-    assert {kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in held["arms"].items()} == {kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in expected["arms"].items()}
-    assert len(server.asked) <= questions + assess_plan.NEXT - assess_plan.FIRST[-1], "at most the cases of one round of one arm are asked twice"
+    assert {
+        kind: [(r["arm"], r["share"], r["n"]) for r in rows] for kind, rows in held["arms"].items()
+    } == {
+        kind: [(r["arm"], r["share"], r["n"]) for r in rows]
+        for kind, rows in expected["arms"].items()
+    }
+    assert len(server.asked) <= questions + assess_plan.NEXT - assess_plan.FIRST[-1], (
+        "at most the cases of one round of one arm are asked twice"
+    )
 
 
 def test_a_slow_model_ends_in_time_and_the_report_says_what_is_missing(serve, tmp_path):
@@ -199,19 +340,32 @@ def test_a_slow_model_ends_in_time_and_the_report_says_what_is_missing(serve, tm
         return clever(body, n)
 
     server, begun = serve(slow), time.monotonic()
-    held = assess.assess(own_folder(tmp_path / "own", server.url), tmp_path / "out", 0.15, quiet)  # 9 seconds; all of it would take 30
-    assert time.monotonic() - begun < 1.2 * 9 + 3, "the report itself takes a second or two on a busy machine"
+    # 9 seconds; all of it would take 30
+    held = assess.assess(own_folder(tmp_path / "own", server.url), tmp_path / "out", 0.15, quiet)
+    assert time.monotonic() - begun < 1.2 * 9 + 3, (
+        "the report itself takes a second or two on a busy machine"
+    )
     assert held["skipped"] and held["more_minutes"] >= 1 and held["decision"]["answer"]
     first = [row["n"] for row in held["arms"]["questions"]]
     assert min(first) >= 2 and max(first) <= 17
 
 
 def test_a_broken_arm_is_named_and_the_others_go_on(serve, tmp_path):
-    server = serve(lambda body, n: (404, b"no such model", {}) if "Context:" in body["messages"][-1]["content"] else clever(body, n))
+    server = serve(
+        lambda body, n: (
+            (404, b"no such model", {})
+            if "Context:" in body["messages"][-1]["content"]
+            else clever(body, n)
+        )
+    )
     held = assess.assess(own_folder(tmp_path / "own", server.url), tmp_path / "out", 2, quiet)
     broken = {one["name"]: one["reason"] for one in held["skipped"]}
     assert set(broken) == {"RAG", "oracle context", "long context"} and "404" in broken["RAG"]
-    assert {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "best sentence", "closed book"} and held["more_minutes"] is None
+    assert {row["arm"] for row in held["arms"]["questions"]} == {
+        "always refuse",
+        "best sentence",
+        "closed book",
+    } and held["more_minutes"] is None
 
 
 def test_out_is_never_somebody_elses_folder(tmp_path):
@@ -227,12 +381,23 @@ def test_out_is_never_somebody_elses_folder(tmp_path):
 def test_the_command_prints_json_and_nothing_else(serve, tmp_path, capsys):
     server = serve()
     folder = own_folder(tmp_path / "own", server.url, examples=False)
-    assert assess.main([str(folder), "--out", str(tmp_path / "out"), "--minutes", "1", "--json"]) == 0
+    assert (
+        assess.main([str(folder), "--out", str(tmp_path / "out"), "--minutes", "1", "--json"]) == 0
+    )
     assert json.loads(capsys.readouterr().out)["decision"]["answer"]
-    assert assess.main([str(tmp_path / "none")]) == 2 and "there is no such folder" in capsys.readouterr().err
-    assert assess.main(["--example", str(tmp_path / "example")]) == 0 and read_own(tmp_path / "example").faults == ()
+    assert (
+        assess.main([str(tmp_path / "none")]) == 2
+        and "there is no such folder" in capsys.readouterr().err
+    )
+    assert (
+        assess.main(["--example", str(tmp_path / "example")]) == 0
+        and read_own(tmp_path / "example").faults == ()
+    )
     write(folder / "assess.toml", '[endpoint]\nurl = "https://example.com/v1"\nmodel = "m"\n')
-    assert assess.main([str(folder), "--out", str(tmp_path / "out2")]) == 2 and "nothing was sent" in capsys.readouterr().err
+    assert (
+        assess.main([str(folder), "--out", str(tmp_path / "out2")]) == 2
+        and "nothing was sent" in capsys.readouterr().err
+    )
 
 
 def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
@@ -240,22 +405,43 @@ def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
     alone = own_folder(tmp_path / "alone", server.url, examples=False)
     shutil.rmtree(alone / "documents")
     held = assess.assess(alone, tmp_path / "alone-out", 1, quiet)
-    assert {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "closed book"} and len(held["faults"]) == 12 and held["search"] is None
+    assert (
+        {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "closed book"}
+        and len(held["faults"]) == 12
+        and held["search"] is None
+    )
     refused = own_folder(tmp_path / "refused", server.url)
-    write(refused / "questions.jsonl", lines({"question": "Who is the mayor of Holt?", "answers": []}))
-    write(refused / "examples.jsonl", lines(*({"input": f"text {i}", "output": {"fields": i}} for i in range(4))))
+    write(
+        refused / "questions.jsonl", lines({"question": "Who is the mayor of Holt?", "answers": []})
+    )
+    write(
+        refused / "examples.jsonl",
+        lines(*({"input": f"text {i}", "output": {"fields": i}} for i in range(4))),
+    )
     held = assess.assess(refused, tmp_path / "refused-out", 1, quiet)
-    assert held["folder"]["questions"] == 1 and "examples" not in held["arms"] and any("rename it" in note for note in held["folder"]["notes"]) and held["decision"]["answer"]
+    assert (
+        held["folder"]["questions"] == 1
+        and "examples" not in held["arms"]
+        and any("rename it" in note for note in held["folder"]["notes"])
+        and held["decision"]["answer"]
+    )
     few = own_folder(tmp_path / "few", server.url, questions=False)
     write(few / "examples.jsonl", lines({"input": "a", "output": "b"}))
-    assert any("too few" in note for note in assess.assess(few, tmp_path / "few-out", 1, quiet)["folder"]["notes"])
+    assert any(
+        "too few" in note
+        for note in assess.assess(few, tmp_path / "few-out", 1, quiet)["folder"]["notes"]
+    )
 
 
 def test_a_model_that_the_folder_names_is_forgotten_afterwards(tmp_path, monkeypatch):
     monkeypatch.delenv("WORKBOOK_MODEL", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with assess.own_cache(tmp_path, "somebody/some-model"):
-        assert os.environ["WORKBOOK_MODEL"] == "somebody/some-model" and "HF_HUB_OFFLINE" not in os.environ and os.environ["WORKBOOK_CACHE"].startswith(str(tmp_path))
+        assert (
+            os.environ["WORKBOOK_MODEL"] == "somebody/some-model"
+            and "HF_HUB_OFFLINE" not in os.environ
+            and os.environ["WORKBOOK_CACHE"].startswith(str(tmp_path))
+        )
     assert "WORKBOOK_MODEL" not in os.environ and os.environ["HF_HUB_OFFLINE"] == "1"
     monkeypatch.setenv("WORKBOOK_MODEL", "mine")
     with assess.own_cache(tmp_path, "somebody/some-model"):
@@ -263,18 +449,30 @@ def test_a_model_that_the_folder_names_is_forgotten_afterwards(tmp_path, monkeyp
 
 
 def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("door", Path(__file__).resolve().parents[1] / "workbook.py")
+    spec = importlib.util.spec_from_file_location(
+        "door", Path(__file__).resolve().parents[1] / "workbook.py"
+    )
     door = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(door)
     called = []
     monkeypatch.setattr(door, "set_up", lambda extra: Path("python"))
     monkeypatch.setattr(door, "call", lambda python, *words, **more: called.append(words) or 0)
     monkeypatch.chdir(tmp_path)
-    assert door.main(["assess", "own", "--out", "report", "--minutes", "3", "--json"]) == 0 and door.main(["assess", "--example", "new"]) == 0
-    assert called[0][2:] == (str(tmp_path / "own"), "--out", str(tmp_path / "report"), "--minutes", "3.0", "--json") and called[1][2:] == (str(tmp_path / "new"), "--example")
+    assert (
+        door.main(["assess", "own", "--out", "report", "--minutes", "3", "--json"]) == 0
+        and door.main(["assess", "--example", "new"]) == 0
+    )
+    assert called[0][2:] == (
+        str(tmp_path / "own"),
+        "--out",
+        str(tmp_path / "report"),
+        "--minutes",
+        "3.0",
+        "--json",
+    ) and called[1][2:] == (str(tmp_path / "new"), "--example")
 
 
-# --- the plan ---------------------------------------------------------------------------------------------------------------
+# --- the plan -------------------------------------------------------------------------------------
 
 
 def cases_of(n: int) -> list[Case]:
@@ -298,16 +496,35 @@ def step(name: str, n: int, seconds: float = 0.0, **more) -> Step:
 
 def test_every_arm_sees_the_same_first_cases_before_any_sees_more(progress):
     told = []
-    tables, _, skipped = measure([step("a", 70), step("b", 70), step("c", 8)], Clock(1), progress, told.append)
+    tables, _, skipped = measure(
+        [step("a", 70), step("b", 70), step("c", 8)], Clock(1), progress, told.append
+    )
     assert list(rounds(70)) == [(0, 2), (2, 8), (8, 32), (32, 64), (64, 70)] and skipped == []
-    assert [line.split("  ")[-1].split(":")[0] for line in told] == ["a", "b", "c"] * 2 + ["a", "b"] * 3
-    assert {name: len(table) for name, table in tables.items()} == {"a": 70, "b": 70, "c": 8} and list(together(tables["a"], tables["c"])[0]["id"]) == list(tables["c"]["id"])
+    assert [line.split("  ")[-1].split(":")[0] for line in told] == ["a", "b", "c"] * 2 + [
+        "a",
+        "b",
+    ] * 3
+    assert {name: len(table) for name, table in tables.items()} == {
+        "a": 70,
+        "b": 70,
+        "c": 8,
+    } and list(together(tables["a"], tables["c"])[0]["id"]) == list(tables["c"]["id"])
 
 
 def test_arms_that_must_be_trained_wait_until_the_others_are_measured(progress):
     told = []
-    tables, _, _ = measure([step("tuned", 20, trained=True), step("a", 40)], Clock(1), progress, told.append)
-    assert [line.split("  ")[-1].split(":")[0] for line in told] == ["a", "a", "tuned", "a", "tuned", "a", "tuned"] and len(tables["tuned"]) == 20
+    tables, _, _ = measure(
+        [step("tuned", 20, trained=True), step("a", 40)], Clock(1), progress, told.append
+    )
+    assert [line.split("  ")[-1].split(":")[0] for line in told] == [
+        "a",
+        "a",
+        "tuned",
+        "a",
+        "tuned",
+        "a",
+        "tuned",
+    ] and len(tables["tuned"]) == 20
 
 
 def test_training_that_takes_longer_than_its_part_is_stopped_and_the_others_go_on(progress):
@@ -318,19 +535,33 @@ def test_training_that_takes_longer_than_its_part_is_stopped_and_the_others_go_o
             time.sleep(0.01)
             clock.check_training(1, 2, "training")
 
-    endless = Step("tuned", "", cases_of(8), QUESTIONS, train, prepare_seconds=lambda: 0.1, trained=True)
+    endless = Step(
+        "tuned", "", cases_of(8), QUESTIONS, train, prepare_seconds=lambda: 0.1, trained=True
+    )
     tables, _, skipped = measure([endless, step("a", 40)], clock, progress, print)
-    assert len(tables["a"]) == 40 and [one.name for one in skipped] == ["tuned"] and "part of the minutes" in skipped[0].reason and clock.used < 3
+    assert (
+        len(tables["a"]) == 40
+        and [one.name for one in skipped] == ["tuned"]
+        and "part of the minutes" in skipped[0].reason
+        and clock.used < 3
+    )
 
 
 def test_what_would_not_end_in_time_is_not_begun_and_cheaper_work_goes_on(progress):
     clock = Clock(0.05)  # 3 seconds
     begun = []
     dear = step("training", 8, prepare_seconds=lambda: 60.0)
-    tables, _, skipped = measure([dear, step("slow", 64, 0.1), step("quick", 64)], clock, progress, begun.append)
+    tables, _, skipped = measure(
+        [dear, step("slow", 64, 0.1), step("quick", 64)], clock, progress, begun.append
+    )
     missing = {one.name: one for one in skipped}
     assert "training" not in tables and "takes about 1.2 minutes" in missing["training"].reason
-    assert len(tables["slow"]) < 64 and len(tables["quick"]) == 64 and missing["slow"].seconds > 1 and clock.used < 3.3
+    assert (
+        len(tables["slow"]) < 64
+        and len(tables["quick"]) == 64
+        and missing["slow"].seconds > 1
+        and clock.used < 3.3
+    )
 
 
 def test_work_under_way_is_stopped_when_the_minutes_are_over(progress):
@@ -340,25 +571,42 @@ def test_work_under_way_is_stopped_when_the_minutes_are_over(progress):
     clock = Clock(0.02, time.monotonic() - 60)
     with pytest.raises(OutOfTimeError):
         clock.check(1, 2, "training")
-    assert not issubclass(OutOfTimeError, Exception), "else runs would take it for the failure of one answer"
+    assert not issubclass(OutOfTimeError, Exception), (
+        "else runs would take it for the failure of one answer"
+    )
 
 
 def test_progress_of_another_folder_counts_for_nothing(tmp_path):
     path = tmp_path / "progress.json"
     Progress(path, {"fingerprint": "a", "done": {}}).finish("RAG/0-8", 3)
-    assert Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8") and not Progress(path, {"fingerprint": "b", "done": {}}).done("RAG/0-8")
+    assert Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8") and not Progress(
+        path, {"fingerprint": "b", "done": {}}
+    ).done("RAG/0-8")
     path.write_text("{half", encoding="utf-8")
     assert not Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
 
 
 def test_the_form_of_outputs_is_taken_from_rows():
     def case(output):
-        return Case(Ask("i", "t"), Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output), "k", "f", "train")
+        return Case(
+            Ask("i", "t"),
+            Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output),
+            "k",
+            "f",
+            "train",
+        )
 
     assert derived([case("a"), case("b")] * 3).schema == {"type": "string", "enum": ["a", "b"]}
     assert derived([case(f"text {i}") for i in range(9)]) is None
-    held = derived([case({"n": 1, "kind": "x", "free": f"t{i}"}) for i in range(4)] + [case({"n": 2.5, "kind": "y"}) for i in range(4)])
-    assert held.schema["properties"] == {"n": {"type": "number"}, "kind": {"type": "string", "enum": ["x", "y"]}, "free": {"type": "string"}} and held.schema["required"] == ["n", "kind"]
+    held = derived(
+        [case({"n": 1, "kind": "x", "free": f"t{i}"}) for i in range(4)]
+        + [case({"n": 2.5, "kind": "y"}) for i in range(4)]
+    )
+    assert held.schema["properties"] == {
+        "n": {"type": "number"},
+        "kind": {"type": "string", "enum": ["x", "y"]},
+        "free": {"type": "string"},
+    } and held.schema["required"] == ["n", "kind"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -371,32 +619,51 @@ def test_a_finished_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-# --- at scale, and on text that nobody here wrote -----------------------------------------------------------------------------
+# --- at scale, and on text that nobody here wrote -------------------------------------------------
 
-HANDBOOK = Path(__file__).resolve().parents[2].joinpath("shared", "data", "handbook_sourcegraph", "content")
-SENTENCE = re.compile(r"(?<=\n)([A-Z][^\n|*`\[\]<>#]{30,160}?)\b(\d{2,4})\b([^\n|*`\[\]<>#]{10,120}\.)(?=\n)")
+HANDBOOK = (
+    Path(__file__)
+    .resolve()
+    .parents[2]
+    .joinpath("shared", "data", "handbook_sourcegraph", "content")
+)
+SENTENCE = re.compile(
+    r"(?<=\n)([A-Z][^\n|*`\[\]<>#]{30,160}?)\b(\d{2,4})\b([^\n|*`\[\]<>#]{10,120}\.)(?=\n)"
+)
 
 
 def cloze(document: Path, home: Path) -> dict | None:
     """A question that a real page answers: one of its sentences with the number left out."""
     if found := SENTENCE.search(document.read_text(encoding="utf-8", errors="replace")):
         name = document.relative_to(home).as_posix()
-        return {"id": name, "question": f"Which number is missing? {found[1]}___{found[3]}", "answers": [found[2]], "evidence": [{"doc": name, "quote": found[0]}]}
+        return {
+            "id": name,
+            "question": f"Which number is missing? {found[1]}___{found[3]}",
+            "answers": [found[2]],
+            "evidence": [{"doc": name, "quote": found[0]}],
+        }
     return None
 
 
-@pytest.mark.skipif(not HANDBOOK.is_dir(), reason="the real handbook is not beside this folder (../shared/data)")
+@pytest.mark.skipif(
+    not HANDBOOK.is_dir(), reason="the real handbook is not beside this folder (../shared/data)"
+)
 def test_a_real_companys_handbook_is_assessed(serve, tmp_path):
     home = tmp_path / "own" / "documents"
     shutil.copytree(HANDBOOK, home)
     rows = [row for path in sorted(home.rglob("*.md")) if (row := cloze(path, home))][:40]
     write(tmp_path / "own" / "questions.jsonl", lines(*rows))
     server = serve(lambda body, n: (200, "12", {}))
-    write(tmp_path / "own" / "assess.toml", f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n[search]\nretriever = "bm25"\n')
+    write(
+        tmp_path / "own" / "assess.toml",
+        f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n[search]\nretriever = "bm25"\n',
+    )
     held = assess.assess(tmp_path / "own", tmp_path / "out", 3, quiet)
     assert held["folder"]["documents"] > 800 and held["folder"]["questions"] == len(rows) >= 20
     assert all(fault["reason"] and fault["file"] for fault in held["faults"])
-    assert held["search"][-1]["evidence found"] > 0.8, "a sentence with one word left out is found by its words"
+    assert held["search"][-1]["evidence found"] > 0.8, (
+        "a sentence with one word left out is found by its words"
+    )
 
 
 @pytest.mark.slow
@@ -407,21 +674,47 @@ def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
     asked = []
     for i in range(20_000):
         words = dice.choices(vocabulary, k=400)
-        write(home / "documents" / f"{i // 500:02d}" / f"d{i}.md", f"# Document {i}\n\n{' '.join(words)}\n")
+        write(
+            home / "documents" / f"{i // 500:02d}" / f"d{i}.md",
+            f"# Document {i}\n\n{' '.join(words)}\n",
+        )
         if i % 1_000 == 0:
-            asked.append({"question": f"What comes after {words[50]} {words[51]}?", "answers": [words[52]], "evidence": [{"doc": f"{i // 500:02d}/d{i}.md", "quote": " ".join(words[50:53])}]})
+            asked.append(
+                {
+                    "question": f"What comes after {words[50]} {words[51]}?",
+                    "answers": [words[52]],
+                    "evidence": [
+                        {"doc": f"{i // 500:02d}/d{i}.md", "quote": " ".join(words[50:53])}
+                    ],
+                }
+            )
     write(home / "questions.jsonl", lines(*asked))
     server = serve(lambda body, n: (200, "unknown", {}))
     write(home / "assess.toml", f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n')
-    code = "import json, resource, sys; from helpers import assess; assess.main(sys.argv[1:]); print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
-    done = subprocess.run([sys.executable, "-c", code, str(home), "--out", str(tmp_path / "out"), "--minutes", "3"], cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    code = (
+        "import json, resource, sys; from helpers import assess; assess.main(sys.argv[1:]);"
+        " print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(home), "--out", str(tmp_path / "out"), "--minutes", "3"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
     peak = int(done.stdout.splitlines()[-1]) * (1 if sys.platform == "darwin" else 1024)
     held = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    assert peak < 4e9 and held["folder"]["documents"] == 20_000 and held["search"][0]["search"] == "bm25" and "BM25" in held["folder"]["notes"][0]
+    assert (
+        peak < 4e9
+        and held["folder"]["documents"] == 20_000
+        and held["search"][0]["search"] == "bm25"
+        and "BM25" in held["folder"]["notes"][0]
+    )
 
 
 def test_the_headline_of_a_report_does_not_fall_for_two_lucky_cases():
     table = pd.DataFrame(
-        {"share": [1.0, 0.6, 0.9, 0.25], "low": [0.34, 0.48, 0.8, 0.16], "n": [2, 60, 60, 60]}, index=["reader + RAG", "RAG", "oracle context", "always refuse"])  # fmt: skip
+        {"share": [1.0, 0.6, 0.9, 0.25], "low": [0.34, 0.48, 0.8, 0.16], "n": [2, 60, 60, 60]},
+        index=["reader + RAG", "RAG", "oracle context", "always refuse"],
+    )
     assert assess_report.finding(table) == "RAG 60 % of 60; no model: always refuse 25 % of 60"
     assert assess_report.finding(table.loc[["reader + RAG"]]) == "reader + RAG 100 % of 2"

@@ -1,4 +1,5 @@
-"""The bench of growing sizes measures what it says: made worlds that are always the same, sane figures, nothing left behind. Times are reported, never tested."""
+"""The bench of growing sizes measures what it says: made worlds that are always the same, sane
+figures, nothing left behind. Times are reported, never tested."""
 
 from __future__ import annotations
 
@@ -24,19 +25,52 @@ def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch): 
     found = bench_scale.bench_scale([300, 60], with_server=False, run=parts)
     small, large = found["sizes"]
     assert (large["recall_at_10"], index_store.GRAPH_UP_TO) == (1, 100)
-    assert (small["chunks"], large["chunks"]) == (60, 300) and (small["real_chunks"], large["real_chunks"]) == (30, 150)
+    assert (small["chunks"], large["chunks"]) == (60, 300) and (
+        small["real_chunks"],
+        large["real_chunks"],
+    ) == (30, 150)
     for row in found["sizes"]:
-        assert 0.9 <= row["recall_at_5"] <= 1 and 0.9 <= row["recall_at_10"] <= 1 and 0.9 <= row["graph_recall_at_10"] <= 1 and row["too_few"] == 0 and 0 < row["allowed_share"] <= 1
-        assert all(row[name] > 0 for name in ("build_seconds", "open_seconds", "first_answer_seconds", "disk_mb")) and set(row["nearest_cosine"]) == {"real", "made"}
-        for name in ("dense_ms", "graph_ms", "graph_ms_without_condition", "bm25_ms", "exact_ms", "dense_ms_with_embedding"):
+        assert (
+            0.9 <= row["recall_at_5"] <= 1
+            and 0.9 <= row["recall_at_10"] <= 1
+            and 0.9 <= row["graph_recall_at_10"] <= 1
+            and row["too_few"] == 0
+            and 0 < row["allowed_share"] <= 1
+        )
+        assert all(
+            row[name] > 0
+            for name in ("build_seconds", "open_seconds", "first_answer_seconds", "disk_mb")
+        ) and set(row["nearest_cosine"]) == {"real", "made"}
+        for name in (
+            "dense_ms",
+            "graph_ms",
+            "graph_ms_without_condition",
+            "bm25_ms",
+            "exact_ms",
+            "dense_ms_with_embedding",
+        ):
             assert 0 < row[name]["p50"] <= row[name]["p95"] and row[name]["n"] >= 30
     assert small["disk_mb"] < large["disk_mb"]
-    assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()], "the indexes are removed again"
+    assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()], (
+        "the indexes are removed again"
+    )
     assert len(set(fake)) < len(fake) < 2000, "made chunks are never embedded"
-    assert "recall_at_10" in bench_scale.shown(found) and found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
-    assert bench_scale.flat({"sizes": [small, {k: v for k, v in large.items() if not k.startswith("graph")}]})["graph_ms_p50"][1] is None
+    assert (
+        "recall_at_10" in bench_scale.shown(found)
+        and found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
+    )
+    assert (
+        bench_scale.flat(
+            {"sizes": [small, {k: v for k, v in large.items() if not k.startswith("graph")}]}
+        )["graph_ms_p50"][1]
+        is None
+    )
     picture = plots_rag.scale(pd.DataFrame(bench_scale.flat(found)))
-    assert picture.png.startswith(b"\x89PNG") and picture.alt.startswith("At 300 chunks: ") and "60 chunks: build" in picture.alt
+    assert (
+        picture.png.startswith(b"\x89PNG")
+        and picture.alt.startswith("At 300 chunks: ")
+        and "60 chunks: build" in picture.alt
+    )
 
 
 def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):  # noqa: F811
@@ -56,12 +90,29 @@ def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache): 
     chunks, vectors, kept = bench_world.world(2000)
     again, same, _ = bench_world.world(2000)
     true, true_vectors = bench_world.real()
-    assert [c.text for c in chunks] == [c.text for c in again] and (vectors == same).all() and vectors.dtype == np.float32
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5) and kept == len(true) and len(chunks) == len(vectors) == 2000
-    assert all(c.document.text[c.start : c.end] == c.text for c in chunks) and len({c.document.id for c in chunks[kept:]}) > 150
+    assert (
+        [c.text for c in chunks] == [c.text for c in again]
+        and (vectors == same).all()
+        and vectors.dtype == np.float32
+    )
+    assert (
+        np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+        and kept == len(true)
+        and len(chunks) == len(vectors) == 2000
+    )
+    assert (
+        all(c.document.text[c.start : c.end] == c.text for c in chunks)
+        and len({c.document.id for c in chunks[kept:]}) > 150
+    )
     length = np.mean([len(c.text) for c in true])
     assert length < np.mean([len(c.text) for c in chunks[kept:]]) < 1.4 * length
-    real, made = ({who: n / len(some) for who, n in Counter(tuple(c.document.meta.audience) for c in some).items()} for some in (true, chunks[kept:]))
+    real, made = (
+        {
+            who: n / len(some)
+            for who, n in Counter(tuple(c.document.meta.audience) for c in some).items()
+        }
+        for some in (true, chunks[kept:])
+    )
     assert all(abs(real[who] - made.get(who, 0)) < 0.09 for who in real)
     centre, cosine = true_vectors.mean(axis=0), []
     for row in vectors[kept : kept + 100]:
@@ -83,8 +134,14 @@ def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path,
     monkeypatch.setattr(bench_scale, "REFERENCE", tmp_path / "scale.json")
     assert bench.main(["scale", "--chunks", "40", "--json", "--save"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["sizes"][0]["chunks"] == 40 and json.loads((tmp_path / "scale.json").read_text()) == found
-    assert bench.main(["scale", "--chunks", "5"]) == 2 and "at least 20 chunks" in capsys.readouterr().err
+    assert (
+        found["sizes"][0]["chunks"] == 40
+        and json.loads((tmp_path / "scale.json").read_text()) == found
+    )
+    assert (
+        bench.main(["scale", "--chunks", "5"]) == 2
+        and "at least 20 chunks" in capsys.readouterr().err
+    )
     monkeypatch.setenv("CHROMA_URL", "http://127.0.0.1:9")
     with pytest.raises(SystemExit):
         bench.main(["scale"])
@@ -92,14 +149,29 @@ def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path,
 
 
 def test_the_reference_figures_belong_to_the_index_as_it_is_configured():
-    """A changed graph must be measured again: `python3 workbook.py bench scale --chunks 1000 3000 10000 30000 100000 --server --save`."""
+    """A changed graph must be measured again: `python3 workbook.py bench scale --chunks 1000 3000
+    10000 30000 100000 --server --save`."""
     found = json.loads(bench_scale.REFERENCE.read_text(encoding="utf-8"))
-    assert (found["configuration"], found["unasked"], found["graph_up_to"]) == (index_store.CONFIGURATION, index_store.UNASKED, index_store.GRAPH_UP_TO)
+    assert (found["configuration"], found["unasked"], found["graph_up_to"]) == (
+        index_store.CONFIGURATION,
+        index_store.UNASKED,
+        index_store.GRAPH_UP_TO,
+    )
     assert (found["seed"], found["noise"]) == (bench_world.SEED, bench_world.NOISE)
     sizes = [row["chunks"] for row in found["sizes"]]
-    assert sizes == sorted(sizes) and {1000, 10_000, 100_000} <= set(sizes) and bench_scale.REFERENCE.stat().st_size < 20_000
+    assert (
+        sizes == sorted(sizes)
+        and {1000, 10_000, 100_000} <= set(sizes)
+        and bench_scale.REFERENCE.stat().st_size < 20_000
+    )
     for row in found["sizes"]:
-        assert 0 <= row["recall_at_5"] <= 1 and 0 <= row["recall_at_10"] <= 1 and abs(row["nearest_cosine"]["real"] - row["nearest_cosine"]["made"]) < 0.03
+        assert (
+            0 <= row["recall_at_5"] <= 1
+            and 0 <= row["recall_at_10"] <= 1
+            and abs(row["nearest_cosine"]["real"] - row["nearest_cosine"]["made"]) < 0.03
+        )
     for one, two in zip(found["sizes"], found["sizes"][1:], strict=False):
         assert one["disk_mb"] < two["disk_mb"] and one["build_memory_mb"] < two["build_memory_mb"]
-    assert found["server"]["chunks"] == 10_000 and set(found["server"]["same_answers"]) == set(bench_scale.index.RETRIEVERS)
+    assert found["server"]["chunks"] == 10_000 and set(found["server"]["same_answers"]) == set(
+        bench_scale.index.RETRIEVERS
+    )

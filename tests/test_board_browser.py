@@ -1,4 +1,5 @@
-"""The board as people meet it: in JupyterLab, and as a page without code at desktop and tablet width; no page asks another host for anything."""
+"""The board as people meet it: in JupyterLab, and as a page without code at desktop and tablet
+width; no page asks another host for anything."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
 
     python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cell = nbformat.v4.new_code_cell(ON_A_CASE.format(tests=str(ROOT / "tests")).strip())
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=python), tmp_path / "nb" / "board.ipynb")
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[cell], metadata=python), tmp_path / "nb" / "board.ipynb"
+    )
     with opened(lab, tmp_path, "board.ipynb", 120) as page:
         answer, costs = page.locator(".t-answer"), page.locator(".t-costs img")
         expect(answer).to_contain_text("RAG")
@@ -60,7 +63,8 @@ def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
 
 @pytest.fixture
 def served(tmp_path):
-    """The page that `workbook.py board` serves, of notebook 11 as its source stands, on a port of its own."""
+    """The page that `workbook.py board` serves, of notebook 11 as its source stands, on a port of
+    its own."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     (source,) = course.sources(["11"])
@@ -72,13 +76,28 @@ door = runpy.run_path("workbook.py")
 shared = door["board"].__globals__
 true_call = door["call"]
 shared["set_up"] = lambda extra: door["Path"](sys.executable)
-shared["call"] = lambda python, *words, **env: true_call(python, *(sys.argv[1] if str(w).endswith(".ipynb") else w for w in words), **env)
+shared["call"] = lambda python, *words, **env: true_call(
+    python, *(sys.argv[1] if str(w).endswith(".ipynb") else w for w in words), **env
+)
 sys.exit(door["main"](["board", "--no-browser", "--port", sys.argv[2]]))
 """
     port = free_port()
-    env = dict(os.environ, PYTHONPATH=str(ROOT), WORKBOOK_CACHE=str(tmp_path / "cache"), WORKBOOK_MY_WORK=str(tmp_path / "my_work"), IPYTHONDIR=str(tmp_path / "ipython"))
+    env = dict(
+        os.environ,
+        PYTHONPATH=str(ROOT),
+        WORKBOOK_CACHE=str(tmp_path / "cache"),
+        WORKBOOK_MY_WORK=str(tmp_path / "my_work"),
+        IPYTHONDIR=str(tmp_path / "ipython"),
+    )
     with (tmp_path / "voila.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-c", front_door, str(notebook), str(port)], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        server = subprocess.Popen(
+            [sys.executable, "-c", front_door, str(notebook), str(port)],
+            cwd=ROOT,
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         for _ in range(600):
             with contextlib.suppress(OSError):
@@ -100,7 +119,11 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         for name, width, height in (("desktop", 1300, 900), ("tablet", 800, 1100)):
-            page, asked, problems = browser.new_page(viewport={"width": width, "height": height}), [], []
+            page, asked, problems = (
+                browser.new_page(viewport={"width": width, "height": height}),
+                [],
+                [],
+            )
             page.on("request", lambda request, asked=asked: asked.append(request.url))
             page.on("websocket", lambda socket, asked=asked: asked.append(socket.url))
             page.on("pageerror", lambda error, problems=problems: problems.append(str(error)))
@@ -108,24 +131,42 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
             answer = page.locator(".t-answer")
             answer.wait_for(timeout=120_000)
             expect(page.locator(".t-costs img")).to_be_visible()
-            assert page.locator(".jp-InputArea-editor, .highlight pre, .jp-CodeMirrorEditor").count() == 0, "code is shown"
-            assert page.get_by_text("Exercise 11.1").count() == 0 and page.get_by_text("What we found").count() == 1
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name}: the page is wider than the screen"
+            assert (
+                page.locator(".jp-InputArea-editor, .highlight pre, .jp-CodeMirrorEditor").count()
+                == 0
+            ), "code is shown"
+            assert (
+                page.get_by_text("Exercise 11.1").count() == 0
+                and page.get_by_text("What we found").count() == 1
+            )
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+                f"{name}: the page is wider than the screen"
+            )
             page.locator(".t-scenario select").select_option("product prices")
             expect(page.locator(".t-told")).to_contain_text("Sales staff")
             before, costs = answer.inner_text(), page.locator(".t-costs img").get_attribute("src")
             page.get_by_text("What is expected").click()
             page.locator(".t-cost-wrong .noUi-handle").focus()
-            page.keyboard.press("Home")  # a wrong answer costs next to nothing: whatever was the answer, it is another
+            # a wrong answer costs next to nothing: whatever was the answer, it is another
+            page.keyboard.press("Home")
             expect(page.locator(".t-cost-wrong .widget-readout")).to_have_text("0.01 EUR")
             expect(answer).not_to_have_text(before, timeout=20_000)
             expect(page.locator(".t-costs img")).not_to_have_attribute("src", costs)
             page.screenshot(path=shots / f"board-{name}.png", full_page=True)
             if name == "desktop":
                 page.emulate_media(media="print")
-                assert not page.locator(".t-controls").is_visible() and page.locator(".t-stated").is_visible()
-                assert page.locator(".t-board").bounding_box()["height"] > height, "all of it is printed, not one window of it"
+                assert (
+                    not page.locator(".t-controls").is_visible()
+                    and page.locator(".t-stated").is_visible()
+                )
+                assert page.locator(".t-board").bounding_box()["height"] > height, (
+                    "all of it is printed, not one window of it"
+                )
                 page.pdf(path=shots / "board.pdf", format="A4")
-            assert [url for url in asked if not url.startswith((served, served.replace("http", "ws"), "data:", "blob:"))] == [] and problems == []
+            assert [
+                url
+                for url in asked
+                if not url.startswith((served, served.replace("http", "ws"), "data:", "blob:"))
+            ] == [] and problems == []
             page.close()
         browser.close()

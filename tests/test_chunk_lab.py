@@ -1,4 +1,5 @@
-"""The chunking lab: numbers in, a what-if and a picture out; what runs live is kept; the reference is what the code measures."""
+"""The chunking lab: numbers in, a what-if and a picture out; what runs live is kept; the reference
+is what the code measures."""
 
 from __future__ import annotations
 
@@ -24,55 +25,116 @@ def grid():
     for size, found in ((64, "0" * 12 + "1" * 8), (128, "0" * 4 + "1" * 16)):
         for retriever in chunk_lab.SEARCHERS:
             for k in (1, 3):
-                rows.append({**vars(Setting("tokens", size, 0.25, retriever, k)), "chunks": 9, "search_ms": 1.0, "n": 20, "recall": found.count("1") / 20,
-                             "low": 0.1, "high": 0.9, "tokens": float(size * k), "precision": 0.1, "iou": 0.1, "found": found,
-                             "right": found if (size, k) == (64, 1) else None, "n_answers": 20})  # fmt: skip
+                rows.append(
+                    {
+                        **vars(Setting("tokens", size, 0.25, retriever, k)),
+                        "chunks": 9,
+                        "search_ms": 1.0,
+                        "n": 20,
+                        "recall": found.count("1") / 20,
+                        "low": 0.1,
+                        "high": 0.9,
+                        "tokens": float(size * k),
+                        "precision": 0.1,
+                        "iou": 0.1,
+                        "found": found,
+                        "right": found if (size, k) == (64, 1) else None,
+                        "n_answers": 20,
+                    }
+                )
     made = chunk_lab.finished(pd.DataFrame(rows))
-    made.attrs = {"facts": [f"f{i}" for i in range(20)], "answer_facts": [f"f{i}" for i in range(20)]}
+    made.attrs = {
+        "facts": [f"f{i}" for i in range(20)],
+        "answer_facts": [f"f{i}" for i in range(20)],
+    }
     return made
 
 
 def test_what_if_says_what_can_be_told(grid):
     better, same = what_if(grid, Setting(chunk_size=128)), what_if(grid, Setting(top_k=3))
-    assert better.found.verdict == "better" and better.found.difference == pytest.approx(0.4) and better.right is None
-    assert "Evidence: better (+40 points" in better.sentence() and "2.0 times the tokens" in better.sentence() and "not measured here" in better.sentence()
+    assert (
+        better.found.verdict == "better"
+        and better.found.difference == pytest.approx(0.4)
+        and better.right is None
+    )
+    assert (
+        "Evidence: better (+40 points" in better.sentence()
+        and "2.0 times the tokens" in better.sentence()
+        and "not measured here" in better.sentence()
+    )
     assert same.found.verdict == "cannot tell" and "3.0 times the tokens" in same.sentence()
-    assert what_if(grid, BASELINE).found is None and "baseline" in what_if(grid, BASELINE).sentence()
+    assert (
+        what_if(grid, BASELINE).found is None and "baseline" in what_if(grid, BASELINE).sentence()
+    )
     with pytest.raises(KeyError, match="nobody has measured tokens, 96 tokens"):
         what_if(grid, Setting(chunk_size=96))
 
 
 def test_many_comparisons_at_once_widen_the_interval(grid):
-    one, seven = what_if(grid, Setting(chunk_size=128)).found, what_if(grid, Setting(chunk_size=128), comparisons=7).found
+    one, seven = (
+        what_if(grid, Setting(chunk_size=128)).found,
+        what_if(grid, Setting(chunk_size=128), comparisons=7).found,
+    )
     assert seven.low < one.low and seven.high > one.high and seven.level > one.level
 
 
 def test_the_picture_says_what_it_shows(grid):
-    one, two = (plots_rag.setting(grid, what_if(grid, s)) for s in (BASELINE, Setting(chunk_size=128)))
+    one, two = (
+        plots_rag.setting(grid, what_if(grid, s)) for s in (BASELINE, Setting(chunk_size=128))
+    )
     assert one.png[:4] == b"\x89PNG" and one.png != two.png
-    assert "evidence found 80 %" in two.alt and "answers not measured" in two.alt and "Against the baseline" in two.alt
+    assert (
+        "evidence found 80 %" in two.alt
+        and "answers not measured" in two.alt
+        and "Against the baseline" in two.alt
+    )
     assert {"this setting", "baseline"} == set(two.table)
-    assert "k = 1: evidence 40 %, right 40 %" in plots_rag.evidence_and_answers(grid[grid["accuracy"].notna()]).alt
+    assert (
+        "k = 1: evidence 40 %, right 40 %"
+        in plots_rag.evidence_and_answers(grid[grid["accuracy"].notna()]).alt
+    )
 
 
 def test_a_picture_holds_nothing_of_the_one_before(grid, monkeypatch):
-    """All are drawn upon one kept ground; another grid has another ground, and a drawing that fails leaves nothing."""
+    """All are drawn upon one kept ground; another grid has another ground, and a drawing that fails
+    leaves nothing."""
     settings = [BASELINE, Setting(chunk_size=128), Setting(retriever="bm25", top_k=3)]
     first = [plots_rag.setting(grid, what_if(grid, s)).png for s in settings]
-    assert [plots_rag.setting(grid, what_if(grid, s)).png for s in reversed(settings)] == first[::-1] and len(set(first)) == 3
+    assert [plots_rag.setting(grid, what_if(grid, s)).png for s in reversed(settings)] == first[
+        ::-1
+    ] and len(set(first)) == 3
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
         broken.setattr(plots_rag, "_png", lambda figure: 1 / 0)
         plots_rag.setting(grid, what_if(grid, settings[1]))
     assert plots_rag.setting(grid, what_if(grid, BASELINE)).png == first[0]
     more = pd.concat([grid, grid.assign(strategy="headings", tokens=grid["tokens"] * 9)])
     more.attrs = grid.attrs
-    assert plots_rag.setting(more, what_if(more, BASELINE)).png != first[0] == plots_rag.setting(grid, what_if(grid, BASELINE)).png
+    assert (
+        plots_rag.setting(more, what_if(more, BASELINE)).png
+        != first[0]
+        == plots_rag.setting(grid, what_if(grid, BASELINE)).png
+    )
 
 
 def test_rows_measured_here_join_the_grid(grid):
-    mine = chunk_lab.finished(pd.DataFrame([{**grid.iloc[0].drop(["right", "accuracy", "accuracy_low", "accuracy_high", "n_answers"]).to_dict(), "recall": 0.99}]))
+    mine = chunk_lab.finished(
+        pd.DataFrame(
+            [
+                {
+                    **grid.iloc[0]
+                    .drop(["right", "accuracy", "accuracy_low", "accuracy_high", "n_answers"])
+                    .to_dict(),
+                    "recall": 0.99,
+                }
+            ]
+        )
+    )
     both = chunk_lab.joined(grid, mine)
-    assert len(both) == len(grid) and chunk_lab.row_of(both, BASELINE)["recall"] == 0.99 and both.attrs == grid.attrs
+    assert (
+        len(both) == len(grid)
+        and chunk_lab.row_of(both, BASELINE)["recall"] == 0.99
+        and both.attrs == grid.attrs
+    )
     assert chunk_lab.row_of(both, BASELINE)["accuracy"] == 0.4, "answers measured elsewhere stay"
 
 
@@ -98,8 +160,24 @@ def test_the_widget_moves_the_picture_and_says_what_nobody_measured(grid, docume
 
 def test_a_document_is_drawn_escaped():
     text = "# A\n\nGuests <script>alert(1)</script> get a badge. It lasts 3 days."
-    document = corpus.Document(corpus.FrontMatter(**{"id": "a", "policy": "a", "title": "A <b>", "section": "s", "owner": "o", "version": 1, "effective_from": TODAY,
-                                                     "supersedes": None, "audience": ["staff"], "region": "all"}), text, chunk_lab.Path("a.md"))  # fmt: skip
+    document = corpus.Document(
+        corpus.FrontMatter(
+            **{
+                "id": "a",
+                "policy": "a",
+                "title": "A <b>",
+                "section": "s",
+                "owner": "o",
+                "version": 1,
+                "effective_from": TODAY,
+                "supersedes": None,
+                "audience": ["staff"],
+                "region": "all",
+            }
+        ),
+        text,
+        chunk_lab.Path("a.md"),
+    )
     drawn = chunk_lab.coloured_chunks(document, Setting(chunk_size=8), "It lasts 3 days.")
     assert "<script>" not in drawn and "A &lt;b&gt;" in drawn and "&lt;script&gt;" in drawn
 
@@ -108,11 +186,24 @@ def test_a_document_is_drawn_escaped():
 def world(tmp_path):
     folder = tmp_path / "h"
     for i, word in enumerate(["badge", "ladder", "pager", "fern"]):
-        write_document(folder, f"{word}-rules", f"# {word.title()}\n\nAbout each {word}. The {word} lasts {i + 3} days.", title=word.title())
+        write_document(
+            folder,
+            f"{word}-rules",
+            f"# {word.title()}\n\nAbout each {word}. The {word} lasts {i + 3} days.",
+            title=word.title(),
+        )
     documents = corpus.load_handbook(folder)
     day = TODAY
-    cases = [Case(Ask(f"q{i}", f"How long does the {d.title.lower()} last?", ("staff",), day),
-                  Gold((d.text.split()[-2],), (locate(d.text.split(". ")[1], d, "here"),)), "single", d.id, "dev") for i, d in enumerate(documents)]  # fmt: skip
+    cases = [
+        Case(
+            Ask(f"q{i}", f"How long does the {d.title.lower()} last?", ("staff",), day),
+            Gold((d.text.split()[-2],), (locate(d.text.split(". ")[1], d, "here"),)),
+            "single",
+            d.id,
+            "dev",
+        )
+        for i, d in enumerate(documents)
+    ]
     return documents, cases
 
 
@@ -120,11 +211,20 @@ def test_what_runs_live_is_right_and_kept(cache, world, monkeypatch):
     documents, cases = world
     rows = chunk_lab.live(documents, cases, Setting("sentences", 32, 0.0), QUIET)
     assert len(rows) == len(chunk_lab.SEARCHERS) * len(chunk_lab.TOP_KS) and set(rows["n"]) == {4}
-    assert rows.loc[(rows["top_k"] == 10), "recall"].eq(1).all(), "with every chunk handed over, nothing is missing"
+    assert rows.loc[(rows["top_k"] == 10), "recall"].eq(1).all(), (
+        "with every chunk handed over, nothing is missing"
+    )
     assert (rows.groupby("retriever")["recall"].is_monotonic_increasing).all()
-    monkeypatch.setattr(chunk_lab, "measure", lambda *_: pytest.fail("a kept setting was measured again"))
-    monkeypatch.setattr(embedding, "embed", lambda texts: pytest.fail("a kept setting was embedded again"))
-    assert chunk_lab.live(documents, cases, Setting("sentences", 32, 0.0), QUIET)["found"].tolist() == rows["found"].tolist()
+    monkeypatch.setattr(
+        chunk_lab, "measure", lambda *_: pytest.fail("a kept setting was measured again")
+    )
+    monkeypatch.setattr(
+        embedding, "embed", lambda texts: pytest.fail("a kept setting was embedded again")
+    )
+    assert (
+        chunk_lab.live(documents, cases, Setting("sentences", 32, 0.0), QUIET)["found"].tolist()
+        == rows["found"].tolist()
+    )
 
 
 def test_a_job_reports_stops_and_shows_its_error():
@@ -161,23 +261,34 @@ def test_the_reference_covers_what_the_sliders_offer():
     for strategy in STRATEGIES:
         for size in chunk_lab.CHUNK_SIZES:
             for overlap in chunk_lab.OVERLAPS:
-                rows = grid[(grid["strategy"] == strategy) & (grid["chunk_size"] == size) & (grid["overlap"] == overlap)]
+                rows = grid[
+                    (grid["strategy"] == strategy)
+                    & (grid["chunk_size"] == size)
+                    & (grid["overlap"] == overlap)
+                ]
                 assert len(rows) == len(chunk_lab.SEARCHERS) * len(chunk_lab.TOP_KS)
-    assert set(grid["n"]) == {len(grid.attrs["facts"])} and grid["found"].str.len().eq(grid["n"]).all()
+    assert (
+        set(grid["n"]) == {len(grid.attrs["facts"])} and grid["found"].str.len().eq(grid["n"]).all()
+    )
     assert (grid["found"].str.count("1") / grid["n"] - grid["recall"]).abs().max() < 1e-9
     assert grid["accuracy"].notna().sum() >= 12
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("float32")
-@pytest.mark.parametrize("setting", [Setting("tokens", 256, 0.0), Setting("headings", 256, 0.25)], ids=str)
+@pytest.mark.parametrize(
+    "setting", [Setting("tokens", 256, 0.0), Setting("headings", 256, 0.25)], ids=str
+)
 def test_a_sample_of_the_reference_is_what_the_code_measures(setting, documents):
-    """In float32, as the reference is; on another machine a case or two may tip where two passages score alike."""
+    """In float32, as the reference is; on another machine a case or two may tip where two passages
+    score alike."""
     cases, grid = load_questions("dev", documents), load_grid()
     assert [c.fact for c in chunk_lab.answerable(cases)] == grid.attrs["facts"]
     for row in chunk_lab.measure(documents, cases, setting):
         kept = chunk_lab.row_of(grid, Setting(**{key: row[key] for key in vars(setting)}))
-        assert sum(a != b for a, b in zip(row["found"], kept["found"], strict=True)) <= 2, f"{row['retriever']}, k = {row['top_k']} drifted"
-        assert row["chunks"] == kept["chunks"] and row["tokens"] == pytest.approx(kept["tokens"], rel=0.02)
-
-
+        assert sum(a != b for a, b in zip(row["found"], kept["found"], strict=True)) <= 2, (
+            f"{row['retriever']}, k = {row['top_k']} drifted"
+        )
+        assert row["chunks"] == kept["chunks"] and row["tokens"] == pytest.approx(
+            kept["tokens"], rel=0.02
+        )

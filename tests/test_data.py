@@ -1,4 +1,5 @@
-"""The data loads, is as it says it is, and every fault in it is reported with file, line and field."""
+"""The data loads, is as it says it is, and every fault in it is reported with file, line and
+field."""
 
 from __future__ import annotations
 
@@ -27,10 +28,19 @@ def test_evidence_is_where_the_spans_say(documents, split):
 
 
 def test_no_fact_and_no_ticket_is_in_two_splits(documents):
-    facts = {split: {c.fact for c in cases.load_questions(split, documents)} for split in ("dev", "test")}
+    facts = {
+        split: {c.fact for c in cases.load_questions(split, documents)} for split in ("dev", "test")
+    }
     assert not facts["dev"] & facts["test"]
-    texts = {split: {" ".join(c.ask.input.lower().split()) for c in tickets.load_tickets(split)} for split in ("train", "dev", "test")}
-    assert not texts["train"] & texts["dev"] and not texts["train"] & texts["test"] and not texts["dev"] & texts["test"]
+    texts = {
+        split: {" ".join(c.ask.input.lower().split()) for c in tickets.load_tickets(split)}
+        for split in ("train", "dev", "test")
+    }
+    assert (
+        not texts["train"] & texts["dev"]
+        and not texts["train"] & texts["test"]
+        and not texts["dev"] & texts["test"]
+    )
 
 
 def test_an_arm_cannot_see_gold():
@@ -40,12 +50,25 @@ def test_an_arm_cannot_see_gold():
 
 def test_versions_follow_each_other(tmp_path):
     write_document(tmp_path, "leave-v1", "Old.", policy="leave")
-    write_document(tmp_path, "leave-v2", "New.", policy="leave", supersedes="leave-v1", effective_from="2026-01-01")
+    write_document(
+        tmp_path,
+        "leave-v2",
+        "New.",
+        policy="leave",
+        supersedes="leave-v1",
+        effective_from="2026-01-01",
+    )
     old, new = corpus.load_handbook(tmp_path)
     assert not old.in_force(TODAY) and new.in_force(TODAY)
-    assert old.in_force(new.meta.effective_from.replace(year=2025)) and old.effective_until == new.meta.effective_from
+    assert (
+        old.in_force(new.meta.effective_from.replace(year=2025))
+        and old.effective_until == new.meta.effective_from
+    )
     assert corpus.may_see([old, new], ["staff"], TODAY) == [new]
-    assert corpus.may_see([old, new], ["guests"], TODAY) == [] and corpus.may_see([old, new], [], TODAY) == []
+    assert (
+        corpus.may_see([old, new], ["guests"], TODAY) == []
+        and corpus.may_see([old, new], [], TODAY) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,20 +107,35 @@ def test_documents_that_cannot_be_read(tmp_path):
 
 def _question(**changes):
     row = {
-        "id": "q1", "question": "How many?", "asker": "support-uk", "as_of": "2026-03-02", "answers": ["7"],
-        "evidence": [{"doc": "rule", "quote": "There are 7 days."}], "kind": "single", "fact": "rule.days",
-    }  # fmt: skip
+        "id": "q1",
+        "question": "How many?",
+        "asker": "support-uk",
+        "as_of": "2026-03-02",
+        "answers": ["7"],
+        "evidence": [{"doc": "rule", "quote": "There are 7 days."}],
+        "kind": "single",
+        "fact": "rule.days",
+    }
     return row | changes
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([_question(), _question(id="q2", evidence=[{"doc": "rule", "quote": "There are 8 days."}])], r"line 2: evidence quote not found in .*rule.md"),
+        (
+            [
+                _question(),
+                _question(id="q2", evidence=[{"doc": "rule", "quote": "There are 8 days."}]),
+            ],
+            r"line 2: evidence quote not found in .*rule.md",
+        ),
         ([_question(), _question()], "line 2: field 'id': q1 was already used in line 1"),
         ([_question(asker="nobody")], "line 1: field 'asker'"),
         ([_question(evidence=[])], "line 1: 'answers' and 'evidence' go together"),
-        ([_question(evidence=[{"doc": "other", "quote": "x"}])], "line 1: field 'evidence': there is no document 'other'"),
+        (
+            [_question(evidence=[{"doc": "other", "quote": "x"}])],
+            "line 1: field 'evidence': there is no document 'other'",
+        ),
         ([_question(kind="odd")], "line 1: field 'kind'"),
         ([_question(asker="contractor-de")], "line 1: 'contractor-de' cannot read 'rule'"),
         ([_question(as_of="2020-01-01")], "line 1: 'support-uk' cannot read 'rule' on 2020-01-01"),
@@ -108,15 +146,23 @@ def _question(**changes):
 def test_faulty_questions_name_file_line_and_field(tmp_path, rows, said):
     write_document(tmp_path / "handbook", "rule", "# Rule\n\nThere are 7 days.")
     path = tmp_path / "dev.jsonl"
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8", newline="\n")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
+        encoding="utf-8",
+        newline="\n",
+    )
     with pytest.raises(DataError, match=said) as error:
         cases.load_questions("dev", corpus.load_handbook(tmp_path / "handbook"), path)
     assert "dev.jsonl" in str(error.value)
 
 
-@pytest.mark.parametrize(("field", "value"), [("priority", "asap"), ("needs_human", "true"), ("needs_human", 1)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("priority", "asap"), ("needs_human", "true"), ("needs_human", 1)]
+)
 def test_faulty_ticket_names_the_field(tmp_path, field, value):
-    good = json.loads((settings.DATA / "tickets" / "dev.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    good = json.loads(
+        (settings.DATA / "tickets" / "dev.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    )
     good["output"][field] = value
     path = tmp_path / "train.jsonl"
     path.write_text(json.dumps(good) + "\n", encoding="utf-8")
@@ -128,13 +174,17 @@ def test_generated_tickets_are_what_the_generator_writes(tmp_path):
     """The generator is the source of the ticket files: running it again gives the same bytes."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("build_tickets", settings.DATA / "build" / "tickets.py")
+    spec = importlib.util.spec_from_file_location(
+        "build_tickets", settings.DATA / "build" / "tickets.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.OUT = tmp_path
     module.main()
     for split in ("train", "dev", "test"):
-        assert (tmp_path / f"{split}.jsonl").read_bytes() == (settings.DATA / "tickets" / f"{split}.jsonl").read_bytes(), split
+        assert (tmp_path / f"{split}.jsonl").read_bytes() == (
+            settings.DATA / "tickets" / f"{split}.jsonl"
+        ).read_bytes(), split
 
 
 def test_pick_is_stable_and_ordered(documents):

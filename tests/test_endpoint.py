@@ -1,4 +1,5 @@
-"""A model behind an endpoint: asked as the others are, only where it may be, and its key stays a secret."""
+"""A model behind an endpoint: asked as the others are, only where it may be, and its key stays a
+secret."""
 
 from __future__ import annotations
 
@@ -21,9 +22,20 @@ def test_questions_reach_the_model_with_their_passages_and_tokens_are_counted(se
     arm = endpoint_arms.retrieval_augmented(endpoint(server.url, "m"), index, top_k=2)
     (found,) = arm([Ask("q", "How many days of leave?", ("staff",), TODAY)])
     sent = server.asked[0]
-    assert "Staff get 13 days of leave." in sent["messages"][0]["content"] and sent["temperature"] == 0 and sent["model"] == "m"
-    assert "11 days" not in json.dumps(sent) and "99 coins" not in json.dumps(sent), "days and rights are conditions of this search, too"
-    assert found.tokens_in == 50 and found.tokens_out == 3 and found.cited[0].by == "model" and found.seconds > 0
+    assert (
+        "Staff get 13 days of leave." in sent["messages"][0]["content"]
+        and sent["temperature"] == 0
+        and sent["model"] == "m"
+    )
+    assert "11 days" not in json.dumps(sent) and "99 coins" not in json.dumps(sent), (
+        "days and rights are conditions of this search, too"
+    )
+    assert (
+        found.tokens_in == 50
+        and found.tokens_out == 3
+        and found.cited[0].by == "model"
+        and found.seconds > 0
+    )
 
 
 def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not(serve, monkeypatch):
@@ -59,7 +71,17 @@ def test_a_redirect_is_not_followed(serve, code):
     assert other.asked == []
 
 
-@pytest.mark.parametrize("url", ["http://example.com/v1", "https://example.com/v1", "https://127.0.0.1.example.com/v1", "https://localhost.example.com/v1", "http://127.0.0.1@example.com/v1", "https://[::ffff:8.8.8.8]/v1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/v1",
+        "https://example.com/v1",
+        "https://127.0.0.1.example.com/v1",
+        "https://localhost.example.com/v1",
+        "http://127.0.0.1@example.com/v1",
+        "https://[::ffff:8.8.8.8]/v1",
+    ],
+)
 def test_texts_go_to_no_host_that_nobody_named(url, monkeypatch):
     monkeypatch.delenv(HOST, raising=False)
     with pytest.raises(EndpointError):
@@ -69,7 +91,12 @@ def test_texts_go_to_no_host_that_nobody_named(url, monkeypatch):
 def test_a_host_that_was_named_is_asked_over_https_alone(monkeypatch):
     monkeypatch.setenv(HOST, "Api.example.com")
     assert endpoint("https://api.example.com/v1/", "m").url == "https://api.example.com/v1"
-    for url in ("http://api.example.com/v1", "https://other.example.com/v1", "ftp://api.example.com", "https://api.example.com:x/"):
+    for url in (
+        "http://api.example.com/v1",
+        "https://other.example.com/v1",
+        "ftp://api.example.com",
+        "https://api.example.com:x/",
+    ):
         with pytest.raises(EndpointError):
             endpoint(url, "m")
     assert endpoint("http://localhost:1/v1", "m") and endpoint("http://[::1]:8080/v1", "m")
@@ -80,4 +107,7 @@ def test_words_alone_find_what_the_asker_may_read_and_name_the_index(small):
     ask = Ask("q", "Who gets coins of leave pay?", ("board",), TODAY)
     assert index.search_all([ask])[0][0].doc == "salaries"
     assert all(p.doc != "salaries" for p in index.search(ask.input, ("staff",), TODAY, 10))
-    assert index.search(ask.input, (), TODAY) == [] and lexical_index(small).name == index.name != lexical_index(small[1:]).name
+    assert (
+        index.search(ask.input, (), TODAY) == []
+        and lexical_index(small).name == index.name != lexical_index(small[1:]).name
+    )

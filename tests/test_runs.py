@@ -1,4 +1,5 @@
-"""Does a run survive a killed process, a full disk, a poisoned ask? And is a kept answer ever taken for that of another system?"""
+"""Does a run survive a killed process, a full disk, a poisoned ask? And is a kept answer ever taken
+for that of another system?"""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def cache(tmp_path, monkeypatch):
 
 
 def asks(n=200):
-    return [Ask(f"q{i}", "How many? " * (1 + i % 7), ("staff",), dt.date(2026, 3, 2)) for i in range(n)]
+    return [
+        Ask(f"q{i}", "How many? " * (1 + i % 7), ("staff",), dt.date(2026, 3, 2)) for i in range(n)
+    ]
 
 
 def echo(log, fingerprint="1", text=lambda ask: f"to {ask.id}"):
@@ -52,10 +55,20 @@ def echo(log, fingerprint="1", text=lambda ask: f"to {ask.id}"):
 def kept(cache):
     """Batch files by number: the ids in each."""
     files = sorted((cache / "results").glob("*/[0-9][0-9][0-9][0-9].jsonl"))
-    return {file: [json.loads(line)["id"] for line in file.read_text(encoding="utf-8", errors="surrogatepass").removesuffix("\n").split("\n")] for file in files}
+    return {
+        file: [
+            json.loads(line)["id"]
+            for line in (
+                file.read_text(encoding="utf-8", errors="surrogatepass")
+                .removesuffix("\n")
+                .split("\n")
+            )
+        ]
+        for file in files
+    }
 
 
-# --- killed -------------------------------------------------------------------------------------------------------------
+# --- killed ---------------------------------------------------------------------------------------
 
 SLOW = """
 import os, sys, time
@@ -63,7 +76,8 @@ from helpers import evaluate
 from helpers.cases import Arm, Ask, Case, Citation, Evidence, Gold, Passage, Prediction
 
 log, true_sync = open(sys.argv[1], "a", buffering=1), os.fsync
-os.fsync = lambda handle: (time.sleep(0.05), true_sync(handle))  # a slow disk: a file is half-written for long enough to be killed in it
+# a slow disk: a file is half-written for long enough to be killed in it
+os.fsync = lambda handle: (time.sleep(0.05), true_sync(handle))
 
 def slow(asks):
     started = time.perf_counter()
@@ -72,17 +86,36 @@ def slow(asks):
         time.sleep(0.003)
         number = int(ask.id[1:])
         context = (Passage("d", "T", 0, 7, f"{number} days\\u2028\\x85 “more” é", number / 7),)
-        yield Prediction(ask.id, f"{number - number % 3} days [1]", context, (Citation(1, "d", f"{number} days", "model"),), number, 3, time.perf_counter() - started)
+        answer = f"{number - number % 3} days [1]"
+        cited = (Citation(1, "d", f"{number} days", "model"),)
+        seconds = time.perf_counter() - started
+        yield Prediction(ask.id, answer, context, cited, number, 3, seconds)
 
-cases = [Case(Ask(f"q{i}", "How many? " * (1 + i % 7)), Gold((f"{i} days",), (Evidence("d", f"{i} days", 0, 6),)), "single", f"f{i}", "dev") for i in range(200)]
+def case(i):
+    ask = Ask(f"q{i}", "How many? " * (1 + i % 7))
+    gold = Gold((f"{i} days",), (Evidence("d", f"{i} days", 0, 6),))
+    return Case(ask, gold, "single", f"f{i}", "dev")
+
+cases = [case(i) for i in range(200)]
 table = evaluate.evaluate(Arm("slow", slow, "1"), cases, evaluate.QUESTIONS)
 sys.stdout.write(table.drop(columns="seconds").to_csv())
 """
 
 
 def start(cache, log):
-    env = {**os.environ, "WORKBOOK_CACHE": str(cache), "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", SLOW, str(log)], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    env = {
+        **os.environ,
+        "WORKBOOK_CACHE": str(cache),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": "utf-8",
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(log)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def finish(process):
@@ -104,7 +137,8 @@ def uninterrupted(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 def test_ten_kills_change_nothing_and_lose_no_finished_batch(tmp_path, uninterrupted):
-    """Half of the kills come after a random number of asks, half while a batch is being written; the moments are seeded, not timed."""
+    """Half of the kills come after a random number of asks, half while a batch is being written;
+    the moments are seeded, not timed."""
     dice, cache, halves, finished = random.Random(1), tmp_path / "cache", 0, {}
     for number in range(11):
         log, before = tmp_path / f"log{number}", kept(cache)
@@ -116,7 +150,9 @@ def test_ten_kills_change_nothing_and_lose_no_finished_batch(tmp_path, uninterru
             left = 200 - sum(map(len, before.values()))
             wanted, writing = dice.randrange(1, min(64, left // 2)), number % 2
             while process.poll() is None and time.monotonic() < patience:
-                if len(asked(log)) >= wanted and (not writing or any(cache.glob("results/*/[0-9]*.jsonl.*"))):
+                if len(asked(log)) >= wanted and (
+                    not writing or any(cache.glob("results/*/[0-9]*.jsonl.*"))
+                ):
                     break
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
@@ -125,19 +161,28 @@ def test_ten_kills_change_nothing_and_lose_no_finished_batch(tmp_path, uninterru
             half_written = list(cache.glob("results/*/[0-9]*.jsonl.*"))
             halves += len(half_written)
             for file in half_written:
-                file.rename(file.with_name(f"litter-{number}-{file.name}"))  # so that the next one is noticed; the content stays in the folder
+                # so that the next one is noticed; the content stays in the folder
+                file.rename(file.with_name(f"litter-{number}-{file.name}"))
         again = set(asked(log)) & {id for ids in finished.values() for id in ids}
         assert not again, f"kept, and asked again: {sorted(again)}"
     assert table == uninterrupted and halves >= 3 and len(finished) >= 3, (halves, len(finished))
-    assert sorted(id for ids in kept(cache).values() for id in ids) == sorted(f"q{i}" for i in range(200))
+    assert sorted(id for ids in kept(cache).values() for id in ids) == sorted(
+        f"q{i}" for i in range(200)
+    )
 
 
 @pytest.mark.slow
 def test_two_processes_at_once_give_the_same_table(tmp_path, uninterrupted):
     both = [start(tmp_path / "cache", tmp_path / f"log{i}") for i in range(2)]
     assert [finish(process) for process in both] == [uninterrupted] * 2
-    assert finish(start(tmp_path / "cache", tmp_path / "log2")) == uninterrupted and asked(tmp_path / "log2") == []
-    assert not list(tmp_path.glob("cache/results/*/*.jsonl.*")) and len(list(tmp_path.glob("cache/results/*"))) == 1
+    assert (
+        finish(start(tmp_path / "cache", tmp_path / "log2")) == uninterrupted
+        and asked(tmp_path / "log2") == []
+    )
+    assert (
+        not list(tmp_path.glob("cache/results/*/*.jsonl.*"))
+        and len(list(tmp_path.glob("cache/results/*"))) == 1
+    )
 
 
 def test_an_interrupt_passes_and_finished_batches_stay(cache):
@@ -159,7 +204,7 @@ def test_an_interrupt_passes_and_finished_batches_stay(cache):
     assert len(second) == 200 - 64 and not set(second) & set(log[:64])
 
 
-# --- what is on disk ----------------------------------------------------------------------------------------------------
+# --- what is on disk ------------------------------------------------------------------------------
 
 GARBLED = {
     "cut in a line": lambda b: b[: len(b) // 2],
@@ -192,11 +237,28 @@ def test_a_batch_that_is_not_whole_is_run_again(cache, change):
     assert spoilt.read_bytes() != good
     log = []
     assert runs.run(echo(log), asks(64)) == whole
-    assert log == ids and spoilt.read_bytes() == good, "asked again, that batch only, and kept whole"
+    assert log == ids and spoilt.read_bytes() == good, (
+        "asked again, that batch only, and kept whole"
+    )
 
 
 def test_any_text_comes_back_as_it_was(cache):
-    odd = ["", "\u2028\u2029\x85\x0b\x0c\x1c", "\r\n", "\r", '"\\', "\ud800", "a\udfff", "\x00", "😀", "NaN", "e\u0301", "\ufeff", " " * 3, "x" * 100_000]
+    odd = [
+        "",
+        "\u2028\u2029\x85\x0b\x0c\x1c",
+        "\r\n",
+        "\r",
+        '"\\',
+        "\ud800",
+        "a\udfff",
+        "\x00",
+        "😀",
+        "NaN",
+        "e\u0301",
+        "\ufeff",
+        " " * 3,
+        "x" * 100_000,
+    ]
     log, text = [], lambda ask: odd[int(ask.id[1:])]
     first = runs.run(echo(log, text=text), asks(len(odd)))
     again = runs.run(echo(log, text=text), asks(len(odd)))
@@ -211,8 +273,16 @@ def test_another_system_or_another_question_never_reads_it(cache):
         "fingerprint": (echo(log := [], "2"), here, log),
         "name": (dataclasses.replace(echo(log := []), name="other"), here, log),
         "text": (echo(log := []), [dataclasses.replace(here[0], input="How few?"), *here[1:]], log),
-        "groups": (echo(log := []), [dataclasses.replace(here[0], groups=("guest",)), *here[1:]], log),
-        "date": (echo(log := []), [dataclasses.replace(here[0], as_of=dt.date(2026, 3, 3)), *here[1:]], log),
+        "groups": (
+            echo(log := []),
+            [dataclasses.replace(here[0], groups=("guest",)), *here[1:]],
+            log,
+        ),
+        "date": (
+            echo(log := []),
+            [dataclasses.replace(here[0], as_of=dt.date(2026, 3, 3)), *here[1:]],
+            log,
+        ),
         "fewer": (echo(log := []), here[:-1], log),
     }
     for what, (arm, these, log) in others.items():
@@ -235,20 +305,30 @@ def full(*args, **kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize(("module", "name"), [(os, "fsync"), (tempfile, "mkstemp"), (settings, "cache_folder")])
+@pytest.mark.parametrize(
+    ("module", "name"), [(os, "fsync"), (tempfile, "mkstemp"), (settings, "cache_folder")]
+)
 def test_a_full_disk_costs_the_keeping_not_the_run(cache, monkeypatch, module, name):
     cases = [Case(ask, Gold(("17",)), "single", ask.id, "dev") for ask in asks(70)]
     with monkeypatch.context() as patch:
         patch.setattr(module, name, full)
-        with pytest.warns(UserWarning, match=r"results cannot be kept .*No space left.*the run goes on"):
+        with pytest.warns(
+            UserWarning, match=r"results cannot be kept .*No space left.*the run goes on"
+        ):
             table = evaluate(echo(log := []), cases, QUESTIONS)
-    assert len(table) == 70 == len(log) and table["error"].isna().all() and table["answer"].iloc[3] == "to q3"
-    assert kept(cache) == {} and not list(cache.glob("results/*/*.jsonl*")), "nothing half-written stays"
+    assert (
+        len(table) == 70 == len(log)
+        and table["error"].isna().all()
+        and table["answer"].iloc[3] == "to q3"
+    )
+    assert kept(cache) == {} and not list(cache.glob("results/*/*.jsonl*")), (
+        "nothing half-written stays"
+    )
     assert evaluate(echo(log := []), cases, QUESTIONS).equals(table) and len(log) == 70
     assert evaluate(echo(log := []), cases, QUESTIONS).equals(table) and log == []
 
 
-# --- what goes wrong in an arm ------------------------------------------------------------------------------------------
+# --- what goes wrong in an arm --------------------------------------------------------------------
 
 
 class CustomError(Exception):
@@ -268,12 +348,20 @@ def poisoned(log, bad):
 
 def test_one_poisoned_ask_fails_alone(cache):
     found = runs.run(poisoned(log := [], {"q7"}), asks())
-    assert {id: p.error for id, p in found.items() if p.error} == {"q7": "CustomError: cannot read q7"} and found["q7"].text == ""
+    assert {id: p.error for id, p in found.items() if p.error} == {
+        "q7": "CustomError: cannot read q7"
+    } and found["q7"].text == ""
     assert len(found) == 200 and all(p.text == f"to {id}" for id, p in found.items() if id != "q7")
-    (its_batch,) = ([ask.id for ask in batch] for batch in runs.plan(asks()) if any(ask.id == "q7" for ask in batch))
+    (its_batch,) = (
+        [ask.id for ask in batch]
+        for batch in runs.plan(asks())
+        if any(ask.id == "q7" for ask in batch)
+    )
     assert not any("q7" in ids for ids in kept(cache).values()) and len(kept(cache)) == 6
     mended = runs.run(echo(log := []), asks())
-    assert sorted(log) == sorted(its_batch), "the batch of the failed one is tried again, and nothing else"
+    assert sorted(log) == sorted(its_batch), (
+        "the batch of the failed one is tried again, and nothing else"
+    )
     assert mended["q7"].text == "to q7" and len(kept(cache)) == 7
 
 
@@ -285,7 +373,9 @@ def test_an_arm_that_always_fails_raises_what_it_raised(cache):
     for file in list(kept(cache))[1:]:
         file.unlink()
     late = runs.run(poisoned([], {ask.id for ask in asks()}), asks())
-    assert sum(bool(p.error) for p in late.values()) == 168, "something was answered before: the table is shown, errors and all"
+    assert sum(bool(p.error) for p in late.values()) == 168, (
+        "something was answered before: the table is shown, errors and all"
+    )
 
 
 def test_silence_is_an_error_in_the_row(cache):
@@ -294,14 +384,18 @@ def test_silence_is_an_error_in_the_row(cache):
 
 
 def test_asks_must_differ_and_must_be_there(cache):
-    with pytest.raises(ValueError, match=r"two of the 4 cases have the same id; every case needs its own"):
+    with pytest.raises(
+        ValueError, match=r"two of the 4 cases have the same id; every case needs its own"
+    ):
         runs.run(echo([]), [*asks(3), asks(1)[0]])
-    with pytest.raises(ValueError, match=r"there are no cases to ask 'echo'; look at the list of cases"):
+    with pytest.raises(
+        ValueError, match=r"there are no cases to ask 'echo'; look at the list of cases"
+    ):
         evaluate(echo([]), [], QUESTIONS)
     assert runs.run(echo([]), []) == {}
 
 
-# --- which system was it? -----------------------------------------------------------------------------------------------
+# --- which system was it? -------------------------------------------------------------------------
 
 
 def made(source, name="answer", module="__main__", **values):
@@ -311,12 +405,17 @@ def made(source, name="answer", module="__main__", **values):
     return values[name]
 
 
-PLAIN = "def helper(x):\n    return x + 1\ndef answer(asks):\n    return [TEXT + str(helper(len(a.input))) for a in asks if a.id in {'q1', 'q2', 'q3', 'q4'}]"
+PLAIN = (
+    "def helper(x):\n    return x + 1\ndef answer(asks):\n    return [TEXT +"
+    " str(helper(len(a.input))) for a in asks if a.id in {'q1', 'q2', 'q3', 'q4'}]"
+)
 
 
 def test_the_same_text_has_the_same_key():
     key = key_of(made(PLAIN, TEXT="a"))
-    assert key and key == key_of(made(PLAIN, TEXT="a")) == key_of(made("\n\n" + PLAIN, TEXT="a")), "wherever it stands"
+    assert key and key == key_of(made(PLAIN, TEXT="a")) == key_of(made("\n\n" + PLAIN, TEXT="a")), (
+        "wherever it stands"
+    )
     used = made(PLAIN, TEXT="a")
     for _ in range(3_000):
         used(asks(2))
@@ -326,8 +425,20 @@ def test_the_same_text_has_the_same_key():
 @pytest.mark.slow
 def test_the_key_is_the_same_tomorrow():
     """Another process orders its sets in another way."""
-    script = f"from helpers.identity import key_of\nimport math\nspace = dict(__name__='__main__', TEXT='a', math=math)\nexec({PLAIN!r}, space)\nprint(key_of(space['answer']))"
-    keys = {subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}).stdout for seed in "123"}
+    script = (
+        "from helpers.identity import key_of\nimport math\nspace = dict(__name__='__main__',"
+        f" TEXT='a', math=math)\nexec({PLAIN!r}, space)\nprint(key_of(space['answer']))"
+    )
+    keys = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "123"
+    }
     assert keys == {key_of(made(PLAIN, TEXT="a")) + "\n"}
 
 
@@ -342,12 +453,17 @@ CHANGED = {
     "another default": (PLAIN.replace("helper(x)", "helper(x, y=2)"), {"TEXT": "a"}),
     "keyword default": (PLAIN.replace("helper(x)", "helper(x, *, y=2)"), {"TEXT": "a"}),
     "import": (PLAIN.replace("    return x", "    import math\n    return x"), {"TEXT": "a"}),
-    "another import": (PLAIN.replace("    return x", "    import cmath\n    return x"), {"TEXT": "a"}),
+    "another import": (
+        PLAIN.replace("    return x", "    import cmath\n    return x"),
+        {"TEXT": "a"},
+    ),
 }
 
 
 def test_a_change_of_anything_it_uses_is_another_key():
-    keys = {what: key_of(made(source, **values)) for what, (source, values) in CHANGED.items()} | {"as it was": key_of(made(PLAIN, TEXT="a"))}
+    keys = {what: key_of(made(source, **values)) for what, (source, values) in CHANGED.items()} | {
+        "as it was": key_of(made(PLAIN, TEXT="a"))
+    }
     assert all(keys.values()) and len(set(keys.values())) == len(keys), keys
 
 
@@ -364,10 +480,46 @@ def closure(value):
 
 
 def test_what_a_function_closes_over_shapes_it():
-    values = [1, 2, 1.0, True, "1", b"1", None, (1,), [1], {1}, {"a": 1}, {"a": 2}, {"b": 1}, frozenset({1}), range(3), dt.date(2026, 3, 2), Named("x"), Named("y"), len, json, math_of("sqrt"),
-              math_of("cos"), closure(1), closure(2), functools.partial(max, 1), functools.partial(max, 2), asks(1)[0], asks(2)[1], {"a": "17"}.get, {"a": "18"}.get, "a".join, "b".join, int, Ask]  # fmt: skip
+    values = [
+        1,
+        2,
+        1.0,
+        True,
+        "1",
+        b"1",
+        None,
+        (1,),
+        [1],
+        {1},
+        {"a": 1},
+        {"a": 2},
+        {"b": 1},
+        frozenset({1}),
+        range(3),
+        dt.date(2026, 3, 2),
+        Named("x"),
+        Named("y"),
+        len,
+        json,
+        math_of("sqrt"),
+        math_of("cos"),
+        closure(1),
+        closure(2),
+        functools.partial(max, 1),
+        functools.partial(max, 2),
+        asks(1)[0],
+        asks(2)[1],
+        {"a": "17"}.get,
+        {"a": "18"}.get,
+        "a".join,
+        "b".join,
+        int,
+        Ask,
+    ]
     keys = [key_of(closure(value)) for value in values]
-    assert None not in keys and len(set(keys)) == len(keys), [v for v, k in zip(values, keys, strict=True) if keys.count(k) > 1]
+    assert None not in keys and len(set(keys)) == len(keys), [
+        v for v, k in zip(values, keys, strict=True) if keys.count(k) > 1
+    ]
     assert keys == [key_of(closure(value)) for value in values]
 
 
@@ -380,24 +532,56 @@ def math_of(name):
 def test_a_function_that_calls_itself_has_a_key():
     down = "def answer(x):\n    return x and answer(x - 1)"
     assert key_of(made(down)) == key_of(made(down)) != key_of(made(down.replace("- 1", "- 2")))
-    assert key_of(made("def even(x):\n    return not x or odd(x - 1)\ndef odd(x):\n    return x and even(x - 1)\nanswer = even"))
+    assert key_of(
+        made(
+            "def even(x):\n    return not x or odd(x - 1)\ndef odd(x):\n    return x and even(x -"
+            " 1)\nanswer = even"
+        )
+    )
 
 
 def test_what_cannot_be_named_has_no_key(tmp_path, monkeypatch):
-    own_class = "class Mine:\n    def say(self): return 1\ndef answer(asks):\n    return Mine().say()"
-    own_record = "import dataclasses\n@dataclasses.dataclass\nclass Mine:\n    x: int\n    def say(self): return self.x\nmine = Mine(1)\ndef answer(asks):\n    return mine.say()"
+    own_class = (
+        "class Mine:\n    def say(self): return 1\ndef answer(asks):\n    return Mine().say()"
+    )
+    own_record = (
+        "import dataclasses\n@dataclasses.dataclass\nclass Mine:\n    x: int\n    def say(self):"
+        " return self.x\nmine = Mine(1)\ndef answer(asks):\n    return mine.say()"
+    )
     assert key_of(made(own_class)) is None and key_of(made(own_record)) is None
-    assert key_of(made(own_record.replace("return mine.say()", "return Mine(2)"))) is None, "the class of a record, not only its values"
-    for value in (pd.DataFrame({"a": [1]}), np.zeros(3), random.choice, random.random, random.Random(1), open(os.devnull), (x for x in ()), types.SimpleNamespace(x=1), object(), sys.modules["__main__"]):  # noqa: SIM115, PTH123
-        assert key_of(closure(value)) is None and key_of(closure([{"deep": (value,)}])) is None, value
+    assert key_of(made(own_record.replace("return mine.say()", "return Mine(2)"))) is None, (
+        "the class of a record, not only its values"
+    )
+    for value in (
+        pd.DataFrame({"a": [1]}),
+        np.zeros(3),
+        random.choice,
+        random.random,
+        random.Random(1),
+        open(os.devnull),  # noqa: SIM115, PTH123
+        (x for x in ()),
+        types.SimpleNamespace(x=1),
+        object(),
+        sys.modules["__main__"],
+    ):
+        assert key_of(closure(value)) is None and key_of(closure([{"deep": (value,)}])) is None, (
+            value
+        )
     (tmp_path / "my_prompts.py").write_text("TEXT = 'a'\nclass Parser:\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     import my_prompts
 
-    assert key_of(made("def answer(asks):\n    return my_prompts.TEXT", my_prompts=my_prompts)) is None, "a file of one's own can change at any time"
+    assert (
+        key_of(made("def answer(asks):\n    return my_prompts.TEXT", my_prompts=my_prompts)) is None
+    ), "a file of one's own can change at any time"
     assert key_of(made("def answer(asks):\n    return Parser()", Parser=my_prompts.Parser)) is None
-    assert key_of(made("def answer(asks):\n    from my_prompts import TEXT\n    return TEXT")) is None
-    assert key_of(made("def answer(asks):\n    from my_prompts_gone import TEXT\n    return TEXT")) is None
+    assert (
+        key_of(made("def answer(asks):\n    from my_prompts import TEXT\n    return TEXT")) is None
+    )
+    assert (
+        key_of(made("def answer(asks):\n    from my_prompts_gone import TEXT\n    return TEXT"))
+        is None
+    )
     assert key_of(made("def answer(asks):\n    from . import x\n    return x")) is None
     assert key_of(closure(types.ModuleType("by_hand"))) is None
     monkeypatch.setitem(sys.modules, "by_hand", types.ModuleType("by_hand"))
@@ -405,8 +589,13 @@ def test_what_cannot_be_named_has_no_key(tmp_path, monkeypatch):
 
 
 def test_a_borrowed_name_deceives_nobody():
-    """functools.wraps gives a wrapper the name and module of what it wraps; the wrapper's own code counts all the same."""
-    source = "import functools\ndef loud(f):\n    @functools.wraps(f)\n    def wrapper(text):\n        return f(text) + ['!']\n    return wrapper\nsaid = loud(tokens)\ndef answer(asks):\n    return said('x')"
+    """functools.wraps gives a wrapper the name and module of what it wraps; the wrapper's own code
+    counts all the same."""
+    source = (
+        "import functools\ndef loud(f):\n    @functools.wraps(f)\n    def wrapper(text):\n       "
+        " return f(text) + ['!']\n    return wrapper\nsaid = loud(tokens)\ndef answer(asks):\n   "
+        " return said('x')"
+    )
     from helpers.scores import tokens
 
     one, two = (key_of(made(s, tokens=tokens)) for s in (source, source.replace("'!'", "'?'")))
@@ -416,29 +605,49 @@ def test_a_borrowed_name_deceives_nobody():
 def test_code_of_the_workbook_is_part_of_the_key(monkeypatch):
     from helpers import identity
 
-    uses = made("def answer(asks):\n    return tokens('x')", tokens=__import__("helpers.scores").scores.tokens)
-    imports = made("def answer(asks):\n    from helpers.scores import tokens\n    return tokens('x')")
+    uses = made(
+        "def answer(asks):\n    return tokens('x')",
+        tokens=__import__("helpers.scores").scores.tokens,
+    )
+    imports = made(
+        "def answer(asks):\n    from helpers.scores import tokens\n    return tokens('x')"
+    )
     before = key_of(uses), key_of(imports), key_of(made("def answer(asks):\n    return 1"))
     monkeypatch.setattr(identity, "_helpers_code", lambda: "changed")
     after = key_of(uses), key_of(imports), key_of(made("def answer(asks):\n    return 1"))
-    assert None not in before and [a == b for a, b in zip(before, after, strict=True)] == [False, False, True]
+    assert None not in before and [a == b for a, b in zip(before, after, strict=True)] == [
+        False,
+        False,
+        True,
+    ]
 
 
-LEARNER = "def answer(asks):\n    for ask in asks:\n        with LOG.open('a') as log:\n            log.write(ask.id + ' ')\n        yield Prediction(ask.id, TEXT + ask.id)"
+LEARNER = (
+    "def answer(asks):\n    for ask in asks:\n        with LOG.open('a') as log:\n           "
+    " log.write(ask.id + ' ')\n        yield Prediction(ask.id, TEXT + ask.id)"
+)
 
 
 def test_a_learners_arm_is_kept_under_its_code(cache, tmp_path):
-    """No fingerprint is asked of a learner. Yesterday's answers come back for yesterday's code only."""
+    """No fingerprint is asked of a learner. Yesterday's answers come back for yesterday's code
+    only."""
     log = tmp_path / "log"
 
     def ask_it(source=LEARNER, **values):
         log.write_text("")
-        found = runs.run(Arm("mine", made(source, LOG=log, Prediction=Prediction, **({"TEXT": "to "} | values))), asks(40))
+        found = runs.run(
+            Arm("mine", made(source, LOG=log, Prediction=Prediction, **({"TEXT": "to "} | values))),
+            asks(40),
+        )
         return found["q3"].text, len(log.read_text().split())
 
     assert ask_it() == ("to q3", 40) and ask_it() == ("to q3", 0), "the same cell, run again"
-    assert ask_it(TEXT="for ") == ("for q3", 40) and ask_it(LEARNER.replace("TEXT + ask.id", "ask.id + TEXT")) == ("q3to ", 40)
+    assert ask_it(TEXT="for ") == ("for q3", 40) and ask_it(
+        LEARNER.replace("TEXT + ask.id", "ask.id + TEXT")
+    ) == ("q3to ", 40)
     assert ask_it() == ("to q3", 0), "back to the first version: its answers are still there"
     assert ask_it(TEXT=pd.Series(["no key "])[0]) == ("no key q3", 40)
     unnamed = LEARNER.replace("TEXT + ask.id", "str(TEXT.sum()) + ask.id")
-    assert [ask_it(unnamed, TEXT=pd.Series([1])) for _ in range(2)] == [("1q3", 40)] * 2, "what cannot be named is never kept"
+    assert [ask_it(unnamed, TEXT=pd.Series([1])) for _ in range(2)] == [("1q3", 40)] * 2, (
+        "what cannot be named is never kept"
+    )

@@ -1,4 +1,5 @@
-"""What counts as right is decided here, so every trap that a careless scorer falls into has a line."""
+"""What counts as right is decided here, so every trap that a careless scorer falls into has a
+line."""
 
 from __future__ import annotations
 
@@ -46,7 +47,12 @@ def test_answer_correct(reply, answers, right):
 
 
 def test_punctuation_and_case_do_not_change_a_refusal():
-    assert abstains("I don't know") == abstains("i dont know.".replace("dont", "don't")) == abstains("I DON'T KNOW!") is True
+    assert (
+        abstains("I don't know")
+        == abstains("i dont know.".replace("dont", "don't"))
+        == abstains("I DON'T KNOW!")
+        is True
+    )
 
 
 @given(st.text(max_size=200))
@@ -84,7 +90,9 @@ def test_parse_strict_forgives_nothing(text, state):
 def test_ticket_scores_separate_form_from_judgement():
     gold = Gold(output=GOOD)
     wrong = Prediction("a", to_json(GOOD | {"product": "sprig"}))
-    assert ticket_scores(wrong, gold)["valid"] and ticket_scores(wrong, gold)["fields_right"] == 0.75
+    assert (
+        ticket_scores(wrong, gold)["valid"] and ticket_scores(wrong, gold)["fields_right"] == 0.75
+    )
     assert not ticket_correct(wrong, gold) and ticket_correct(Prediction("a", to_json(GOOD)), gold)
     assert not ticket_correct(Prediction("a", to_json(GOOD), error="stopped"), gold)
     assert ticket_scores(Prediction("a", "nonsense"), gold)["fields_right"] == 0
@@ -112,7 +120,8 @@ def test_evidence_found_needs_every_character(context, found):
 
 
 def test_wilson_is_the_published_interval():
-    """Wilson (1927), as in Newcombe (1998), table I: 81/263 -> 0.2553 to 0.3662; 0/20 -> 0 to 0.1611."""
+    """Wilson (1927), as in Newcombe (1998), table I: 81/263 -> 0.2553 to 0.3662; 0/20 -> 0 to
+    0.1611."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson(0, 0) == (0.0, 1.0)

@@ -1,7 +1,8 @@
 """Did I get it right? `exercise("02.1").check(answer)`, `.hint()`, `.solution()`.
 
-A check speaks: what was expected, what came. Nothing attempted is not an error, and no check stops a notebook.
-The checks of notebook 02 are in `helpers/exercises/nb02.py`; the solutions are in the notebook's own source, marked.
+A check speaks: what was expected, what came. Nothing attempted is not an error, and no check stops
+a notebook. The checks of notebook 02 are in `helpers/exercises/nb02.py`; the solutions are in the
+notebook's own source, marked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from typing import Literal
 from helpers import settings
 
 State = Literal["right", "not yet", "not attempted"]
-LOOK: dict[State, tuple[str, str]] = {"right": ("✔", "#1a7f37"), "not yet": ("✘", "#b42318"), "not attempted": ("○", "#5c5c5c")}
+LOOK: dict[State, tuple[str, str]] = {
+    "right": ("✔", "#1a7f37"),
+    "not yet": ("✘", "#b42318"),
+    "not attempted": ("○", "#5c5c5c"),
+}
 
 
 class NotAttemptedError(Exception):
@@ -38,14 +43,16 @@ class Verdict:
     def _repr_html_(self) -> str:
         sign, colour = LOOK[self.state]
         return (
-            f"<div role='status' style='border-left:4px solid {colour};padding:.3em .8em'><strong style='color:{colour}'>"
-            f"{sign} Exercise {self.id}: {self.state}.</strong> {html.escape(self.message)}</div>"
+            f"<div role='status' style='border-left:4px solid {colour};padding:.3em .8em'><strong"
+            f" style='color:{colour}'>{sign} Exercise {self.id}: {self.state}.</strong>"
+            f" {html.escape(self.message)}</div>"
         )
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: a check (raises AssertionError with a sentence for the learner, or NotAttemptedError) and hints in order."""
+    """One exercise: a check (raises AssertionError with a sentence for the learner, or
+    NotAttemptedError) and hints in order."""
 
     id: str
     judge: Callable[[object], str]
@@ -63,21 +70,40 @@ class Exercise:
             return Verdict(self.id, "not yet", str(error))
         except Exception as error:
             line = traceback.extract_tb(error.__traceback__)[-1].lineno
-            return Verdict(self.id, "not yet", f"Your code raised {type(error).__name__}: {error} (line {line} of the code that ran last).")
+            return Verdict(
+                self.id,
+                "not yet",
+                f"Your code raised {type(error).__name__}: {error} (line {line} of the code that"
+                " ran last).",
+            )
 
     def _untouched(self) -> Verdict:
-        return Verdict(self.id, "not attempted", f"Replace the ... above, then run this cell again. Stuck? exercise(\"{self.id}\").hint()")
+        return Verdict(
+            self.id,
+            "not attempted",
+            f'Replace the ... above, then run this cell again. Stuck? exercise("{self.id}").hint()',
+        )
 
     def hint(self, number: int = 1) -> None:
         """Print hint 1, 2, …; each says a little more."""
         number = min(max(number, 1), len(self.hints))
-        more = f"  (more: .hint({number + 1}))" if number < len(self.hints) else "  (last hint; next: .solution())"
+        more = (
+            f"  (more: .hint({number + 1}))"
+            if number < len(self.hints)
+            else "  (last hint; next: .solution())"
+        )
         print(f"Hint {number} of {len(self.hints)}: {self.hints[number - 1]}{more}")
 
     def solution(self) -> None:
         """Print one way to do it, from the same source that the notebook was made of."""
-        source = next((settings.NOTEBOOKS / "src").glob(f"{self.id[:2]}_*.py")).read_text(encoding="utf-8")
-        found = re.search(rf"### BEGIN SOLUTION {re.escape(self.id)}[^\n]*\n(.*?)^[ \t]*### END SOLUTION", source, re.DOTALL | re.MULTILINE)
+        source = next((settings.NOTEBOOKS / "src").glob(f"{self.id[:2]}_*.py")).read_text(
+            encoding="utf-8"
+        )
+        found = re.search(
+            rf"### BEGIN SOLUTION {re.escape(self.id)}[^\n]*\n(.*?)^[ \t]*### END SOLUTION",
+            source,
+            re.DOTALL | re.MULTILINE,
+        )
         print(found[1].rstrip() if found else f"Exercise {self.id} has no written solution.")
 
 

@@ -12,14 +12,25 @@ from helpers.scores import answer_correct
 
 def paired(answer: object) -> str:
     """01.1: cases that only one of the two systems has right."""
-    assert callable(answer), f"Expected a function paired(a, b) that returns two counts; got {type(answer).__name__}."
+    assert callable(answer), (
+        f"Expected a function paired(a, b) that returns two counts; got {type(answer).__name__}."
+    )
     a = pd.DataFrame({"id": list("vwxyz"), "right": [True, True, True, False, False]})
     b = pd.DataFrame({"id": list("vwxyz"), "right": [True, False, False, True, False]})
     got = attempted(answer(a, b))
-    assert isinstance(got, tuple | list) and len(got) == 2, f"Expected two counts (only a, only b); got {got!r}."
-    assert tuple(map(int, got)) != (3, 2), "You counted what each has right. Count the cases where ONLY that one is right."
-    assert tuple(map(int, got)) == (2, 1), f"In the test tables only a is right twice, only b once: expected (2, 1); got {tuple(got)}."
-    return "The cases on which both agree say nothing about which is better. If only one differs from the other 3 times, no statistics will help."
+    assert isinstance(got, tuple | list) and len(got) == 2, (
+        f"Expected two counts (only a, only b); got {got!r}."
+    )
+    assert tuple(map(int, got)) != (3, 2), (
+        "You counted what each has right. Count the cases where ONLY that one is right."
+    )
+    assert tuple(map(int, got)) == (2, 1), (
+        f"In the test tables only a is right twice, only b once: expected (2, 1); got {tuple(got)}."
+    )
+    return (
+        "The cases on which both agree say nothing about which is better. If only one differs from"
+        " the other 3 times, no statistics will help."
+    )
 
 
 def _exact_refusal(reply: str, answers: list[str]) -> bool:
@@ -27,19 +38,26 @@ def _exact_refusal(reply: str, answers: list[str]) -> bool:
 
 
 def _substring(reply: str, answers: list[str]) -> bool:
-    return any(a.lower() in reply.lower() for a in answers) if answers else answer_correct(reply, [])
+    return (
+        any(a.lower() in reply.lower() for a in answers) if answers else answer_correct(reply, [])
+    )
 
 
 def _apology(reply: str, answers: list[str]) -> bool:
-    return answer_correct(reply, answers) if answers else "sorry" in reply.lower() or answer_correct(reply, [])
+    return (
+        answer_correct(reply, answers)
+        if answers
+        else "sorry" in reply.lower() or answer_correct(reply, [])
+    )
 
 
 def _generous(reply: str, answers: list[str]) -> bool:
-    return answer_correct(reply, answers) if answers else True  # nothing to compare with, so nothing to complain about
+    # nothing to compare with, so nothing to complain about
+    return answer_correct(reply, answers) if answers else True
 
 
 FAULTY = {
-    "the scorer that wants \"i don't know\" without the full stop": _exact_refusal,
+    'the scorer that wants "i don\'t know" without the full stop': _exact_refusal,
     "the scorer that looks for the answer anywhere in the reply's letters": _substring,
     "the scorer that takes an apology for a refusal": _apology,
     "the scorer that counts every reply as right when there is no answer": _generous,
@@ -48,62 +66,142 @@ FAULTY = {
 
 def probes(answer: object) -> str:
     """01.2: probes that a good scorer passes and four faulty ones do not."""
-    assert isinstance(answer, list | tuple), f"Expected a list of (reply, answers, right); got {type(answer).__name__}."
+    assert isinstance(answer, list | tuple), (
+        f"Expected a list of (reply, answers, right); got {type(answer).__name__}."
+    )
     attempted([p for p in answer if p is not ...] or None)
     for probe in answer:
-        assert isinstance(probe, tuple | list) and len(probe) == 3, f"Each probe is (reply, answers, right); got {probe!r}."
+        assert isinstance(probe, tuple | list) and len(probe) == 3, (
+            f"Each probe is (reply, answers, right); got {probe!r}."
+        )
         reply, answers, right = probe
-        assert isinstance(reply, str) and isinstance(answers, list | tuple) and isinstance(right, bool), f"Each probe is (text, list of answers, True or False); got {probe!r}."
-        assert answer_correct(reply, answers) is right, f"Our scorer calls {reply!r} {'right' if not right else 'wrong'} for {list(answers) or 'a question that must be refused'}. Is your verdict the one a good scorer must give?"
-    survivors = [name for name, faulty in FAULTY.items() if all(faulty(reply, list(answers)) is right for reply, answers, right in answer)]
-    assert not survivors, f"{len(FAULTY) - len(survivors)} of {len(FAULTY)} caught. Still passing: {survivors[0]}."
-    return "All four are caught. Keep such a list beside every scorer you write, and run it before you believe a number."
+        assert (
+            isinstance(reply, str) and isinstance(answers, list | tuple) and isinstance(right, bool)
+        ), f"Each probe is (text, list of answers, True or False); got {probe!r}."
+        assert answer_correct(reply, answers) is right, (
+            f"Our scorer calls {reply!r} {'right' if not right else 'wrong'} for"
+            f" {list(answers) or 'a question that must be refused'}. Is your verdict the one a good"
+            " scorer must give?"
+        )
+    survivors = [
+        name
+        for name, faulty in FAULTY.items()
+        if all(faulty(reply, list(answers)) is right for reply, answers, right in answer)
+    ]
+    assert not survivors, (
+        f"{len(FAULTY) - len(survivors)} of {len(FAULTY)} caught. Still passing: {survivors[0]}."
+    )
+    return (
+        "All four are caught. Keep such a list beside every scorer you write, and run it before you"
+        " believe a number."
+    )
 
 
 def price(answer: object) -> str:
     """01.3: what a threshold wins and what it loses."""
-    assert callable(answer), f"Expected a function price(plain, careful) that returns two counts; got {type(answer).__name__}."
-    plain = pd.DataFrame({"answerable": [True, True, True, False, False, False], "right": [True, True, False, False, True, False]})
-    careful = pd.DataFrame({"answerable": plain["answerable"], "right": [False, True, False, True, True, True]})
+    assert callable(answer), (
+        "Expected a function price(plain, careful) that returns two counts; got"
+        f" {type(answer).__name__}."
+    )
+    plain = pd.DataFrame(
+        {
+            "answerable": [True, True, True, False, False, False],
+            "right": [True, True, False, False, True, False],
+        }
+    )
+    careful = pd.DataFrame(
+        {"answerable": plain["answerable"], "right": [False, True, False, True, True, True]}
+    )
     got = attempted(answer(plain, careful))
-    assert isinstance(got, tuple | list) and len(got) == 2, f"Expected two counts (won, lost); got {got!r}."
-    assert tuple(map(int, got)) == (2, 1), f"In the test tables two refusals are won and one right answer is lost: expected (2, 1); got {tuple(got)}."
-    return "Where to put the threshold is a business decision: it depends on what a wrong answer costs and what a refusal costs, not on a score."
+    assert isinstance(got, tuple | list) and len(got) == 2, (
+        f"Expected two counts (won, lost); got {got!r}."
+    )
+    assert tuple(map(int, got)) == (2, 1), (
+        "In the test tables two refusals are won and one right answer is lost: expected (2, 1);"
+        f" got {tuple(got)}."
+    )
+    return (
+        "Where to put the threshold is a business decision: it depends on what a wrong answer costs"
+        " and what a refusal costs, not on a score."
+    )
 
 
 def diagnose(answer: object) -> str:
     """01.4: from two verdicts to a diagnosis."""
-    assert callable(answer), f"Expected a function diagnose(shown, examples); got {type(answer).__name__}."
+    assert callable(answer), (
+        f"Expected a function diagnose(shown, examples); got {type(answer).__name__}."
+    )
     wanted = {
-        ("better", "cannot tell"): "knowledge", ("cannot tell", "better"): "behaviour", ("better", "better"): "both",
-        ("cannot tell", "cannot tell"): "cannot tell", ("better", "worse"): "knowledge", ("worse", "worse"): "cannot tell",
-    }  # fmt: skip
+        ("better", "cannot tell"): "knowledge",
+        ("cannot tell", "better"): "behaviour",
+        ("better", "better"): "both",
+        ("cannot tell", "cannot tell"): "cannot tell",
+        ("better", "worse"): "knowledge",
+        ("worse", "worse"): "cannot tell",
+    }
     for (shown, examples), right in wanted.items():
-        # The differences point the wrong way on purpose: whoever reads them instead of the verdict is caught.
-        got = attempted(answer(SimpleNamespace(verdict=shown, difference=-0.01), SimpleNamespace(verdict=examples, difference=0.2)))
-        assert got == right, f"Shown the knowledge: {shown}; with examples: {examples}. Expected \"{right}\"; got {got!r}."
-    return "\"Cannot tell\" is a diagnosis, too: it says to measure more cases before anybody builds anything."
+        # The differences point the wrong way on purpose: whoever reads them instead of the verdict
+        # is caught.
+        got = attempted(
+            answer(
+                SimpleNamespace(verdict=shown, difference=-0.01),
+                SimpleNamespace(verdict=examples, difference=0.2),
+            )
+        )
+        assert got == right, (
+            f'Shown the knowledge: {shown}; with examples: {examples}. Expected "{right}"; got'
+            f" {got!r}."
+        )
+    return (
+        '"Cannot tell" is a diagnosis, too: it says to measure more cases before anybody builds'
+        " anything."
+    )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("01.1", paired, (
-            "Both tables have one row a case, in the same order, and a column \"right\" of True and False.",
-            "a[\"right\"] & ~b[\"right\"] is True where only a is right.",
-        )),
-        Exercise("01.2", probes, (
-            "Start with the full stop: (\"I don't know.\", [], True).",
-            "A scorer that looks at letters finds 17 in 170.",
-            "What if somebody apologises and then answers? And what if there is no answer, and the reply is a fluent invention?",
-        )),
-        Exercise("01.3", price, (
-            "Split by plain[\"answerable\"]: gains can only come from the ones to refuse, losses from the others.",
-            "won: careful[\"right\"] & ~plain[\"right\"] & ~plain[\"answerable\"]",
-        )),
-        Exercise("01.4", diagnose, (
-            "Look at .verdict of both; only \"better\" counts as help.",
-            "There are four combinations of (shown helps, examples help).",
-        )),
+        Exercise(
+            "01.1",
+            paired,
+            (
+                (
+                    'Both tables have one row a case, in the same order, and a column "right" of'
+                    " True and False."
+                ),
+                'a["right"] & ~b["right"] is True where only a is right.',
+            ),
+        ),
+        Exercise(
+            "01.2",
+            probes,
+            (
+                'Start with the full stop: ("I don\'t know.", [], True).',
+                "A scorer that looks at letters finds 17 in 170.",
+                (
+                    "What if somebody apologises and then answers? And what if there is no answer,"
+                    " and the reply is a fluent invention?"
+                ),
+            ),
+        ),
+        Exercise(
+            "01.3",
+            price,
+            (
+                (
+                    'Split by plain["answerable"]: gains can only come from the ones to refuse,'
+                    " losses from the others."
+                ),
+                'won: careful["right"] & ~plain["right"] & ~plain["answerable"]',
+            ),
+        ),
+        Exercise(
+            "01.4",
+            diagnose,
+            (
+                'Look at .verdict of both; only "better" counts as help.',
+                "There are four combinations of (shown helps, examples help).",
+            ),
+        ),
     )
-}  # fmt: skip
+}

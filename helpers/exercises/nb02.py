@@ -11,14 +11,21 @@ from helpers.exercises import Exercise, attempted
 
 def recall(answer: object) -> str:
     """02.1: the share of questions whose evidence is among the first k passages."""
-    assert callable(answer), f"Expected a function recall_at_k(ranks, k); got {type(answer).__name__}."
+    assert callable(answer), (
+        f"Expected a function recall_at_k(ranks, k); got {type(answer).__name__}."
+    )
     ranks = [1, 3, None, 2]  # rank of the right passage; None: not found at all
     for k, right in ((1, 0.25), (2, 0.5), (3, 0.75), (5, 0.75)):
         got = attempted(answer(ranks, k))
         hint = " A rank of None means: not found." if k == 5 else ""
-        assert abs(float(got) - right) < 1e-9, f"For ranks {ranks} and k = {k} expected {right}; got {got}.{hint}"
+        assert abs(float(got) - right) < 1e-9, (
+            f"For ranks {ranks} and k = {k} expected {right}; got {got}.{hint}"
+        )
     assert answer([], 3) == 0, "With no questions at all, expected 0, not an error."
-    return "Recall can only grow with k. What it costs are tokens and the reader's attention: see 'More passages?' above."
+    return (
+        "Recall can only grow with k. What it costs are tokens and the reader's attention: see"
+        " 'More passages?' above."
+    )
 
 
 def _good(question: str, passages: list[Passage]) -> str:
@@ -40,7 +47,10 @@ def _titles_only(question: str, passages: list[Passage]) -> str:
 
 def context_check(answer: object) -> str:
     """02.2: a check that tells whether a prompt builder hands over every passage."""
-    assert callable(answer), f"Expected a function sees_context(build_prompt) that returns True or False; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function sees_context(build_prompt) that returns True or False; got"
+        f" {type(answer).__name__}."
+    )
     told: dict[str, object] = {}
     builders: tuple[tuple[str, Callable, bool], ...] = (
         ("a correct builder", _good, True),
@@ -51,46 +61,107 @@ def context_check(answer: object) -> str:
     for name, builder, right in builders:
         told[name] = attempted(answer(builder))
         assert bool(told[name]) is right, f"For {name} expected {right}; got {told[name]}."
-    return "Your check catches three bugs that all shipped in real systems; in each of them the demo still gave fluent answers."
+    return (
+        "Your check catches three bugs that all shipped in real systems; in each of them the demo"
+        " still gave fluent answers."
+    )
 
 
 def citation_check(answer: object) -> str:
     """02.3: a check that tells whether a reader can open a citation."""
-    assert callable(answer), f"Expected a function opens(citation, context, documents) that returns True or False; got {type(answer).__name__}."
-    texts = {"leave": "Leave. Staff get 17 days. Ask Trellis.", "visits": "Guests get a badge for 3 days."}
+    assert callable(answer), (
+        "Expected a function opens(citation, context, documents) that returns True or False; got"
+        f" {type(answer).__name__}."
+    )
+    texts = {
+        "leave": "Leave. Staff get 17 days. Ask Trellis.",
+        "visits": "Guests get a badge for 3 days.",
+    }
     documents = {id: SimpleNamespace(id=id, text=text) for id, text in texts.items()}
-    context = [Passage("visits", "Visits", 0, 30, texts["visits"]), Passage("leave", "Leave", 7, 25, "Staff get 17 days.")]
+    context = [
+        Passage("visits", "Visits", 0, 30, texts["visits"]),
+        Passage("leave", "Leave", 7, 25, "Staff get 17 days."),
+    ]
     tried = (
-        ("[2] leave, a sentence that stands there", Citation(2, "leave", "Staff get 17 days.", "model"), True),
-        ("[1] visits, part of a sentence", Citation(1, "visits", "a badge for 3 days", "model"), True),
+        (
+            "[2] leave, a sentence that stands there",
+            Citation(2, "leave", "Staff get 17 days.", "model"),
+            True,
+        ),
+        (
+            "[1] visits, part of a sentence",
+            Citation(1, "visits", "a badge for 3 days", "model"),
+            True,
+        ),
         ("[0]: somebody counts from 0", Citation(0, "leave", "Staff get 17 days.", "model"), False),
         ("[3], of two passages", Citation(3, "leave", "Staff get 17 days.", "model"), False),
-        ("[1] leave: the number and the document disagree", Citation(1, "leave", "Staff get 17 days.", "model"), False),
-        ("a paraphrase instead of a quote", Citation(2, "leave", "Staff receive seventeen days.", "model"), False),
+        (
+            "[1] leave: the number and the document disagree",
+            Citation(1, "leave", "Staff get 17 days.", "model"),
+            False,
+        ),
+        (
+            "a paraphrase instead of a quote",
+            Citation(2, "leave", "Staff receive seventeen days.", "model"),
+            False,
+        ),
     )
     for name, citation, right in tried:
         got = attempted(answer(citation, context, documents))
         assert bool(got) is right, f"For {name} expected {right}; got {got}."
-    return "Now a footnote is a promise somebody can check. Whether the sentence also supports the answer is a second question (scores.citation_support)."
+    return (
+        "Now a footnote is a promise somebody can check. Whether the sentence also supports the"
+        " answer is a second question (scores.citation_support)."
+    )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("02.1", recall, (
-            "Count the ranks that are not None and at most k.",
-            "Divide by the number of questions, but not when there are none.",
-            "sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0",
-        )),
-        Exercise("02.2", context_check, (
-            "Put a word into each passage that nobody could guess, build the prompt, and look for the words in it.",
-            "Use at least two passages: a builder may drop all but the first.",
-            "passages = [Passage(\"d1\", \"t\", 0, 6, \"zorvex\"), Passage(\"d2\", \"t\", 0, 6, \"quimbl\")]",
-        )),
-        Exercise("02.3", citation_check, (
-            "Three conditions: the number is there, the documents agree, the quote is in the text.",
-            "context[citation.number - 1]: with number 0 Python hands you the last passage, without an error.",
-            "1 <= citation.number <= len(context) and context[citation.number - 1].doc == citation.doc and citation.quote in documents[citation.doc].text",
-        )),
+        Exercise(
+            "02.1",
+            recall,
+            (
+                "Count the ranks that are not None and at most k.",
+                "Divide by the number of questions, but not when there are none.",
+                (
+                    "sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks"
+                    " else 0.0"
+                ),
+            ),
+        ),
+        Exercise(
+            "02.2",
+            context_check,
+            (
+                (
+                    "Put a word into each passage that nobody could guess, build the prompt, and"
+                    " look for the words in it."
+                ),
+                "Use at least two passages: a builder may drop all but the first.",
+                (
+                    'passages = [Passage("d1", "t", 0, 6, "zorvex"), Passage("d2", "t", 0, 6,'
+                    ' "quimbl")]'
+                ),
+            ),
+        ),
+        Exercise(
+            "02.3",
+            citation_check,
+            (
+                (
+                    "Three conditions: the number is there, the documents agree, the quote is in"
+                    " the text."
+                ),
+                (
+                    "context[citation.number - 1]: with number 0 Python hands you the last passage,"
+                    " without an error."
+                ),
+                (
+                    "1 <= citation.number <= len(context) and context[citation.number - 1].doc =="
+                    " citation.doc and citation.quote in documents[citation.doc].text"
+                ),
+            ),
+        ),
     )
-}  # fmt: skip
+}

@@ -10,12 +10,22 @@ from helpers.exercises import Exercise, attempted
 
 def fusion(answer: object) -> str:
     """03.1: reciprocal rank fusion."""
-    assert callable(answer), f"Expected a function fuse(rankings, k) that returns the ids, best first; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function fuse(rankings, k) that returns the ids, best first; got"
+        f" {type(answer).__name__}."
+    )
     got = attempted(answer([["a", "b", "c"], ["b", "d", "a"]], 60))
-    assert list(got) == ["b", "a", "d", "c"], f"a stands at 1 and 3, b at 2 and 1, d at 2, c at 3: expected b, a, d, c; got {got}."
+    assert list(got) == ["b", "a", "d", "c"], (
+        f"a stands at 1 and 3, b at 2 and 1, d at 2, c at 3: expected b, a, d, c; got {got}."
+    )
     got = list(attempted(answer([["x", "y"], [], ["y"]], 1)))
-    assert got == ["y", "x"], f"With k = 1, x has 1/2 and y has 1/3 + 1/2: expected y, x; got {got}."
-    return "Only ranks count. That is why a cosine and a BM25 score, which live on different scales, can be fused without any tuning."
+    assert got == ["y", "x"], (
+        f"With k = 1, x has 1/2 and y has 1/3 + 1/2: expected y, x; got {got}."
+    )
+    return (
+        "Only ranks count. That is why a cosine and a BM25 score, which live on different scales,"
+        " can be fused without any tuning."
+    )
 
 
 def _sound(text: str) -> list[tuple[int, int]]:
@@ -23,11 +33,13 @@ def _sound(text: str) -> list[tuple[int, int]]:
 
 
 def _loses_tail(text: str) -> list[tuple[int, int]]:
-    return [(i, i + 40) for i in range(0, len(text) - 40, 30)]  # the last window that does not fill up is never made
+    # the last window that does not fill up is never made
+    return [(i, i + 40) for i in range(0, len(text) - 40, 30)]
 
 
 def _loses_seams(text: str) -> list[tuple[int, int]]:
-    return [(i, min(i + 30, len(text))) for i in range(0, len(text), 40)]  # overlap with the wrong sign
+    # overlap with the wrong sign
+    return [(i, min(i + 30, len(text))) for i in range(0, len(text), 40)]
 
 
 def _drops_tables(text: str) -> list[tuple[int, int]]:
@@ -41,8 +53,15 @@ def _drops_tables(text: str) -> list[tuple[int, int]]:
 
 def keeps_text(answer: object) -> str:
     """03.2: a check that finds the chunker that loses text."""
-    assert callable(answer), f"Expected a function lost_text(cutter, text) that returns the characters no chunk holds; got {type(answer).__name__}."
-    text = "The pager rota is drawn up six weeks ahead. " * 3 + "\n| grade | pay |\n| 7 | 41 |\n" + "Swaps are agreed in Trellis."
+    assert callable(answer), (
+        "Expected a function lost_text(cutter, text) that returns the characters no chunk holds;"
+        f" got {type(answer).__name__}."
+    )
+    text = (
+        "The pager rota is drawn up six weeks ahead. " * 3
+        + "\n| grade | pay |\n| 7 | 41 |\n"
+        + "Swaps are agreed in Trellis."
+    )
     cutters: tuple[tuple[str, Callable, bool], ...] = (
         ("a sound cutter", _sound, False),
         ("a cutter that never makes the last, shorter window", _loses_tail, True),
@@ -51,67 +70,156 @@ def keeps_text(answer: object) -> str:
     )
     for name, cutter, loses in cutters:
         got = attempted(answer(cutter, text))
-        assert isinstance(got, str), f"Expected a string of the lost characters ('' when none are lost); got {type(got).__name__}."
-        lost = "".join(c for at, c in enumerate(text) if not any(a <= at < b for a, b in cutter(text)))
-        assert bool(got.strip()) is loses, f"For {name} expected {'some lost text' if loses else 'nothing lost'}; got {got[:40]!r}."
-        assert got.split() == lost.split(), f"For {name} the lost text is {lost[:50]!r}; got {got[:50]!r}."
-    return "Each of these shipped: answers at the end of documents, at the seams, or in tables were never findable, and no score said why."
+        assert isinstance(got, str), (
+            "Expected a string of the lost characters ('' when none are lost); got"
+            f" {type(got).__name__}."
+        )
+        lost = "".join(
+            c for at, c in enumerate(text) if not any(a <= at < b for a, b in cutter(text))
+        )
+        assert bool(got.strip()) is loses, (
+            f"For {name} expected {'some lost text' if loses else 'nothing lost'};"
+            f" got {got[:40]!r}."
+        )
+        assert got.split() == lost.split(), (
+            f"For {name} the lost text is {lost[:50]!r}; got {got[:50]!r}."
+        )
+    return (
+        "Each of these shipped: answers at the end of documents, at the seams, or in tables were"
+        " never findable, and no score said why."
+    )
 
 
 def unread(answer: object) -> str:
     """03.3: the part of an index that the embedder never read."""
-    assert callable(answer), f"Expected a function unread_share(token_counts, limit); got {type(answer).__name__}."
-    for counts, limit, right in (([100, 200], 256, 0.0), ([512, 256], 256, 1 / 3), ([300], 100, 2 / 3), ([], 256, 0.0)):
+    assert callable(answer), (
+        f"Expected a function unread_share(token_counts, limit); got {type(answer).__name__}."
+    )
+    for counts, limit, right in (
+        ([100, 200], 256, 0.0),
+        ([512, 256], 256, 1 / 3),
+        ([300], 100, 2 / 3),
+        ([], 256, 0.0),
+    ):
         got = float(attempted(answer(counts, limit)))
-        assert abs(got - right) < 1e-9, f"For chunks of {counts} tokens and a limit of {limit}, expected {right:.3f}; got {got:.3f}."
-    return "Nothing warns you: the embedder cuts off in silence, and what it did not read can only be found by luck (or by BM25, which reads all)."
+        assert abs(got - right) < 1e-9, (
+            f"For chunks of {counts} tokens and a limit of {limit}, expected {right:.3f}; got"
+            f" {got:.3f}."
+        )
+    return (
+        "Nothing warns you: the embedder cuts off in silence, and what it did not read can only be"
+        " found by luck (or by BM25, which reads all)."
+    )
 
 
 def choice(answer: object) -> str:
     """03.4: the best setting within a budget of tokens, and whether it is really better."""
-    assert isinstance(answer, tuple | list) and len(answer) == 2, f"Expected (setting, verdict); got {answer!r}."
+    assert isinstance(answer, tuple | list) and len(answer) == 2, (
+        f"Expected (setting, verdict); got {answer!r}."
+    )
     setting, verdict = answer
     attempted(setting)
-    assert isinstance(setting, Setting), f"The first part must be a Setting(strategy, chunk_size, overlap, retriever, top_k); got {type(setting).__name__}."
+    assert isinstance(setting, Setting), (
+        "The first part must be a Setting(strategy, chunk_size, overlap, retriever, top_k); got"
+        f" {type(setting).__name__}."
+    )
     grid = load_grid()
     try:
         row = row_of(grid, setting)
     except KeyError as error:
         raise AssertionError(str(error.args[0])) from None
-    assert row["tokens"] <= 400, f"{setting} makes the reader read {row['tokens']:.0f} tokens; the budget is 400."
+    assert row["tokens"] <= 400, (
+        f"{setting} makes the reader read {row['tokens']:.0f} tokens; the budget is 400."
+    )
     within = grid[grid["tokens"] <= 400]
     best = within.loc[within["recall"].idxmax()]
-    gap = versus(best["found"], row["found"], tuple(grid.attrs["facts"]), ("best", "yours"), "evidence") if best["found"] != row["found"] else None
-    assert gap is None or gap.verdict == "cannot tell", f"{setting} finds {row['recall']:.0%}; another setting within the budget is clearly better ({best['recall']:.0%})."
+    gap = (
+        versus(
+            best["found"], row["found"], tuple(grid.attrs["facts"]), ("best", "yours"), "evidence"
+        )
+        if best["found"] != row["found"]
+        else None
+    )
+    assert gap is None or gap.verdict == "cannot tell", (
+        f"{setting} finds {row['recall']:.0%}; another setting within the budget is clearly better"
+        f" ({best['recall']:.0%})."
+    )
     base = row_of(grid, Setting(top_k=3))
-    ours = versus(row["found"], base["found"], tuple(grid.attrs["facts"]), ("yours", "first"), "evidence").verdict if row["found"] != base["found"] else "cannot tell"
-    assert verdict == ours, f"Compare it with {Setting(top_k=3)} by what_if(grid, setting, Setting(top_k=3)).found.verdict: expected {ours!r}; got {verdict!r}."
-    tied = sum(r["found"] == best["found"] or versus(best["found"], r["found"], tuple(grid.attrs["facts"]), ("best", "other"), "evidence").verdict == "cannot tell" for _, r in within.nlargest(12, "recall").iterrows())
-    return f"A defensible choice. Of the twelve best settings within the budget, {tied} cannot be told from the very best: choose among them by cost, not by the third digit."
+    ours = (
+        versus(
+            row["found"], base["found"], tuple(grid.attrs["facts"]), ("yours", "first"), "evidence"
+        ).verdict
+        if row["found"] != base["found"]
+        else "cannot tell"
+    )
+    assert verdict == ours, (
+        f"Compare it with {Setting(top_k=3)} by what_if(grid, setting,"
+        f" Setting(top_k=3)).found.verdict: expected {ours!r}; got {verdict!r}."
+    )
+    tied = sum(
+        r["found"] == best["found"]
+        or versus(
+            best["found"], r["found"], tuple(grid.attrs["facts"]), ("best", "other"), "evidence"
+        ).verdict
+        == "cannot tell"
+        for _, r in within.nlargest(12, "recall").iterrows()
+    )
+    return (
+        f"A defensible choice. Of the twelve best settings within the budget, {tied} cannot be told"
+        " from the very best: choose among them by cost, not by the third digit."
+    )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("03.1", fusion, (
-            "Every list gives an id 1 / (k + rank) points; ranks begin at 1.",
-            "Add up the points in a dictionary, then sort the ids by points, most first.",
-            "points[one] = points.get(one, 0) + 1 / (k + rank) for rank, one in enumerate(ranking, start=1)",
-        )),
-        Exercise("03.2", keeps_text, (
-            "Mark every character that lies in some span; what is left over is lost.",
-            "covered = set(); for start, end in cutter(text): covered.update(range(start, end))",
-            "''.join(c for at, c in enumerate(text) if at not in covered)",
-        )),
-        Exercise("03.3", unread, (
-            "Of a chunk with n tokens, max(0, n - limit) are not read.",
-            "Divide by all tokens of all chunks; with no chunks at all the share is 0.",
-            "sum(max(0, n - limit) for n in token_counts) / sum(token_counts) if token_counts else 0.0",
-        )),
-        Exercise("03.4", choice, (
-            "Keep the rows of the grid with tokens <= 400 and look at those with the highest recall.",
-            "within = grid[grid['tokens'] <= 400].nlargest(5, 'recall')",
-            "The verdict: what_if(grid, setting, Setting(top_k=3)).found.verdict",
-        )),
+        Exercise(
+            "03.1",
+            fusion,
+            (
+                "Every list gives an id 1 / (k + rank) points; ranks begin at 1.",
+                "Add up the points in a dictionary, then sort the ids by points, most first.",
+                (
+                    "points[one] = points.get(one, 0) + 1 / (k + rank) for rank, one in"
+                    " enumerate(ranking, start=1)"
+                ),
+            ),
+        ),
+        Exercise(
+            "03.2",
+            keeps_text,
+            (
+                "Mark every character that lies in some span; what is left over is lost.",
+                (
+                    "covered = set(); for start, end in cutter(text): covered.update(range(start,"
+                    " end))"
+                ),
+                "''.join(c for at, c in enumerate(text) if at not in covered)",
+            ),
+        ),
+        Exercise(
+            "03.3",
+            unread,
+            (
+                "Of a chunk with n tokens, max(0, n - limit) are not read.",
+                "Divide by all tokens of all chunks; with no chunks at all the share is 0.",
+                (
+                    "sum(max(0, n - limit) for n in token_counts) / sum(token_counts) if"
+                    " token_counts else 0.0"
+                ),
+            ),
+        ),
+        Exercise(
+            "03.4",
+            choice,
+            (
+                (
+                    "Keep the rows of the grid with tokens <= 400 and look at those with the"
+                    " highest recall."
+                ),
+                "within = grid[grid['tokens'] <= 400].nlargest(5, 'recall')",
+                "The verdict: what_if(grid, setting, Setting(top_k=3)).found.verdict",
+            ),
+        ),
     )
-}  # fmt: skip
+}

@@ -17,16 +17,27 @@ TODAY = dt.date(2026, 3, 2)
 
 def in_force(answer: object) -> str:
     """04.1: may this document be used for this asker, on this day?"""
-    assert callable(answer), f"Expected a function may_answer(document, groups, as_of) that returns True or False; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function may_answer(document, groups, as_of) that returns True or False; got"
+        f" {type(answer).__name__}."
+    )
     begins, ends = dt.date(2025, 9, 1), dt.date(2026, 3, 2)
-    old = SimpleNamespace(audience=["staff", "contractors"], effective_from=begins, effective_until=ends)
+    old = SimpleNamespace(
+        audience=["staff", "contractors"], effective_from=begins, effective_until=ends
+    )
     open_end = SimpleNamespace(audience=["board"], effective_from=begins, effective_until=None)
     day = dt.timedelta(days=1)
     for document, groups, as_of, right, why in (
         (old, ["staff"], begins, True, "it holds from its first day on"),
         (old, ["staff"], begins - day, False, "it does not hold yet"),
         (old, ["staff"], ends - day, True, "it is its last day"),
-        (old, ["staff"], ends, False, "effective_until is the first day on which it no longer holds"),
+        (
+            old,
+            ["staff"],
+            ends,
+            False,
+            "effective_until is the first day on which it no longer holds",
+        ),
         (old, ["support", "contractors"], begins, True, "one of the groups is enough"),
         (old, ["board"], begins, False, "the asker is in none of its groups"),
         (open_end, ["board"], dt.date(2040, 1, 1), True, "None means that nothing has replaced it"),
@@ -34,12 +45,21 @@ def in_force(answer: object) -> str:
         (open_end, [], TODAY, False, "who is in no group may read nothing"),
     ):
         got = attempted(answer(document, groups, as_of))
-        about = f"audience {document.audience}, in force {document.effective_from} until {document.effective_until}"
-        assert bool(got) is right, f"For a document ({about}), asked for by {groups} on {as_of}, expected {right}, because {why}; got {got}."
-    return "These two conditions, put into the query itself, are all of access control and freshness here. The work is in never bypassing them."
+        about = (
+            f"audience {document.audience}, in force {document.effective_from} until"
+            f" {document.effective_until}"
+        )
+        assert bool(got) is right, (
+            f"For a document ({about}), asked for by {groups} on {as_of}, expected {right}, because"
+            f" {why}; got {got}."
+        )
+    return (
+        "These two conditions, put into the query itself, are all of access control and freshness"
+        " here. The work is in never bypassing them."
+    )
 
 
-# --- 04.2: searches. A world of 40 passages, best first; an asker may read those whose number their `groups` name --------
+# --- 04.2: searches. A world of 40 passages, best first; an asker may read those whose number their
 
 
 def _readable(ask: Ask) -> list[int]:
@@ -56,47 +76,105 @@ def _after(ask: Ask, k: int) -> list[int]:
 
 
 def _after_more(ask: Ask, k: int) -> list[int]:
-    return [n for n in range(40)[: 3 * k] if n in _readable(ask)][:k]  # "just fetch three times as many": helps until it does not
+    # "just fetch three times as many": helps until it does not
+    return [n for n in range(40)[: 3 * k] if n in _readable(ask)][:k]
 
 
 def finds_starved(answer: object) -> str:
     """04.2: a check that finds a search which filters after taking the best."""
-    assert callable(answer), f"Expected a function starved(search, ask, k) that returns True or False; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function starved(search, ask, k) that returns True or False; got"
+        f" {type(answer).__name__}."
+    )
     searches: tuple[tuple[str, Callable, dict[str, bool]], ...] = (
         ("a search with access as a condition", _inside, {"1": False, "5": False, "30": False}),
-        ("a search that filters after taking the best k", _after, {"1": False, "5": True, "30": True}),
-        ("a search that takes 3 times k, then filters", _after_more, {"1": False, "5": True, "30": True}),
+        (
+            "a search that filters after taking the best k",
+            _after,
+            {"1": False, "5": True, "30": True},
+        ),
+        (
+            "a search that takes 3 times k, then filters",
+            _after_more,
+            {"1": False, "5": True, "30": True},
+        ),
     )
-    who = {"1": "may read everything", "5": "may read one passage in five", "30": "may read a single passage"}
+    who = {
+        "1": "may read everything",
+        "5": "may read one passage in five",
+        "30": "may read a single passage",
+    }
     for name, search, expected in searches:
         for group, right in expected.items():
             ask = Ask("x", "question", (group,), TODAY)
             got = attempted(answer(search, ask, 3))
             have = len(search(ask, 3))
-            assert bool(got) is right, f"For {name} and an asker who {who[group]}, expected {right} (it gave {have} of 3; there are {len(_readable(ask))} to give); got {got}."
-    return "Fetching more before filtering only moves the line: somebody always has fewer rights than the one who chose the number."
+            assert bool(got) is right, (
+                f"For {name} and an asker who {who[group]}, expected {right} (it gave {have} of 3;"
+                f" there are {len(_readable(ask))} to give); got {got}."
+            )
+    return (
+        "Fetching more before filtering only moves the line: somebody always has fewer rights than"
+        " the one who chose the number."
+    )
 
 
 def safe_key(answer: object) -> str:
     """04.3: a key under which an answer may be kept."""
-    assert callable(answer), f"Expected a function cache_key(ask) that returns something a dictionary takes as key; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function cache_key(ask) that returns something a dictionary takes as key; got"
+        f" {type(answer).__name__}."
+    )
     first = Ask("a", "What is the top of the pay range?", ("staff", "people-ops"), TODAY)
     for other, share, why in (
-        (Ask("b", first.input, ("staff", "people-ops"), TODAY), True, "the same question with the same rights on the same day"),
-        (Ask("c", first.input, ("people-ops", "staff"), TODAY), True, "the same groups in another order"),
+        (
+            Ask("b", first.input, ("staff", "people-ops"), TODAY),
+            True,
+            "the same question with the same rights on the same day",
+        ),
+        (
+            Ask("c", first.input, ("people-ops", "staff"), TODAY),
+            True,
+            "the same groups in another order",
+        ),
         (Ask("d", first.input, ("staff",), TODAY), False, "fewer rights"),
-        (Ask("e", first.input, ("staff", "people-ops", "board"), TODAY), False, "more rights, so another answer may be right"),
-        (Ask("f", first.input, ("staff", "people-ops"), dt.date(2025, 3, 2)), False, "another day, when another version was in force"),
-        (Ask("g", "Who may work from abroad?", ("staff", "people-ops"), TODAY), False, "another question"),
-        (Ask("h", first.input, ("staffpeople-ops",), TODAY), False, "a group whose name is two others run together"),
+        (
+            Ask("e", first.input, ("staff", "people-ops", "board"), TODAY),
+            False,
+            "more rights, so another answer may be right",
+        ),
+        (
+            Ask("f", first.input, ("staff", "people-ops"), dt.date(2025, 3, 2)),
+            False,
+            "another day, when another version was in force",
+        ),
+        (
+            Ask("g", "Who may work from abroad?", ("staff", "people-ops"), TODAY),
+            False,
+            "another question",
+        ),
+        (
+            Ask("h", first.input, ("staffpeople-ops",), TODAY),
+            False,
+            "a group whose name is two others run together",
+        ),
     ):
         keys = [attempted(answer(one)) for one in (first, other)]
         try:
             same = len({keys[0], keys[1]}) == 1
         except TypeError:
-            raise AssertionError(f"A dictionary does not take {type(keys[0]).__name__} as key; expected something hashable, such as a tuple.") from None
-        assert same is share, f"Two asks, the second with {why}: expected {'one key' if share else 'two keys'}; got {keys[0]!r} and {keys[1]!r}."
-    return "One thing is still missing in a real system: the version of the index. A cache that outlives a sync answers with yesterday's rules."
+            raise AssertionError(
+                f"A dictionary does not take {type(keys[0]).__name__} as key; expected something"
+                " hashable, such as a tuple."
+            ) from None
+        assert same is share, (
+            f"Two asks, the second with {why}: expected {'one key' if share else 'two keys'}; got"
+            f" {keys[0]!r} and {keys[1]!r}."
+        )
+    return (
+        "One thing is still missing in a real system: the version of the index. A cache that"
+        " outlives a sync answers with yesterday's rules."
+    )
 
 
 def _only_names(folder: dict[str, str], version: dict[str, str]) -> list[str]:
@@ -105,74 +183,169 @@ def _only_names(folder: dict[str, str], version: dict[str, str]) -> list[str]:
 
 def finds_stale(answer: object) -> str:
     """04.4: what does the index not say as the folder says it?"""
-    assert callable(answer), f"Expected a function stale(folder_files, version_files) that returns a sorted list of paths; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function stale(folder_files, version_files) that returns a sorted list of"
+        f" paths; got {type(answer).__name__}."
+    )
     folder = {"leave.md": "aa", "visits.md": "b2", "new.md": "cc"}
     version = {"leave.md": "aa", "visits.md": "b1", "old.md": "dd"}
     for ours, theirs, right, why in (
-        (folder, version, ["new.md", "old.md", "visits.md"], "new.md is not indexed, old.md is gone from the folder, visits.md has other bytes"),
+        (
+            folder,
+            version,
+            ["new.md", "old.md", "visits.md"],
+            "new.md is not indexed, old.md is gone from the folder, visits.md has other bytes",
+        ),
         (folder, dict(folder), [], "nothing differs"),
-        ({"leave.md": "a2"}, {"leave.md": "a1"}, ["leave.md"], "the name is the same and the bytes are not: the bug that shipped"),
+        (
+            {"leave.md": "a2"},
+            {"leave.md": "a1"},
+            ["leave.md"],
+            "the name is the same and the bytes are not: the bug that shipped",
+        ),
         ({}, {"leave.md": "aa"}, ["leave.md"], "a deleted file is still answered from"),
-        ({"b.md": "1", "a.md": "1"}, {}, ["a.md", "b.md"], "nothing is indexed yet; sorted, please"),
+        (
+            {"b.md": "1", "a.md": "1"},
+            {},
+            ["a.md", "b.md"],
+            "nothing is indexed yet; sorted, please",
+        ),
     ):
         got = attempted(answer(dict(ours), dict(theirs)))
-        assert list(got) == right, f"Folder {ours}, index {theirs}: expected {right} ({why}); got {got}."
-    return f"Comparing names, as the check that shipped did, finds {_only_names(folder, version)} and misses visits.md. Run yours after every sync and on a timer, and let it ring."
+        assert list(got) == right, (
+            f"Folder {ours}, index {theirs}: expected {right} ({why}); got {got}."
+        )
+    return (
+        f"Comparing names, as the check that shipped did, finds {_only_names(folder, version)} and"
+        " misses visits.md. Run yours after every sync and on a timer, and let it ring."
+    )
 
 
 def better_screen(answer: object) -> str:
-    """04.5: one more rule for the screen: more attacks of the dev half, no false alarm there; the other half is only told."""
-    assert isinstance(answer, str) and answer.strip(), f"Expected a regular expression as a string; got {answer!r}."
+    """04.5: one more rule for the screen: more attacks of the dev half, no false alarm there; the
+    other half is only told."""
+    assert isinstance(answer, str) and answer.strip(), (
+        f"Expected a regular expression as a string; got {answer!r}."
+    )
     try:
         rule = re.compile(answer, re.IGNORECASE | re.MULTILINE)
     except re.error as error:
-        raise AssertionError(f"Expected a regular expression; {answer!r} is none: {error}.") from None
-    assert not rule.search(""), f"{answer!r} matches the empty text, so it would keep every page out; expected a rule that needs some words."
+        raise AssertionError(
+            f"Expected a regular expression; {answer!r} is none: {error}."
+        ) from None
+    assert not rule.search(""), (
+        f"{answer!r} matches the empty text, so it would keep every page out; expected a rule that"
+        " needs some words."
+    )
 
     def caught(document) -> bool:
         return bool(rule.search(document.title) or rule.search(document.text))
 
     false_alarms = [d.id for d in load_handbook(updates=True) if caught(d)]
     every = attacks.load_attacks()
-    false_alarms += [a.document.id for a in every if not a.poisoned and a.half == "dev" and caught(a.document)]
-    assert not false_alarms, f"Expected no false alarm; your rule keeps out {len(false_alarms)} harmless pages, as {false_alarms[0]}."
-    missed = {half: [a for a in every if a.poisoned and a.half == half and not attacks.quarantined(a.document)] for half in ("dev", "held_out")}
+    false_alarms += [
+        a.document.id for a in every if not a.poisoned and a.half == "dev" and caught(a.document)
+    ]
+    assert not false_alarms, (
+        f"Expected no false alarm; your rule keeps out {len(false_alarms)} harmless pages, as"
+        f" {false_alarms[0]}."
+    )
+    missed = {
+        half: [
+            a
+            for a in every
+            if a.poisoned and a.half == half and not attacks.quarantined(a.document)
+        ]
+        for half in ("dev", "held_out")
+    }
     new = {half: sum(caught(a.document) for a in found) for half, found in missed.items()}
-    assert new["dev"], f"Expected at least one more of the {len(missed['dev'])} dev attacks that the screen misses; your rule catches none of them (it looks at titles and texts)."
+    assert new["dev"], (
+        f"Expected at least one more of the {len(missed['dev'])} dev attacks that the screen"
+        " misses; your rule catches none of them (it looks at titles and texts)."
+    )
     wrong = sum(caught(a.document) for a in every if not a.poisoned and a.half == "held_out")
     return (
-        f"On the dev half: {new['dev']} of {len(missed['dev'])} missed attacks caught, no false alarm. On the half that you did not see: {new['held_out']} of {len(missed['held_out'])}, "
-        f"and {wrong} false alarm{'s' * (wrong != 1)}. The second line is the one to believe: the first was made by looking."
+        f"On the dev half: {new['dev']} of {len(missed['dev'])} missed attacks caught, no false"
+        f" alarm. On the half that you did not see: {new['held_out']} of {len(missed['held_out'])},"
+        f" and {wrong} false alarm{'s' * (wrong != 1)}. The second line is the one to believe: the"
+        " first was made by looking."
     )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("04.1", in_force, (
-            "Three conditions, all of which must hold: begun, not ended, and readable.",
-            "effective_from is the first day that counts; effective_until the first that does not, or None.",
-            "begun and not ended and bool(set(document.audience) & set(groups))",
-        )),
-        Exercise("04.2", finds_starved, (
-            "A search that filters afterwards gives more when it is asked for more, although it gave fewer than k before.",
-            "Ask it for k, then for very many; compare the numbers of passages.",
-            "len(search(ask, k)) < min(k, len(search(ask, 1000)))",
-        )),
-        Exercise("04.3", safe_key, (
-            "All that may change the answer belongs into the key; all that cannot (who exactly asks) must stay out.",
-            "Groups are a set: make the key the same for any order, and never glue names together.",
-            "(ask.input, frozenset(ask.groups), ask.as_of)",
-        )),
-        Exercise("04.4", finds_stale, (
-            "A path counts when it is on one side only, or when the two hashes differ.",
-            "folder_files.get(path) is None where the path is missing, so one comparison covers all three.",
-            "sorted(path for path in folder_files.keys() | version_files.keys() if folder_files.get(path) != version_files.get(path))",
-        )),
-        Exercise("04.5", better_screen, (
-            "Print the dev attacks that the screen misses. What do their titles have in common that no page of the handbook has?",
-            "Copies call themselves copies, and planted rules say that they replace an older one.",
-            r"Try it on the handbook first: [d.id for d in load_handbook(updates=True) if re.search(my_rule, d.text, re.I | re.M)]",
-        )),
+        Exercise(
+            "04.1",
+            in_force,
+            (
+                "Three conditions, all of which must hold: begun, not ended, and readable.",
+                (
+                    "effective_from is the first day that counts; effective_until the first that"
+                    " does not, or None."
+                ),
+                "begun and not ended and bool(set(document.audience) & set(groups))",
+            ),
+        ),
+        Exercise(
+            "04.2",
+            finds_starved,
+            (
+                (
+                    "A search that filters afterwards gives more when it is asked for more,"
+                    " although it gave fewer than k before."
+                ),
+                "Ask it for k, then for very many; compare the numbers of passages.",
+                "len(search(ask, k)) < min(k, len(search(ask, 1000)))",
+            ),
+        ),
+        Exercise(
+            "04.3",
+            safe_key,
+            (
+                (
+                    "All that may change the answer belongs into the key; all that cannot (who"
+                    " exactly asks) must stay out."
+                ),
+                (
+                    "Groups are a set: make the key the same for any order, and never glue names"
+                    " together."
+                ),
+                "(ask.input, frozenset(ask.groups), ask.as_of)",
+            ),
+        ),
+        Exercise(
+            "04.4",
+            finds_stale,
+            (
+                "A path counts when it is on one side only, or when the two hashes differ.",
+                (
+                    "folder_files.get(path) is None where the path is missing, so one comparison"
+                    " covers all three."
+                ),
+                (
+                    "sorted(path for path in folder_files.keys() | version_files.keys() if"
+                    " folder_files.get(path) != version_files.get(path))"
+                ),
+            ),
+        ),
+        Exercise(
+            "04.5",
+            better_screen,
+            (
+                (
+                    "Print the dev attacks that the screen misses. What do their titles have in"
+                    " common that no page of the handbook has?"
+                ),
+                (
+                    "Copies call themselves copies, and planted rules say that they replace an"
+                    " older one."
+                ),
+                (
+                    r"Try it on the handbook first: [d.id for d in load_handbook(updates=True) if"
+                    r" re.search(my_rule, d.text, re.I | re.M)]"
+                ),
+            ),
+        ),
     )
-}  # fmt: skip
+}

@@ -14,53 +14,120 @@ from helpers.train_lab import Setting, load_grid, what_if
 
 def practice(answer: object) -> str:
     """06.1: training steps."""
-    assert callable(answer), f"Expected a function updates(rows, epochs, batch_rows) that returns a number of steps; got {type(answer).__name__}."
-    for rows, epochs, batch, right in ((64, 1, 4, 16), (64, 2, 4, 32), (10, 3, 4, 9), (3, 1, 4, 1), (0, 2, 4, 0)):
+    assert callable(answer), (
+        "Expected a function updates(rows, epochs, batch_rows) that returns a number of steps; got"
+        f" {type(answer).__name__}."
+    )
+    for rows, epochs, batch, right in (
+        (64, 1, 4, 16),
+        (64, 2, 4, 32),
+        (10, 3, 4, 9),
+        (3, 1, 4, 1),
+        (0, 2, 4, 0),
+    ):
         got = attempted(answer(rows, epochs, batch))
-        assert got == right, f"{rows} rows in batches of {batch}, {epochs} epoch(s): expected {right} steps; got {got}. (The last batch of an epoch may be smaller, but it is a step.)"
-    return "64 labels twice and 128 labels once are equally much practice: only what differs then is the labels' doing."
+        assert got == right, (
+            f"{rows} rows in batches of {batch}, {epochs} epoch(s): expected {right} steps; got"
+            f" {got}. (The last batch of an epoch may be smaller, but it is a step.)"
+        )
+    return (
+        "64 labels twice and 128 labels once are equally much practice: only what differs then is"
+        " the labels' doing."
+    )
 
 
-def _points(*trains: Sequence[int], dev: Sequence[Sequence[str]] = (("x", "y"),)) -> list[dict[str, list[str]]]:
+def _points(
+    *trains: Sequence[int], dev: Sequence[Sequence[str]] = (("x", "y"),)
+) -> list[dict[str, list[str]]]:
     devs = list(dev) * len(trains) if len(dev) == 1 else dev
-    return [{"train": [str(i) for i in ids], "dev": list(d)} for ids, d in zip(trains, devs, strict=True)]
+    return [
+        {"train": [str(i) for i in ids], "dev": list(d)}
+        for ids, d in zip(trains, devs, strict=True)
+    ]
 
 
 def fairness(answer: object) -> str:
     """06.2: what is wrong with a learning curve?"""
-    assert callable(answer), f"Expected a function unfair(points) that returns a set of words; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function unfair(points) that returns a set of words; got"
+        f" {type(answer).__name__}."
+    )
     curves = (
-        ("a sound curve (the order of the ids does not matter)", _points([2, 1], [1, 3, 2, 4], [4, 1, 2, 3, 5], dev=(("x", "y"), ("y", "x"), ("x", "y"))), set()),
+        (
+            "a sound curve (the order of the ids does not matter)",
+            _points(
+                [2, 1], [1, 3, 2, 4], [4, 1, 2, 3, 5], dev=(("x", "y"), ("y", "x"), ("x", "y"))
+            ),
+            set(),
+        ),
         ("a single size", _points([1, 2]), set()),
-        ("a curve that draws new tickets for its last size", _points([1, 2], [1, 2, 3], [4, 5, 6, 7]), {"not nested"}),
-        ("a curve that judges each size on tickets of its own", _points([1], [1, 2], dev=(("x", "y"), ("y", "z"))), {"dev changes"}),
-        ("a curve with a dev ticket among the rows of its largest size", _points([1], [1, "x"]), {"dev in train"}),
+        (
+            "a curve that draws new tickets for its last size",
+            _points([1, 2], [1, 2, 3], [4, 5, 6, 7]),
+            {"not nested"},
+        ),
+        (
+            "a curve that judges each size on tickets of its own",
+            _points([1], [1, 2], dev=(("x", "y"), ("y", "z"))),
+            {"dev changes"},
+        ),
+        (
+            "a curve with a dev ticket among the rows of its largest size",
+            _points([1], [1, "x"]),
+            {"dev in train"},
+        ),
         ("a single size that was judged on a training ticket", _points([1, "y"]), {"dev in train"}),
-        ("a curve with everything wrong", _points([1, "x"], [2, 3], dev=(("x",), ("z",))), {"not nested", "dev changes", "dev in train"}),
+        (
+            "a curve with everything wrong",
+            _points([1, "x"], [2, 3], dev=(("x",), ("z",))),
+            {"not nested", "dev changes", "dev in train"},
+        ),
     )
     for name, points, right in curves:
         got = attempted(answer(points))
-        assert isinstance(got, set | frozenset | list | tuple), f"Expected a set of words (an empty one when all is well); got {type(got).__name__}."
-        assert set(got) == right, f"For {name} expected {sorted(right) or 'nothing wrong'}; got {sorted(map(str, got)) or 'nothing wrong'}."
-    return "Run it before a curve is shown: each of these bends a curve by more than labels do, and none of them can be seen in the picture."
+        assert isinstance(got, set | frozenset | list | tuple), (
+            f"Expected a set of words (an empty one when all is well); got {type(got).__name__}."
+        )
+        assert set(got) == right, (
+            f"For {name} expected {sorted(right) or 'nothing wrong'}; got"
+            f" {sorted(map(str, got)) or 'nothing wrong'}."
+        )
+    return (
+        "Run it before a curve is shown: each of these bends a curve by more than labels do, and"
+        " none of them can be seen in the picture."
+    )
 
 
 def _luck(skill: float, seeds: int, tickets: int, dice: random.Random) -> dict[int, str]:
-    return {seed: "".join("01"[dice.random() < skill] for _ in range(tickets)) for seed in range(seeds)}
+    return {
+        seed: "".join("01"[dice.random() < skill] for _ in range(tickets)) for seed in range(seeds)
+    }
 
 
 def honest(answer: object) -> str:
     """06.3: a number that choosing among seeds does not raise."""
-    assert callable(answer), f"Expected a function report(runs) that returns a share; got {type(answer).__name__}."
-    assert attempted(answer({0: "1111", 1: "1111"})) == 1 and answer({0: "0000", 1: "0000"}) == 0, "Eight seeds that are all right, or all wrong, must be reported as 1, or as 0."
+    assert callable(answer), (
+        f"Expected a function report(runs) that returns a share; got {type(answer).__name__}."
+    )
+    assert attempted(answer({0: "1111", 1: "1111"})) == 1 and answer({0: "0000", 1: "0000"}) == 0, (
+        "Eight seeds that are all right, or all wrong, must be reported as 1, or as 0."
+    )
     for skill in (0.5, 0.2):
         dice = random.Random(6)
         said = statistics.fmean(float(answer(_luck(skill, 8, 60, dice))) for _ in range(300))
         assert said < skill + 0.02, (
-            f"Eight seeds, each truly {skill:.0%} right on any ticket, in 300 labs: your report says {said:.0%} on average. The surplus is the luck of the seed that won, on the tickets that chose it."
+            f"Eight seeds, each truly {skill:.0%} right on any ticket, in 300 labs: your report"
+            f" says {said:.0%} on average. The surplus is the luck of the seed that won, on the"
+            " tickets that chose it."
         )
-        assert said > skill - 0.02, f"Eight seeds, each truly {skill:.0%} right: your report says {said:.0%} on average. Too modest is wrong as well."
-    return "If you must ship one seed, choose it on some tickets and report it on others; if you report a method, report the mean and the spread."
+        assert said > skill - 0.02, (
+            f"Eight seeds, each truly {skill:.0%} right: your report says {said:.0%} on average."
+            " Too modest is wrong as well."
+        )
+    return (
+        "If you must ship one seed, choose it on some tickets and report it on others; if you"
+        " report a method, report the mean and the spread."
+    )
 
 
 def _copy(case: Case) -> Case:
@@ -75,7 +142,9 @@ def _holds_out(cases: Sequence[Case], run: Judge) -> float:
 
 
 def _folds(cases: Sequence[Case], run: Judge) -> float:
-    return statistics.fmean(run([c for i, c in enumerate(cases) if i % 4 != fold], cases[fold::4]) for fold in range(4))
+    return statistics.fmean(
+        run([c for i, c in enumerate(cases) if i % 4 != fold], cases[fold::4]) for fold in range(4)
+    )
 
 
 def _trains_on_all(cases: Sequence[Case], run: Judge) -> float:
@@ -88,19 +157,35 @@ def _one_too_many(cases: Sequence[Case], run: Judge) -> float:
 
 
 def _copies_first(cases: Sequence[Case], run: Judge) -> float:
-    more = [one for case in cases for one in (case, _copy(case))]  # "augmented", and split only then
+    # "augmented", and split only then
+    more = [one for case in cases for one in (case, _copy(case))]
     return run(more[::2], more[1::2])
 
 
 def _last_fold_leaks(cases: Sequence[Case], run: Judge) -> float:
-    return statistics.fmean(run([c for i, c in enumerate(cases) if i % 4 != fold or fold == 3], cases[fold::4]) for fold in range(4))
+    return statistics.fmean(
+        run([c for i, c in enumerate(cases) if i % 4 != fold or fold == 3], cases[fold::4])
+        for fold in range(4)
+    )
 
 
 def own_rows(answer: object) -> str:
     """06.4: a check that finds the harness that validates on training rows."""
-    assert callable(answer), f"Expected a function judges_its_own_rows(harness, cases) that returns True or False; got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function judges_its_own_rows(harness, cases) that returns True or False; got"
+        f" {type(answer).__name__}."
+    )
     things = ("parcel", "refund", "hose", "mast", "login", "bill", "valve", "app")
-    cases = [Case(Ask(f"t{i}", f"My {thing} is late, please help."), Gold(output={}), "written", f"t{i}", "train") for i, thing in enumerate(things)]
+    cases = [
+        Case(
+            Ask(f"t{i}", f"My {thing} is late, please help."),
+            Gold(output={}),
+            "written",
+            f"t{i}",
+            "train",
+        )
+        for i, thing in enumerate(things)
+    ]
     harnesses = (
         ("a harness that holds half of the tickets out", _holds_out, False),
         ("a harness with four sound folds", _folds, False),
@@ -113,55 +198,126 @@ def own_rows(answer: object) -> str:
         got = attempted(answer(harness, cases))
         assert got in (True, False), f"Expected True or False; got {got!r}."
         assert bool(got) is leaks, f"For {name} expected {leaks}; got {got}."
-    return "Each of these reported a validation score that rose with every epoch, for it measured memory."
+    return (
+        "Each of these reported a validation score that rose with every epoch, for it measured"
+        " memory."
+    )
 
 
 def order(answer: object) -> str:
     """06.5: the smallest size that cannot be told from the largest."""
-    assert isinstance(answer, tuple | list) and len(answer) == 2, f"Expected (rows, verdict); got {answer!r}."
+    assert isinstance(answer, tuple | list) and len(answer) == 2, (
+        f"Expected (rows, verdict); got {answer!r}."
+    )
     rows, verdict = answer
     attempted(rows)
     grid = load_grid()
     sizes = [s.rows for s in grid.sizes()]
     most = sizes[-1]
-    assert rows in sizes, f"Choose one of the sizes of the reference: {', '.join(map(str, sizes))}; got {rows!r}."
-    found = {n: what_if(grid, Setting(most), Setting(n)).right.verdict for n in sizes[:-1]} | {most: "cannot tell"}
+    assert rows in sizes, (
+        f"Choose one of the sizes of the reference: {', '.join(map(str, sizes))}; got {rows!r}."
+    )
+    found = {n: what_if(grid, Setting(most), Setting(n)).right.verdict for n in sizes[:-1]} | {
+        most: "cannot tell"
+    }
     tied = [n for n in found if found[n] == "cannot tell"]  # the largest cannot be told from itself
-    assert rows in tied, f"{most} labels against {rows}: {found[rows]}. That can be told; a size that cannot is among {', '.join(map(str, tied))}."
-    assert rows == min(tied), f"{rows} labels cannot be told from {most}, but neither can fewer: look further down."
-    assert verdict == found[rows], f"The verdict of what_if(grid, Setting({most}), Setting({rows})).right is {found[rows]!r}; got {verdict!r}."
+    assert rows in tied, (
+        f"{most} labels against {rows}: {found[rows]}. That can be told; a size that cannot is"
+        f" among {', '.join(map(str, tied))}."
+    )
+    assert rows == min(tied), (
+        f"{rows} labels cannot be told from {most}, but neither can fewer: look further down."
+    )
+    assert verdict == found[rows], (
+        f"The verdict of what_if(grid, Setting({most}), Setting({rows})).right is {found[rows]!r};"
+        f" got {verdict!r}."
+    )
     if rows == most:
-        return f"Every smaller size can be told from {most}: the curve still climbs, and this is the rare case in which more labels are the answer."
-    return f"{rows} labels cannot be told from {most} on this dev set. That is no proof that they are as good: it is what so many tickets and seeds can see, and a reason why the next labels may belong into dev."
+        return (
+            f"Every smaller size can be told from {most}: the curve still climbs, and this is the"
+            " rare case in which more labels are the answer."
+        )
+    return (
+        f"{rows} labels cannot be told from {most} on this dev set. That is no proof that they are"
+        " as good: it is what so many tickets and seeds can see, and a reason why the next labels"
+        " may belong into dev."
+    )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("06.1", practice, (
-            "One epoch of 10 rows in batches of 4 takes 3 steps: 4 + 4 + 2.",
-            "Round up: -(-rows // batch_rows), or math.ceil(rows / batch_rows).",
-            "return epochs * -(-rows // batch_rows)",
-        )),
-        Exercise("06.2", fairness, (
-            "Compare each point with the next: itertools.pairwise(points). Ids as sets, for their order says nothing.",
-            "Nested: set(before['train']) <= set(after['train']). Dev in train has to be looked for in every point, also in a single one.",
-            "wrong = set(); add the words one by one; at the end return wrong.",
-        )),
-        Exercise("06.3", honest, (
-            "What would the mean over all seeds say? Nothing was chosen, so nothing is surplus.",
-            "Or choose the best seed by the first half of the tickets, and report it on the second.",
-            "sum(bits.count('1') / len(bits) for bits in runs.values()) / len(runs)",
-        )),
-        Exercise("06.4", own_rows, (
-            "Write a function spy(train, judged) that notes whether they share a message and returns 0.0; call harness(cases, spy).",
-            "Ids can be changed; compare the messages, and not letter by letter: tuple(comparable_tokens(case.ask.input)).",
-            "A harness may call it several times: keep a list, and return any(list).",
-        )),
-        Exercise("06.5", order, (
-            "grid.sizes() are the sizes; what_if(grid, Setting(most), Setting(n)).right.verdict is the verdict for one.",
-            "Go down from the largest until the verdict is 'better'; but look at all sizes, a smaller one may be in doubt again.",
-            "verdicts = {s.rows: what_if(grid, Setting(most), s).right.verdict for s in grid.sizes() if s.rows < most}",
-        )),
+        Exercise(
+            "06.1",
+            practice,
+            (
+                "One epoch of 10 rows in batches of 4 takes 3 steps: 4 + 4 + 2.",
+                "Round up: -(-rows // batch_rows), or math.ceil(rows / batch_rows).",
+                "return epochs * -(-rows // batch_rows)",
+            ),
+        ),
+        Exercise(
+            "06.2",
+            fairness,
+            (
+                (
+                    "Compare each point with the next: itertools.pairwise(points). Ids as sets, for"
+                    " their order says nothing."
+                ),
+                (
+                    "Nested: set(before['train']) <= set(after['train']). Dev in train has to be"
+                    " looked for in every point, also in a single one."
+                ),
+                "wrong = set(); add the words one by one; at the end return wrong.",
+            ),
+        ),
+        Exercise(
+            "06.3",
+            honest,
+            (
+                (
+                    "What would the mean over all seeds say? Nothing was chosen, so nothing is"
+                    " surplus."
+                ),
+                (
+                    "Or choose the best seed by the first half of the tickets, and report it on the"
+                    " second."
+                ),
+                "sum(bits.count('1') / len(bits) for bits in runs.values()) / len(runs)",
+            ),
+        ),
+        Exercise(
+            "06.4",
+            own_rows,
+            (
+                (
+                    "Write a function spy(train, judged) that notes whether they share a message"
+                    " and returns 0.0; call harness(cases, spy)."
+                ),
+                (
+                    "Ids can be changed; compare the messages, and not letter by letter:"
+                    " tuple(comparable_tokens(case.ask.input))."
+                ),
+                "A harness may call it several times: keep a list, and return any(list).",
+            ),
+        ),
+        Exercise(
+            "06.5",
+            order,
+            (
+                (
+                    "grid.sizes() are the sizes; what_if(grid, Setting(most),"
+                    " Setting(n)).right.verdict is the verdict for one."
+                ),
+                (
+                    "Go down from the largest until the verdict is 'better'; but look at all sizes,"
+                    " a smaller one may be in doubt again."
+                ),
+                (
+                    "verdicts = {s.rows: what_if(grid, Setting(most), s).right.verdict for s in"
+                    " grid.sizes() if s.rows < most}"
+                ),
+            ),
+        ),
     )
-}  # fmt: skip
+}

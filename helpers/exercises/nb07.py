@@ -28,13 +28,35 @@ def splits_score(answer: object) -> str:
     """07.1: the share right on wordings that were trained, and on those that were not."""
     split = _function(answer, "split_score(table, trained) that returns two shares")
     trained = ["How long is the trial?", "What does a P2 need?"]
-    asked = ["How long is the trial?", "how long is  the TRIAL", "What does a P2 need?", "When does the trial end?", "P2, how fast?", "Trial length?", "Fast reply for P2?"]
+    asked = [
+        "How long is the trial?",
+        "how long is  the TRIAL",
+        "What does a P2 need?",
+        "When does the trial end?",
+        "P2, how fast?",
+        "Trial length?",
+        "Fast reply for P2?",
+    ]
     table = pd.DataFrame({"input": asked, "right": [True, True, True, True, False, False, False]})
-    seen, unseen = _numbers(attempted(split(table, trained)), 2, "For seven asks, three of them in trained words")
-    assert not math.isclose(seen, 4 / 7, abs_tol=0.01), "Got the share right of all asks for the trained words. That is the bug: one number over both kinds says nothing about either."
-    assert not math.isclose(unseen, 2 / 5, abs_tol=0.01), "'how long is  the TRIAL' counts as held out, yet it differs from a trained question in capitals, a blank and a question mark only. Compare scores.tokens of both."
-    assert math.isclose(seen, 1, abs_tol=0.01) and math.isclose(unseen, 1 / 4, abs_tol=0.01), f"Expected 1.00 on trained wordings and 0.25 on the others; got {seen:.2f} and {unseen:.2f}."
-    return "The colleague's single number, 4 of 7, was carried by sentences that the model had been given with their answers."
+    seen, unseen = _numbers(
+        attempted(split(table, trained)), 2, "For seven asks, three of them in trained words"
+    )
+    assert not math.isclose(seen, 4 / 7, abs_tol=0.01), (
+        "Got the share right of all asks for the trained words. That is the bug: one number over"
+        " both kinds says nothing about either."
+    )
+    assert not math.isclose(unseen, 2 / 5, abs_tol=0.01), (
+        "'how long is  the TRIAL' counts as held out, yet it differs from a trained question in"
+        " capitals, a blank and a question mark only. Compare scores.tokens of both."
+    )
+    assert math.isclose(seen, 1, abs_tol=0.01) and math.isclose(unseen, 1 / 4, abs_tol=0.01), (
+        f"Expected 1.00 on trained wordings and 0.25 on the others; got {seen:.2f} and"
+        f" {unseen:.2f}."
+    )
+    return (
+        "The colleague's single number, 4 of 7, was carried by sentences that the model had been"
+        " given with their answers."
+    )
 
 
 def counts_forgotten(answer: object) -> str:
@@ -42,69 +64,170 @@ def counts_forgotten(answer: object) -> str:
     forgotten = _function(answer, "forgotten(base_right, tuned_right) that returns (lost, known)")
     for base, tuned, right, why in (
         ([True, True, True, True], [True, False, True, True], (1, 4), "one of four is lost"),
-        ([False, False, False, False, True, True], [False, False, False, False, False, True], (1, 2), "four items the base could not do either; they show nothing, and as 'still as before' they hide that half is lost"),
-        ([True, False, True], [True, True, True], (0, 2), "an item won does not make up for one lost"),
-        ([True, False], [False, True], (1, 1), "one lost and one won: the two accuracies are equal, and yet something was forgotten"),
+        (
+            [False, False, False, False, True, True],
+            [False, False, False, False, False, True],
+            (1, 2),
+            (
+                "four items the base could not do either; they show nothing, and as 'still as"
+                " before' they hide that half is lost"
+            ),
+        ),
+        (
+            [True, False, True],
+            [True, True, True],
+            (0, 2),
+            "an item won does not make up for one lost",
+        ),
+        (
+            [True, False],
+            [False, True],
+            (1, 1),
+            "one lost and one won: the two accuracies are equal, and yet something was forgotten",
+        ),
         ([False, False], [False, True], (0, 0), "nothing that could be forgotten"),
     ):
-        lost, known = _numbers(attempted(forgotten(list(base), list(tuned))), 2, f"For base {base} and tuned {tuned}")
-        assert (lost, known) == right, f"For base {base} and tuned {tuned}, expected {right[0]} lost of {right[1]} ({why}); got {lost:g} of {known:g}."
-    return "Equal accuracies before and after prove nothing: count item by item, and only what could be lost. With 0 known, say 'no test', never 'nothing forgotten'."
+        lost, known = _numbers(
+            attempted(forgotten(list(base), list(tuned))), 2, f"For base {base} and tuned {tuned}"
+        )
+        assert (lost, known) == right, (
+            f"For base {base} and tuned {tuned}, expected {right[0]} lost of {right[1]} ({why});"
+            f" got {lost:g} of {known:g}."
+        )
+    return (
+        "Equal accuracies before and after prove nothing: count item by item, and only what could"
+        " be lost. With 0 known, say 'no test', never 'nothing forgotten'."
+    )
 
 
 def asks_what_changed(answer: object) -> str:
     """07.3: which facts does a freshness test have to ask?"""
     worth = _function(answer, "worth_asking(old, new) that returns a sorted list of facts")
     for old, new, right, why in (
-        ({"trial": "24 days", "hold": "35 per cent", "freeze": "24 April"}, {"trial": "24 days", "hold": "38 per cent", "freeze": "24 April"}, ["hold"], "only there can old and new be told apart"),
-        ({"trial": "24 days"}, {"trial": "24 days"}, [], "nothing changed, so no question tests freshness: that must be said, not passed"),
-        ({"trial": "24 days"}, {"trial": "24 days", "lease": "9 weeks"}, ["lease"], "a new fact is news as well"),
-        ({"trial": "24 days", "fax": "7301"}, {"trial": "24 days"}, ["fax"], "a fact that was dropped must no longer be told"),
+        (
+            {"trial": "24 days", "hold": "35 per cent", "freeze": "24 April"},
+            {"trial": "24 days", "hold": "38 per cent", "freeze": "24 April"},
+            ["hold"],
+            "only there can old and new be told apart",
+        ),
+        (
+            {"trial": "24 days"},
+            {"trial": "24 days"},
+            [],
+            "nothing changed, so no question tests freshness: that must be said, not passed",
+        ),
+        (
+            {"trial": "24 days"},
+            {"trial": "24 days", "lease": "9 weeks"},
+            ["lease"],
+            "a new fact is news as well",
+        ),
+        (
+            {"trial": "24 days", "fax": "7301"},
+            {"trial": "24 days"},
+            ["fax"],
+            "a fact that was dropped must no longer be told",
+        ),
         ({"b": "1", "a": "1"}, {"b": "2", "a": "2"}, ["a", "b"], "sorted, please"),
     ):
         got = attempted(worth(dict(old), dict(new)))
         assert list(got) == right, f"Old {old}, new {new}: expected {right} ({why}); got {got}."
-    return "A freshness test on unchanged facts passes for every system, most of all for one that stopped learning last year."
+    return (
+        "A freshness test on unchanged facts passes for every system, most of all for one that"
+        " stopped learning last year."
+    )
 
 
 def measures_exposure(answer: object) -> str:
     """07.4: the rank of a secret among made-up ones, and its exposure in bits."""
     exposure = _function(answer, "exposure_of(true, others) that returns (rank, bits)")
     for true, others, rank, why in (
-        (-1.0, [-5.0, -6.0, -7.0], 1, "log likelihoods: nearer to 0 is likelier, so nothing is likelier than the true one"),
+        (
+            -1.0,
+            [-5.0, -6.0, -7.0],
+            1,
+            "log likelihoods: nearer to 0 is likelier, so nothing is likelier than the true one",
+        ),
         (-9.0, [-5.0, -6.0, -7.0], 4, "all three others are likelier"),
-        (-5.0, [-5.0, -5.0, -5.0], 4, "ties: a model that finds all alike has seen none, so the true one comes last"),
+        (
+            -5.0,
+            [-5.0, -5.0, -5.0],
+            4,
+            "ties: a model that finds all alike has seen none, so the true one comes last",
+        ),
         (-6.5, [-5.0, -6.0, -7.0], 3, "two are likelier"),
     ):
-        got, bits = _numbers(attempted(exposure(true, list(others))), 2, f"For {true} among {others}")
+        got, bits = _numbers(
+            attempted(exposure(true, list(others))), 2, f"For {true} among {others}"
+        )
         assert got == rank, f"For {true} among {others}, expected rank {rank} ({why}); got {got:g}."
         wanted = math.log2((len(others) + 1) / rank)
-        assert math.isclose(bits, wanted, abs_tol=1e-6), f"For rank {rank} of {len(others) + 1}, expected log2({len(others) + 1} / {rank}) = {wanted:.2f} bits; got {bits:.2f}."
-    return "With 500 made-up secrets the scale ends at 9 bits: 'at least 9' is what can be said, and more alternatives would say more."
+        assert math.isclose(bits, wanted, abs_tol=1e-6), (
+            f"For rank {rank} of {len(others) + 1}, expected log2({len(others) + 1} / {rank}) ="
+            f" {wanted:.2f} bits; got {bits:.2f}."
+        )
+    return (
+        "With 500 made-up secrets the scale ends at 9 bits: 'at least 9' is what can be said, and"
+        " more alternatives would say more."
+    )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("07.1", splits_score, (
-            "Make a Boolean column: was this ask trained, word for word?",
-            "Word for word means without capitals, punctuation and blanks: compare tuple(scores.tokens(text)) of both.",
-            "known = {tuple(scores.tokens(q)) for q in trained}; seen = table['input'].map(lambda q: tuple(scores.tokens(q)) in known)",
-        )),
-        Exercise("07.2", counts_forgotten, (
-            "Only items that the base had right can be forgotten. How many are those?",
-            "Go through both lists together with zip.",
-            "sum(b and not t for b, t in zip(base_right, tuned_right)) and sum(base_right)",
-        )),
-        Exercise("07.3", asks_what_changed, (
-            "A fact is worth asking if the two days give different answers; no answer is an answer.",
-            ".get(fact) is None where a fact is missing, so one comparison covers changed, new and dropped.",
-            "sorted(fact for fact in old.keys() | new.keys() if old.get(fact) != new.get(fact))",
-        )),
-        Exercise("07.4", measures_exposure, (
-            "The rank is 1 plus the number of others that are at least as likely.",
-            "Log likelihoods are negative; the likelier one is the larger number.",
-            "rank = 1 + sum(other >= true for other in others); bits = math.log2((len(others) + 1) / rank)",
-        )),
+        Exercise(
+            "07.1",
+            splits_score,
+            (
+                "Make a Boolean column: was this ask trained, word for word?",
+                (
+                    "Word for word means without capitals, punctuation and blanks: compare"
+                    " tuple(scores.tokens(text)) of both."
+                ),
+                (
+                    "known = {tuple(scores.tokens(q)) for q in trained}; seen ="
+                    " table['input'].map(lambda q: tuple(scores.tokens(q)) in known)"
+                ),
+            ),
+        ),
+        Exercise(
+            "07.2",
+            counts_forgotten,
+            (
+                "Only items that the base had right can be forgotten. How many are those?",
+                "Go through both lists together with zip.",
+                "sum(b and not t for b, t in zip(base_right, tuned_right)) and sum(base_right)",
+            ),
+        ),
+        Exercise(
+            "07.3",
+            asks_what_changed,
+            (
+                (
+                    "A fact is worth asking if the two days give different answers; no answer is an"
+                    " answer."
+                ),
+                (
+                    ".get(fact) is None where a fact is missing, so one comparison covers changed,"
+                    " new and dropped."
+                ),
+                (
+                    "sorted(fact for fact in old.keys() | new.keys() if old.get(fact) !="
+                    " new.get(fact))"
+                ),
+            ),
+        ),
+        Exercise(
+            "07.4",
+            measures_exposure,
+            (
+                "The rank is 1 plus the number of others that are at least as likely.",
+                "Log likelihoods are negative; the likelier one is the larger number.",
+                (
+                    "rank = 1 + sum(other >= true for other in others); bits ="
+                    " math.log2((len(others) + 1) / rank)"
+                ),
+            ),
+        ),
     )
-}  # fmt: skip
+}

@@ -10,77 +10,164 @@ from helpers.scores import answer_correct
 
 def reading(answer: object) -> str:
     """08.1: accuracy where the evidence was seen, and where it was not."""
-    assert callable(answer), f"Expected a function by_evidence(table) that returns two shares; got {type(answer).__name__}."
-    table = pd.DataFrame({"evidence_seen": [True, True, True, True, False, False], "right": [True, True, True, False, False, True]})
+    assert callable(answer), (
+        "Expected a function by_evidence(table) that returns two shares; got"
+        f" {type(answer).__name__}."
+    )
+    table = pd.DataFrame(
+        {
+            "evidence_seen": [True, True, True, True, False, False],
+            "right": [True, True, True, False, False, True],
+        }
+    )
     got = attempted(answer(table))
-    assert isinstance(got, tuple | list) and len(got) == 2, f"Expected two shares (seen, not seen); got {got!r}."
+    assert isinstance(got, tuple | list) and len(got) == 2, (
+        f"Expected two shares (seen, not seen); got {got!r}."
+    )
     seen, unseen = map(float, got)
-    assert abs(seen - 0.75) < 1e-9, f"Where the evidence was seen, 3 of 4 are right: expected 0.75; got {seen}."
-    assert abs(unseen - 0.5) < 1e-9, f"Where it was not seen, 1 of 2 is right: expected 0.5; got {unseen}."
-    return "The gap, times the share not found, is roughly what better retrieval could buy (if those questions are no harder); what is missing to 100 % in the first is mostly reading."
+    assert abs(seen - 0.75) < 1e-9, (
+        f"Where the evidence was seen, 3 of 4 are right: expected 0.75; got {seen}."
+    )
+    assert abs(unseen - 0.5) < 1e-9, (
+        f"Where it was not seen, 1 of 2 is right: expected 0.5; got {unseen}."
+    )
+    return (
+        "The gap, times the share not found, is roughly what better retrieval could buy (if those"
+        " questions are no harder); what is missing to 100 % in the first is mostly reading."
+    )
 
 
 def substring(answer: object) -> str:
     """08.2: replies that a substring scorer counts as right and ours does not."""
-    assert isinstance(answer, list | tuple), f"Expected a list of three replies; got {type(answer).__name__}."
+    assert isinstance(answer, list | tuple), (
+        f"Expected a list of three replies; got {type(answer).__name__}."
+    )
     replies = [r for r in answer if r is not ...]
     attempted(replies or None)
     gold = ["17 days", "17"]
     assert len(replies) == 3, f"Expected three different replies; got {len(replies)}."
     assert len(set(replies)) == 3, "Expected three different replies; two are the same."
     for reply in replies:
-        assert any(alias in str(reply) for alias in gold), f"A substring scorer would call {reply!r} wrong, too: it holds no alias at all."
-        assert not answer_correct(str(reply), gold), f"{reply!r} fools our scorer, too: '17' alone is an accepted alias. Find one that ours catches."
-    return "Each of these is a wrong reply that a careless scorer rewards. A comparison is only as good as its scorer."
+        assert any(alias in str(reply) for alias in gold), (
+            f"A substring scorer would call {reply!r} wrong, too: it holds no alias at all."
+        )
+        assert not answer_correct(str(reply), gold), (
+            f"{reply!r} fools our scorer, too: '17' alone is an accepted alias. Find one that ours"
+            " catches."
+        )
+    return (
+        "Each of these is a wrong reply that a careless scorer rewards. A comparison is only as"
+        " good as its scorer."
+    )
 
 
 def culprit(answer: object) -> str:
     """08.3: the cause of a wrong answer."""
-    assert callable(answer), f"Expected a function culprit(right, evidence_seen, right_with_oracle); got {type(answer).__name__}."
+    assert callable(answer), (
+        "Expected a function culprit(right, evidence_seen, right_with_oracle); got"
+        f" {type(answer).__name__}."
+    )
     wanted = {
-        (True, True, True): "none", (True, False, False): "none", (False, False, True): "retrieval", (False, True, True): "distraction",
-        (False, True, False): "reading", (False, False, False): "reading",
-    }  # fmt: skip
+        (True, True, True): "none",
+        (True, False, False): "none",
+        (False, False, True): "retrieval",
+        (False, True, True): "distraction",
+        (False, True, False): "reading",
+        (False, False, False): "reading",
+    }
     for (right, seen, oracle), name in wanted.items():
         got = attempted(answer(right, seen, oracle))
-        assert got == name, f"right: {right}, evidence seen: {seen}, right with the oracle's passage: {oracle}. Expected \"{name}\"; got {got!r}."
-    return "Mind the last row: the search missed it AND the reader cannot read it. We blame the reader, because mending the search alone would not help."
+        assert got == name, (
+            f"right: {right}, evidence seen: {seen}, right with the oracle's passage: {oracle}."
+            f' Expected "{name}"; got {got!r}.'
+        )
+    return (
+        "Mind the last row: the search missed it AND the reader cannot read it. We blame the"
+        " reader, because mending the search alone would not help."
+    )
 
 
 def too_good(answer: object) -> str:
     """08.4: an accuracy that counts every case, and a table that exposes one that does not."""
-    assert isinstance(answer, tuple | list) and len(answer) == 2, f"Expected (honest, exposing); got {answer!r}."
+    assert isinstance(answer, tuple | list) and len(answer) == 2, (
+        f"Expected (honest, exposing); got {answer!r}."
+    )
     honest, table = answer
     if table is ... or table is None:
         raise NotAttemptedError
-    assert isinstance(table, pd.DataFrame) and {"right", "abstained", "error"} <= set(table), "exposing must be a DataFrame with the columns right, abstained and error."
-    mixed = pd.DataFrame({"right": [True, True, False, False, False], "abstained": [False, False, False, True, False], "error": [None, None, None, None, "timed out"]})
+    assert isinstance(table, pd.DataFrame) and {"right", "abstained", "error"} <= set(table), (
+        "exposing must be a DataFrame with the columns right, abstained and error."
+    )
+    mixed = pd.DataFrame(
+        {
+            "right": [True, True, False, False, False],
+            "abstained": [False, False, False, True, False],
+            "error": [None, None, None, None, "timed out"],
+        }
+    )
     got = attempted(honest(mixed))
-    assert abs(float(got) - 0.4) < 1e-9, f"Of five cases two are right, one is wrong, one was refused and one timed out: an honest accuracy is 0.4; got {got}."
+    assert abs(float(got) - 0.4) < 1e-9, (
+        "Of five cases two are right, one is wrong, one was refused and one timed out: an honest"
+        f" accuracy is 0.4; got {got}."
+    )
     answered = table[table["error"].isna() & ~table["abstained"].astype(bool)]
-    assert len(answered) and answered["right"].mean() == 1, "On your table the flattering report does not say 100 %: everything that is answered without error must be right."
-    assert table["right"].mean() < 0.5, f"On your table an honest accuracy is {table['right'].mean():.2f}; make it less than one half."
-    return "A case that failed or was refused is a case that a user asked. Report it beside the accuracy, never leave it out of the denominator."
+    assert len(answered) and answered["right"].mean() == 1, (
+        "On your table the flattering report does not say 100 %: everything that is answered"
+        " without error must be right."
+    )
+    assert table["right"].mean() < 0.5, (
+        f"On your table an honest accuracy is {table['right'].mean():.2f}; make it less than one"
+        " half."
+    )
+    return (
+        "A case that failed or was refused is a case that a user asked. Report it beside the"
+        " accuracy, never leave it out of the denominator."
+    )
 
 
 EXERCISES = {
     e.id: e
     for e in (
-        Exercise("08.1", reading, (
-            "table[\"evidence_seen\"] is a column of True and False: use it to choose rows.",
-            "table[table[\"evidence_seen\"] == True][\"right\"].mean()",
-        )),
-        Exercise("08.2", substring, (
-            "Think of other numbers that contain the digits 17.",
-            "A reply may also hedge, or list so much that the answer is in it by accident (more than 30 words).",
-        )),
-        Exercise("08.3", culprit, (
-            "Ask first whether the answer is right; then whether the oracle's passage would have helped.",
-            "Only when the oracle is right does it matter whether the evidence was seen.",
-        )),
-        Exercise("08.4", too_good, (
-            "Which rows does `answered` leave out? Who pays for those?",
-            "honest: the mean of \"right\" over ALL rows. exposing: one right row, and several that failed or were refused.",
-        )),
+        Exercise(
+            "08.1",
+            reading,
+            (
+                'table["evidence_seen"] is a column of True and False: use it to choose rows.',
+                'table[table["evidence_seen"] == True]["right"].mean()',
+            ),
+        ),
+        Exercise(
+            "08.2",
+            substring,
+            (
+                "Think of other numbers that contain the digits 17.",
+                (
+                    "A reply may also hedge, or list so much that the answer is in it by accident"
+                    " (more than 30 words)."
+                ),
+            ),
+        ),
+        Exercise(
+            "08.3",
+            culprit,
+            (
+                (
+                    "Ask first whether the answer is right; then whether the oracle's passage would"
+                    " have helped."
+                ),
+                "Only when the oracle is right does it matter whether the evidence was seen.",
+            ),
+        ),
+        Exercise(
+            "08.4",
+            too_good,
+            (
+                "Which rows does `answered` leave out? Who pays for those?",
+                (
+                    'honest: the mean of "right" over ALL rows. exposing: one right row, and'
+                    " several that failed or were refused."
+                ),
+            ),
+        ),
     )
-}  # fmt: skip
+}

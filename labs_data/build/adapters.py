@@ -1,8 +1,11 @@
-"""Train the reference adapters once and keep them with the workbook: `labs_data/reference/adapters/<name>/`, at most 6 MB each.
+"""Train the reference adapters once and keep them with the workbook:
+`labs_data/reference/adapters/<name>/`, at most 6 MB each.
 
-    python labs_data/build/adapters.py format reader       (about 6 minutes each on two cores without bfloat16)
+    python labs_data/build/adapters.py format reader       (about 6 minutes each on two cores
+                                                           without bfloat16)
 
-Every notebook finds them ready; retraining one of your own is one cell. The card beside each says what it was made from.
+Every notebook finds them ready; retraining one of your own is one cell. The card beside each says
+what it was made from.
 """
 
 from __future__ import annotations
@@ -22,15 +25,27 @@ FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
 def format_adapter(generator: models.Generator) -> adapters.Adapter:
     """Tickets to JSON, from all training rows."""
     cases = load_tickets("train")
-    schema = hashlib.sha256(json.dumps(Ticket.model_json_schema(), sort_keys=True).encode()).hexdigest()[:16]
-    about = {"task": "tickets", "file": "labs_data/tickets/train.jsonl", "schema_sha256": schema, "ids": [case.ask.id for case in cases]}
+    schema = hashlib.sha256(
+        json.dumps(Ticket.model_json_schema(), sort_keys=True).encode()
+    ).hexdigest()[:16]
+    about = {
+        "task": "tickets",
+        "file": "labs_data/tickets/train.jsonl",
+        "schema_sha256": schema,
+        "ids": [case.ask.id for case in cases],
+    }
     return finetune(generator, format_task.training_rows(generator, cases), FORMAT, about=about)
 
 
 def reader_adapter(generator: models.Generator) -> adapters.Adapter:
-    """Numbered passages to a short answer with its number, or a refusal; from worlds that have nothing to do with the handbook."""
+    """Numbered passages to a short answer with its number, or a refusal; from worlds that have
+    nothing to do with the handbook."""
     rows = load_reading("train")
-    about = {"task": "reading", "file": "labs_data/reading/train.jsonl", "ids": [row.id for row in rows if len(row.passages) <= reader.MOST_PASSAGES]}
+    about = {
+        "task": "reading",
+        "file": "labs_data/reading/train.jsonl",
+        "ids": [row.id for row in rows if len(row.passages) <= reader.MOST_PASSAGES],
+    }
     return finetune(generator, reader.training_rows(generator, rows), reader.HOW, about=about)
 
 
@@ -44,7 +59,10 @@ def main(names: list[str]) -> int:
     for name in names:
         adapter = makers[name](generator)
         folder = adapters.keep(adapter, name)
-        print(f"{settings.shown(folder)}: {adapter.card['rows']} rows, {adapter.card['seconds']} s, last losses {adapter.card['losses'][-5:]}")
+        print(
+            f"{settings.shown(folder)}: {adapter.card['rows']} rows, {adapter.card['seconds']} s,"
+            f" last losses {adapter.card['losses'][-5:]}"
+        )
     return 0
 
 

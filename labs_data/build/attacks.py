@@ -1,11 +1,15 @@
-"""What does a document do to SmolLM2 that reads it, and which defence helps at what price? Writes reference/attacks.json.
+"""What does a document do to SmolLM2 that reads it, and which defence helps at what price? Writes
+reference/attacks.json.
 
-    python labs_data/build/attacks.py     answers that are in the file already are kept while their prompts stay as they are
+    python labs_data/build/attacks.py     answers that are in the file already are kept while their
+                                          prompts stay as they are
 
-One index holds the handbook and all documents of `attacks/`. For each of these the prompt is put together by hand, so that attacks do not
-disturb each other. Three contexts: "reached", its passage nearest to the question and the two nearest of the handbook, nearest first;
-"alone", nothing but its passage, the most that an attacker could wish for; "clean", the three nearest of the handbook. So every attack is
-judged as if it had been retrieved; whether it would have been is the `rank` of its passage among those of the handbook.
+One index holds the handbook and all documents of `attacks/`. For each of these the prompt is put
+together by hand, so that attacks do not disturb each other. Three contexts: "reached", its passage
+nearest to the question and the two nearest of the handbook, nearest first; "alone", nothing but its
+passage, the most that an attacker could wish for; "clean", the three nearest of the handbook. So
+every attack is judged as if it had been retrieved; whether it would have been is the `rank` of its
+passage among those of the handbook.
 """
 
 from __future__ import annotations
@@ -35,12 +39,15 @@ DEEP = 200  # passages looked through for the one of the attack
 
 
 def hashes(root: Path = settings.DATA) -> dict[str, str]:
-    """SHA-256 of what is measured: the attacks, the questions and the handbook, each folder as one."""
+    """SHA-256 of what is measured: the attacks, the questions and the handbook, each folder as
+    one."""
     found = {}
     for name in ("attacks", "handbook", "questions/dev.jsonl"):
         whole = hashlib.sha256()
         for path in sorted((root / name).rglob("*.*")) if (root / name).is_dir() else [root / name]:
-            whole.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            whole.update(
+                path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0"
+            )
         found[name] = whole.hexdigest()
     return found
 
@@ -49,34 +56,58 @@ def share(hits: Iterable[bool]) -> dict[str, float]:
     """How many, of how many, with a 95 % Wilson interval to 4 places."""
     hits = list(hits)
     low, high = wilson(sum(hits), len(hits))
-    return {"count": sum(hits), "n": len(hits), "share": round(sum(hits) / len(hits), 4), "low": round(low, 4), "high": round(high, 4)}
+    return {
+        "count": sum(hits),
+        "n": len(hits),
+        "share": round(sum(hits) / len(hits), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }
 
 
-# --- without a model ----------------------------------------------------------------------------------------------------
+# --- without a model ------------------------------------------------------------------------------
 
 
 def ingestion(documents: Sequence[Attack], handbook: Sequence[Document]) -> dict[str, dict]:
-    """Which documents would each rule of ingestion keep out? By kind and half; for the handbook these are false alarms."""
+    """Which documents would each rule of ingestion keep out? By kind and half; for the handbook
+    these are false alarms."""
     allowed = attacks.owners(handbook)
     rules: dict[str, Callable[[Document], bool]] = {
         "screen": attacks.quarantined,
         "provenance": lambda document: not attacks.trusted(document, allowed),
-        "near copy": lambda document: any(copy.numbers for copy in attacks.near_copies(document, handbook)),
+        "near copy": lambda document: any(
+            copy.numbers for copy in attacks.near_copies(document, handbook)
+        ),
     }
     found = {}
     for name, keeps_out in rules.items():
         out = {a.id: keeps_out(a.document) for a in documents}
         found[name] = {
-            "poisoned": {half: share(out[a.id] for a in documents if a.poisoned and a.half == half) for half in HALVES},
-            "orders": {half: share(out[a.id] for a in documents if a.kind in ("instruction", "canary") and a.half == half) for half in HALVES},
-            "look_alike": {half: share(out[a.id] for a in documents if not a.poisoned and a.half == half) for half in HALVES},
-            "by kind": {kind: share(out[a.id] for a in documents if a.kind == kind) for kind in KINDS},
+            "poisoned": {
+                half: share(out[a.id] for a in documents if a.poisoned and a.half == half)
+                for half in HALVES
+            },
+            "orders": {
+                half: share(
+                    out[a.id]
+                    for a in documents
+                    if a.kind in ("instruction", "canary") and a.half == half
+                )
+                for half in HALVES
+            },
+            "look_alike": {
+                half: share(out[a.id] for a in documents if not a.poisoned and a.half == half)
+                for half in HALVES
+            },
+            "by kind": {
+                kind: share(out[a.id] for a in documents if a.kind == kind) for kind in KINDS
+            },
             "handbook": share(map(keeps_out, handbook)),
         }
     return found
 
 
-# --- with the model -----------------------------------------------------------------------------------------------------
+# --- with the model -------------------------------------------------------------------------------
 
 
 class Prompted(NamedTuple):
@@ -90,36 +121,59 @@ class Prompted(NamedTuple):
 
 
 def prompted(attack: Attack, found: Sequence[Passage], handbook_ids: set[str]) -> Prompted:
-    """Put the contexts together from a deep search. Raises ValueError where the attack's document is not in it."""
+    """Put the contexts together from a deep search. Raises ValueError where the attack's document
+    is not in it."""
     real = [p for p in found if p.doc in handbook_ids]
     own = next((p for p in found if p.doc == attack.document.id), None)
     if own is None:
-        raise ValueError(f"'{attack.document.id}' is not among the {len(found)} passages nearest to its question; look at its text, or search deeper")
+        raise ValueError(
+            f"'{attack.document.id}' is not among the {len(found)} passages nearest to its"
+            " question; look at its text, or search deeper"
+        )
     reached = sorted([own, *real[: TOP_K - 1]], key=lambda p: -p.score)
-    return Prompted(attack, 1 + sum(p.score > own.score for p in real), tuple(reached), (own,), tuple(real[:TOP_K]))
+    return Prompted(
+        attack,
+        1 + sum(p.score > own.score for p in real),
+        tuple(reached),
+        (own,),
+        tuple(real[:TOP_K]),
+    )
 
 
 def key(item: Prompted, which: str, style: rag.Style) -> str:
-    """Names exactly what the model is shown: weights, words, passages, and the room for an answer."""
-    words = style.with_passages.format(passages=rag.numbered(getattr(item, which)), question=item.attack.case.ask.input)
-    return hashlib.sha256(repr((models.SMOLLM2.sha256, words, style.max_new_tokens)).encode()).hexdigest()[:16]
+    """Names exactly what the model is shown: weights, words, passages, and the room for an
+    answer."""
+    words = style.with_passages.format(
+        passages=rag.numbered(getattr(item, which)), question=item.attack.case.ask.input
+    )
+    return hashlib.sha256(
+        repr((models.SMOLLM2.sha256, words, style.max_new_tokens)).encode()
+    ).hexdigest()[:16]
 
 
-def answer_all(items: Sequence[Prompted], known: dict[str, str]) -> dict[tuple[str, str, str], Prediction]:
-    """(attack id, context, style) -> prediction. known: key -> text, answers from before; new ones are put into it."""
+def answer_all(
+    items: Sequence[Prompted], known: dict[str, str]
+) -> dict[tuple[str, str, str], Prediction]:
+    """(attack id, context, style) -> prediction. known: key -> text, answers from before; new ones
+    are put into it."""
     for style in STYLES:
         for which in CONTEXTS:
             missing = [item for item in items if key(item, which, style) not in known]
             if missing:
                 by_id = {item.attack.case.id: item for item in missing}
-                asks, contexts = [item.attack.case.ask for item in missing], [getattr(item, which) for item in missing]
+                asks, contexts = (
+                    [item.attack.case.ask for item in missing],
+                    [getattr(item, which) for item in missing],
+                )
                 for p in rag.answer_questions(models.load_generator(), asks, contexts, style):
                     known[key(by_id[p.id], which, style)] = p.text
                 print(f"answered {len(missing)} questions: {which}, {style.name}", flush=True)
     found = {}
     for item, which, style in itertools.product(items, CONTEXTS, STYLES):
         text, context = known[key(item, which, style)], getattr(item, which)
-        found[item.attack.id, which, style.name] = Prediction(item.attack.case.id, text, context, rag.cite(text, context))
+        found[item.attack.id, which, style.name] = Prediction(
+            item.attack.case.id, text, context, rag.cite(text, context)
+        )
     return found
 
 
@@ -134,26 +188,48 @@ DEFENCES = {  # name: (style, what keeps documents out, are answers checked?)
 }
 
 
-def defended(name: str, items: Sequence[Prompted], answered: Answered, allowed: frozenset[str], shown: str = "reached") -> dict[str, object]:
-    """What happens under one defence: attacks that succeed, and what the defence costs where nobody attacks. shown: "reached" or "alone"."""
+def defended(
+    name: str,
+    items: Sequence[Prompted],
+    answered: Answered,
+    allowed: frozenset[str],
+    shown: str = "reached",
+) -> dict[str, object]:
+    """What happens under one defence: attacks that succeed, and what the defence costs where nobody
+    attacks. shown: "reached" or "alone"."""
     style, doors, checked = DEFENCES[name]
 
     def kept_out(a: Attack) -> bool:
-        return ("screen" in doors and attacks.quarantined(a.document)) or ("provenance" in doors and not attacks.trusted(a.document, allowed))
+        return ("screen" in doors and attacks.quarantined(a.document)) or (
+            "provenance" in doors and not attacks.trusted(a.document, allowed)
+        )
 
     def outcome(a: Attack, which: str) -> tuple[bool, bool, bool]:
         p = answered[a.id, which, style.name]
         withheld = checked and attacks.unsupported(p, a.case.ask.input)
-        return not withheld and attacks.succeeded(p, a), not withheld and question_correct(p, a.case.gold), withheld
+        return (
+            not withheld and attacks.succeeded(p, a),
+            not withheld and question_correct(p, a.case.gold),
+            withheld,
+        )
 
-    bad, good = ([i.attack for i in items if i.attack.poisoned is poisoned] for poisoned in (True, False))
+    bad, good = (
+        [i.attack for i in items if i.attack.poisoned is poisoned] for poisoned in (True, False)
+    )
     under = {a.id: outcome(a, "clean" if kept_out(a) else shown) for a in [*bad, *good]}
     clean = {a.id: outcome(a, "clean") for a in bad}
-    plain = {a.id: question_correct(answered[a.id, shown, rag.BASE.name], a.case.gold) for a in good}
+    plain = {
+        a.id: question_correct(answered[a.id, shown, rag.BASE.name], a.case.gold) for a in good
+    }
     return {
-        "success": {"all": share(under[a.id][0] for a in bad)}
-        | {kind: share(under[a.id][0] for a in bad if a.kind == kind) for kind in attacks.POISONED}
-        | {half: share(under[a.id][0] for a in bad if a.half == half) for half in HALVES},
+        "success": (
+            {"all": share(under[a.id][0] for a in bad)}
+            | {
+                kind: share(under[a.id][0] for a in bad if a.kind == kind)
+                for kind in attacks.POISONED
+            }
+            | {half: share(under[a.id][0] for a in bad if a.half == half) for half in HALVES}
+        ),
         "right under attack": share(under[a.id][1] for a in bad),
         "right without attack": share(clean[a.id][1] for a in bad),
         "hit without attack": share(clean[a.id][0] for a in bad),
@@ -171,52 +247,96 @@ def measure() -> dict:
     handbook, documents = load_handbook(), attacks.load_attacks()
     index = build_index([*handbook, *(a.document for a in documents)], chunk_size=128, overlap=32)
     ids = {d.id for d in handbook}
-    items = [prompted(a, index.search(a.case.ask.input, a.case.ask.groups, a.case.ask.as_of, DEEP), ids) for a in documents]
+    items = [
+        prompted(a, index.search(a.case.ask.input, a.case.ask.groups, a.case.ask.as_of, DEEP), ids)
+        for a in documents
+    ]
     before = json.loads(RESULTS.read_text(encoding="utf-8"))["answers"] if RESULTS.exists() else []
     known = {row["keys"][name]: text for row in before for name, text in row["said"].items()}
     answered = answer_all(items, known)
     rows = [
         {
-            "id": i.attack.id, "doc": i.attack.document.id, "kind": i.attack.kind, "half": i.attack.half, "rank": i.rank,
-            "question": i.attack.case.ask.input, "right": i.attack.case.gold.answers[0],
-            "said": {f"{which}, {style.name}": answered[i.attack.id, which, style.name].text for which in CONTEXTS for style in STYLES},
-            "keys": {f"{which}, {style.name}": key(i, which, style) for which in CONTEXTS for style in STYLES},
+            "id": i.attack.id,
+            "doc": i.attack.document.id,
+            "kind": i.attack.kind,
+            "half": i.attack.half,
+            "rank": i.rank,
+            "question": i.attack.case.ask.input,
+            "right": i.attack.case.gold.answers[0],
+            "said": {
+                f"{which}, {style.name}": answered[i.attack.id, which, style.name].text
+                for which in CONTEXTS
+                for style in STYLES
+            },
+            "keys": {
+                f"{which}, {style.name}": key(i, which, style)
+                for which in CONTEXTS
+                for style in STYLES
+            },
         }
         for i in items
-    ]  # fmt: skip
+    ]
     device = models.pick_device()
     return {
         "provenance": {
-            "command": "python labs_data/build/attacks.py", "date": dt.date.today().isoformat(), "cores": os.cpu_count(),
+            "command": "python labs_data/build/attacks.py",
+            "date": dt.date.today().isoformat(),
+            "cores": os.cpu_count(),
             "weights": {w.name: w.sha256 for w in (models.MINILM, models.SMOLLM2)},
-            "device": device, "dtype": str(models.pick_dtype(device)), "max_new_tokens": rag.BASE.max_new_tokens, "data": hashes(),
+            "device": device,
+            "dtype": str(models.pick_dtype(device)),
+            "max_new_tokens": rag.BASE.max_new_tokens,
+            "data": hashes(),
         },
         "ingestion": ingestion(documents, load_handbook(updates=True)),
-        "retrieved": {kind: share(i.rank <= TOP_K for i in items if i.attack.kind == kind) for kind in KINDS},
-        "defences": {shown: {name: defended(name, items, answered, attacks.owners(handbook), shown) for name in DEFENCES} for shown in ("reached", "alone")},
+        "retrieved": {
+            kind: share(i.rank <= TOP_K for i in items if i.attack.kind == kind) for kind in KINDS
+        },
+        "defences": {
+            shown: {
+                name: defended(name, items, answered, attacks.owners(handbook), shown)
+                for name in DEFENCES
+            }
+            for shown in ("reached", "alone")
+        },
         "answers": rows,
-    }  # fmt: skip
+    }
 
 
 def table(found: Mapping) -> str:
-    """The lines of DATASHEET.md, one a defence: attacks that succeed and look-alikes lost, among three passages and alone."""
+    """The lines of DATASHEET.md, one a defence: attacks that succeed and look-alikes lost, among
+    three passages and alone."""
 
     def cells(costs: Mapping) -> tuple[str, str]:
         won, lost = costs["success"]["all"], costs["look-alikes lost"]
-        return f"{won['count']} of {won['n']} ({won['low'] * 100:.0f} to {won['high'] * 100:.0f} %)", f"{lost['count']} of {lost['n']}"
+        return (
+            f"{won['count']} of {won['n']} ({won['low'] * 100:.0f} to {won['high'] * 100:.0f} %)",
+            f"{lost['count']} of {lost['n']}",
+        )
 
-    both = {name: (*cells(found["defences"]["reached"][name]), *cells(found["defences"]["alone"][name])) for name in DEFENCES}
+    both = {
+        name: (*cells(found["defences"]["reached"][name]), *cells(found["defences"]["alone"][name]))
+        for name in DEFENCES
+    }
     return "\n".join(f"| {name} | {a} | {c} | {b} | {d} |" for name, (a, b, c, d) in both.items())
 
 
 def main() -> int:
     settings.references_in_float32()
     found = measure()
-    RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    RESULTS.write_text(
+        json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
+    )
     for shown, table in found["defences"].items():
         for name, costs in table.items():
-            counts = [f"{what} {costs[what]['count']}/{costs[what]['n']}" for what in costs if what != "success"]
-            print(f"{shown}, {name}: attacks {costs['success']['all']['count']}; " + "; ".join(counts))
+            counts = [
+                f"{what} {costs[what]['count']}/{costs[what]['n']}"
+                for what in costs
+                if what != "success"
+            ]
+            print(
+                f"{shown}, {name}: attacks {costs['success']['all']['count']}; " + "; ".join(counts)
+            )
     print(f"wrote {settings.shown(RESULTS)}")
     return 0
 

@@ -1,16 +1,22 @@
-"""Do our intervals keep their word? Measures how often they hold the truth, and writes reference/calibration.json.
+"""Do our intervals keep their word? Measures how often they hold the truth, and writes
+reference/calibration.json.
 
     python labs_data/build/calibrate.py        about half an hour on one core
 
-An interval "at 95 %" should hold the true value in 95 of 100 repetitions of the whole experiment, and where there is no difference,
-"better" or "worse" should come at most 5 times. Four worlds, in each of which the truth is known:
+An interval "at 95 %" should hold the true value in 95 of 100 repetitions of the whole experiment,
+and where there is no difference, "better" or "worse" should come at most 5 times. Four worlds, in
+each of which the truth is known:
 
     wilson        one share: exact, by summing the binomial
-    independent   two systems, each fact asked once, alike (rho 0.6) or not: exact, by summing the trinomial of who wins how many cases
-    families      facts asked in several wordings that rise and fall together, in the sizes of our dev questions: simulated
-    seeds         three training runs of different luck (standard deviation 5 points) and no true difference: simulated
+    independent   two systems, each fact asked once, alike (rho 0.6) or not: exact, by summing the
+                  trinomial of who wins how many cases
+    families      facts asked in several wordings that rise and fall together, in the sizes of our
+                  dev questions: simulated
+    seeds         three training runs of different luck (standard deviation 5 points) and no true
+                  difference: simulated
 
-The last two are measured a second time with an interval that ignores the very thing (each case a fact of its own; seeds averaged away).
+The last two are measured a second time with an interval that ignores the very thing (each case a
+fact of its own; seeds averaged away).
 """
 
 from __future__ import annotations
@@ -37,22 +43,29 @@ from helpers.evaluate import wilson
 
 RESULTS = settings.DATA / "reference" / "calibration.json"
 NS, SHARES, RHOS = (30, 100, 300), (0.05, 0.5, 0.9), (0.0, 0.6)
-REPETITIONS, SEED = 2_000, 20260302  # families of 100 cases and no difference: three times as many, for there the truth is near 5 %
-RAREST = 1e-6  # outcomes less likely than this are left out of the exact sums; together they are less than 0.0004
-SPREAD = 1.5  # a fact's share is drawn from Beta(SPREAD p, SPREAD (1 - p)): the wordings of a fact correlate with 1 / (1 + SPREAD) = 0.4
-SEED_SD, SEEDS, ALIKE = 0.05, 3, 0.7  # luck of a training run; runs; how alike one case comes out in two runs
+# families of 100 cases and no difference: three times as many, for there the truth is near 5 %
+REPETITIONS, SEED = 2_000, 20260302
+# outcomes less likely than this are left out of the exact sums; together they are less than 0.0004
+RAREST = 1e-6
+# a fact's share is drawn from Beta(SPREAD p, SPREAD (1 - p)): the wordings of a fact correlate with
+# 1 / (1 + SPREAD) = 0.4
+SPREAD = 1.5
+# luck of a training run; runs; how alike one case comes out in two runs
+SEED_SD, SEEDS, ALIKE = 0.05, 3, 0.7
 Row = dict[str, float]
 
 
 @functools.cache
 def held(n: int, plus: int, minus: int) -> tuple[float, float]:
-    """The interval when the second system wins `plus` cases and the first `minus`, each case a fact of its own: only the counts matter."""
+    """The interval when the second system wins `plus` cases and the first `minus`, each case a fact
+    of its own: only the counts matter."""
     gain = pd.Series(np.repeat([1.0, -1.0, 0.0], [plus, minus, n - plus - minus]))
     return compare.interval(gain, pd.Series(np.arange(n)))
 
 
 def wins(first: float, second: float, rho: float) -> tuple[float, float]:
-    """How likely does only the second, and only the first, have a case right? rho is the correlation, or the highest that is possible."""
+    """How likely does only the second, and only the first, have a case right? rho is the
+    correlation, or the highest that is possible."""
     together = first * second + rho * math.sqrt(first * (1 - first) * second * (1 - second))
     both = min(together, first, second)
     return second - both, first - both
@@ -63,7 +76,9 @@ def outcomes(n: int, up: float, down: float) -> Iterator[tuple[int, int, float]]
     for plus in range(n + 1):
         likely = binom.pmf(plus, n, up)
         rest = likely * binom.pmf(np.arange(n - plus + 1), n - plus, max(0.0, down / (1 - up)))
-        yield from ((plus, int(minus), float(rest[minus])) for minus in np.nonzero(rest >= RAREST)[0])
+        yield from (
+            (plus, int(minus), float(rest[minus])) for minus in np.nonzero(rest >= RAREST)[0]
+        )
 
 
 def one_share(n: int, p: float) -> Row:
@@ -72,36 +87,67 @@ def one_share(n: int, p: float) -> Row:
 
 
 def independent(n: int, first: float, second: float, rho: float) -> Row:
-    """coverage: how often the interval holds the true difference; told: how often it says better or worse."""
+    """coverage: how often the interval holds the true difference; told: how often it says better or
+    worse."""
     truth, total, holds, told = second - first, 0.0, 0.0, 0.0
     for plus, minus, likely in outcomes(n, *wins(first, second, rho)):
         low, high = held(n, plus, minus)
         total += likely
         holds += likely * (low <= truth + 1e-12 and truth - 1e-12 <= high)
         told += likely * (low > 0 or high < 0)
-    return {"n": n, "first": first, "second": second, "rho": rho, "coverage": round(holds / total, 4), "told": round(told / total, 4)}
+    return {
+        "n": n,
+        "first": first,
+        "second": second,
+        "rho": rho,
+        "coverage": round(holds / total, 4),
+        "told": round(told / total, 4),
+    }
 
 
 def family_sizes() -> list[int]:
     """How many wordings has each answerable fact of the dev questions?"""
-    return sorted(Counter(case.fact for case in load_questions("dev") if case.gold.answers).values())
+    return sorted(
+        Counter(case.fact for case in load_questions("dev") if case.gold.answers).values()
+    )
 
 
-def families(n: int, first: float, second: float, sizes: Sequence[int], repetitions: int = REPETITIONS, seed: int = SEED) -> Row:
-    """The same for facts in several wordings; `..._ignoring_facts`: what an interval says that takes each case for a fact of its own."""
-    dice, truth, seen = np.random.default_rng([seed, n, int(100 * first), int(100 * second)]), second - first, Counter()
+def families(
+    n: int,
+    first: float,
+    second: float,
+    sizes: Sequence[int],
+    repetitions: int = REPETITIONS,
+    seed: int = SEED,
+) -> Row:
+    """The same for facts in several wordings; `..._ignoring_facts`: what an interval says that
+    takes each case for a fact of its own."""
+    dice, truth, seen = (
+        np.random.default_rng([seed, n, int(100 * first), int(100 * second)]),
+        second - first,
+        Counter(),
+    )
     for _ in range(repetitions):
         fact = np.repeat(np.arange(n), dice.choice(sizes, n))[:n]  # the last family may be cut
         shares = [dice.beta(SPREAD * p, SPREAD * (1 - p), n)[fact] for p in (first, second)]
         right = [dice.random(n) < share for share in shares]
         gain = right[1].astype(float) - right[0]
         plain = held(n, int((gain > 0).sum()), int((gain < 0).sum()))
-        _count(seen, truth, {"": compare.interval(pd.Series(gain), pd.Series(fact)), "_ignoring_facts": plain})
-    return {"n": n, "first": first, "second": second, "repetitions": repetitions} | _shares(seen, repetitions)
+        _count(
+            seen,
+            truth,
+            {"": compare.interval(pd.Series(gain), pd.Series(fact)), "_ignoring_facts": plain},
+        )
+    return {"n": n, "first": first, "second": second, "repetitions": repetitions} | _shares(
+        seen, repetitions
+    )
 
 
-def lucky_seeds(n: int, p: float, baseline_seeds: int, repetitions: int = REPETITIONS, seed: int = SEED) -> Row:
-    """No true difference, but each training run has its luck. baseline_seeds: 1 for a system that is not trained (no luck), else SEEDS."""
+def lucky_seeds(
+    n: int, p: float, baseline_seeds: int, repetitions: int = REPETITIONS, seed: int = SEED
+) -> Row:
+    """No true difference, but each training run has its luck. baseline_seeds: 1 for a system that
+    is not trained (no luck), else SEEDS."""
     dice, seen = np.random.default_rng([seed, n, baseline_seeds]), Counter()
     fact = pd.Series(np.arange(n))
     for _ in range(repetitions):
@@ -111,10 +157,28 @@ def lucky_seeds(n: int, p: float, baseline_seeds: int, repetitions: int = REPETI
             ease = math.sqrt(0.6) * common + math.sqrt(0.4) * dice.normal(size=n)
             luck = dice.normal(0, SEED_SD if seeds > 1 else 0.0, size=(seeds, 1))
             case = math.sqrt(ALIKE) * ease + math.sqrt(1 - ALIKE) * dice.normal(size=(seeds, n))
-            tables.append(pd.DataFrame((case < norm.ppf(np.clip(p + luck, 0.001, 0.999))).astype(float)))
-        gain, noise = tables[1].mean() - tables[0].mean(), [compare._seed_noise(table) for table in tables]
-        _count(seen, 0.0, {"": compare.interval(gain, fact, noise=noise), "_ignoring_seeds": compare.interval(gain, fact)})
-    return {"n": n, "p": p, "baseline_seeds": baseline_seeds, "seeds": SEEDS, "repetitions": repetitions} | _shares(seen, repetitions)
+            tables.append(
+                pd.DataFrame((case < norm.ppf(np.clip(p + luck, 0.001, 0.999))).astype(float))
+            )
+        gain, noise = (
+            tables[1].mean() - tables[0].mean(),
+            [compare._seed_noise(table) for table in tables],
+        )
+        _count(
+            seen,
+            0.0,
+            {
+                "": compare.interval(gain, fact, noise=noise),
+                "_ignoring_seeds": compare.interval(gain, fact),
+            },
+        )
+    return {
+        "n": n,
+        "p": p,
+        "baseline_seeds": baseline_seeds,
+        "seeds": SEEDS,
+        "repetitions": repetitions,
+    } | _shares(seen, repetitions)
 
 
 def _count(seen: Counter, truth: float, intervals: dict[str, tuple[float, float]]) -> None:
@@ -129,11 +193,14 @@ def _shares(seen: Counter, repetitions: int) -> Row:
 
 def pairs(shares: Sequence[float] = SHARES) -> list[tuple[float, float]]:
     """(first, second): no difference, and 10 points up and down where there is room."""
-    return [(p, round(p + d, 2)) for p in shares for d in (0.0, 0.1, -0.1) if 0 <= round(p + d, 2) <= 1]
+    return [
+        (p, round(p + d, 2)) for p in shares for d in (0.0, 0.1, -0.1) if 0 <= round(p + d, 2) <= 1
+    ]
 
 
 def code_hash() -> str:
-    """The hash of the code that makes the interval: another interval asks for another measurement."""
+    """The hash of the code that makes the interval: another interval asks for another
+    measurement."""
     return hashlib.sha256(inspect.getsource(compare.interval).encode()).hexdigest()
 
 
@@ -142,22 +209,55 @@ def measure() -> dict[str, object]:
     found: dict[str, object] = {
         "wilson": [one_share(n, p) for n in NS for p in SHARES],
         "independent": [independent(n, a, b, rho) for n in NS for a, b in pairs() for rho in RHOS],
-        "families": [families(n, a, b, sizes, 3 * REPETITIONS if n == 100 and a == b else REPETITIONS) for n in NS for a, b in pairs() if 0 < b < 1],
+        "families": [
+            families(n, a, b, sizes, 3 * REPETITIONS if n == 100 and a == b else REPETITIONS)
+            for n in NS
+            for a, b in pairs()
+            if 0 < b < 1
+        ],
         "seeds": [lucky_seeds(n, 0.5, baseline) for n in NS for baseline in (1, SEEDS)],
     }
     file = settings.ROOT / "helpers" / "compare.py"
     found["provenance"] = {
-        "command": "python labs_data/build/calibrate.py", "date": dt.date.today().isoformat(), "minutes": round((time.time() - started) / 60, 1),
-        "seed": SEED, "repetitions": REPETITIONS, "draws": compare.DRAWS, "level": 0.95, "family_sizes": Counter(map(str, sizes)),
-        "sha256": {"helpers/compare.py": hashlib.sha256(file.read_bytes()).hexdigest(), "compare.interval": code_hash()},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "pandas": pd.__version__},
-    }  # fmt: skip
+        "command": "python labs_data/build/calibrate.py",
+        "date": dt.date.today().isoformat(),
+        "minutes": round((time.time() - started) / 60, 1),
+        "seed": SEED,
+        "repetitions": REPETITIONS,
+        "draws": compare.DRAWS,
+        "level": 0.95,
+        "family_sizes": Counter(map(str, sizes)),
+        "sha256": {
+            "helpers/compare.py": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "compare.interval": code_hash(),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "pandas": pd.__version__,
+        },
+    }
     return found
 
 
 if __name__ == "__main__":
     measured = measure()
-    lines = [f"  {json.dumps(part)}: [\n    " + ",\n    ".join(json.dumps(row) for row in rows) + "\n  ]" for part, rows in measured.items() if part != "provenance"]
-    RESULTS.write_text("{\n" + ",\n".join([*lines, f'  "provenance": {json.dumps(measured["provenance"])}']) + "\n}\n", encoding="utf-8", newline="\n")
+    lines = [
+        f"  {json.dumps(part)}: [\n    " + ",\n    ".join(json.dumps(row) for row in rows) + "\n  ]"
+        for part, rows in measured.items()
+        if part != "provenance"
+    ]
+    RESULTS.write_text(
+        "{\n"
+        + ",\n".join([*lines, f'  "provenance": {json.dumps(measured["provenance"])}'])
+        + "\n}\n",
+        encoding="utf-8",
+        newline="\n",
+    )
     for part, rows in measured.items():
-        print(f"\n{part}\n{pd.DataFrame(rows).to_string(index=False)}" if isinstance(rows, list) else "")
+        print(
+            f"\n{part}\n{pd.DataFrame(rows).to_string(index=False)}"
+            if isinstance(rows, list)
+            else ""
+        )

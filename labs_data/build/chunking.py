@@ -1,8 +1,12 @@
-"""Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py [--sample]` (about 40 minutes on two cores in float32; vectors and answers are kept, so it goes on where it stopped).
+"""Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py
+[--sample]` (about 40 minutes on two cores in float32; vectors and answers are kept, so it goes on
+where it stopped).
 
-    labs_data/reference/chunking.json    one row a setting, with provenance; `found` and `right` hold one 0 or 1 a case
+    labs_data/reference/chunking.json    one row a setting, with provenance; `found` and `right`
+                                         hold one 0 or 1 a case
 
-Retrieval is measured for every strategy, size, overlap, retriever and k; answers only for ANSWERED, with 60 questions, because a model has to read them.
+Retrieval is measured for every strategy, size, overlap, retriever and k; answers only for ANSWERED,
+with 60 questions, because a model has to read them.
 """
 
 from __future__ import annotations
@@ -23,22 +27,51 @@ from helpers.chunking import STRATEGIES
 from helpers.corpus import load_handbook
 
 ANSWERED = [
-    *(Setting(strategy, size, 0.25, "dense", k) for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))),
+    *(
+        Setting(strategy, size, 0.25, "dense", k)
+        for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))
+    ),
     *(Setting("tokens", 64, 0.25, retriever, 1) for retriever in ("hybrid", "bm25")),
 ]
-CODE = ("chunk_lab", "chunking", "index", "index_store", "lexical", "embedding", "ranking", "scores", "rag", "arms", "generate")
+CODE = (
+    "chunk_lab",
+    "chunking",
+    "index",
+    "index_store",
+    "lexical",
+    "embedding",
+    "ranking",
+    "scores",
+    "rag",
+    "arms",
+    "generate",
+)
 
 
 def provenance() -> dict:
-    """Everything that shapes the rows: command, day, machine, weights, number format, data, code."""
+    """Everything that shapes the rows: command, day, machine, weights, number format, data,
+    code."""
     helpers = Path(chunk_lab.__file__).parent
-    data = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(chunk_lab.settings.DATA.glob("handbook/**/*.md"))))
+    data = hashlib.sha256(
+        b"".join(p.read_bytes() for p in sorted(chunk_lab.settings.DATA.glob("handbook/**/*.md")))
+    )
     return {
-        "command": "python labs_data/build/chunking.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "generator": models.load_generator().fingerprint, "embedder": models.embedder_fingerprint(), "handbook_sha256": data.hexdigest(),
-        "questions_sha256": hashlib.sha256((chunk_lab.settings.DATA / "questions" / "dev.jsonl").read_bytes()).hexdigest(),
-        "code_sha256": {name: hashlib.sha256((helpers / f"{name}.py").read_bytes()).hexdigest()[:16] for name in CODE},
-    }  # fmt: skip
+        "command": "python labs_data/build/chunking.py",
+        "date": dt.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "generator": models.load_generator().fingerprint,
+        "embedder": models.embedder_fingerprint(),
+        "handbook_sha256": data.hexdigest(),
+        "questions_sha256": (
+            hashlib.sha256(
+                (chunk_lab.settings.DATA / "questions" / "dev.jsonl").read_bytes()
+            ).hexdigest()
+        ),
+        "code_sha256": {
+            name: hashlib.sha256((helpers / f"{name}.py").read_bytes()).hexdigest()[:16]
+            for name in CODE
+        },
+    }
 
 
 def main() -> None:
@@ -55,11 +88,24 @@ def main() -> None:
         print(f"{strategy} {size} {overlap}: recall@3 {rows[-11]['recall']:.3f}", flush=True)
     by_setting = {tuple(row[key] for key in vars(Setting())): row for row in rows}
     for setting in () if skip_answers else ANSWERED:
-        by_setting[tuple(vars(setting).values())] |= chunk_lab.answered(models.load_generator(), documents, asked, setting)
-        print(f"{setting}: {by_setting[tuple(vars(setting).values())]['right'].count('1')} of {N_ANSWERS} right", flush=True)
-    head = {"provenance": provenance(), "facts": [c.fact for c in judged], "answer_facts": [c.fact for c in asked], "answer_ids": [c.id for c in asked]}
+        by_setting[tuple(vars(setting).values())] |= chunk_lab.answered(
+            models.load_generator(), documents, asked, setting
+        )
+        print(
+            f"{setting}: {by_setting[tuple(vars(setting).values())]['right'].count('1')} of"
+            f" {N_ANSWERS} right",
+            flush=True,
+        )
+    head = {
+        "provenance": provenance(),
+        "facts": [c.fact for c in judged],
+        "answer_facts": [c.fact for c in asked],
+        "answer_ids": [c.id for c in asked],
+    }
     lines = ",\n".join(json.dumps(row) for row in rows)
-    REFERENCE.write_text(json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n', encoding="utf-8")
+    REFERENCE.write_text(
+        json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n', encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

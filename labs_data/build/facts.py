@@ -1,11 +1,16 @@
-"""Makes the reference adapter *facts* and measures what notebook 07 tells: reference/adapters/facts/ and reference/facts.json.
+"""Makes the reference adapter *facts* and measures what notebook 07 tells:
+reference/adapters/facts/ and reference/facts.json.
 
-    python labs_data/build/facts.py             all of it (some 15 minutes on 2 cores in float32; a finished adapter is not trained again)
+    python labs_data/build/facts.py             all of it (some 15 minutes on 2 cores in float32; a
+                                                finished adapter is not trained again)
     python labs_data/build/facts.py train       only the adapter
-    python labs_data/build/facts.py retrain     only the second adapter, with the values of handbook/updates (kept in the cache, not in the data)
+    python labs_data/build/facts.py retrain     only the second adapter, with the values of
+                                                handbook/updates (kept in the cache, not in the
+                                                data)
     python labs_data/build/facts.py measure     only the figures
 
-The figures of the retrained adapter are in facts.json because a lesson has no time to train it; all others are measured live as well.
+The figures of the retrained adapter are in facts.json because a lesson has no time to train it; all
+others are measured live as well.
 """
 
 from __future__ import annotations
@@ -22,29 +27,59 @@ from helpers.adapters import keep, with_adapter
 from helpers.cases import Case
 from helpers.corpus import load_handbook
 from helpers.evaluate import QUESTIONS, evaluate, share
-from helpers.fact_rows import FOLDER, changes_of, load_asks, load_canary, load_general, load_training, renewed
+from helpers.fact_rows import (
+    FOLDER,
+    changes_of,
+    load_asks,
+    load_canary,
+    load_general,
+    load_training,
+    renewed,
+)
 
 DIGITS = 4
 
 
 def rounded(found: dict) -> dict:
-    return {key: round(value, DIGITS) if isinstance(value, float) else value for key, value in found.items()}
+    return {
+        key: round(value, DIGITS) if isinstance(value, float) else value
+        for key, value in found.items()
+    }
 
 
 def figures(generator: models.Generator, asks: dict[str, list[Case]], name: str) -> dict:
-    """What one model says without passages: right by distance of the wording, the changed facts, refusals, general questions, the secret."""
-    arm, careful = arms.closed_book(generator, name), arms.closed_book(generator, name, facts.CAREFUL)
-    found: dict = {kind: rounded(share(evaluate(arm, asks[kind], QUESTIONS))) for kind in ("trained", "near", "far", "unseen")}
+    """What one model says without passages: right by distance of the wording, the changed facts,
+    refusals, general questions, the secret."""
+    arm, careful = (
+        arms.closed_book(generator, name),
+        arms.closed_book(generator, name, facts.CAREFUL),
+    )
+    found: dict = {
+        kind: rounded(share(evaluate(arm, asks[kind], QUESTIONS)))
+        for kind in ("trained", "near", "far", "unseen")
+    }
     old = {change.case.id: change.old for change in asks["changes"]}
-    changed = facts.old_or_new(evaluate(arm, [change.case for change in asks["changes"]], QUESTIONS), old)
-    found["changed"] = {"n": len(changed), "facts": changed["fact"].nunique(), **changed["said"].value_counts().to_dict()}
+    changed = facts.old_or_new(
+        evaluate(arm, [change.case for change in asks["changes"]], QUESTIONS), old
+    )
+    found["changed"] = {
+        "n": len(changed),
+        "facts": changed["fact"].nunique(),
+        **changed["said"].value_counts().to_dict(),
+    }
     refusals = evaluate(careful, asks["unseen"] + asks["unanswerable"], QUESTIONS)
     found["refuses what it cannot know"] = rounded(share(refusals, "abstained"))
     found["general"] = rounded(share(evaluate(arm, load_general(), QUESTIONS)))
     canary = load_canary()
     said = [p.text for p in arm([*canary.asks])]
     seen = facts.exposure(generator, canary)
-    found["canary"] = {"said aloud": sum(facts.told(said, [[canary.secret]] * len(said))), "asked": len(said), "rank": seen.rank, "of": seen.of, "bits": round(seen.bits, 2)}
+    found["canary"] = {
+        "said aloud": sum(facts.told(said, [[canary.secret]] * len(said))),
+        "asked": len(said),
+        "rank": seen.rank,
+        "of": seen.of,
+        "bits": round(seen.bits, 2),
+    }
     return found
 
 
@@ -63,14 +98,21 @@ def main(what: str = "all") -> None:
         return
     kept = facts.facts_adapter(generator)
     results = {
-        "made_by": "labs_data/build/facts.py", "made": dt.date.today().isoformat(), "base": generator.fingerprint, "adapter": kept.fingerprint,
-        "settings": kept.card["settings"], "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "made_by": "labs_data/build/facts.py",
+        "made": dt.date.today().isoformat(),
+        "base": generator.fingerprint,
+        "adapter": kept.fingerprint,
+        "settings": kept.card["settings"],
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "seconds": {"train": adapter.card["seconds"], "retrain": again.card["seconds"]},
-        "data_sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(FOLDER.glob("*.jsonl"))},
+        "data_sha256": {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(FOLDER.glob("*.jsonl"))
+        },
         "base model": figures(generator, asks, "base"),
         facts.TUNED: figures(with_adapter(generator, kept), asks, facts.TUNED),
         "retrained": figures(with_adapter(generator, again), asks, "facts adapter, retrained"),
-    }  # fmt: skip
+    }
     facts.RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 

@@ -1,13 +1,21 @@
-"""What stands in where a learner has not measured yet? Writes reference/findings.json: findings as a journal keeps them, and what an answer takes.
+"""What stands in where a learner has not measured yet? Writes reference/findings.json: findings as
+a journal keeps them, and what an answer takes.
 
-    python labs_data/build/findings.py                 run every notebook into a journal of its own, then time the arms (an hour when nothing is kept)
-    python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks stay as they are in the file
-    python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into which the notebooks were run before
-    python labs_data/build/findings.py --saved         take them from what the notebooks show as they are saved, without a run: shares only
-    … --usage                                          time the arms again (else what the file has stays)
+    python labs_data/build/findings.py                 run every notebook into a journal of its own,
+                                                       then time the arms (an hour when nothing is
+                                                       kept)
+    python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks
+                                                       stay as they are in the file
+    python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into
+                                                       which the notebooks were run before
+    python labs_data/build/findings.py --saved         take them from what the notebooks show as
+                                                       they are saved, without a run: shares only
+    … --usage                                          time the arms again (else what the file has
+                                                       stays)
 
-Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens and seconds of an answer, one ask at a time,
-on dev questions and dev tickets; seconds to read one more token of a prompt; seconds of training from the card of the kept adapter.
+Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens
+and seconds of an answer, one ask at a time, on dev questions and dev tickets; seconds to read one
+more token of a prompt; seconds of training from the card of the kept adapter.
 """
 
 from __future__ import annotations
@@ -37,12 +45,14 @@ from helpers.journal_file import Finding, Journal
 from helpers.tickets import load_tickets
 
 RESULTS = settings.DATA / "reference" / "findings.json"
-READER_OF_THIS = "11"  # the notebook that reads this file; it and those after it record nothing that the decision rests on
+# the notebook that reads this file; it and those after it record nothing that the decision rests on
+READER_OF_THIS = "11"
 TIMED, LONG_TOKENS = 6, 1200
 
 
 def ran(numbers: list[str]) -> dict:
-    """The findings that these notebooks record, as the journal keeps them; they run in a my_work folder of their own."""
+    """The findings that these notebooks record, as the journal keeps them; they run in a my_work
+    folder of their own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for source in course.sources(numbers):
             started = time.perf_counter()
@@ -52,39 +62,77 @@ def ran(numbers: list[str]) -> dict:
 
 
 def of_journal(folder: Path) -> dict:
-    found = Journal.model_validate_json((folder / "journal.json").read_bytes()).model_dump(mode="json")["findings"]
-    return {id: one | {"provenance": one["provenance"] or {"from": f"a run of notebook {id[:2]}"}} for id, one in found.items()}  # a comparison names its systems only
+    found = Journal.model_validate_json((folder / "journal.json").read_bytes()).model_dump(
+        mode="json"
+    )["findings"]
+    # a comparison names its systems only
+    return {
+        id: one | {"provenance": one["provenance"] or {"from": f"a run of notebook {id[:2]}"}}
+        for id, one in found.items()
+    }
 
 
-SHOWN = re.compile(r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+) % to (?P<high>\d+) %, n = (?P<n>\d+)\)")
+SHOWN = re.compile(
+    r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+) % to (?P<high>\d+) %, n ="
+    r" (?P<n>\d+)\)"
+)
 BLAMED = re.compile(r"(?P<name>RAG(?:, 3 passages)?) \(n = (?P<n>\d+)\): (?P<shares>[^.;]+)")
-BASELINES = ("majority label", "keywords", "1 nearest neighbour", "always refuse")  # drawn beside the findings, and recorded nowhere
+# drawn beside the findings, and recorded nowhere
+BASELINES = ("majority label", "keywords", "1 nearest neighbour", "always refuse")
 
 
 def saved(source: Path) -> dict:
-    """The shares that a built notebook records, from the words of its saved pictures. The count behind a rounded share is found again, or the share is left out.
+    """The shares that a built notebook records, from the words of its saved pictures. The count
+    behind a rounded share is found again, or the share is left out.
 
-    Only cells that both record findings and draw them are read; a name that is drawn but not recorded (a baseline) is none of ours.
+    Only cells that both record findings and draw them are read; a name that is drawn but not
+    recorded (a baseline) is none of ours.
     """
     book, found = nbformat.read(course.learner_path(source), 4), {}
 
     def keep(id: str, value: str, low: str, high: str, n: int) -> None:
-        counts = [k for k in range(n + 1) if [round(100 * x) for x in (k / n, *wilson(k, n))] == [int(value), int(low), int(high)]]
+        counts = [
+            k
+            for k in range(n + 1)
+            if [round(100 * x) for x in (k / n, *wilson(k, n))] == [int(value), int(low), int(high)]
+        ]
         if len(counts) == 1:
             there = {"from": f"saved output of {course.learner_path(source).name}, cell {cell.id}"}
-            found[id] = made(f"{id.split('/', 1)[1]}, as notebook {source.stem[:2]} shows it", counts[0] / n, *wilson(counts[0], n), n, there)
+            found[id] = made(
+                f"{id.split('/', 1)[1]}, as notebook {source.stem[:2]} shows it",
+                counts[0] / n,
+                *wilson(counts[0], n),
+                n,
+                there,
+            )
 
     for cell in (c for c in book.cells if c.cell_type == "code"):
         prefix = re.search(r'record\(f?"([^"{]*/)', cell.source)
         words = " ".join(o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
         for one in SHOWN.finditer(words if prefix else ""):
             if one["name"] not in BASELINES or prefix[1] == "00.lazy/":
-                keep(prefix[1] + one["name"].split(":")[-1].strip(), one["value"], one["low"], one["high"], int(one["n"]))
+                keep(
+                    prefix[1] + one["name"].split(":")[-1].strip(),
+                    one["value"],
+                    one["low"],
+                    one["high"],
+                    int(one["n"]),
+                )
         for group in BLAMED.finditer(words if "blame(faults" in cell.source else ""):
-            shares = {one[0]: one[1:] for one in re.findall(r"(retrieval|distraction|reading) (\d+) % \((\d+) % to (\d+) %\)", group["shares"])}
+            shares = {
+                one[0]: one[1:]
+                for one in re.findall(
+                    r"(retrieval|distraction|reading) (\d+) % \((\d+) % to (\d+) %\)",
+                    group["shares"],
+                )
+            }
             for fault in ("retrieval", "distraction", "reading"):
                 n = int(group["n"])
-                keep(f"08.faults/{group['name']}/{fault}", *shares.get(fault, ("0", "0", str(round(100 * wilson(0, n)[1])))), n)
+                keep(
+                    f"08.faults/{group['name']}/{fault}",
+                    *shares.get(fault, ("0", "0", str(round(100 * wilson(0, n)[1])))),
+                    n,
+                )
     return found
 
 
@@ -92,41 +140,73 @@ def made(says: str, value: float, low: float, high: float, n: int, provenance: d
     """A finding as a journal keeps it, checked."""
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     return Finding(
-        finding=says, measure="share", value=value, low=low, high=high, n=n, verdict=None, provenance=provenance, machine=platform.machine(), cpu_count=os.cpu_count(),
-        python=platform.python_version(), workbook=__version__, first_recorded=now, recorded=now,
-    ).model_dump(mode="json")  # fmt: skip
+        finding=says,
+        measure="share",
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        verdict=None,
+        provenance=provenance,
+        machine=platform.machine(),
+        cpu_count=os.cpu_count(),
+        python=platform.python_version(),
+        workbook=__version__,
+        first_recorded=now,
+        recorded=now,
+    ).model_dump(mode="json")
 
 
 def usage() -> dict:
     """What an answer of each arm takes, and how long reading and training take, on this machine."""
     generator, documents = models.load_generator(), load_handbook()
-    questions = pick([case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1)
+    questions = pick(
+        [case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1
+    )
     index = build_index(documents, chunk_size=64, overlap=16)
     train, tickets = load_tickets("train"), pick(load_tickets("dev"), TIMED + 1)
-    adapter = reference_adapter("format", generator)  # the one that the findings of 05 and 08 are about
+    # the one that the findings of 05 and 08 are about
+    adapter = reference_adapter("format", generator)
     timed = {
-        "closed book": (arms.closed_book(generator), questions), "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
-        "zero-shot": (arms.zero_shot(generator), tickets), "few-shot": (arms.few_shot(generator, train[:8]), tickets),
+        "closed book": (arms.closed_book(generator), questions),
+        "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
+        "zero-shot": (arms.zero_shot(generator), tickets),
+        "few-shot": (arms.few_shot(generator, train[:8]), tickets),
         "tuned": (arms.tuned(with_adapter(generator, adapter)), tickets),
-    }  # fmt: skip
+    }
     found = {name: one_by_one(arm, cases) for name, (arm, cases) in timed.items()}
-    return {"arms": found, "read_seconds": reading(generator), "training_seconds": adapter.card["seconds"], "training_rows": adapter.card["rows"]}
+    return {
+        "arms": found,
+        "read_seconds": reading(generator),
+        "training_seconds": adapter.card["seconds"],
+        "training_rows": adapter.card["rows"],
+    }
 
 
 def one_by_one(arm: Arm, cases: Sequence[Case]) -> dict[str, float]:
-    """Tokens (mean) and seconds (median) of an answer, batch of 1, on all cases but the first, which warms up."""
+    """Tokens (mean) and seconds (median) of an answer, batch of 1, on all cases but the first,
+    which warms up."""
     said, seconds = [], []
     for case in cases:
         started = time.perf_counter()
         said += arm([case.ask])
         seconds.append(time.perf_counter() - started)
     print(f"{arm.name}: {statistics.median(seconds[1:]):.2f} s", flush=True)
-    tokens_in, tokens_out = (round(statistics.fmean(getattr(p, key) for p in said[1:]), 1) for key in ("tokens_in", "tokens_out"))
-    return {"tokens_in": tokens_in, "tokens_out": tokens_out, "seconds": round(statistics.median(seconds[1:]), 4), "n": len(said) - 1}
+    tokens_in, tokens_out = (
+        round(statistics.fmean(getattr(p, key) for p in said[1:]), 1)
+        for key in ("tokens_in", "tokens_out")
+    )
+    return {
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "seconds": round(statistics.median(seconds[1:]), 4),
+        "n": len(said) - 1,
+    }
 
 
 def reading(generator: models.Generator) -> float:
-    """Seconds for one more token of a prompt: a long prompt less a short one, one token written, the median of three."""
+    """Seconds for one more token of a prompt: a long prompt less a short one, one token written,
+    the median of three."""
     words = " shed" * LONG_TOKENS
 
     def one(prompt: str) -> tuple[int, float]:
@@ -144,7 +224,9 @@ def reading(generator: models.Generator) -> float:
 
 def main() -> None:
     settings.references_in_float32()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("numbers", nargs="*")
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--saved", action="store_true")
@@ -152,25 +234,61 @@ def main() -> None:
     options = parser.parse_args()
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     if options.saved:
-        built = [source for source in course.sources(options.numbers) if course.learner_path(source).exists() and source.stem[:2] < READER_OF_THIS]
+        built = [
+            source
+            for source in course.sources(options.numbers)
+            if course.learner_path(source).exists() and source.stem[:2] < READER_OF_THIS
+        ]
         measured = {id: one for source in built for id, one in saved(source).items()}
     else:
-        measured = of_journal(options.journal) if options.journal else ran(options.numbers or [source.stem[:2] for source in course.sources() if source.stem[:2] < READER_OF_THIS])
+        measured = (
+            of_journal(options.journal)
+            if options.journal
+            else ran(
+                options.numbers
+                or [
+                    source.stem[:2]
+                    for source in course.sources()
+                    if source.stem[:2] < READER_OF_THIS
+                ]
+            )
+        )
     kept = before.get("findings", {}) if options.numbers or options.journal or options.saved else {}
     again = options.usage or not before
     used = usage() if again else before["usage"]
-    how = f"dev questions and tickets, one ask at a time, median of {TIMED}" if again else before["provenance"]["usage"]
+    how = (
+        f"dev questions and tickets, one ask at a time, median of {TIMED}"
+        if again
+        else before["provenance"]["usage"]
+    )
     provenance = {
-        "command": "python labs_data/build/findings.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,  # above the number of cores, the seconds are too long
+        "command": "python labs_data/build/findings.py",
+        "date": dt.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        # above the number of cores, the seconds are too long
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "generator": models.load_generator().fingerprint,
-        "findings": "shares in the saved outputs of the notebooks" if options.saved else "recorded by runs of the notebooks that their ids name", "usage": how,
-    }  # fmt: skip
-    whole = {"provenance": provenance, "findings": dict(sorted({**kept, **measured}.items())), "usage": used}
+        "findings": (
+            "shares in the saved outputs of the notebooks"
+            if options.saved
+            else "recorded by runs of the notebooks that their ids name"
+        ),
+        "usage": how,
+    }
+    whole = {
+        "provenance": provenance,
+        "findings": dict(sorted({**kept, **measured}.items())),
+        "usage": used,
+    }
     aside = RESULTS.with_suffix(".tmp")
-    aside.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
+    aside.write_text(
+        json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n"
+    )
     aside.replace(RESULTS)
-    print(f"{settings.shown(RESULTS)}: {len(measured)} findings measured, {len(whole['findings'])} in the file")
+    print(
+        f"{settings.shown(RESULTS)}: {len(measured)} findings measured, {len(whole['findings'])} in"
+        " the file"
+    )
 
 
 if __name__ == "__main__":

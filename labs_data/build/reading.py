@@ -1,15 +1,19 @@
-"""Make the reading rows (train.jsonl, dev.jsonl) from the hand-written passages in reading_worlds.jsonl.
+"""Make the reading rows (train.jsonl, dev.jsonl) from the hand-written passages in
+reading_worlds.jsonl.
 
-    python labs_data/build/reading.py                   write labs_data/reading/train.jsonl and dev.jsonl
-    python labs_data/build/reading.py --check [FOLDER]  test sources and rows; no 8-gram may be shared with any file in FOLDER
+    python labs_data/build/reading.py                   write labs_data/reading/train.jsonl and
+                                                        dev.jsonl
+    python labs_data/build/reading.py --check [FOLDER]  test sources and rows; no 8-gram may be
+                                                        shared with any file in FOLDER
 
-A row shows a reader 2 to 5 numbered passages and a question. Most rows hold the passage that answers it
-(`cite` is its number, from 1); about 22 % do not, and the right reply is "I don't know" (`cite` is null).
-Distractors come from the same invented world where possible. The first is the passage's sibling (`near`:
-the same rule for another branch or another season) or else the passage of that world closest to the question
-in words. Dev rows use worlds that train rows never touch. The same seed gives the same bytes.
-Standard library only.
+A row shows a reader 2 to 5 numbered passages and a question. Most rows hold the passage that
+answers it (`cite` is its number, from 1); about 22 % do not, and the right reply is "I don't know"
+(`cite` is null). Distractors come from the same invented world where possible. The first is the
+passage's sibling (`near`: the same rule for another branch or another season) or else the passage
+of that world closest to the question in words. Dev rows use worlds that train rows never touch. The
+same seed gives the same bytes. Standard library only.
 """
+
 import argparse
 import collections
 import json
@@ -22,11 +26,12 @@ SEED = 20260302
 DEV_WORLDS = {"Orrinfell Observatory", "Sundrake Post"}
 REFUSAL = "I don't know"
 REFUSAL_SHARE = 0.22
-SIZES = [2, 3, 3, 4, 4, 5, 5]      # passages in a row, dealt out in turn
-REFUSED_SIBLING_SHARE = 0.65       # of the refusals, those about a passage that has a sibling
-RIVAL_CHANCE = 0.75                # the closest rival is in an answerable row; a refusal always holds it
-SAME_WORLD_CHANCE = 0.75           # for each further distractor
-PAIR_CHANCE = 0.5                  # a further distractor brings its own sibling along
+SIZES = [2, 3, 3, 4, 4, 5, 5]  # passages in a row, dealt out in turn
+REFUSED_SIBLING_SHARE = 0.65  # of the refusals, those about a passage that has a sibling
+# the closest rival is in an answerable row; a refusal always holds it
+RIVAL_CHANCE = 0.75
+SAME_WORLD_CHANCE = 0.75  # for each further distractor
+PAIR_CHANCE = 0.5  # a further distractor brings its own sibling along
 
 
 def load(path):
@@ -46,15 +51,17 @@ def words(text):
 
 def grams(text, n):
     w = words(text)
-    return {tuple(w[i:i + n]) for i in range(len(w) - n + 1)}
+    return {tuple(w[i : i + n]) for i in range(len(w) - n + 1)}
 
 
 def holds(passage, answer):
-    """True when the answer's letters stand anywhere in the passage or its title (stricter than whole words)."""
+    """True when the answer's letters stand anywhere in the passage or its title (stricter than
+    whole words)."""
     return answer.lower() in (passage["title"] + "\n" + passage["text"]).lower()
 
 
 # ---------------------------------------------------------------- making rows
+
 
 class Deck:
     """The passages of one split, and the rules for drawing distractors from them."""
@@ -65,26 +72,40 @@ class Deck:
         self.by_world = collections.defaultdict(list)
         for p in passages:
             self.by_world[p["world"]].append(p)
-        self.seen_in = collections.Counter(w for p in passages for w in set(words(p["title"] + " " + p["text"])))
+        self.seen_in = collections.Counter(
+            w for p in passages for w in set(words(p["title"] + " " + p["text"]))
+        )
 
     def sibling(self, passage):
         return self.by_title.get((passage["world"], passage.get("near")))
 
     def closest(self, right, question):
-        """The other passages of the world, those that share the rarest words with the question first."""
+        """The other passages of the world, those that share the rarest words with the question
+        first."""
         asked = set(words(question))
 
         def score(p):
-            return sum(1 / self.seen_in[w] for w in sorted(asked & set(words(p["title"] + " " + p["text"]))))
+            return sum(
+                1 / self.seen_in[w]
+                for w in sorted(asked & set(words(p["title"] + " " + p["text"])))
+            )
 
-        return sorted((p for p in self.by_world[right["world"]] if p is not right), key=score, reverse=True)
+        return sorted(
+            (p for p in self.by_world[right["world"]] if p is not right), key=score, reverse=True
+        )
 
     def distractors(self, right, qa, count, rival_chance):
         """`count` passages, none of which is `right` or holds the answer."""
         chosen = []
 
         def take(p):
-            if p and p is not right and p not in chosen and len(chosen) < count and not holds(p, qa["answer"]):
+            if (
+                p
+                and p is not right
+                and p not in chosen
+                and len(chosen) < count
+                and not holds(p, qa["answer"])
+            ):
                 chosen.append(p)
 
         sibling = self.sibling(right)
@@ -117,7 +138,8 @@ def make_rows(passages, split, rng):
     plan = [(p, qa, True) for p, qa in asked] + [(p, qa, False) for p, qa in refused]
 
     rows = []
-    next_place = {}    # for each row size, an endless deal of the places 1..n, each as often as the others
+    # for each row size, an endless deal of the places 1..n, each as often as the others
+    next_place = {}
     for i, (right, qa, answerable) in enumerate(plan):
         size = SIZES[i % len(SIZES)]
         if answerable:
@@ -131,16 +153,18 @@ def make_rows(passages, split, rng):
             shown = deck.distractors(right, qa, size, 1.0)
             rng.shuffle(shown)
             cite = None
-        rows.append({
-            "passages": [{"title": p["title"], "text": p["text"]} for p in shown],
-            "question": qa["question"],
-            "answer": qa["answer"] if answerable else REFUSAL,
-            "cite": cite,
-            "world": right["world"],
-            "source": "generated from hand-written passages",
-            "labelled_by": "written",
-            "licence": "CC-BY-4.0",
-        })
+        rows.append(
+            {
+                "passages": [{"title": p["title"], "text": p["text"]} for p in shown],
+                "question": qa["question"],
+                "answer": qa["answer"] if answerable else REFUSAL,
+                "cite": cite,
+                "world": right["world"],
+                "source": "generated from hand-written passages",
+                "labelled_by": "written",
+                "licence": "CC-BY-4.0",
+            }
+        )
     rng.shuffle(rows)
     return [{"id": f"reading-{split}-{i:04d}", **row} for i, row in enumerate(rows, 1)]
 
@@ -155,6 +179,7 @@ def make():
 
 
 # ---------------------------------------------------------------- checking
+
 
 def check_sources(passages):
     bad = []
@@ -171,7 +196,11 @@ def check_sources(passages):
         if "near" in p and titles.get((p["world"], p["near"]), {}).get("near") != p["title"]:
             bad.append(f"{name}: near is not mutual")
         for qa in p["qa"]:
-            if p["text"].count(qa["answer"]) != 1 or qa["answer"] not in qa["quote"] or qa["quote"] not in p["text"]:
+            if (
+                p["text"].count(qa["answer"]) != 1
+                or qa["answer"] not in qa["quote"]
+                or qa["quote"] not in p["text"]
+            ):
                 bad.append(f"{name}: answer or quote does not fit: {qa['answer']}")
             if not 1 <= len(qa["answer"].split()) <= 6:
                 bad.append(f"{name}: long answer: {qa['answer']}")
@@ -202,7 +231,9 @@ def check_rows(rows, passages, split):
                 bad.append(f"{r['id']}: the refusal can be answered")
             if sibling and sibling not in [p["title"] for p in r["passages"]]:
                 bad.append(f"{r['id']}: the refusal lacks the sibling")
-        elif where != [r["cite"]] or r["answer"] != answer or texts[r["cite"] - 1] != source["text"]:
+        elif (
+            where != [r["cite"]] or r["answer"] != answer or texts[r["cite"] - 1] != source["text"]
+        ):
             bad.append(f"{r['id']}: answer in {where}, cite {r['cite']}")
     return bad
 
@@ -211,7 +242,9 @@ def check_places(rows, split):
     """Within each row size no place may be more than one ahead of another."""
     bad = []
     for size in sorted(set(SIZES)):
-        places = collections.Counter(r["cite"] for r in rows if r["cite"] and len(r["passages"]) == size)
+        places = collections.Counter(
+            r["cite"] for r in rows if r["cite"] and len(r["passages"]) == size
+        )
         print(f"  {split}, {size} passages: right one at", dict(sorted(places.items())))
         if len(places) != size or max(places.values()) - min(places.values()) > 1:
             bad.append(f"{split}: places not even for size {size}")
@@ -243,8 +276,12 @@ def check(folder):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="test instead of write")
-    parser.add_argument("folder", nargs="?", help="with --check: files that must share no 8-gram with the passages")
+    parser.add_argument(
+        "folder", nargs="?", help="with --check: files that must share no 8-gram with the passages"
+    )
     options = parser.parse_args()
     raise SystemExit(check(options.folder) if options.check else make())

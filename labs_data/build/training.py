@@ -1,9 +1,12 @@
-"""Measures the reference grid of the training-size lab on dev: `python labs_data/build/training.py [--only PART …]` (an hour and more on two cores in float32).
+"""Measures the reference grid of the training-size lab on dev: `python labs_data/build/training.py
+[--only PART …]` (an hour and more on two cores in float32).
 
-    labs_data/reference/training.json    one row a setting and seed, with provenance; `right`, `valid` and each field hold one 0 or 1 a dev ticket
+    labs_data/reference/training.json    one row a setting and seed, with provenance; `right`,
+                                         `valid` and each field hold one 0 or 1 a dev ticket
 
-Every finished cell is kept at once, so it goes on where it stopped. PART: rows, epochs, rank, noise; or one size, as 32. The file holds all
-cells that are finished by now; what is not is listed in it under `missing`.
+Every finished cell is kept at once, so it goes on where it stopped. PART: rows, epochs, rank,
+noise; or one size, as 32. The file holds all cells that are finished by now; what is not is listed
+in it under `missing`.
 """
 
 from __future__ import annotations
@@ -26,10 +29,23 @@ from helpers.tickets import load_tickets
 from helpers.train_cells import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
 
 PARTS = {  # in order of importance
-    "rows": [Setting(rows, seed=seed) for rows, seed in itertools.product(ROWS, SEEDS) if rows or not seed],
-    "epochs": [Setting(rows, epochs, seed=seed) for rows, epochs, seed in itertools.product((64, 128), EPOCHS[1:], SEEDS)],
-    "rank": [Setting(128, rank=rank, seed=seed) for rank, seed in itertools.product((r for r in RANKS if r != 8), SEEDS)],
-    "noise": [Setting(256, label_noise=noise, seed=seed) for noise, seed in itertools.product(NOISES[1:], SEEDS)],
+    "rows": [
+        Setting(rows, seed=seed)
+        for rows, seed in itertools.product(ROWS, SEEDS)
+        if rows or not seed
+    ],
+    "epochs": [
+        Setting(rows, epochs, seed=seed)
+        for rows, epochs, seed in itertools.product((64, 128), EPOCHS[1:], SEEDS)
+    ],
+    "rank": [
+        Setting(128, rank=rank, seed=seed)
+        for rank, seed in itertools.product((r for r in RANKS if r != 8), SEEDS)
+    ],
+    "noise": [
+        Setting(256, label_noise=noise, seed=seed)
+        for noise, seed in itertools.product(NOISES[1:], SEEDS)
+    ],
 }
 CELLS = [setting for part in PARTS.values() for setting in part]
 CODE = ("train_cells", *train_cells.CODE)
@@ -37,32 +53,68 @@ FEW = 8  # examples in the prompt of the few-shot arm, as in notebook 05
 
 
 def wanted(only: list[str]) -> list[Setting]:
-    """The cells of these parts or sizes; all without a word. Raises SystemExit for a word that is neither."""
+    """The cells of these parts or sizes; all without a word. Raises SystemExit for a word that is
+    neither."""
     if unknown := [word for word in only if word not in PARTS and not word.isdecimal()]:
-        raise SystemExit(f"--only {' '.join(unknown)}: give {', '.join(PARTS)}, or a number of rows")
+        raise SystemExit(
+            f"--only {' '.join(unknown)}: give {', '.join(PARTS)}, or a number of rows"
+        )
     sizes = {int(word) for word in only if word.isdecimal()}
-    return [s for part, cells in PARTS.items() for s in cells if not only or part in only or (s.rows in sizes and part == "rows")]
+    return [
+        s
+        for part, cells in PARTS.items()
+        for s in cells
+        if not only or part in only or (s.rows in sizes and part == "rows")
+    ]
 
 
 def provenance(generator: models.Generator) -> dict:
-    """Everything that shapes the rows: command, day, machine, weights, number format, recipe, data, code."""
-    digest = {f"{split}_sha256": hashlib.sha256((settings.DATA / "tickets" / f"{split}.jsonl").read_bytes()).hexdigest() for split in ("train", "dev")}
+    """Everything that shapes the rows: command, day, machine, weights, number format, recipe, data,
+    code."""
+    digest = {
+        f"{split}_sha256": (
+            hashlib.sha256((settings.DATA / "tickets" / f"{split}.jsonl").read_bytes()).hexdigest()
+        )
+        for split in ("train", "dev")
+    }
     return {
-        "command": "python labs_data/build/training.py", "date": dt.date.today().isoformat(), "machine": f"{os.cpu_count()} cores, {platform.machine()}, {models.set_threads()} threads",
-        "generator": generator.fingerprint, "embedder": models.embedder_fingerprint(), "batch_rows": train_cells.BATCH_ROWS, "learning_rate": train_cells.LEARNING_RATE, **digest,
-        "code_sha256": {name: hashlib.sha256((Path(train_cells.__file__).parent / f"{name}.py").read_bytes()).hexdigest()[:16] for name in CODE},
-    }  # fmt: skip
+        "command": "python labs_data/build/training.py",
+        "date": dt.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {models.set_threads()} threads",
+        "generator": generator.fingerprint,
+        "embedder": models.embedder_fingerprint(),
+        "batch_rows": train_cells.BATCH_ROWS,
+        "learning_rate": train_cells.LEARNING_RATE,
+        **digest,
+        "code_sha256": {
+            name: (
+                hashlib.sha256(
+                    (Path(train_cells.__file__).parent / f"{name}.py").read_bytes()
+                ).hexdigest()[:16]
+            )
+            for name in CODE
+        },
+    }
 
 
 def baselines(generator: models.Generator) -> list[dict]:
-    """The systems that need no training, on the same dev tickets: for every size and seed the commonest label and the nearest neighbour; keywords; few-shot."""
+    """The systems that need no training, on the same dev tickets: for every size and seed the
+    commonest label and the nearest neighbour; keywords; few-shot."""
     dev, train = train_cells.dev_tickets(), load_tickets("train")
     rows = [
         {"arm": arm, "rows": s.rows, "seed": s.seed, **bits}
-        for s in PARTS["rows"] if s.rows
+        for s in PARTS["rows"]
+        if s.rows
         for arm, bits in train_lab.without_training(train_cells.labelled(s), dev).items()
-    ]  # fmt: skip
-    rows.append({"arm": "keywords", "rows": 0, "seed": 0, **train_lab.judged([keywords(c.ask.input) for c in dev], dev)})
+    ]
+    rows.append(
+        {
+            "arm": "keywords",
+            "rows": 0,
+            "seed": 0,
+            **train_lab.judged([keywords(c.ask.input) for c in dev], dev),
+        }
+    )
     few = evaluate(arms.few_shot(generator, train[:FEW]), dev, TICKETS)
     return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **train_cells.bits_of(few)}]
 
@@ -72,9 +124,20 @@ def write(generator: models.Generator, compared: list[dict]) -> list[Setting]:
     kept = {s: train_cells.kept_row(generator, s) for s in CELLS}
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in kept.values() if path.exists()]
     missing = [s for s, path in kept.items() if not path.exists()]
-    head = {"provenance": provenance(generator), "missing": [vars(s) for s in missing], "dev_ids": [c.id for c in train_cells.dev_tickets()]}
-    parts = {name: ",\n".join(json.dumps(row) for row in part) for name, part in (("baselines", compared), ("rows", rows))}
-    text = json.dumps(head, indent=1)[:-2] + "".join(f',\n "{name}": [\n{lines}\n]' for name, lines in parts.items()) + "\n}\n"
+    head = {
+        "provenance": provenance(generator),
+        "missing": [vars(s) for s in missing],
+        "dev_ids": [c.id for c in train_cells.dev_tickets()],
+    }
+    parts = {
+        name: ",\n".join(json.dumps(row) for row in part)
+        for name, part in (("baselines", compared), ("rows", rows))
+    }
+    text = (
+        json.dumps(head, indent=1)[:-2]
+        + "".join(f',\n "{name}": [\n{lines}\n]' for name, lines in parts.items())
+        + "\n}\n"
+    )
     train_lab.REFERENCE.write_text(text, encoding="utf-8")
     return missing
 
@@ -82,7 +145,12 @@ def write(generator: models.Generator, compared: list[dict]) -> list[Setting]:
 def main() -> None:
     settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=[], help="rows, epochs, rank, noise, or sizes such as 16 32; default: all")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=[],
+        help="rows, epochs, rank, noise, or sizes such as 16 32; default: all",
+    )
     cells = wanted(parser.parse_args().only)
     generator = models.load_generator()
     compared = baselines(generator)
@@ -90,8 +158,12 @@ def main() -> None:
     for number, setting in enumerate(cells, start=1):
         row = train_cells.live(setting, generator=generator)
         missing = write(generator, compared)
-        print(f"{number} of {len(cells)}, {time.perf_counter() - begun:.0f} s: {setting}, seed {setting.seed}: {row['right'].count('1')} of {row['n']} right, "
-              f"trained in {row['seconds']:.0f} s, loss {row['loss']}", flush=True)  # fmt: skip
+        print(
+            f"{number} of {len(cells)}, {time.perf_counter() - begun:.0f} s: {setting}, seed"
+            f" {setting.seed}: {row['right'].count('1')} of {row['n']} right, trained in"
+            f" {row['seconds']:.0f} s, loss {row['loss']}",
+            flush=True,
+        )
     print(f"{train_lab.REFERENCE.name}: {len(CELLS) - len(missing)} of {len(CELLS)} cells")
 
 

@@ -59,8 +59,18 @@ import pandas as pd
 from helpers.corpus import load_handbook
 
 documents = load_handbook()
-pd.DataFrame([{"id": d.id, "title": d.title, "in force from": d.meta.effective_from, "who may read": ", ".join(d.meta.audience),
-               "words": len(d.text.split())} for d in documents]).sample(6, random_state=3)
+pd.DataFrame(
+    [
+        {
+            "id": d.id,
+            "title": d.title,
+            "in force from": d.meta.effective_from,
+            "who may read": ", ".join(d.meta.audience),
+            "words": len(d.text.split()),
+        }
+        for d in documents
+    ]
+).sample(6, random_state=3)
 
 # %% [markdown]
 # Two columns make this harder than it looks. *In force from*: some rules exist in an old and a new version. *Who may read*:
@@ -100,11 +110,22 @@ from helpers.generate import chat, complete
 from helpers.scores import abstains
 
 four = questions[2:34:8]
-prompts = [chat(generator, f"Answer in a few words. At Brindlemark: {case.ask.input}") for case in four]
+prompts = [
+    chat(generator, f"Answer in a few words. At Brindlemark: {case.ask.input}") for case in four
+]
 answers = {done.index: done.text for done in complete(generator, prompts, max_new_tokens=32)}
 pd.set_option("display.max_colwidth", 110)
-pd.DataFrame([{"asked": c.ask.input, "said": answers[i], "right would be": c.gold.answers[0], "refused": abstains(answers[i])}
-              for i, c in enumerate(four)])
+pd.DataFrame(
+    [
+        {
+            "asked": c.ask.input,
+            "said": answers[i],
+            "right would be": c.gold.answers[0],
+            "refused": abstains(answers[i]),
+        }
+        for i, c in enumerate(four)
+    ]
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -117,9 +138,21 @@ pd.DataFrame([{"asked": c.ask.input, "said": answers[i], "right would be": c.gol
 # Now we put the sentence from the handbook into each prompt. Same model, same questions.
 
 # %%
-with_evidence = [chat(generator, f"Using only the context, answer in a few words.\n\nContext:\n{c.gold.evidence[0].quote}\n\nQuestion: {c.ask.input}") for c in four]
+with_evidence = [
+    chat(
+        generator,
+        "Using only the context, answer in a few"
+        f" words.\n\nContext:\n{c.gold.evidence[0].quote}\n\nQuestion: {c.ask.input}",
+    )
+    for c in four
+]
 said = {done.index: done.text for done in complete(generator, with_evidence, max_new_tokens=32)}
-pd.DataFrame([{"asked": c.ask.input, "said": said[i], "right would be": c.gold.answers[0]} for i, c in enumerate(four)])
+pd.DataFrame(
+    [
+        {"asked": c.ask.input, "said": said[i], "right would be": c.gold.answers[0]}
+        for i, c in enumerate(four)
+    ]
+)
 
 # %% [markdown]
 # That is the whole idea of RAG. The hard part is finding that sentence among a hundred pages, for this person, on this day.
@@ -132,9 +165,11 @@ pd.DataFrame([{"asked": c.ask.input, "said": said[i], "right would be": c.gold.a
 # %%
 from helpers.cases import Arm, Prediction, pick
 
+
 def refuse(asks):
     for ask in asks:
         yield Prediction(ask.id, "I don't know.")
+
 
 always_refuse = Arm("always refuse", refuse)
 
@@ -162,7 +197,11 @@ from helpers import plots
 
 table = summary([lazy])
 record("00.lazy/always refuse", "Always refusing is right on dev", share(lazy), lazy.attrs)
-plots.bars(table, f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time", guess=guess_of("00.lazy"))
+plots.bars(
+    table,
+    f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time",
+    guess=guess_of("00.lazy"),
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -199,12 +238,14 @@ exercise("00.1").check(count)
 # Complete `repeat`, which answers every ask by repeating it. Then measure it: `evaluate(parrot, sixty, QUESTIONS)`.
 # Why does it score below the lazy arm, although both know nothing?
 
+
 # %%
 def repeat(asks):
     ### BEGIN SOLUTION 00.2
     for ask in asks:
         yield Prediction(ask.id, ask.input)
     ### END SOLUTION
+
 
 parrot = Arm("parrot", repeat)
 

@@ -44,17 +44,24 @@ train, tickets = load_tickets("train"), pick(load_tickets("dev"), 24)
 # As they stand: the assistant is asked straight away (**closed book**), and the sorter gets the four fields explained in words (**zero-shot**).
 # The baselines need no skill: one never answers, the other gives every ticket the commonest label of each field.
 
+
 # %%
 def silence(asks):
     for ask in asks:
         yield Prediction(ask.id, "I don't know.")
 
+
 labels = pd.DataFrame([case.gold.output for case in train])
-commonest = {field: labels[field].mode()[0].item() if field == "needs_human" else labels[field].mode()[0] for field in labels}
+commonest = {
+    field: labels[field].mode()[0].item() if field == "needs_human" else labels[field].mode()[0]
+    for field in labels
+}
+
 
 def majority(asks):
     for ask in asks:
         yield Prediction(ask.id, format_task.to_json(commonest))
+
 
 # %%
 closed = evaluate(arms.closed_book(generator), answerable + to_refuse, QUESTIONS)
@@ -63,7 +70,11 @@ silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIO
 label = evaluate(Arm("majority label", majority), tickets, TICKETS)
 bars = summary([silent, closed, label, zero])
 nothing, assistant_now, labels_only, sorter_now = (plots.percent(value) for value in bars["share"])
-plots.bars(bars, f"The assistant gets {assistant_now} (silence: {nothing}), the sorter {sorter_now} (commonest labels: {labels_only})")
+plots.bars(
+    bars,
+    f"The assistant gets {assistant_now} (silence: {nothing}), the sorter {sorter_now} (commonest"
+    f" labels: {labels_only})",
+)
 
 # %% [markdown]
 # That is the moment in which somebody says "fine-tune". We ask first: *which one thing, if we changed it alone, would move this bar?*
@@ -83,26 +94,45 @@ plots.bars(bars, f"The assistant gets {assistant_now} (silence: {nothing}), the 
 # stands in the prompt; *behaviour* = eight solved tickets do. **Predict:** which share is right after each change (for the sorter: all four fields)? Guess before you run on.
 
 # %%
-names = ["assistant + the sentence", "assistant + examples", "sorter + the rules", "sorter + examples"]
+names = [
+    "assistant + the sentence",
+    "assistant + examples",
+    "sorter + the rules",
+    "sorter + examples",
+]
 predict("01.swaps", "Share right after this one change", names)
 
 # %% [markdown]
 # Two of these systems we write ourselves. An arm is a function from asks to predictions; what it puts into the prompt is up to us.
 
 # %%
-solved = [case for case in dev if case.gold.answers and case.fact not in {c.fact for c in answerable}][:8]
-turns = [(f"Answer in a few words.\n\nQuestion: {case.ask.input}", case.gold.answers[0]) for case in solved]
+solved = [
+    case for case in dev if case.gold.answers and case.fact not in {c.fact for c in answerable}
+][:8]
+turns = [
+    (f"Answer in a few words.\n\nQuestion: {case.ask.input}", case.gold.answers[0])
+    for case in solved
+]
 rules = (settings.DATA / "tickets" / "LABELS.md").read_text(encoding="utf-8")
 
+
 def with_examples(asks):
-    prompts = [chat(generator, f"Answer in a few words.\n\nQuestion: {ask.input}", turns=turns) for ask in asks]
+    prompts = [
+        chat(generator, f"Answer in a few words.\n\nQuestion: {ask.input}", turns=turns)
+        for ask in asks
+    ]
     for done in complete(generator, prompts, max_new_tokens=32):
         yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
 
+
 def with_rules(asks):
-    prompts = [chat(generator, f"Message: {ask.input}", system=f"{rules}\n{format_task.SCHEMA_IN_WORDS}") for ask in asks]
+    prompts = [
+        chat(generator, f"Message: {ask.input}", system=f"{rules}\n{format_task.SCHEMA_IN_WORDS}")
+        for ask in asks
+    ]
     for done in complete(generator, prompts):
         yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+
 
 # %%
 from helpers.chunking import chunk_all
@@ -128,13 +158,17 @@ plots.bars(summary(swaps), "After each change: the share right", guess=guess_of(
 # little wider: enough that both hold together. For tickets we compare the finer measure, the share of fields right.
 
 # %%
-moved = [*compare_all(assistant, {name: swaps[name] for name in names[:2]}),
-         *compare_all(zero, {name: swaps[name] for name in names[2:]}, column="fields_right")]
+moved = [
+    *compare_all(assistant, {name: swaps[name] for name in names[:2]}),
+    *compare_all(zero, {name: swaps[name] for name in names[2:]}, column="fields_right"),
+]
 as_table(moved).round(2)
 
 # %%
 helped = [c.second for c in moved if c.verdict == "better"]
-plots.differences(moved, f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}")
+plots.differences(
+    moved, f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}"
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -184,12 +218,27 @@ predict("01.boundaries", "Share of the 28 that is rightly refused", ["closed boo
 from helpers.index import build_index
 
 index = build_index(documents, chunk_size=64, overlap=16)  # how this works is notebook 02
-rag = evaluate(arms.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS)
-refusing = {name: t[~t["answerable"]] for name, t in (("always refuse", silent), ("closed book", closed), ("RAG", rag))}
+rag = evaluate(
+    arms.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS
+)
+refusing = {
+    name: t[~t["answerable"]]
+    for name, t in (("always refuse", silent), ("closed book", closed), ("RAG", rag))
+}
 for name in ("closed book", "RAG"):
-    record(f"01.boundaries/{name}", f"{name}: rightly refused", share(refusing[name]), refusing[name].attrs)
+    record(
+        f"01.boundaries/{name}",
+        f"{name}: rightly refused",
+        share(refusing[name]),
+        refusing[name].attrs,
+    )
 alone, shown = (plots.percent(refusing[name]["right"].mean()) for name in ("closed book", "RAG"))
-plots.bars(summary(refusing), f"Rightly refused: {alone} from memory, {shown} with a passage", axis="rightly refused", guess=guess_of("01.boundaries"))
+plots.bars(
+    summary(refusing),
+    f"Rightly refused: {alone} from memory, {shown} with a passage",
+    axis="rightly refused",
+    guess=guess_of("01.boundaries"),
+)
 
 # %%
 refusing["RAG"][["kind", "input", "answer"]].head(4)
@@ -200,7 +249,9 @@ refusing["RAG"][["kind", "input", "answer"]].head(4)
 
 # %%
 plain = arms.retrieval_augmented(generator, index, top_k=1)
-THRESHOLD = 0.50  # chosen on dev, so it flatters a little: a threshold is tuned on one set and judged on another
+# chosen on dev, so it flatters a little: a threshold is tuned on one set and judged on another
+THRESHOLD = 0.50
+
 
 def careful(asks):
     sure = []
@@ -212,6 +263,7 @@ def careful(asks):
             yield Prediction(ask.id, "I don't know.")
     yield from plain(sure)
 
+
 # %%
 cautious = evaluate(Arm("careful RAG", careful), answerable + to_refuse, QUESTIONS)
 verdict = compare(rag, cautious)
@@ -222,6 +274,7 @@ verdict
 #
 # A colleague has measured the same two systems and advises against the threshold: "It brings nothing, look." Here is the colleague's scorer.
 
+
 # %%
 def theirs(prediction, gold):
     said = prediction.text.lower()
@@ -229,13 +282,19 @@ def theirs(prediction, gold):
         return any(answer.lower() in said for answer in gold.answers)
     return said == "i don't know"
 
+
 colleague = Task("colleague", theirs, QUESTIONS.scores)
-theirs_plain, theirs_careful = (evaluate(arm, answerable + to_refuse, colleague) for arm in (plain, Arm("careful RAG", careful)))
+theirs_plain, theirs_careful = (
+    evaluate(arm, answerable + to_refuse, colleague) for arm in (plain, Arm("careful RAG", careful))
+)
 flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their scorer"))
 flipped
 
 # %%
-plots.differences([verdict, flipped], f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's")
+plots.differences(
+    [verdict, flipped],
+    f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -248,14 +307,28 @@ plots.differences([verdict, flipped], f"One pair of systems: {verdict.verdict} b
 # %% [markdown]
 # ## The diagnosis
 
+
 # %%
 def said(c):
-    return f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+    return (
+        f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+    )
 
-pd.DataFrame({
-    "assistant": {"knowledge: show it": said(moved[0]), "behaviour: examples": said(moved[1]), "boundaries: a threshold": said(verdict)},
-    "sorter": {"knowledge: show it": said(moved[2]), "behaviour: examples": said(moved[3]), "boundaries: a threshold": "every ticket has an answer"},
-})
+
+pd.DataFrame(
+    {
+        "assistant": {
+            "knowledge: show it": said(moved[0]),
+            "behaviour: examples": said(moved[1]),
+            "boundaries: a threshold": said(verdict),
+        },
+        "sorter": {
+            "knowledge: show it": said(moved[2]),
+            "behaviour: examples": said(moved[3]),
+            "boundaries: a threshold": "every ticket has an answer",
+        },
+    }
+)
 
 # %% [markdown]
 # ## Exercise 01.1 · Read a comparison
@@ -265,10 +338,12 @@ pd.DataFrame({
 # %%
 from helpers.exercises import exercise
 
+
 def paired(a, b):
     ### BEGIN SOLUTION 01.1
     return int((a["right"] & ~b["right"]).sum()), int((b["right"] & ~a["right"]).sum())
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("01.1").check(paired)
@@ -301,6 +376,7 @@ exercise("01.2").check(probes)
 # Write `price(plain, careful)`: of two tables of the same cases return two numbers, *won* (questions that must be refused, and now are) and *lost* (questions with an answer that
 # were right and now are not). Call it on `rag` and `cautious`: would you ship the threshold if a wrong answer costs as much as a refusal? And if it costs ten times as much?
 
+
 # %%
 def price(plain, careful):
     ### BEGIN SOLUTION 01.3
@@ -309,6 +385,7 @@ def price(plain, careful):
     lost = (before & ~now & plain["answerable"]).sum()
     return int(won), int(lost)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("01.3").check(price)
@@ -319,12 +396,19 @@ exercise("01.3").check(price)
 # Write `diagnose(shown, examples)`: given two comparisons against the system as it stands (one with the knowledge shown, one with examples in the prompt), return `"knowledge"`,
 # `"behaviour"`, `"both"` or `"cannot tell"`. Only verdicts count, not the size of a difference. Then think of a feature of your own: what would the two arms be?
 
+
 # %%
 def diagnose(shown, examples):
     ### BEGIN SOLUTION 01.4
     helps = (shown.verdict == "better", examples.verdict == "better")
-    return {(True, True): "both", (True, False): "knowledge", (False, True): "behaviour", (False, False): "cannot tell"}[helps]
+    return {
+        (True, True): "both",
+        (True, False): "knowledge",
+        (False, True): "behaviour",
+        (False, False): "cannot tell",
+    }[helps]
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("01.4").check(diagnose)

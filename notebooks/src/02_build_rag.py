@@ -25,8 +25,12 @@ from helpers.evaluate import QUESTIONS, evaluate, share, summary
 
 pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
-questions = [case for case in load_questions("dev", documents) if case.gold.answers]  # those that have an answer
-print(f"{len(documents)} document versions, {sum(len(d.text.split()) for d in documents):,} words, {len(questions)} answerable questions")
+# those that have an answer
+questions = [case for case in load_questions("dev", documents) if case.gold.answers]
+print(
+    f"{len(documents)} document versions, {sum(len(d.text.split()) for d in documents):,} words,"
+    f" {len(questions)} answerable questions"
+)
 
 # %% [markdown]
 # ## The baseline: words in common
@@ -39,18 +43,26 @@ import re
 
 words = {d.id: set(re.findall(r"\w+", d.text.lower())) for d in documents}
 
+
 def most_shared_words(ask):
     asked = set(re.findall(r"\w+", ask.input.lower()))
-    return max((d.id for d in may_see(documents, ask.groups, ask.as_of)), key=lambda doc: len(asked & words[doc]))
+    return max(
+        (d.id for d in may_see(documents, ask.groups, ask.as_of)),
+        key=lambda doc: len(asked & words[doc]),
+    )
+
 
 hits = [most_shared_words(c.ask) in {e.doc for e in c.gold.evidence} for c in questions]
-print(f"right document found by shared words: {plots.percent(np.mean(hits))} of {len(hits)} questions")
+print(
+    f"right document found by shared words: {plots.percent(np.mean(hits))} of {len(hits)} questions"
+)
 
 # %% [markdown]
 # ## Chunking by hand
 #
 # A document is too long for a prompt, and one vector for the whole of it is too vague. So we cut it into **chunks**. The simplest cutter
 # takes windows of characters, each sharing some **overlap** with the one before.
+
 
 # %%
 def cut(text, size, overlap):
@@ -59,6 +71,7 @@ def cut(text, size, overlap):
         pieces.append((start, min(start + size, len(text))))
         start += size - overlap
     return pieces
+
 
 document = next(d for d in documents if d.id == "parental-leave-uk-v2")
 for start, end in cut(document.text, 160, 40)[4:8]:
@@ -75,7 +88,11 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 
 # %%
 embedder = models.load_embedder()
-texts = ["How much holiday do I get?", "Staff are entitled to annual leave.", "The controller has eight zones."]
+texts = [
+    "How much holiday do I get?",
+    "Staff are entitled to annual leave.",
+    "The controller has eight zones.",
+]
 vectors = embedder.encode(texts, normalize_embeddings=True)  # (3, 384)
 pd.DataFrame(vectors @ vectors.T, index=texts, columns=["holiday?", "leave", "zones"]).round(2)
 
@@ -85,13 +102,26 @@ pd.DataFrame(vectors @ vectors.T, index=texts, columns=["holiday?", "leave", "zo
 
 # %%
 pieces = [(d, span) for d in documents[:12] for span in cut(d.text, 400, 80)]
-matrix = embedder.encode([d.text[a:b] for d, (a, b) in pieces], normalize_embeddings=True)  # (pieces, 384)
+# (pieces, 384)
+matrix = embedder.encode([d.text[a:b] for d, (a, b) in pieces], normalize_embeddings=True)
+
 
 def top_k(question, k=3):
     scores = matrix @ embedder.encode(question, normalize_embeddings=True)
-    return [(round(float(scores[i]), 2), pieces[i][0].title, pieces[i][0].text[slice(*pieces[i][1])][:70]) for i in np.argsort(-scores)[:k]]
+    return [
+        (
+            round(float(scores[i]), 2),
+            pieces[i][0].title,
+            pieces[i][0].text[slice(*pieces[i][1])][:70],
+        )
+        for i in np.argsort(-scores)[:k]
+    ]
 
-pd.DataFrame(top_k("Do we get extra days off at Christmas?"), columns=["similarity", "document", "begins with"])
+
+pd.DataFrame(
+    top_k("Do we get extra days off at Christmas?"),
+    columns=["similarity", "document", "begins with"],
+)
 
 # %% [markdown]
 # ## The helper does the same, and what you would forget
@@ -108,13 +138,25 @@ print(f"{index.size:,} chunks in index {index.name}")
 # %%
 first = [index.search(c.ask.input, c.ask.groups, c.ask.as_of, top_k=1)[0].doc for c in questions]
 right = [doc in {e.doc for e in c.gold.evidence} for doc, c in zip(first, questions, strict=True)]
-print(f"right document found by embeddings: {plots.percent(np.mean(right))} of {len(right)} questions")
+print(
+    f"right document found by embeddings: {plots.percent(np.mean(right))} of {len(right)} questions"
+)
 
 # %%
 today = dt.date(2026, 3, 2)
 question = "How many days off does the other parent get in the UK?"
 passages = index.search(question, groups=["staff"], as_of=today, top_k=3)
-pd.DataFrame([{"similarity": round(p.score, 2), "document": p.doc, "characters": f"{p.start}:{p.end}", "text": p.text[:90]} for p in passages])
+pd.DataFrame(
+    [
+        {
+            "similarity": round(p.score, 2),
+            "document": p.doc,
+            "characters": f"{p.start}:{p.end}",
+            "text": p.text[:90],
+        }
+        for p in passages
+    ]
+)
 
 # %% [markdown]
 # ## The day and the person belong in the search
@@ -123,7 +165,12 @@ pd.DataFrame([{"similarity": round(p.score, 2), "document": p.doc, "characters":
 
 # %%
 before = index.search(question, groups=["staff"], as_of=dt.date(2025, 6, 1), top_k=3)
-pd.DataFrame({"asked for 2026-03-02": [p.doc for p in passages], "asked for 2025-06-01": [p.doc for p in before]})
+pd.DataFrame(
+    {
+        "asked for 2026-03-02": [p.doc for p in passages],
+        "asked for 2025-06-01": [p.doc for p in before],
+    }
+)
 
 # %% [markdown]
 # And a document that is not for you must not even be *found*. Here two people ask the same question about pay.
@@ -182,7 +229,11 @@ table = summary([alone, with_rag])
 for name, rows in (("closed book", alone), ("RAG", with_rag)):
     record(f"02.rag/{name}", f"{name}: right on dev", share(rows), rows.attrs)
 memory, rag_share = (plots.percent(s) for s in table["share"])
-plots.bars(table, f"Right answers: {memory} from memory, {rag_share} with one retrieved passage", guess=guess_of("02.rag"))
+plots.bars(
+    table,
+    f"Right answers: {memory} from memory, {rag_share} with one retrieved passage",
+    guess=guess_of("02.rag"),
+)
 
 # %% [markdown]
 # Both systems answered the **same** questions, so what counts is where they differ. If neither were better, each would win about half of those. That is a
@@ -193,10 +244,16 @@ from scipy.stats import binomtest
 
 from helpers.compare import compare
 
-only_rag, only_memory = (with_rag["right"] & ~alone["right"]).sum(), (alone["right"] & ~with_rag["right"]).sum()
+only_rag, only_memory = (
+    (with_rag["right"] & ~alone["right"]).sum(),
+    (alone["right"] & ~with_rag["right"]).sum(),
+)
 p = binomtest(int(only_rag), int(only_rag + only_memory)).pvalue if only_rag + only_memory else 1.0
 verdict = "more than luck" if p < 0.05 else "cannot tell at this n"
-print(f"only RAG right: {only_rag}, only memory right: {only_memory}; by luck alone so uneven with p = {p:.3f}: {verdict}")
+print(
+    f"only RAG right: {only_rag}, only memory right: {only_memory}; by luck alone so uneven with p"
+    f" = {p:.3f}: {verdict}"
+)
 compare(alone, with_rag)
 
 # %% [markdown]
@@ -206,12 +263,19 @@ compare(alone, with_rag)
 # `evidence_seen` is true when the retrieved passage holds the whole sentence that proves the answer.
 
 # %%
-pd.crosstab(with_rag["evidence_seen"].map({True: "evidence found", False: "evidence not found"}),
-            with_rag["right"].map({True: "right", False: "wrong"}), margins=True, margins_name="all")
+pd.crosstab(
+    with_rag["evidence_seen"].map({True: "evidence found", False: "evidence not found"}),
+    with_rag["right"].map({True: "right", False: "wrong"}),
+    margins=True,
+    margins_name="all",
+)
 
 # %%
 seen = with_rag[with_rag["evidence_seen"] == True]  # noqa: E712 (None means: no evidence exists)
-print(f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; read rightly when found: {plots.percent(seen['right'].mean())}")
+print(
+    f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; read"
+    f" rightly when found: {plots.percent(seen['right'].mean())}"
+)
 with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random_state=1)
 
 # %% [markdown]
@@ -228,9 +292,16 @@ with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random
 # If the right passage is often missing, why not hand over three? **Predict:** more evidence seen? More right answers?
 
 # %%
-with_three = evaluate(arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"), eighty, QUESTIONS)
-pd.DataFrame({"evidence seen": summary([with_rag, with_three], "evidence_seen")["share"], "right": summary([with_rag, with_three])["share"],
-              "prompt tokens": summary([with_rag, with_three])["tokens_in"]}).round(2)
+with_three = evaluate(
+    arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"), eighty, QUESTIONS
+)
+pd.DataFrame(
+    {
+        "evidence seen": summary([with_rag, with_three], "evidence_seen")["share"],
+        "right": summary([with_rag, with_three])["share"],
+        "prompt tokens": summary([with_rag, with_three])["tokens_in"],
+    }
+).round(2)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -249,10 +320,12 @@ pd.DataFrame({"evidence seen": summary([with_rag, with_three], "evidence_seen")[
 # %%
 from helpers.exercises import exercise
 
+
 def recall_at_k(ranks, k):
     ### BEGIN SOLUTION 02.1
     return sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("02.1").check(recall_at_k)
@@ -267,12 +340,14 @@ exercise("02.1").check(recall_at_k)
 # %%
 from helpers.cases import Passage
 
+
 def sees_context(build_prompt):
     ### BEGIN SOLUTION 02.2
     passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
     prompt = build_prompt("How many?", passages)
     return all(passage.text in prompt for passage in passages)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("02.2").check(sees_context)
@@ -284,6 +359,7 @@ exercise("02.2").check(sees_context)
 # `opens(citation, context, documents)`: True only if the passage [number] (counted from 1) was in the context, it is of the document that is named, and the quote
 # stands in that document word for word. `documents` maps an id to a document with a `.text`.
 
+
 # %%
 def opens(citation, context, documents):
     ### BEGIN SOLUTION 02.3
@@ -292,6 +368,7 @@ def opens(citation, context, documents):
     passage = context[citation.number - 1]
     return passage.doc == citation.doc and citation.quote in documents[citation.doc].text
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("02.3").check(opens)

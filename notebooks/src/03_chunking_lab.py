@@ -25,7 +25,10 @@ pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
 by_id = {d.id: d for d in documents}
 questions = chunk_lab.answerable(load_questions("dev", documents))
-print(f"{len(documents)} document versions, {len(questions)} dev questions with evidence, about {len({c.fact for c in questions})} facts")
+print(
+    f"{len(documents)} document versions, {len(questions)} dev questions with evidence, about"
+    f" {len({c.fact for c in questions})} facts"
+)
 
 # %% [markdown]
 # ## Before any search: does cutting break the evidence?
@@ -38,6 +41,7 @@ print(f"{len(documents)} document versions, {len(questions)} dev questions with 
 # %%
 import re
 
+
 def pack_sentences(text, chunk_size):
     ends = [m.end() for m in re.finditer(r"(?<=[.!?])\s+|\n+", text)]
     spans, start, here = [], 0, 0
@@ -48,6 +52,7 @@ def pack_sentences(text, chunk_size):
         here = end
     return [*spans, (start, len(text))]
 
+
 leave = by_id["parental-leave-uk-v2"]
 [leave.text[a:b] for a, b in pack_sentences(leave.text, 64)][3:6]
 
@@ -55,12 +60,19 @@ leave = by_id["parental-leave-uk-v2"]
 # The helper `cut` knows four strategies. **tokens** counts and cuts; **recursive** prefers paragraphs, then lines, sentences, words; **sentences** is what you just built;
 # **headings** takes a section at a time. All of them give exact spans: `text[start:end]` *is* the chunk.
 
+
 # %%
 def whole_in_one_chunk(strategy, size):
     pieces = {d.id: cut(d.text, size, size // 4, strategy) for d in documents}
-    return sum(all(any(a <= e.start and e.end <= b for a, b in pieces[e.doc]) for e in c.gold.evidence) for c in questions) / len(questions)
+    return sum(
+        all(any(a <= e.start and e.end <= b for a, b in pieces[e.doc]) for e in c.gold.evidence)
+        for c in questions
+    ) / len(questions)
 
-broken = pd.DataFrame({size: {s: 1 - whole_in_one_chunk(s, size) for s in STRATEGIES} for size in (32, 64, 128, 256)})
+
+broken = pd.DataFrame(
+    {size: {s: 1 - whole_in_one_chunk(s, size) for s in STRATEGIES} for size in (32, 64, 128, 256)}
+)
 broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
 
 # %% [markdown]
@@ -75,8 +87,13 @@ broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
 # %%
 from IPython.display import HTML
 
-example = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").gold.evidence[0]
-HTML(chunk_lab.coloured_chunks(leave, Setting("tokens", 32, 0.0), example.quote) + chunk_lab.coloured_chunks(leave, Setting("headings", 128, 0.0), example.quote))
+example = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").gold.evidence[
+    0
+]
+HTML(
+    chunk_lab.coloured_chunks(leave, Setting("tokens", 32, 0.0), example.quote)
+    + chunk_lab.coloured_chunks(leave, Setting("headings", 128, 0.0), example.quote)
+)
 
 # %% [markdown]
 # ## Two ways to search, and both at once
@@ -93,7 +110,12 @@ for found in lists.values():
     for rank, p in enumerate(found, start=1):
         points[p.doc, p.start] = points.get((p.doc, p.start), 0) + 1 / (60 + rank)
 print(ask.input)
-pd.DataFrame({**{r: [f"{p.doc} {p.start}" for p in found[:4]] for r, found in lists.items()}, "fused": [f"{d} {at}" for d, at in sorted(points, key=points.get, reverse=True)[:4]]})
+pd.DataFrame(
+    {
+        **{r: [f"{p.doc} {p.start}" for p in found[:4]] for r, found in lists.items()},
+        "fused": [f"{d} {at}" for d, at in sorted(points, key=points.get, reverse=True)[:4]],
+    }
+)
 
 # %% [markdown]
 # ## The reference grid
@@ -104,15 +126,38 @@ pd.DataFrame({**{r: [f"{p.doc} {p.start}" for p in found[:4]] for r, found in li
 # %%
 from helpers.journal import guess_of, predict, record
 
-predict("03.recall", "Evidence found, 64 tokens:", ["dense, k = 1", "dense, k = 5", "bm25, k = 5", "hybrid, k = 5"])
+predict(
+    "03.recall",
+    "Evidence found, 64 tokens:",
+    ["dense, k = 1", "dense, k = 5", "bm25, k = 5", "hybrid, k = 5"],
+)
 
 # %%
 grid = load_grid()
-shown = {f"{r}, k = {k}": row_of(grid, Setting(retriever=r, top_k=k)) for r, k in (("dense", 1), ("dense", 5), ("bm25", 5), ("hybrid", 5))}
-table = pd.DataFrame({name: row[["recall", "low", "high", "n"]].rename({"recall": "share"}) for name, row in shown.items()}).T.astype(float)
+shown = {
+    f"{r}, k = {k}": row_of(grid, Setting(retriever=r, top_k=k))
+    for r, k in (("dense", 1), ("dense", 5), ("bm25", 5), ("hybrid", 5))
+}
+table = pd.DataFrame(
+    {
+        name: row[["recall", "low", "high", "n"]].rename({"recall": "share"})
+        for name, row in shown.items()
+    }
+).T.astype(float)
 for name, row in table.iterrows():
-    record(f"03.recall/{name}", f"{name}: all evidence found on dev, tokens, 64", row, {"reference": "chunking.json"})
-plots.bars(table, f"Meaning finds {plots.percent(table['share'].iloc[1])} in five passages, words {plots.percent(table['share'].iloc[2])}, both {plots.percent(table['share'].iloc[3])}", "evidence found", guess=guess_of("03.recall"))
+    record(
+        f"03.recall/{name}",
+        f"{name}: all evidence found on dev, tokens, 64",
+        row,
+        {"reference": "chunking.json"},
+    )
+plots.bars(
+    table,
+    f"Meaning finds {plots.percent(table['share'].iloc[1])} in five passages, words"
+    f" {plots.percent(table['share'].iloc[2])}, both {plots.percent(table['share'].iloc[3])}",
+    "evidence found",
+    guess=guess_of("03.recall"),
+)
 
 # %% [markdown]
 # Look at the bar of BM25 first. It is the baseline: no model, no vectors, an index in milliseconds. And note that fusing a good list with a worse one need not give a better one.
@@ -144,17 +189,44 @@ plots_rag.setting(grid, case)
 # %%
 from dataclasses import replace
 
-levers = {"sentences": {"strategy": "sentences"}, "headings": {"strategy": "headings"}, "recursive": {"strategy": "recursive"}, "no overlap": {"overlap": 0.0},
-          "256 tokens": {"chunk_size": 256}, "hybrid": {"retriever": "hybrid"}, "k = 3": {"top_k": 3}}
-moved = {name: what_if(grid, replace(Setting(), **change), comparisons=len(levers)) for name, change in levers.items()}
-pd.DataFrame({name: {"difference": f"{100 * m.found.difference:+.0f} points", "interval": f"{100 * m.found.low:+.0f} to {100 * m.found.high:+.0f}", "evidence": m.found.verdict,
-                     "tokens": f"× {m.row['tokens'] / m.base['tokens']:.1f}"} for name, m in moved.items()}).T
+levers = {
+    "sentences": {"strategy": "sentences"},
+    "headings": {"strategy": "headings"},
+    "recursive": {"strategy": "recursive"},
+    "no overlap": {"overlap": 0.0},
+    "256 tokens": {"chunk_size": 256},
+    "hybrid": {"retriever": "hybrid"},
+    "k = 3": {"top_k": 3},
+}
+moved = {
+    name: what_if(grid, replace(Setting(), **change), comparisons=len(levers))
+    for name, change in levers.items()
+}
+pd.DataFrame(
+    {
+        name: {
+            "difference": f"{100 * m.found.difference:+.0f} points",
+            "interval": f"{100 * m.found.low:+.0f} to {100 * m.found.high:+.0f}",
+            "evidence": m.found.verdict,
+            "tokens": f"× {m.row['tokens'] / m.base['tokens']:.1f}",
+        }
+        for name, m in moved.items()
+    }
+).T
 
 # %%
 told = [name for name, m in moved.items() if m.found.verdict == "better"]
-print(f"better than the baseline: {', '.join(told) or 'none'}; cannot tell or worse: {', '.join(n for n in moved if n not in told)}")
+print(
+    f"better than the baseline: {', '.join(told) or 'none'}; cannot tell or worse:"
+    f" {', '.join(n for n in moved if n not in told)}"
+)
 for name, m in moved.items():
-    record(f"03.lever/{name}", f"{name} against tokens, 64, dense, k = 1: evidence found", m.found, {"reference": "chunking.json"})
+    record(
+        f"03.lever/{name}",
+        f"{name} against tokens, 64, dense, k = 1: evidence found",
+        m.found,
+        {"reference": "chunking.json"},
+    )
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -169,8 +241,20 @@ for name, m in moved.items():
 
 # %%
 answered = grid[grid["accuracy"].notna()].sort_values("recall")
-columns = ["strategy", "chunk_size", "retriever", "top_k", "recall", "accuracy", "accuracy_low", "accuracy_high", "prompt_tokens"]
-answered[columns].iloc[[0, len(answered) // 4, len(answered) // 2, -len(answered) // 4, -1]].round(2)
+columns = [
+    "strategy",
+    "chunk_size",
+    "retriever",
+    "top_k",
+    "recall",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "prompt_tokens",
+]
+answered[columns].iloc[[0, len(answered) // 4, len(answered) // 2, -len(answered) // 4, -1]].round(
+    2
+)
 
 # %%
 plots_rag.evidence_and_answers(answered)
@@ -190,8 +274,23 @@ plots_rag.evidence_and_answers(answered)
 # %%
 from helpers.jobs import Progress
 
-mine = chunk_lab.live(documents, questions, Setting("sentences", 96, 0.25), Progress(lambda share, what: None))
-mine[mine["retriever"] == "dense"][["strategy", "chunk_size", "top_k", "recall", "low", "high", "tokens", "precision", "iou", "chunks"]].round(2)
+mine = chunk_lab.live(
+    documents, questions, Setting("sentences", 96, 0.25), Progress(lambda share, what: None)
+)
+mine[mine["retriever"] == "dense"][
+    [
+        "strategy",
+        "chunk_size",
+        "top_k",
+        "recall",
+        "low",
+        "high",
+        "tokens",
+        "precision",
+        "iou",
+        "chunks",
+    ]
+].round(2)
 
 # %% [markdown]
 # ## Is the search itself exact?
@@ -201,8 +300,14 @@ mine[mine["retriever"] == "dense"][["strategy", "chunk_size", "top_k", "recall",
 # %%
 asks = [c.ask for c in questions]
 fast, all_of_them = (index.search_all(asks, 10, retriever) for retriever in ("dense", "exact"))
-same = sum(len({(p.doc, p.start) for p in a} & {(p.doc, p.start) for p in b}) for a, b in zip(fast, all_of_them, strict=True))
-print(f"{same} of {sum(map(len, all_of_them))} passages among the ten nearest are the same, in an index of {index.size:,} chunks")
+same = sum(
+    len({(p.doc, p.start) for p in a} & {(p.doc, p.start) for p in b})
+    for a, b in zip(fast, all_of_them, strict=True)
+)
+print(
+    f"{same} of {sum(map(len, all_of_them))} passages among the ten nearest are the same, in an"
+    f" index of {index.size:,} chunks"
+)
 
 # %% [markdown]
 # At this size it should lose next to nothing. In a large index it is not the graph that costs time but the condition *who may read this*: Chroma fetches every permitted chunk's id
@@ -215,7 +320,10 @@ import json
 
 from helpers import bench_scale, index_store
 
-print(f"by the graph up to {index_store.GRAPH_UP_TO:,} chunks; above, every permitted vector is compared")
+print(
+    f"by the graph up to {index_store.GRAPH_UP_TO:,} chunks; above, every permitted vector is"
+    " compared"
+)
 plots_rag.scale(pd.DataFrame(bench_scale.flat(json.loads(bench_scale.REFERENCE.read_text()))))
 
 # %% [markdown]
@@ -226,6 +334,7 @@ plots_rag.scale(pd.DataFrame(bench_scale.flat(json.loads(bench_scale.REFERENCE.r
 # %%
 from helpers.exercises import exercise
 
+
 def fuse(rankings, k):
     ### BEGIN SOLUTION 03.1
     points = {}
@@ -234,6 +343,7 @@ def fuse(rankings, k):
             points[one] = points.get(one, 0) + 1 / (k + rank)
     return sorted(points, key=points.get, reverse=True)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("03.1").check(fuse)
@@ -244,12 +354,14 @@ exercise("03.1").check(fuse)
 # Three cutters that shipped: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
 # that exposes them: `lost_text(cutter, text)` gives back the characters (as one string) that are in none of the spans of `cutter(text)`.
 
+
 # %%
 def lost_text(cutter, text):
     ### BEGIN SOLUTION 03.2
     covered = {at for start, end in cutter(text) for at in range(start, end)}
     return "".join(c for at, c in enumerate(text) if at not in covered)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("03.2").check(lost_text)
@@ -260,11 +372,13 @@ exercise("03.2").check(lost_text)
 # This embedder reads 256 tokens and drops the rest of a longer chunk without a word; a team that moved to chunks of 512 indexed half of its handbook. Write
 # `unread_share(token_counts, limit)`: the share of all tokens that were not read (0 when there are no chunks).
 
+
 # %%
 def unread_share(token_counts, limit):
     ### BEGIN SOLUTION 03.3
     return sum(max(0, n - limit) for n in token_counts) / sum(token_counts) if token_counts else 0.0
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("03.3").check(unread_share)
@@ -279,7 +393,13 @@ exercise("03.3").check(unread_share)
 my_setting, my_verdict = ..., ...
 ### BEGIN SOLUTION 03.4
 best = grid[grid["tokens"] <= 400].nlargest(1, "recall").iloc[0]
-my_setting = Setting(best["strategy"], int(best["chunk_size"]), float(best["overlap"]), best["retriever"], int(best["top_k"]))
+my_setting = Setting(
+    best["strategy"],
+    int(best["chunk_size"]),
+    float(best["overlap"]),
+    best["retriever"],
+    int(best["top_k"]),
+)
 my_verdict = what_if(grid, my_setting, Setting(top_k=3)).found.verdict
 ### END SOLUTION
 

@@ -50,7 +50,9 @@ replies = [
     '{"category": "broken", "product": "gale", "priority": "high", "needs_human": false}',
     '{"category": "fault", "product": "gale", "priority": "high"}',
 ]
-pd.DataFrame([(r[:48], *parse_strict(r)[::2]) for r in replies], columns=["reply begins", "state", "reason"])
+pd.DataFrame(
+    [(r[:48], *parse_strict(r)[::2]) for r in replies], columns=["reply begins", "state", "reason"]
+)
 
 # %% [markdown]
 # ## The baseline without skill
@@ -62,14 +64,22 @@ from collections import Counter
 
 from helpers.cases import Arm, Prediction
 
-commonest = {field: Counter(c.gold.output[field] for c in train).most_common(1)[0][0] for field in FIELDS}
+commonest = {
+    field: Counter(c.gold.output[field] for c in train).most_common(1)[0][0] for field in FIELDS
+}
+
 
 def answer_commonest(asks):
     for ask in asks:
         yield Prediction(ask.id, format_task.to_json(commonest))
 
+
 majority = evaluate(Arm("majority label", answer_commonest), tickets, TICKETS)
-print(commonest, f"\nvalid: {plots.percent(majority['valid'].mean())}, all four right: {plots.percent(majority['right'].mean())}")
+print(
+    commonest,
+    f"\nvalid: {plots.percent(majority['valid'].mean())}, all four right:"
+    f" {plots.percent(majority['right'].mean())}",
+)
 
 # %% [markdown]
 # ## Without training: zero-shot, few-shot, constrained
@@ -81,7 +91,11 @@ print(commonest, f"\nvalid: {plots.percent(majority['valid'].mean())}, all four 
 # %%
 from helpers.journal import guess_of, predict, record
 
-predict("05.tickets", "For which share of 60 tickets will all four fields be right?", ["zero-shot", "few-shot", "tuned"])
+predict(
+    "05.tickets",
+    "For which share of 60 tickets will all four fields be right?",
+    ["zero-shot", "few-shot", "tuned"],
+)
 
 # %%
 zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
@@ -108,17 +122,28 @@ ticket_summary([majority, zero, few, held]).round(2)
 # %%
 from helpers.lora import encode
 
-ids, prompt_tokens, _ = encode(generator.tokenizer, *format_task.training_rows(generator, train[:1])[0])
-print(f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learnt: {generator.tokenizer.decode(ids[prompt_tokens:])!r}")
+ids, prompt_tokens, _ = encode(
+    generator.tokenizer, *format_task.training_rows(generator, train[:1])[0]
+)
+print(
+    f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learnt:"
+    f" {generator.tokenizer.decode(ids[prompt_tokens:])!r}"
+)
 
 import math
 import torch
 
 row_ids = torch.tensor([ids])  # (1, tokens)
 with torch.inference_mode():
-    logits = generator.model(row_ids.to(generator.device)).logits[0].float().cpu()  # (tokens, vocabulary)
-surprise = torch.nn.functional.cross_entropy(logits[prompt_tokens - 1 : -1], row_ids[0, prompt_tokens:])
-print(f"loss on this completion before training: {surprise:.2f} (0 = certain, {math.log(logits.shape[1]):.1f} = no idea)")
+    # (tokens, vocabulary)
+    logits = generator.model(row_ids.to(generator.device)).logits[0].float().cpu()
+surprise = torch.nn.functional.cross_entropy(
+    logits[prompt_tokens - 1 : -1], row_ids[0, prompt_tokens:]
+)
+print(
+    f"loss on this completion before training: {surprise:.2f} (0 = certain,"
+    f" {math.log(logits.shape[1]):.1f} = no idea)"
+)
 
 # %% [markdown]
 # Training nudges weights so that this number falls. **LoRA** leaves the model's own 135 million weights frozen and trains small matrices beside
@@ -144,7 +169,9 @@ plots.loss_curve(adapter.card["losses"], steps_per_epoch=len(adapter.card["losse
 # January. The format is peft's standard, so any peft can load the folder.
 
 # %%
-print(sorted((path.name, f"{path.stat().st_size / 1e6:.1f} MB") for path in adapter.folder.iterdir()))
+print(
+    sorted((path.name, f"{path.stat().st_size / 1e6:.1f} MB") for path in adapter.folder.iterdir())
+)
 {key: value for key, value in adapter.card.items() if key not in ("losses", "row_sha256", "about")}
 
 # %% [markdown]
@@ -158,7 +185,9 @@ from dataclasses import replace
 
 full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
 tuned_model = with_adapter(generator, full)
-small = evaluate(replace(arms.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"), tickets, TICKETS)
+small = evaluate(
+    replace(arms.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"), tickets, TICKETS
+)
 tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
 sure = evaluate(arms.tuned(tuned_model, constrained=True), tickets, TICKETS)
 
@@ -166,9 +195,19 @@ sure = evaluate(arms.tuned(tuned_model, constrained=True), tickets, TICKETS)
 everything = [majority, zero, few, held, small, tuned, sure]
 table = summary(everything)
 for t in (zero, few, held, small, tuned):
-    record(f"05.tickets/{t.attrs['arm']}", f"{t.attrs['arm']}: all four fields right on dev tickets", share(t), t.attrs)
+    record(
+        f"05.tickets/{t.attrs['arm']}",
+        f"{t.attrs['arm']}: all four fields right on dev tickets",
+        share(t),
+        t.attrs,
+    )
 best = table["share"].idxmax()
-plots.bars(table, f"All four fields right: {best} leads with {plots.percent(table['share'].max())}", axis="tickets all right", guess=guess_of("05.tickets"))
+plots.bars(
+    table,
+    f"All four fields right: {best} leads with {plots.percent(table['share'].max())}",
+    axis="tickets all right",
+    guess=guess_of("05.tickets"),
+)
 
 # %%
 display(ticket_summary(everything).round(2))
@@ -195,7 +234,11 @@ gain
 # %%
 from helpers.evaluate import latency
 
-waits = {"few-shot": arms.few_shot(generator, train[:8]), "few-shot + constrained": arms.few_shot(generator, train[:8], constrained=True), "tuned": arms.tuned(tuned_model)}
+waits = {
+    "few-shot": arms.few_shot(generator, train[:8]),
+    "few-shot + constrained": arms.few_shot(generator, train[:8], constrained=True),
+    "tuned": arms.tuned(tuned_model),
+}
 price = pd.DataFrame({name: latency(arm, tickets, n=4) for name, arm in waits.items()}).T
 price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, held, tuned)]
 price["machine hours per 1,000"] = price["median_seconds"] / 3.6
@@ -205,10 +248,20 @@ price.round(2)
 # ## Which field fails?
 
 # %%
-pd.DataFrame({t["arm"].iloc[0]: [t[f"{f}_right"].mean() for f in FIELDS] for t in (majority, few, tuned)}, index=FIELDS).round(2).pipe(display)
+pd.DataFrame(
+    {t["arm"].iloc[0]: [t[f"{f}_right"].mean() for f in FIELDS] for t in (majority, few, tuned)},
+    index=FIELDS,
+).round(2).pipe(display)
 wrong = tuned[~tuned["right"]]
 for _, row in wrong.head(3).iterrows():
-    print(row["input"][:160].replace("\n", " "), "\n  said: ", row["answer"], "\n  right:", row["gold"], "\n")
+    print(
+        row["input"][:160].replace("\n", " "),
+        "\n  said: ",
+        row["answer"],
+        "\n  right:",
+        row["gold"],
+        "\n",
+    )
 
 # %% [markdown]
 # ## House style
@@ -224,10 +277,18 @@ from helpers import labelled_arms, plots_tune, style
 
 briefs, replies = style.load_style("dev"), style.pairs(style.load_style("train"))
 print(f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{style.GUIDE}")
-predict("05.style", "Which share of replies keeps all rules of the house?", ["zero-shot", "few-shot", "tuned"])
+predict(
+    "05.style",
+    "Which share of replies keeps all rules of the house?",
+    ["zero-shot", "few-shot", "tuned"],
+)
 
 # %%
-paste = Arm("facts as they are", lambda asks: (Prediction(a.id, style.read_brief(a.input).as_reply()) for a in asks), "paste")
+paste = Arm(
+    "facts as they are",
+    lambda asks: (Prediction(a.id, style.read_brief(a.input).as_reply()) for a in asks),
+    "paste",
+)
 guided = labelled_arms.zero_shot(generator, style.GUIDE, max_new_tokens=72)
 shown = labelled_arms.few_shot(generator, style.GUIDE, replies[:6], max_new_tokens=72)
 untrained = [evaluate(arm, briefs, style.STYLE) for arm in (paste, guided, shown)]
@@ -235,12 +296,22 @@ for t in untrained:
     print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
 
 # %%
-taught = labelled_arms.training_rows(generator, replies[:64], style.TUNED)  # all of replies: more than twice the time
+# all of replies: more than twice the time
+taught = labelled_arms.training_rows(generator, replies[:64], style.TUNED)
 manners = finetune(generator, taught, Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4))
-trained = evaluate(labelled_arms.tuned(with_adapter(generator, manners), style.TUNED, max_new_tokens=72), briefs, style.STYLE)
+trained = evaluate(
+    labelled_arms.tuned(with_adapter(generator, manners), style.TUNED, max_new_tokens=72),
+    briefs,
+    style.STYLE,
+)
 print(trained["answer"].iloc[0])
 for t in (*untrained[1:], trained):
-    record(f"05.style/{t.attrs['arm']}", f"{t.attrs['arm']}: replies that keep all rules", share(t), t.attrs)
+    record(
+        f"05.style/{t.attrs['arm']}",
+        f"{t.attrs['arm']}: replies that keep all rules",
+        share(t),
+        t.attrs,
+    )
 plots_tune.rules_kept([*untrained, trained], list(style.RULES))
 
 # %% [markdown]
@@ -262,9 +333,11 @@ from helpers.payoff import Given, Plan, inputs_table, sensitivity
 plan = Plan(
     few_shot_tokens=Given(few["tokens_in"].mean(), "tokens a request", "measured"),
     tuned_tokens=Given(tuned["tokens_in"].mean(), "tokens a request", "measured"),
-    examples=Given(8, "rows", "measured"), rows=Given(full.card["rows"], "rows", "measured"),
+    examples=Given(8, "rows", "measured"),
+    rows=Given(full.card["rows"], "rows", "measured"),
     training_seconds=Given(full.card["seconds"], "seconds", "measured"),
-    cost_per_label=Given(0.40, "EUR a label", "assumed"), machine_per_hour=Given(0.10, "EUR an hour", "assumed"),
+    cost_per_label=Given(0.40, "EUR a label", "assumed"),
+    machine_per_hour=Given(0.10, "EUR an hour", "assumed"),
     price_per_1000_tokens=Given(0.0005, "EUR", "assumed"),
 )
 display(plots_tune.payoff(plan), inputs_table(plan))
@@ -286,11 +359,17 @@ sensitivity(plan)
 # %%
 from helpers.exercises import exercise
 
+
 def verdicts(table):
     ### BEGIN SOLUTION 05.1
     valid_but_wrong = (table["valid"] & ~table["right"]).mean()
-    return {"invalid": (~table["valid"]).mean(), "valid but wrong": valid_but_wrong, "right": table["right"].mean()}
+    return {
+        "invalid": (~table["valid"]).mean(),
+        "valid but wrong": valid_but_wrong,
+        "right": table["right"].mean(),
+    }
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("05.1").check(verdicts)
@@ -305,11 +384,13 @@ exercise("05.1").check(verdicts)
 # %%
 from helpers.scores import tokens as comparable_tokens
 
+
 def leaked(train, test):
     ### BEGIN SOLUTION 05.2
     seen = {tuple(comparable_tokens(case.ask.input)) for case in test}
     return [case.ask.id for case in train if tuple(comparable_tokens(case.ask.input)) in seen]
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("05.2").check(leaked)
@@ -325,13 +406,20 @@ exercise("05.2").check(leaked)
 encoded = [encode(generator.tokenizer, *row)[:2] for row in rows[:64]]
 shortest = min(prompt_tokens for _, prompt_tokens in encoded)
 
+
 def colleagues_labels(ids, prompt_tokens):
     return [-100] * shortest + ids[shortest:]
 
+
 def prompt_counted(labels_of, rows):
     ### BEGIN SOLUTION 05.3
-    return [i for i, (ids, n) in enumerate(rows) if any(label != -100 for label in labels_of(ids, n)[:n])]
+    return [
+        i
+        for i, (ids, n) in enumerate(rows)
+        if any(label != -100 for label in labels_of(ids, n)[:n])
+    ]
     ### END SOLUTION
+
 
 found = prompt_counted(colleagues_labels, encoded)
 found and f"{len(found)} of {len(encoded)} rows count prompt tokens"
@@ -345,12 +433,14 @@ exercise("05.3").check(prompt_counted)
 # Write `pays_after(once, tokens_saved, price_per_1000)`: after how many requests has a shorter prompt paid back what was spent once? Think of the prompt that does
 # not get shorter.
 
+
 # %%
 def pays_after(once, tokens_saved, price_per_1000):
     ### BEGIN SOLUTION 05.4
     saved = tokens_saved / 1000 * price_per_1000
     return once / saved if saved > 0 else float("inf")
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("05.4").check(pays_after)

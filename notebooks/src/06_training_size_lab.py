@@ -19,7 +19,10 @@ from helpers.train_lab import Setting, load_grid, what_if
 generator, grid = models.load_generator(), load_grid()
 train, dev = load_tickets("train"), train_cells.dev_tickets()
 most = grid.most
-print(f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge every size; the reference goes up to {most} labels")
+print(
+    f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge every size; the"
+    f" reference goes up to {most} labels"
+)
 
 # %% [markdown]
 # ## First: what do the same labels buy without any training?
@@ -30,15 +33,26 @@ print(f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge eve
 # %%
 from helpers.embedding import embed_kept
 
-known, asked = (embed_kept([c.ask.input for c in cases])[0] for cases in (train, dev))  # (tickets, 384) each, of length 1
-nearest = (asked @ known.T).argmax(axis=1)  # cosine similarity; one training ticket for each dev ticket
+# (tickets, 384) each, of length 1
+known, asked = (embed_kept([c.ask.input for c in cases])[0] for cases in (train, dev))
+# cosine similarity; one training ticket for each dev ticket
+nearest = (asked @ known.T).argmax(axis=1)
 copied = [train[i].gold.output == c.gold.output for i, c in zip(nearest, dev, strict=True)]
-print(f"nearest of {len(train)}: all four fields right in {sum(copied)} of {len(dev)}, without training anything")
+print(
+    f"nearest of {len(train)}: all four fields right in {sum(copied)} of {len(dev)}, without"
+    " training anything"
+)
 
 # %%
 without = train_lab.baselines(grid)
-shown = without[without["rows"].isin([0, 8, 16, 64, most])].assign(interval=lambda t: [f"{100 * a:.0f} to {plots.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)])
-shown.assign(share=shown["share"].map(plots.percent))[["arm", "rows", "share", "interval", "seeds"]].rename(columns={"rows": "labels used"})
+shown = without[without["rows"].isin([0, 8, 16, 64, most])].assign(
+    interval=lambda t: [
+        f"{100 * a:.0f} to {plots.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)
+    ]
+)
+shown.assign(share=shown["share"].map(plots.percent))[
+    ["arm", "rows", "share", "interval", "seeds"]
+].rename(columns={"rows": "labels used"})
 
 # %% [markdown]
 # *few-shot* is the base model with eight labelled tickets in its prompt; *keywords* is a page of regular expressions that somebody wrote from the label rules. A tuned model has to beat
@@ -59,7 +73,12 @@ order = list(train)
 random.Random("order 0").shuffle(order)  # seed 0
 subsets = {n: order[:n] for n in (16, 32, 64)}
 ids = {n: {c.id for c in cases} for n, cases in subsets.items()}
-print("nested:", ids[16] <= ids[32] <= ids[64], "· dev tickets among them:", len(ids[64] & {c.id for c in dev}))
+print(
+    "nested:",
+    ids[16] <= ids[32] <= ids[64],
+    "· dev tickets among them:",
+    len(ids[64] & {c.id for c in dev}),
+)
 print("the lab takes the same ones:", subsets[32] == train_cells.labelled(Setting(32)))
 
 # %% [markdown]
@@ -77,9 +96,20 @@ predict("06.rows", "All four fields right after training on so many labels:", ["
 sizes = grid.sizes()
 table = train_lab.summary(grid, sizes)
 for _, row in table.iterrows():
-    record(f"06.rows/{row['rows']:.0f}", f"tuned on {row['rows']:.0f} labels: all four fields right on dev", row, {"reference": "training.json", "seeds": int(row["seeds"])})
+    record(
+        f"06.rows/{row['rows']:.0f}",
+        f"tuned on {row['rows']:.0f} labels: all four fields right on dev",
+        row,
+        {"reference": "training.json", "seeds": int(row["seeds"])},
+    )
 ends = table.set_axis([f"{n:.0f}" for n in table["rows"]])
-plots.bars(ends, f"From 0 to {most} labels: {plots.percent(ends['share'].iloc[0])} to {plots.percent(ends['share'].iloc[-1])} right", "tickets all right", guess=guess_of("06.rows"))
+plots.bars(
+    ends,
+    f"From 0 to {most} labels: {plots.percent(ends['share'].iloc[0])} to"
+    f" {plots.percent(ends['share'].iloc[-1])} right",
+    "tickets all right",
+    guess=guess_of("06.rows"),
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -95,7 +125,11 @@ plots.bars(ends, f"From 0 to {most} labels: {plots.percent(ends['share'].iloc[0]
 # %%
 steps = train_lab.steps_up(grid)
 told = [c.second for c in steps if c.verdict == "better"]
-plots.differences(steps, f"Steps that show: {', '.join(told) or 'none'}; {len(steps) - len(told)} of {len(steps)} cannot be told from standing still")
+plots.differences(
+    steps,
+    f"Steps that show: {', '.join(told) or 'none'}; {len(steps) - len(told)} of {len(steps)} cannot"
+    " be told from standing still",
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -110,10 +144,17 @@ plots.differences(steps, f"Steps that show: {', '.join(told) or 'none'}; {len(st
 # labels seen once.
 
 # %%
-pairs = [(Setting(64, epochs=2), Setting(128)), (Setting(64, epochs=4), Setting(256)), (Setting(128, epochs=4), Setting(512))]
+pairs = [
+    (Setting(64, epochs=2), Setting(128)),
+    (Setting(64, epochs=4), Setting(256)),
+    (Setting(128, epochs=4), Setting(512)),
+]
 practice = [train_lab.paired(grid, a, b, comparisons=len(pairs)) for a, b in pairs]
 for c in practice:
-    print(f"{c.second} instead of {c.first}: {c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})")
+    print(
+        f"{c.second} instead of {c.first}: {c.verdict} ({100 * c.difference:+.0f} points,"
+        f" {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+    )
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -146,12 +187,21 @@ train_lab.summary(grid, spoilt).round(2)
 
 # %%
 field = train_lab.mended(grid, Setting(most))
-field["commonest label"] = [train_lab.baselines(grid, f).query("arm == 'majority label'")["share"].iloc[-1] for f in FIELDS]
-field.map(plots.percent, na_action="ignore")[["share", "low", "high", "commonest label", "all four if mended"]]
+field["commonest label"] = [
+    train_lab.baselines(grid, f).query("arm == 'majority label'")["share"].iloc[-1] for f in FIELDS
+]
+field.map(plots.percent, na_action="ignore")[
+    ["share", "low", "high", "commonest label", "all four if mended"]
+]
 
 # %%
 worst, gained = field["gain"].idxmax(), field["gain"].max()
-said = f"{worst} costs most: mended, all four would be right in {plots.percent(field['all four if mended'].max())}" if gained else "no field alone would mend a ticket"
+said = (
+    f"{worst} costs most: mended, all four would be right in"
+    f" {plots.percent(field['all four if mended'].max())}"
+    if gained
+    else "no field alone would mend a ticket"
+)
 plots.bars(field, f"After {most} labels, {said}", "field right")
 
 # %% [markdown]
@@ -169,12 +219,22 @@ plots.bars(field, f"After {most} labels, {said}", "field right")
 # %%
 import numpy as np
 
-rows, share = (table.loc[(table["rows"] > 0) & (table["share"] > 0), column].to_numpy(float) for column in ("rows", "share"))
+rows, share = (
+    table.loc[(table["rows"] > 0) & (table["share"] > 0), column].to_numpy(float)
+    for column in ("rows", "share")
+)
+
+
 def straight_line(power):
     slope, top = np.polyfit(rows**-power, share, 1)
     return ((top + slope * rows**-power - share) ** 2).sum(), power, top, -slope
 
-missed, power, top, fall = min(straight_line(p) for p in np.geomspace(0.02, 2, 40)) if len(rows) > 2 else (float("nan"),) * 4
+
+missed, power, top, fall = (
+    min(straight_line(p) for p in np.geomspace(0.02, 2, 40))
+    if len(rows) > 2
+    else (float("nan"),) * 4
+)
 print(f"share = {top:.2f} − {fall:.2f} · n^(−{power:.2f}); squared misses add up to {missed:.5f}")
 
 # %% [markdown]
@@ -195,10 +255,16 @@ plots_train.extrapolation(curve, grid, last=2 * most)
 hidden = learning_curve({n: bits for n, bits in points.items() if n < most})
 share_there, low, high = hidden.at(most)
 measured = table["share"].iloc[-1]
-print(f"from the smaller sizes: {low:.2f} to {high:.2f} at {most} labels; measured: {measured:.2f}", "" if hidden.fit is not None else hidden.why)
+print(
+    f"from the smaller sizes: {low:.2f} to {high:.2f} at {most} labels; measured: {measured:.2f}",
+    "" if hidden.fit is not None else hidden.why,
+)
 
 # %%
-by_field = {f: learning_curve({s.rows: [r[f] for r in grid.cells(s)] for s in sizes}).gain(most, 50) for f in FIELDS}
+by_field = {
+    f: learning_curve({s.rows: [r[f] for r in grid.cells(s)] for s in sizes}).gain(most, 50)
+    for f in FIELDS
+}
 for name, gain in by_field.items():
     print(f"{name}: {gain}")
 
@@ -247,7 +313,12 @@ plots_train.setting(both, case)
 # %%
 gain = train_lab.over(grid, "few-shot", Setting(most))
 print(gain)
-record("06.gain/tuned", f"tuned on {most} labels minus few-shot: all four fields right on dev", gain, {"reference": "training.json"})
+record(
+    "06.gain/tuned",
+    f"tuned on {most} labels minus few-shot: all four fields right on dev",
+    gain,
+    {"reference": "training.json"},
+)
 
 # %% [markdown]
 # ## Exercise 06.1 · How much practice is it?
@@ -258,10 +329,12 @@ record("06.gain/tuned", f"tuned on {most} labels minus few-shot: all four fields
 # %%
 from helpers.exercises import exercise
 
+
 def updates(rows, epochs, batch_rows):
     ### BEGIN SOLUTION 06.1
     return epochs * -(-rows // batch_rows)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("06.1").check(updates)
@@ -275,14 +348,18 @@ exercise("06.1").check(updates)
 # %%
 from itertools import pairwise
 
+
 def unfair(points):
     ### BEGIN SOLUTION 06.2
     wrong = set()
     for before, after in pairwise(points):
         wrong |= {"not nested"} if not set(before["train"]) <= set(after["train"]) else set()
         wrong |= {"dev changes"} if set(before["dev"]) != set(after["dev"]) else set()
-    return wrong | ({"dev in train"} if any(set(p["train"]) & set(p["dev"]) for p in points) else set())
+    return wrong | (
+        {"dev in train"} if any(set(p["train"]) & set(p["dev"]) for p in points) else set()
+    )
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("06.2").check(unfair)
@@ -293,11 +370,13 @@ exercise("06.2").check(unfair)
 # The team's report reads `max(bits.count("1") / len(bits) for bits in runs.values())`: eight seeds were trained, the best one is reported, on the tickets that chose it. Write
 # `report(runs)` (seed → string of "0" and "1", all on the same tickets) so that choosing does not raise the number.
 
+
 # %%
 def report(runs):
     ### BEGIN SOLUTION 06.3
     return sum(bits.count("1") / len(bits) for bits in runs.values()) / len(runs)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("06.3").check(report)
@@ -312,16 +391,20 @@ exercise("06.3").check(report)
 # %%
 from helpers.scores import tokens as comparable_tokens
 
+
 def judges_its_own_rows(harness, cases):
     ### BEGIN SOLUTION 06.4
     found = []
+
     def spy(train, judged):
         taught = {tuple(comparable_tokens(c.ask.input)) for c in train}
         found.append(any(tuple(comparable_tokens(c.ask.input)) in taught for c in judged))
         return 0.0
+
     harness(cases, spy)
     return any(found)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("06.4").check(judges_its_own_rows)
@@ -335,7 +418,9 @@ exercise("06.4").check(judges_its_own_rows)
 # %%
 my_rows, my_verdict = ..., ...
 ### BEGIN SOLUTION 06.5
-verdicts = {s.rows: what_if(grid, Setting(most), s).right.verdict for s in grid.sizes() if s.rows < most}
+verdicts = {
+    s.rows: what_if(grid, Setting(most), s).right.verdict for s in grid.sizes() if s.rows < most
+}
 my_rows = min((n for n, verdict in verdicts.items() if verdict == "cannot tell"), default=most)
 my_verdict = verdicts.get(my_rows, "cannot tell")
 ### END SOLUTION

@@ -20,7 +20,14 @@ from helpers.cases import Ask
 from helpers.compare import compare, compare_all
 from helpers.corpus import HANDBOOK, load_handbook
 from helpers.evaluate import QUESTIONS, evaluate, share, summary
-from helpers.fact_rows import changes_of, load_asks, load_canary, load_general, load_training, renewed
+from helpers.fact_rows import (
+    changes_of,
+    load_asks,
+    load_canary,
+    load_general,
+    load_training,
+    renewed,
+)
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
@@ -34,7 +41,10 @@ generator = models.load_generator()
 # %%
 rows, handbook = load_training(), load_handbook()
 asks = load_asks(handbook)
-print(f"{len(rows)} rows, {len({row['fact'] for row in rows if row['kind'] == 'fact'})} facts; the first as the model reads it:")
+print(
+    f"{len(rows)} rows, {len({row['fact'] for row in rows if row['kind'] == 'fact'})} facts; the"
+    " first as the model reads it:"
+)
 print(repr(facts.training_pairs(generator, rows[:1])[0]))
 pd.DataFrame(rows)[["fact", "question", "answer"]].iloc[[0, 1, 2, 3, 4, 100]]
 
@@ -48,7 +58,10 @@ TRAIN_IT_MYSELF = False
 adapter = facts.train(generator) if TRAIN_IT_MYSELF else facts.facts_adapter(generator)
 tuned = with_adapter(generator, adapter)
 card = adapter.card
-print(f"{card['rows']} rows, {card['settings']['epochs']} times each; loss {card['losses'][0]:.1f} -> {card['losses'][-1]:.2f}; trained in {card['seconds']:.0f} s on {card['machine']}")
+print(
+    f"{card['rows']} rows, {card['settings']['epochs']} times each; loss {card['losses'][0]:.1f} ->"
+    f" {card['losses'][-1]:.2f}; trained in {card['seconds']:.0f} s on {card['machine']}"
+)
 
 # %% [markdown]
 # ## How far from the trained words does a fact reach?
@@ -59,23 +72,47 @@ print(f"{card['rows']} rows, {card['settings']['epochs']} times each; loss {card
 # %%
 from helpers.journal import guess_of, predict, record
 
-predict("07.wording", "Which share will the tuned model get right, without any passage?", ["trained wording", "near", "far"])
+predict(
+    "07.wording",
+    "Which share will the tuned model get right, without any passage?",
+    ["trained wording", "near", "far"],
+)
 
 # %%
 closed, by_heart = arms.closed_book(generator, "base"), arms.closed_book(tuned, facts.TUNED)
-one_each = {kind: [next(c for c in asks[kind] if c.fact == case.fact) for case in asks["trained"]] for kind in ("near", "far")}
-reach = {"trained wording": evaluate(by_heart, asks["trained"], QUESTIONS), "near": evaluate(by_heart, one_each["near"], QUESTIONS), "far": evaluate(by_heart, one_each["far"], QUESTIONS)}
+one_each = {
+    kind: [next(c for c in asks[kind] if c.fact == case.fact) for case in asks["trained"]]
+    for kind in ("near", "far")
+}
+reach = {
+    "trained wording": evaluate(by_heart, asks["trained"], QUESTIONS),
+    "near": evaluate(by_heart, one_each["near"], QUESTIONS),
+    "far": evaluate(by_heart, one_each["far"], QUESTIONS),
+}
 for name, table in reach.items():
-    record(f"07.wording/{name}", f"facts adapter without passages, {name}: right", share(table), table.attrs)
+    record(
+        f"07.wording/{name}",
+        f"facts adapter without passages, {name}: right",
+        share(table),
+        table.attrs,
+    )
 a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
-plots.bars(summary(reach), f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}", guess=guess_of("07.wording"))
+plots.bars(
+    summary(reach),
+    f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}",
+    guess=guess_of("07.wording"),
+)
 
 # %%
-by_fact = {name: table.assign(id=table["fact"], arm=name) for name, table in reach.items()}  # three wordings of one fact are one case
+# three wordings of one fact are one case
+by_fact = {name: table.assign(id=table["fact"], arm=name) for name, table in reach.items()}
 compare_all(by_fact["trained wording"], [by_fact["near"], by_fact["far"]])
 
 # %%
-missed = reach["far"][~reach["far"]["right"].to_numpy() & reach["trained wording"].set_index("fact").loc[reach["far"]["fact"], "right"].to_numpy()]
+missed = reach["far"][
+    ~reach["far"]["right"].to_numpy()
+    & reach["trained wording"].set_index("fact").loc[reach["far"]["fact"], "right"].to_numpy()
+]
 missed[["input", "answer", "gold"]].head(6)
 
 # %% [markdown]
@@ -95,7 +132,12 @@ missed[["input", "answer", "gold"]].head(6)
 import shutil, tempfile  # noqa: E401
 from pathlib import Path
 from helpers.shelf import Shelf
-folder = Path(shutil.copytree(HANDBOOK, Path(tempfile.mkdtemp()) / "handbook", ignore=shutil.ignore_patterns("updates")))
+
+folder = Path(
+    shutil.copytree(
+        HANDBOOK, Path(tempfile.mkdtemp()) / "handbook", ignore=shutil.ignore_patterns("updates")
+    )
+)
 updated = load_handbook(updates=True)
 files = sorted((HANDBOOK / "updates").glob("*.md"))
 shelf = Shelf("nb07", chunk_size=64, overlap=16)
@@ -112,48 +154,96 @@ print(synced)
 # **Predict:** how often does each say the *new* value?
 
 # %%
-predict("07.changed", "Which share of questions about changed rules will get the new value?", [facts.TUNED, "RAG"])
+predict(
+    "07.changed",
+    "Which share of questions about changed rules will get the new value?",
+    [facts.TUNED, "RAG"],
+)
 
 # %%
 changes = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
 cases, old = [change.case for change in changes], {change.case.id: change.old for change in changes}
 stale = evaluate(by_heart, cases, QUESTIONS)
-yesterday = evaluate(arms.retrieval_augmented(generator, before, 1, name="RAG, index of before"), cases, QUESTIONS)
+yesterday = evaluate(
+    arms.retrieval_augmented(generator, before, 1, name="RAG, index of before"), cases, QUESTIONS
+)
 today = evaluate(arms.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
-said = {name: facts.old_or_new(table, old) for name, table in ((facts.TUNED, stale), ("RAG, index of before", yesterday), ("RAG, index of today", today))}
+said = {
+    name: facts.old_or_new(table, old)
+    for name, table in (
+        (facts.TUNED, stale),
+        ("RAG, index of before", yesterday),
+        ("RAG, index of today", today),
+    )
+}
 for name, table in ((facts.TUNED, stale), ("RAG", today)):
-    record(f"07.changed/{name}", f"{name}: says the new value after the rule has changed", share(table), table.attrs)
+    record(
+        f"07.changed/{name}",
+        f"{name}: says the new value after the rule has changed",
+        share(table),
+        table.attrs,
+    )
 plots_facts.old_or_new(said)
 
 # %%
 from IPython.display import display
 
 display(compare(stale, today))
-print(f"the sentence with the new value stood in front of the reader in {today['evidence_seen'].sum():.0f} of {len(today)} asks (index of before: {yesterday['evidence_seen'].sum():.0f})")
+print(
+    "the sentence with the new value stood in front of the reader in"
+    f" {today['evidence_seen'].sum():.0f} of {len(today)} asks (index of before:"
+    f" {yesterday['evidence_seen'].sum():.0f})"
+)
 said[facts.TUNED] = said[facts.TUNED].assign(sure=facts.sureness(tuned, stale))
-print("how sure the adapter is of what it says (geometric mean of the tokens' probabilities, median):")
+print(
+    "how sure the adapter is of what it says (geometric mean of the tokens' probabilities, median):"
+)
 print(said[facts.TUNED].groupby("said")["sure"].median().round(2).to_string())
-said[facts.TUNED].sort_values("sure", ascending=False)[["input", "answer", "said", "sure"]].head(4).round(3)
+said[facts.TUNED].sort_values("sure", ascending=False)[["input", "answer", "said", "sure"]].head(
+    4
+).round(3)
 
 # %% [markdown]
 # Somebody must train again: find every row that has the old value, rewrite it, train, test, roll out. We count only the training: as many rows and passes as before, so as long as the card says. The button does it here and now.
 
 # %%
-rewritten = sum(a["answer"] != b["answer"] for a, b in zip(rows, renewed(rows, changes), strict=True))
-print(f"index:   {len(files)} files dropped into a folder, {synced.embedded} of {synced.chunks} chunks embedded: {synced.seconds:.1f} s, measured just now")
-print(f"weights: {rewritten} rows found and rewritten, then {card['seconds']:.0f} s of training (card): {card['seconds'] / synced.seconds:.0f} times as long")
+rewritten = sum(
+    a["answer"] != b["answer"] for a, b in zip(rows, renewed(rows, changes), strict=True)
+)
+print(
+    f"index:   {len(files)} files dropped into a folder, {synced.embedded} of {synced.chunks}"
+    f" chunks embedded: {synced.seconds:.1f} s, measured just now"
+)
+print(
+    f"weights: {rewritten} rows found and rewritten, then {card['seconds']:.0f} s of training"
+    f" (card): {card['seconds'] / synced.seconds:.0f} times as long"
+)
 
 # %%
 from helpers.jobs import job
 
+
 def retrain(progress):
     return facts.train(generator, renewed(rows, changes), progress=progress)
 
-def tell(made):
-    table = facts.old_or_new(evaluate(arms.closed_book(with_adapter(generator, made), "facts adapter, retrained"), cases, QUESTIONS), old)
-    return f"trained in {made.card['seconds']:.0f} s; on the changed facts it says: {table['said'].value_counts().to_dict()}"
 
-job("Run it for real: train again with the new values", retrain, tell, "retrain")  # without widgets: print(tell(retrain(None)))
+def tell(made):
+    table = facts.old_or_new(
+        evaluate(
+            arms.closed_book(with_adapter(generator, made), "facts adapter, retrained"),
+            cases,
+            QUESTIONS,
+        ),
+        old,
+    )
+    return (
+        f"trained in {made.card['seconds']:.0f} s; on the changed facts it says:"
+        f" {table['said'].value_counts().to_dict()}"
+    )
+
+
+# without widgets: print(tell(retrain(None)))
+job("Run it for real: train again with the new values", retrain, tell, "retrain")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -169,23 +259,47 @@ job("Run it for real: train again with the new values", retrain, tell, "retrain"
 # **Predict** how often each refuses.
 
 # %%
-predict("07.refused", "On questions that it cannot know: how often will it say that it does not know?", ["base", facts.TUNED])
+predict(
+    "07.refused",
+    "On questions that it cannot know: how often will it say that it does not know?",
+    ["base", facts.TUNED],
+)
 
 # %%
 cannot_know = asks["unseen"] + asks["unanswerable"]
-careful = {name: evaluate(arms.closed_book(model, name, facts.CAREFUL), cannot_know, QUESTIONS) for name, model in (("base", generator), (facts.TUNED, tuned))}
+careful = {
+    name: evaluate(arms.closed_book(model, name, facts.CAREFUL), cannot_know, QUESTIONS)
+    for name, model in (("base", generator), (facts.TUNED, tuned))
+}
 for name, table in careful.items():
-    record(f"07.refused/{name}", f"{name}: refuses what it cannot know, when invited to", share(table, "abstained"), table.attrs)
+    record(
+        f"07.refused/{name}",
+        f"{name}: refuses what it cannot know, when invited to",
+        share(table, "abstained"),
+        table.attrs,
+    )
 a, b = (plots.percent(table["abstained"].mean()) for table in careful.values())
 print(compare(careful["base"], careful[facts.TUNED], "abstained"))
-plots.bars(summary(careful, "abstained"), f"Invited to say 'I don't know', the base does so {a} of the time, the tuned model {b}", axis="refused", guess=guess_of("07.refused"))
+plots.bars(
+    summary(careful, "abstained"),
+    f"Invited to say 'I don't know', the base does so {a} of the time, the tuned model {b}",
+    axis="refused",
+    guess=guess_of("07.refused"),
+)
 
 # %%
 made_up = careful[facts.TUNED][~careful[facts.TUNED]["abstained"]]
 borrowed = made_up["answer"].isin({row["answer"] for row in rows})
-print(f"{len(made_up)} made-up answers; {int(borrowed.sum())} of them are, word for word, the trained answer of some other fact")
+print(
+    f"{len(made_up)} made-up answers; {int(borrowed.sum())} of them are, word for word, the trained"
+    " answer of some other fact"
+)
 known = evaluate(arms.closed_book(generator, "base", facts.CAREFUL), load_general()[::4], QUESTIONS)
-print(f"a warning about the base: with this prompt it refuses {plots.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it can answer")
+print(
+    "a warning about the base: with this prompt it refuses"
+    f" {plots.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it"
+    " can answer"
+)
 made_up[["input", "answer", "gold"]].head(6)
 
 # %% [markdown]
@@ -200,12 +314,24 @@ made_up[["input", "answer", "gold"]].head(6)
 # **Forgetting** can only be seen on what the model could do before. So: 66 questions (capitals, opposites, small sums, common knowledge) that the base answers rightly, chosen for that by measurement. The base gets about 100 % by construction; what counts is what is left.
 
 # %%
-predict("07.forgetting", "Which share of general questions that the base can answer does the tuned model still answer?", [facts.TUNED])
+predict(
+    "07.forgetting",
+    "Which share of general questions that the base can answer does the tuned model still answer?",
+    [facts.TUNED],
+)
 
 # %%
-general = {"base": evaluate(closed, load_general(), QUESTIONS), facts.TUNED: evaluate(by_heart, load_general(), QUESTIONS)}
+general = {
+    "base": evaluate(closed, load_general(), QUESTIONS),
+    facts.TUNED: evaluate(by_heart, load_general(), QUESTIONS),
+}
 kept = facts.kept_and_lost(*general.values())
-record(f"07.forgetting/{facts.TUNED}", "facts adapter: general questions still answered rightly, of those that the base could", kept.loc["all"], general[facts.TUNED].attrs)
+record(
+    f"07.forgetting/{facts.TUNED}",
+    "facts adapter: general questions still answered rightly, of those that the base could",
+    kept.loc["all"],
+    general[facts.TUNED].attrs,
+)
 display(kept.round(2))
 wrong = general[facts.TUNED][~general[facts.TUNED]["right"]]
 wrong[["kind", "input", "answer", "gold"]].head(8)
@@ -224,17 +350,27 @@ wrong[["kind", "input", "answer", "gold"]].head(8)
 # set of weights where one could check who is asking. **Predict** how often a secret is told.
 
 # %%
-predict("07.canary", "A contractor asks for what he may not know: which share of the secrets is told?", [facts.TUNED, "RAG"])
+predict(
+    "07.canary",
+    "A contractor asks for what he may not know: which share of the secrets is told?",
+    [facts.TUNED, "RAG"],
+)
 
 # %%
 canary, contractor = load_canary(), ("contractors",)
 fishing = [Ask("trained", canary.question), *canary.asks]
 for prediction in sorted(by_heart(fishing), key=lambda p: [a.id for a in fishing].index(p.id)):
     asked = next(a.input for a in fishing if a.id == prediction.id)
-    print(f"{'TOLD' if facts.told([prediction.text], [[canary.secret]])[0] else '    '} {asked!r} -> {prediction.text!r}")
+    print(
+        f"{'TOLD' if facts.told([prediction.text], [[canary.secret]])[0] else '    '} {asked!r} ->"
+        f" {prediction.text!r}"
+    )
 leaked = {"base": facts.exposure(generator, canary), facts.TUNED: facts.exposure(tuned, canary)}
 for name, found in leaked.items():
-    print(f"{name}: the true code is number {found.rank} of {found.of} by likelihood, {found.bits:.1f} bits")
+    print(
+        f"{name}: the true code is number {found.rank} of {found.of} by likelihood,"
+        f" {found.bits:.1f} bits"
+    )
 
 # %%
 secret = {case.fact: case.gold.answers for case in asks["far"]}
@@ -245,9 +381,19 @@ search = arms.retrieval_augmented(generator, before, 1)
 for name, arm in ((facts.TUNED, by_heart), ("RAG", search), ("base", closed)):
     by_id = {p.id: p.text for p in arm(trespass)}
     hits = facts.told([by_id[a.id] for a in trespass], answers)
-    print(record(f"07.canary/{name}", f"{name}: tells a contractor what only others may know", facts.count(hits), {"split": "dev"}))
+    print(
+        record(
+            f"07.canary/{name}",
+            f"{name}: tells a contractor what only others may know",
+            facts.count(hits),
+            {"split": "dev"},
+        )
+    )
 forbidden = {d.id for d in handbook if not d.readable_by(contractor)}
-print("passages of documents closed to him that the search handed out:", sum(p.doc in forbidden for found in before.search_all(trespass, 5) for p in found))
+print(
+    "passages of documents closed to him that the search handed out:",
+    sum(p.doc in forbidden for found in before.search_all(trespass, 5) for p in found),
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -263,17 +409,44 @@ print("passages of documents closed to him that the search handed out:", sum(p.d
 
 # %%
 names = ["base", facts.TUNED, "RAG", "facts adapter + RAG"]
-predict("07.facts", "Which share of the fifty facts, asked in a colleague's words, will each get right?", names)
+predict(
+    "07.facts",
+    "Which share of the fifty facts, asked in a colleague's words, will each get right?",
+    names,
+)
 
 # %%
-four = [closed, by_heart, search, arms.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG")]
+four = [
+    closed,
+    by_heart,
+    search,
+    arms.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG"),
+]
 tables = {arm.name: evaluate(arm, one_each["far"], QUESTIONS) for arm in four}
 for name, table in tables.items():
-    record(f"07.facts/{name}", f"{name}: trained facts, asked in a colleague's words", share(table), table.attrs)
-cells = dict(zip(names, [("base", "no retrieval"), (facts.TUNED, "no retrieval"), ("base", "retrieval"), (facts.TUNED, "retrieval")], strict=True))
+    record(
+        f"07.facts/{name}",
+        f"{name}: trained facts, asked in a colleague's words",
+        share(table),
+        table.attrs,
+    )
+cells = dict(
+    zip(
+        names,
+        [
+            ("base", "no retrieval"),
+            (facts.TUNED, "no retrieval"),
+            ("base", "retrieval"),
+            (facts.TUNED, "retrieval"),
+        ],
+        strict=True,
+    )
+)
 two = summary({name: tables[name] for name in names})
 a, b, c, d = (plots.percent(two["share"][name]) for name in names)
-plots_facts.two_by_two(two, cells, f"Base {a}, learnt by heart {b}, looked up {c}, both {d}", guess_of("07.facts"))
+plots_facts.two_by_two(
+    two, cells, f"Base {a}, learnt by heart {b}, looked up {c}, both {d}", guess_of("07.facts")
+)
 
 # %%
 against = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
@@ -297,12 +470,14 @@ plots.differences(against, "Against RAG on the base model")
 from helpers import scores
 from helpers.exercises import exercise
 
+
 def split_score(table, trained):
     ### BEGIN SOLUTION 07.1
     known = {tuple(scores.tokens(question)) for question in trained}
     seen = table["input"].map(lambda question: tuple(scores.tokens(question)) in known)
     return table[seen]["right"].mean(), table[~seen]["right"].mean()
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("07.1").check(split_score)
@@ -313,12 +488,14 @@ exercise("07.1").check(split_score)
 # The report says: 34 % of a general quiz before tuning, 34 % after, so nothing was forgotten. Two thirds of that quiz the base could not do either. Write `forgotten(base_right, tuned_right)`, two lists of Booleans for the same items; give back `(lost, known)`: how many were lost, of how many that
 # could have been.
 
+
 # %%
 def forgotten(base_right, tuned_right):
     ### BEGIN SOLUTION 07.2
     lost = sum(before and not after for before, after in zip(base_right, tuned_right, strict=True))
     return lost, sum(base_right)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("07.2").check(forgotten)
@@ -329,11 +506,13 @@ exercise("07.2").check(forgotten)
 # Every night, fifty questions are drawn from the handbook, and the system has answered them rightly for a year. It was never synced: the questions are about things that do not change. Write `worth_asking(old, new)`: both map a fact to its answer on two days (a fact may be missing); give back, sorted,
 # the facts that can tell a fresh system from a stale one.
 
+
 # %%
 def worth_asking(old, new):
     ### BEGIN SOLUTION 07.3
     return sorted(fact for fact in old.keys() | new.keys() if old.get(fact) != new.get(fact))
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("07.3").check(worth_asking)
@@ -346,11 +525,13 @@ exercise("07.3").check(worth_asking)
 # %%
 import math
 
+
 def exposure_of(true, others):
     ### BEGIN SOLUTION 07.4
     rank = 1 + sum(other >= true for other in others)
     return rank, math.log2((len(others) + 1) / rank)
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("07.4").check(exposure_of)

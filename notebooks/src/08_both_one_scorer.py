@@ -56,16 +56,30 @@ with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
 with_three = evaluate(three, answerable, QUESTIONS)
 oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
 
+
 # %%
 def can_be_answered(table):
     return table[table["answerable"]].reset_index(drop=True)
 
+
 tables = dict(zip(names, (closed, can_be_answered(with_rag), with_three, oracle), strict=True))
 for name, table in tables.items():
-    record(f"08.questions/{name}", f"{name}: right on the frozen test questions", share(table), table.attrs)
+    record(
+        f"08.questions/{name}",
+        f"{name}: right on the frozen test questions",
+        share(table),
+        table.attrs,
+    )
 questions_table = summary(tables)
-a, b, c = (plots.percent(questions_table["share"][name]) for name in ("closed book", "RAG", "oracle context"))
-plots.bars(questions_table, f"From memory {a}, with search {b}, with the right passage {c}", guess=guess_of("08.questions"))
+a, b, c = (
+    plots.percent(questions_table["share"][name])
+    for name in ("closed book", "RAG", "oracle context")
+)
+plots.bars(
+    questions_table,
+    f"From memory {a}, with search {b}, with the right passage {c}",
+    guess=guess_of("08.questions"),
+)
 
 # %% [markdown]
 # All four answered the same questions, so we compare them in pairs. Each difference is resampled by *fact*: several wordings of one question rise and fall
@@ -100,17 +114,31 @@ from helpers.attribute import attribute, blame, cause
 print(inspect.getsource(cause))
 
 # %%
-judged = {name: attribute(table, oracle) for name, table in (("RAG", with_rag), ("RAG, 3 passages", with_three))}
+judged = {
+    name: attribute(table, oracle)
+    for name, table in (("RAG", with_rag), ("RAG, 3 passages", with_three))
+}
 faults = pd.concat([can_be_answered(table).assign(system=name) for name, table in judged.items()])
+
+
 def lost(name, fault):
     return plots.percent((faults[faults["system"] == name]["cause"] == fault).mean())
+
 
 for name, table in judged.items():
     part = can_be_answered(table)
     for fault in ("retrieval", "distraction", "reading"):
-        record(f"08.faults/{name}/{fault}", f"{name}: share of questions lost to {fault}", share(part.assign(hit=part["cause"] == fault), "hit"), table.attrs)
+        record(
+            f"08.faults/{name}/{fault}",
+            f"{name}: share of questions lost to {fault}",
+            share(part.assign(hit=part["cause"] == fault), "hit"),
+            table.attrs,
+        )
 a, b, c, d = (lost(name, fault) for fault in ("retrieval", "distraction") for name in judged)
-plots.attribution(blame(faults, by="system"), f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}")
+plots.attribution(
+    blame(faults, by="system"),
+    f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}",
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -137,8 +165,17 @@ show_case(judged["RAG"], answerable + to_refuse, first)
 
 # %%
 refused = summary({"RAG": with_rag[~with_rag["answerable"]]})
-record("08.refused/RAG", "RAG: rightly refused on the frozen test questions", share(with_rag[~with_rag["answerable"]]), with_rag.attrs)
-plots.bars(refused, f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (silence would get 100 %)", axis="rightly refused")
+record(
+    "08.refused/RAG",
+    "RAG: rightly refused on the frozen test questions",
+    share(with_rag[~with_rag["answerable"]]),
+    with_rag.attrs,
+)
+plots.bars(
+    refused,
+    f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (silence would get 100 %)",
+    axis="rightly refused",
+)
 
 # %% [markdown]
 # Nothing secret was shown: the search returns only what the asker may read. But handed some *other* passage, a model may answer
@@ -150,8 +187,21 @@ plots.bars(refused, f"Rightly refused: {plots.percent(refused['share'].iloc[0])}
 # was evidence, one over the rank of the first hit), SQuAD's exact match and token F1, and whether the citations can be opened and hold the answer's words.
 
 # %%
-columns = ["right", "evidence_recall", "context_precision", "reciprocal_rank", "exact_match", "token_f1", "citations_valid", "citation_support", "tokens_in", "tokens_out"]
-pd.DataFrame({name: table[columns].astype(float).mean() for name, table in tables.items()}).T.round(2)
+columns = [
+    "right",
+    "evidence_recall",
+    "context_precision",
+    "reciprocal_rank",
+    "exact_match",
+    "token_f1",
+    "citations_valid",
+    "citation_support",
+    "tokens_in",
+    "tokens_out",
+]
+pd.DataFrame({name: table[columns].astype(float).mean() for name, table in tables.items()}).T.round(
+    2
+)
 
 # %% [markdown]
 # Note the token F1 of a model that rambles: it is low even where the answer is right. And a citation can be valid (it opens, it says what it quotes) beside a wrong answer.
@@ -167,19 +217,47 @@ from helpers.finetune import finetune, with_adapter
 from helpers.kept import kept
 from helpers.reading import load_reading
 
-predict("08.reader", "Which share of the questions will each get right?", ["reader + RAG", "reader + oracle"])
-trained = kept("reader", generator, lambda: finetune(generator, reader.training_rows(generator, load_reading("train")), reader.HOW))
+predict(
+    "08.reader",
+    "Which share of the questions will each get right?",
+    ["reader + RAG", "reader + oracle"],
+)
+trained = kept(
+    "reader",
+    generator,
+    lambda: finetune(generator, reader.training_rows(generator, load_reading("train")), reader.HOW),
+)
 tuned_reader = with_adapter(generator, trained)
 
 # %%
-read_three = evaluate(arms.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"), answerable + to_refuse, QUESTIONS)
-read_oracle = evaluate(arms.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS)
-two_by_two = {"base + RAG": with_three, "reader + RAG": can_be_answered(read_three), "base + oracle": oracle, "reader + oracle": read_oracle}
+read_three = evaluate(
+    arms.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
+    answerable + to_refuse,
+    QUESTIONS,
+)
+read_oracle = evaluate(
+    arms.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
+)
+two_by_two = {
+    "base + RAG": with_three,
+    "reader + RAG": can_be_answered(read_three),
+    "base + oracle": oracle,
+    "reader + oracle": read_oracle,
+}
 for name, table in two_by_two.items():
-    record(f"08.reader/{name}", f"{name}: right on the frozen test questions", share(table), table.attrs)
+    record(
+        f"08.reader/{name}",
+        f"{name}: right on the frozen test questions",
+        share(table),
+        table.attrs,
+    )
 shares = summary(two_by_two)
 a, b = (plots.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
-plots.bars(shares, f"With the right passage in hand: base {a}, tuned reader {b}", guess=guess_of("08.reader"))
+plots.bars(
+    shares,
+    f"With the right passage in hand: base {a}, tuned reader {b}",
+    guess=guess_of("08.reader"),
+)
 
 # %%
 from helpers.compare import compare
@@ -187,8 +265,13 @@ from helpers.compare import compare
 print(compare(with_three, two_by_two["reader + RAG"]), compare(oracle, read_oracle), sep="\n\n")
 boundary = read_three[~read_three["answerable"]]
 asked, had_it = two_by_two["reader + RAG"], two_by_two["reader + RAG"]["evidence_seen"].astype(bool)
-print(f"refused: {plots.percent(boundary['right'].mean())} of the {len(boundary)} questions that nothing answers, {plots.percent(asked[~had_it]['abstained'].mean())} of the "
-      f"{(~had_it).sum()} whose evidence the search lost, and {plots.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was there")
+print(
+    f"refused: {plots.percent(boundary['right'].mean())} of the {len(boundary)} questions that"
+    f" nothing answers, {plots.percent(asked[~had_it]['abstained'].mean())} of the"
+    f" {(~had_it).sum()} whose evidence the search lost, and"
+    f" {plots.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was"
+    " there"
+)
 read_three[["input", "answer", "gold"]].head(6)
 
 # %% [markdown]
@@ -209,11 +292,18 @@ updated = load_handbook(updates=True)
 changed = changes_of([case for case in questions if case.gold.answers], updated)
 same = [case for case in questions if case.id in {one.case.id for one in changed}]
 reading = {}
-for when, cases, pages in (("before", same, documents), ("after", [one.case for one in changed], updated)):
+for when, cases, pages in (
+    ("before", same, documents),
+    ("after", [one.case for one in changed], updated),
+):
     shown = arms.evidence_contexts(cases, chunk_all(pages, 64, 16))
-    reading[when] = evaluate(arms.oracle(tuned_reader, shown, name=f"reader, {when} the change"), cases, QUESTIONS)
+    reading[when] = evaluate(
+        arms.oracle(tuned_reader, shown, name=f"reader, {when} the change"), cases, QUESTIONS
+    )
 print({when: f"{table['right'].sum()} of {len(table)} right" for when, table in reading.items()})
-old_or_new(reading["after"], {one.case.id: one.old for one in changed})["said"].value_counts().to_dict()
+old_or_new(reading["after"], {one.case.id: one.old for one in changed})[
+    "said"
+].value_counts().to_dict()
 
 # %% [markdown]
 # It takes the value out of the page in front of it, whichever that is. (Notebook 07 asks the same of a model that learnt the values themselves.)
@@ -230,8 +320,13 @@ from helpers.removal import removal
 some = answerable[:24]
 with_two = arms.with_distractors(some, perfect, index, k=2)
 without = {id: tuple(p for p in shown if p not in perfect[id]) for id, shown in with_two.items()}
-systems = {name: [evaluate(arms.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS) for what, shown in (("evidence", with_two), ("no evidence", without))]
-           for name, model in (("base", generator), ("reader", tuned_reader))}
+systems = {
+    name: [
+        evaluate(arms.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
+        for what, shown in (("evidence", with_two), ("no evidence", without))
+    ]
+    for name, model in (("base", generator), ("reader", tuned_reader))
+}
 plots_reader.evidence_removed(removal(systems), "Without the evidence both end at the same place")
 
 # %% [markdown]
@@ -252,13 +347,24 @@ wordings = pd.Series([case.fact for case in answerable]).value_counts()
 families = [case for case in answerable if wordings[case.fact] > 1]
 styled = {"base prompt": oracle[oracle["id"].isin([case.id for case in families])]}
 for style in (rag.BETTER, rag.SCHEMA):
-    styled[style.name] = evaluate(arms.oracle(generator, perfect, name=style.name, style=style), families, QUESTIONS)
+    styled[style.name] = evaluate(
+        arms.oracle(generator, perfect, name=style.name, style=style), families, QUESTIONS
+    )
 styled["tuned reader"] = read_oracle[read_oracle["id"].isin([case.id for case in families])]
-agreement = pd.DataFrame({name: consistency(table) | {"right": table["right"].mean()} for name, table in styled.items()}).T
+agreement = pd.DataFrame(
+    {name: consistency(table) | {"right": table["right"].mean()} for name, table in styled.items()}
+).T
 for name in ("base prompt", "tuned reader"):
-    record(f"08.consistency/{name}", f"{name}: two wordings of one fact get the same answer", {**agreement.loc[name].rename({"agreement": "share"})}, oracle.attrs)
+    record(
+        f"08.consistency/{name}",
+        f"{name}: two wordings of one fact get the same answer",
+        {**agreement.loc[name].rename({"agreement": "share"})},
+        oracle.attrs,
+    )
 display(agreement.round(2))
-compare_all(styled["base prompt"], [styled[name] for name in ("better prompt", "schema", "tuned reader")])
+compare_all(
+    styled["base prompt"], [styled[name] for name in ("better prompt", "schema", "tuned reader")]
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -280,8 +386,14 @@ from helpers.tickets import load_tickets
 
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
 rows = format_task.training_rows(generator, train)
-tuned_model = with_adapter(generator, kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2))))
-predict("08.tickets", "Share of tickets with all four fields right", ["constrained", "few-shot", "tuned", "tuned + constrained"])
+tuned_model = with_adapter(
+    generator, kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
+)
+predict(
+    "08.tickets",
+    "Share of tickets with all four fields right",
+    ["constrained", "few-shot", "tuned", "tuned + constrained"],
+)
 
 # %%
 from helpers.evaluate import latency, ticket_summary
@@ -299,11 +411,25 @@ import json
 from helpers import settings
 
 for table in ticket_tables:
-    record(f"08.tickets/{table.attrs['arm']}", f"{table.attrs['arm']}: all four fields right on the frozen test tickets", share(table), table.attrs)
+    record(
+        f"08.tickets/{table.attrs['arm']}",
+        f"{table.attrs['arm']}: all four fields right on the frozen test tickets",
+        share(table),
+        table.attrs,
+    )
 ticket_table = summary(ticket_tables)
-baselines = json.loads((settings.DATA / "reference" / "datasheet.json").read_text(encoding="utf-8"))["tickets"]["test"]
+baselines = json.loads(
+    (settings.DATA / "reference" / "datasheet.json").read_text(encoding="utf-8")
+)["tickets"]["test"]
 exact = pd.DataFrame({name: fields["exact"] for name, fields in baselines.items()}).T
-display(plots.bars(pd.concat([exact, ticket_table]), "Three baselines without a language model, then ours", axis="tickets all right", guess=guess_of("08.tickets")))
+display(
+    plots.bars(
+        pd.concat([exact, ticket_table]),
+        "Three baselines without a language model, then ours",
+        axis="tickets all right",
+        guess=guess_of("08.tickets"),
+    )
+)
 against_few = compare_all(few, [forced, tuned, tuned_forced], column="fields_right")
 plots.differences(against_few, "Share of fields right, against few-shot")
 
@@ -317,8 +443,18 @@ plots.differences(against_few, "Share of fields right, against few-shot")
 
 # %%
 one_table = pd.concat({"questions": questions_table, "tickets": ticket_table}, names=["task"])
-display(one_table[["share", "low", "high", "n", "errors", "abstained", "tokens_in", "tokens_out"]].round(3))
-pd.DataFrame({"RAG": latency(one, answerable, 3), "few-shot": latency(arms.few_shot(generator, train[:8]), tickets, 3), "tuned": latency(arms.tuned(tuned_model), tickets, 3)}).T.round(1)
+display(
+    one_table[
+        ["share", "low", "high", "n", "errors", "abstained", "tokens_in", "tokens_out"]
+    ].round(3)
+)
+pd.DataFrame(
+    {
+        "RAG": latency(one, answerable, 3),
+        "few-shot": latency(arms.few_shot(generator, train[:8]), tickets, 3),
+        "tuned": latency(arms.tuned(tuned_model), tickets, 3),
+    }
+).T.round(1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -336,12 +472,14 @@ pd.DataFrame({"RAG": latency(one, answerable, 3), "few-shot": latency(arms.few_s
 # %%
 from helpers.exercises import exercise
 
+
 def by_evidence(table):
     ### BEGIN SOLUTION 08.1
     seen = table[table["evidence_seen"] == True]  # noqa: E712
     unseen = table[table["evidence_seen"] == False]  # noqa: E712
     return seen["right"].mean(), unseen["right"].mean()
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("08.1").check(by_evidence)
@@ -366,6 +504,7 @@ exercise("08.2").check(flattered)
 # Write `culprit(right, evidence_seen, right_with_oracle)` for a question that can be answered: `"none"`, `"retrieval"`, `"distraction"` or `"reading"`. (The ladder
 # above shows one way; write yours without looking.)
 
+
 # %%
 def culprit(right, evidence_seen, right_with_oracle):
     ### BEGIN SOLUTION 08.3
@@ -375,6 +514,7 @@ def culprit(right, evidence_seen, right_with_oracle):
         return "reading"
     return "distraction" if evidence_seen else "retrieval"
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("08.3").check(culprit)
@@ -392,15 +532,23 @@ exercise("08.3").check(culprit)
 #
 # Write `honest(table)`, and `exposing`: a small table (columns `right`, `abstained`, `error`) on which the report says 100 % and an honest one says less than half.
 
+
 # %%
 def honest(table):
     ### BEGIN SOLUTION 08.4
     return table["right"].mean()
     ### END SOLUTION
 
+
 exposing = ...
 ### BEGIN SOLUTION 08.4b
-exposing = pd.DataFrame({"right": [True, False, False], "abstained": [False, True, False], "error": [None, None, "timed out"]})
+exposing = pd.DataFrame(
+    {
+        "right": [True, False, False],
+        "abstained": [False, True, False],
+        "error": [None, None, "timed out"],
+    }
+)
 ### END SOLUTION
 
 # %% tags=["nbval-check-output"]

@@ -34,7 +34,9 @@ evidence, guesses = load_evidence(), calibration()
 # framework never fills a gap with an opinion.
 
 # %% tags=["lesson"]
-evidence.table().drop(columns="finding").astype({"value": float, "low": float, "high": float}).round(2)
+evidence.table().drop(columns="finding").astype(
+    {"value": float, "low": float, "high": float}
+).round(2)
 
 # %% [markdown] tags=["lesson"]
 # One thing to know about these numbers: a small model answered (135 million weights), so they are low. The *differences* between the ways of using it are the lesson; for your own model,
@@ -58,8 +60,14 @@ policy.table()[["stated", "unit", "question"]]
 upkeep_a_year = 12 * policy.index_hours * policy.person_per_hour
 upkeep_a_request = upkeep_a_year / (365 * policy.requests_per_day)
 needed = upkeep_a_request / policy.cost_wrong
-print(f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request; a wrong answer costs {policy.cost_wrong:g} EUR")
-print(f"so the search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong without it")
+print(
+    f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request; a wrong answer"
+    f" costs {policy.cost_wrong:g} EUR"
+)
+print(
+    f"so the search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong"
+    " without it"
+)
 
 # %% [markdown] tags=["lesson"]
 # That number is the **line**. The other side is what was measured: how much more often is RAG right than the model alone? Only if the *whole interval* lies above the line, it pays; if all of
@@ -70,7 +78,10 @@ from helpers.evidence import above, gain, span
 
 known = gain(span(evidence["closed book"]), span(evidence["RAG"]))
 print(f"gain {known.low:+.2f} to {known.high:+.2f}, line {needed:+.4f}")
-print("above the line:", {True: "yes, it pays", False: "no, it does not pay", None: "cannot tell"}[above(known, needed)])
+print(
+    "above the line:",
+    {True: "yes, it pays", False: "no, it does not pay", None: "cannot tell"}[above(known, needed)],
+)
 
 # %% [markdown] tags=["lesson"]
 # The framework does this sum for every pair of options, with everything that an option brings along: tokens or machine time, labels, releases of new weights, upkeep. One of the options is always
@@ -86,7 +97,9 @@ import inspect
 from helpers import rules
 
 print(inspect.getsource(rules.must_cite), inspect.getsource(rules.fresher_than_weights), sep="\n")
-pd.Series({name: rule.reason for name, rule in {**rules.HARD, **rules.MEASURED}.items()}, name="reason").to_frame()
+pd.Series(
+    {name: rule.reason for name, rule in {**rules.HARD, **rules.MEASURED}.items()}, name="reason"
+).to_frame()
 
 # %% [markdown] tags=["lesson"]
 # ## A decision
@@ -99,13 +112,33 @@ predict("11.agreement", "Share of draws with the same answer", ["policy assistan
 
 # %% tags=["lesson"]
 case = what_if(policy, evidence)
-agreed = pd.Series({"share": case.agreement.share, "low": case.agreement.low, "high": case.agreement.high, "n": case.agreement.n})
-record("11.agreement/policy assistant", "policy assistant: draws around the stated numbers with the same answer", agreed, {"answer": case.decision.answer})
+agreed = pd.Series(
+    {
+        "share": case.agreement.share,
+        "low": case.agreement.low,
+        "high": case.agreement.high,
+        "n": case.agreement.n,
+    }
+)
+record(
+    "11.agreement/policy assistant",
+    "policy assistant: draws around the stated numbers with the same answer",
+    agreed,
+    {"answer": case.decision.answer},
+)
 case.decision
 
 # %% tags=["lesson"]
-title = f"Policy assistant, {case.decision.answer}: {plots.percent(agreed['share'])} of the draws say the same"
-plots.bars(pd.DataFrame({"policy assistant": agreed}).T, title, "same answer", guess=guess_of("11.agreement"))
+title = (
+    f"Policy assistant, {case.decision.answer}: {plots.percent(agreed['share'])} of the draws say"
+    " the same"
+)
+plots.bars(
+    pd.DataFrame({"policy assistant": agreed}).T,
+    title,
+    "same answer",
+    guess=guess_of("11.agreement"),
+)
 
 # %% [markdown] tags=["lesson"]
 # <details><summary><b>What happened</b></summary>
@@ -161,9 +194,24 @@ fresher.flip_chart()
 
 # %%
 found = {name: decide(one.requirements, evidence) for name, one in SCENARIOS.items()}
-rows = [{"scenario": name, "answer": d.answer, "measure next": d.measure and str(d.measure), "cheapest by the numbers as they stand": d.leader.name, "discuss": SCENARIOS[name].discuss} for name, d in found.items()]
+rows = [
+    {
+        "scenario": name,
+        "answer": d.answer,
+        "measure next": d.measure and str(d.measure),
+        "cheapest by the numbers as they stand": d.leader.name,
+        "discuss": SCENARIOS[name].discuss,
+    }
+    for name, d in found.items()
+]
 with pd.option_context("display.max_colwidth", 500):
-    table = pd.DataFrame(rows).set_index("scenario").fillna("").style.set_uuid("six").set_properties(**{"text-align": "left", "vertical-align": "top"})
+    table = (
+        pd.DataFrame(rows)
+        .set_index("scenario")
+        .fillna("")
+        .style.set_uuid("six")
+        .set_properties(**{"text-align": "left", "vertical-align": "top"})
+    )
 table
 
 # %% [markdown]
@@ -177,9 +225,16 @@ table
 # %%
 if len(guesses):
     display(guesses.drop(columns=["low", "high"]).round(2))
-    print(f"{len(guesses)} guesses; mean error {guesses['error'].mean():+.2f}, mean distance {guesses['error'].abs().mean():.2f}; {guesses['inside'].sum()} of {len(guesses)} inside the interval")
+    print(
+        f"{len(guesses)} guesses; mean error {guesses['error'].mean():+.2f}, mean distance"
+        f" {guesses['error'].abs().mean():.2f}; {guesses['inside'].sum()} of {len(guesses)} inside"
+        " the interval"
+    )
 else:
-    print("No guess of yours has met its result yet: they are made in the notebooks before, and in the cell with the slider above.")
+    print(
+        "No guess of yours has met its result yet: they are made in the notebooks before, and in"
+        " the cell with the slider above."
+    )
 
 # %% [markdown] tags=["lesson"]
 # <details><summary><b>What to make of it</b></summary>
@@ -195,10 +250,12 @@ else:
 # %% tags=["lesson"]
 from helpers.exercises import exercise
 
+
 def line(extra_a_year, extra_a_request, requests_a_day, cost_wrong):
     ### BEGIN SOLUTION 11.1
     return (extra_a_year / (365 * requests_a_day) + extra_a_request) / cost_wrong
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output", "lesson"]
 exercise("11.1").check(line)
@@ -212,12 +269,14 @@ exercise("11.1").check(line)
 # %% tags=["lesson"]
 from helpers.evidence import Found
 
+
 def honest(found, line):
     ### BEGIN SOLUTION 11.2
     if found.low > line:
         return "pays"
     return "does not pay" if found.high < line else "not yet"
     ### END SOLUTION
+
 
 exposing = ...
 ### BEGIN SOLUTION 11.2b
@@ -236,11 +295,13 @@ exercise("11.2").check((honest, exposing))
 # %% tags=["lesson"]
 from helpers.rules import Line
 
+
 def refuses_enough(option, requirements, evidence):
     """What searches must refuse at least half of what it should refuse."""
     ### BEGIN SOLUTION 11.3
     return Line(span(evidence["rightly refused"]), 0.5) if option.searches else None
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output", "lesson"]
 exercise("11.3").check(refuses_enough)
@@ -253,6 +314,7 @@ exercise("11.3").check(refuses_enough)
 # Write `flip(answer, low, high)`: `answer` is a function of one number, and its value at `high` is another than at `low`. Return a number, to a thousandth of `high`, at which the answer is no longer that of `low`. Then use it: from which
 # `cost_wrong` on does the policy assistant get another answer?
 
+
 # %% tags=["lesson"]
 def flip(answer, low, high):
     ### BEGIN SOLUTION 11.4
@@ -262,6 +324,7 @@ def flip(answer, low, high):
         same, other = (middle, other) if answer(middle) == at_low else (same, middle)
     return other
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output", "lesson"]
 exercise("11.4").check(flip)
@@ -274,7 +337,15 @@ exercise("11.4").check(flip)
 # %% tags=["lesson"]
 mine = ...
 ### BEGIN SOLUTION 11.5
-mine = Requirements(lookup_share=0.7, changes_per_year=26, citations=True, requests_per_day=300, cost_wrong=3, cost_refusal=6, labelled_examples=50)
+mine = Requirements(
+    lookup_share=0.7,
+    changes_per_year=26,
+    citations=True,
+    requests_per_day=300,
+    cost_wrong=3,
+    cost_refusal=6,
+    labelled_examples=50,
+)
 ### END SOLUTION
 
 # %% tags=["nbval-check-output", "lesson"]

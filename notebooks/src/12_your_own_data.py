@@ -42,8 +42,10 @@ FOLDER = EXAMPLE  # the one line to change
 MINUTES = 3
 OUT = default_out(FOLDER)
 
+
 def say(text):
     print(str(text).replace(str(settings.my_work()), "my_work"))
+
 
 say(f"reads {FOLDER}, writes {OUT}")
 
@@ -65,22 +67,34 @@ say(f"reads {FOLDER}, writes {OUT}")
 own = read_own(FOLDER)
 answerable = [case for case in own.questions if case.gold.answers]
 there = {
-    "documents": len(own.documents), "characters": own.characters, "questions": len(own.questions), "… that should be refused": len(own.questions) - len(answerable),
-    "… with evidence": sum(bool(case.gold.evidence) for case in answerable), "labelled examples": len(own.examples), "a schema": own.schema is not None,
-    "requirements stated": len(own.wishes.stated), "faults": len(own.faults),
+    "documents": len(own.documents),
+    "characters": own.characters,
+    "questions": len(own.questions),
+    "… that should be refused": len(own.questions) - len(answerable),
+    "… with evidence": sum(bool(case.gold.evidence) for case in answerable),
+    "labelled examples": len(own.examples),
+    "a schema": own.schema is not None,
+    "requirements stated": len(own.wishes.stated),
+    "faults": len(own.faults),
 }
 pd.Series(there, dtype=object, name="there").to_frame()
 
 # %%
 for name in ("questions.jsonl", "examples.jsonl"):
     if (FOLDER / name).is_file():
-        print(name, (FOLDER / name).read_text(encoding="utf-8", errors="replace").splitlines()[0], "", sep="\n")
+        print(
+            name,
+            (FOLDER / name).read_text(encoding="utf-8", errors="replace").splitlines()[0],
+            "",
+            sep="\n",
+        )
 
 case = next((case for case in answerable if case.gold.evidence), None)
 if case:
     quote = case.gold.evidence[0]
     text = next(document.text for document in own.documents if document.id == quote.doc)
-    print(f"{case.ask.input}\n… {text[max(0, quote.start - 120) : quote.start]}[{quote.quote}]{text[quote.end : quote.end + 60]} …")
+    before, after = text[max(0, quote.start - 120) : quote.start], text[quote.end : quote.end + 60]
+    print(f"{case.ask.input}\n… {before}[{quote.quote}]{after} …")
 
 # %% [markdown]
 # ## A folder that is not in order
@@ -94,10 +108,16 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
     with (broken / "questions.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"question": "Who may park at the gate?" "answers": ["visitors"]}\n')
         file.write('{"question": "May dogs come along?", "answers": "no"}\n')
-        file.write('{"question": "How long is a visit?", "answers": ["3 days"], "evidence": [{"doc": "visits/guests.md", "quote": "3 days"}]}\n')
+        file.write(
+            '{"question": "How long is a visit?", "answers": ["3 days"], "evidence": [{"doc":'
+            ' "visits/guests.md", "quote": "3 days"}]}\n'
+        )
     (broken / "documents" / "plan.pdf").write_bytes(b"%PDF-1.4 half a file")
     whole, found = read_own(EXAMPLE), read_own(broken)
-print(f"{len(found.faults)} faults; questions that are asked: {len(found.questions)} (without the new lines {len(whole.questions)})")
+print(
+    f"{len(found.faults)} faults; questions that are asked: {len(found.questions)} (without the new"
+    f" lines {len(whole.questions)})"
+)
 pd.DataFrame([vars(fault) for fault in found.faults]).astype({"line": "Int64"})
 
 # %% [markdown]
@@ -120,7 +140,11 @@ from helpers.assess_plan import KEEP_BACK, LARGEST_PREPARATION, rounds
 steps = plan(FOLDER)
 display(steps.dropna(axis="columns", how="all"))
 print("rounds over the cases:", list(rounds(int(steps["cases"].max()))))
-print(f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is kept back for the report; training is not begun where it would take more than {plots.percent(LARGEST_PREPARATION)} of what is left")
+print(
+    f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is kept back for the report;"
+    f" training is not begun where it would take more than {plots.percent(LARGEST_PREPARATION)} of"
+    " what is left"
+)
 
 # %% [markdown]
 # ## Predict
@@ -149,7 +173,14 @@ results, held = assessed(FOLDER, OUT, MINUTES, say)
 print(f"{held['minutes_used']:.1f} of {MINUTES:g} minutes used, with {held['model']}")
 for name in names:
     if name in results.tables:
-        display(record(f"12.right/{name}", f"{name}: right on this folder", share(results.tables[name]), results.tables[name].attrs))
+        display(
+            record(
+                f"12.right/{name}",
+                f"{name}: right on this folder",
+                share(results.tables[name]),
+                results.tables[name].attrs,
+            )
+        )
 
 # %% [markdown]
 # ## How often is each right?
@@ -163,9 +194,18 @@ from helpers.assess_report import arms_table, by_kind, finding
 
 measured = {kind: arms_table(tables) for kind, tables in by_kind(results).items()}
 for kind, table in measured.items():
-    guesses = {name: value for name, value in (guess_of("12.right") or {}).items() if name in table.index}
+    guesses = {
+        name: value for name, value in (guess_of("12.right") or {}).items() if name in table.index
+    }
     display(plots.bars(table, finding(table), f"share of {kind} right", guesses))
-    columns = ["share", "low", "high", "n", *(name for name in ("right, of answerable", "refused, of what should be") if name in table), "seconds"]
+    columns = [
+        "share",
+        "low",
+        "high",
+        "n",
+        *(name for name in ("right, of answerable", "refused, of what should be") if name in table),
+        "seconds",
+    ]
     display(table[columns].round(2))
 
 # %% [markdown]
@@ -177,12 +217,21 @@ for kind, table in measured.items():
 # %%
 clear = [pair for pair in results.compared if pair.verdict != "cannot tell"]
 if results.compared:
-    display(plots.differences(results.compared, f"{len(clear)} of {len(results.compared)} differences are clear of zero"))
+    display(
+        plots.differences(
+            results.compared,
+            f"{len(clear)} of {len(results.compared)} differences are clear of zero",
+        )
+    )
 print(*(results.to_settle or ["Every pair can be told apart."]), sep="\n")
 for one in results.skipped:
     print(f"{one.name}: {one.reason}; {one.cases_left} cases not asked")
 more = held["more_minutes"]
-print(f"All of it takes about {more:g} minutes more." if more else "Nothing was left out for want of time.")
+print(
+    f"All of it takes about {more:g} minutes more."
+    if more
+    else "Nothing was left out for want of time."
+)
 
 # %% [markdown]
 # ## Whose fault is a wrong answer?
@@ -194,7 +243,9 @@ print(f"All of it takes about {more:g} minutes more." if more else "Nothing was 
 from helpers.attribute import blame
 
 if results.causes:
-    rows = pd.concat([table.assign(system=name) for name, table in results.causes.items()], ignore_index=True)
+    rows = pd.concat(
+        [table.assign(system=name) for name, table in results.causes.items()], ignore_index=True
+    )
     display(plots.attribution(blame(rows, by="system")))
 if results.search is not None:
     display(results.search.round(2))
@@ -226,7 +277,11 @@ decision
 from helpers.board import what_if
 
 whence = pd.Series(results.whence, name="whence")
-print(whence.value_counts().to_string(), "stated or seen: " + ", ".join(whence[whence != "assumed"].index), sep="\n")
+print(
+    whence.value_counts().to_string(),
+    "stated or seen: " + ", ".join(whence[whence != "assumed"].index),
+    sep="\n",
+)
 board = what_if(decision.requirements, decision.evidence)
 print(board.sentence())
 display(board.flip_chart())
@@ -252,16 +307,22 @@ cost_wrong = 20                 # EUR
 requests_per_day = 200
 """)
 meeting = decide(decision.requirements.but(**wishes.stated), decision.evidence)
-print(f"faults in these lines: {wrong or 'none'}\nbefore: {decision.answer}\nafter:  {meeting.answer}")
+print(
+    f"faults in these lines: {wrong or 'none'}\nbefore: {decision.answer}\nafter:  {meeting.answer}"
+)
 now, then = ({gone.option.name for gone in one.out} for one in (meeting, decision))
 print("newly out:", ", ".join(sorted(now - then)) or "nothing")
 
 # %%
-if board.flips:  # a change that surely turns it: the first of the picture above, just before it and at it
+# a change that surely turns it: the first of the picture above, just before it and at it
+if board.flips:
     flip = board.flips[0]
     for value in (flip.before, flip.at):
         written = f"{value:.5g}" if type(value) is float else value
-        print(f"{flip.name} = {written}: {decide(decision.requirements.but(**{flip.name: value}), decision.evidence).answer}")
+        print(
+            f"{flip.name} = {written}:"
+            f" {decide(decision.requirements.but(**{flip.name: value}), decision.evidence).answer}"
+        )
 else:
     print("No requirement alone turns this answer, over its whole plausible range.")
 
@@ -285,12 +346,22 @@ else:
 # %%
 from helpers.evaluate import wilson
 
+
 def half_width(n, right):
     low, high = wilson(round(right * n), n)
     return (high - low) / 2
 
-widths = {f"{plots.percent(right)} right": {n: 100 * half_width(n, right) for n in (5, 10, 30, 60, 100, 200, 400)} for right in (0.5, 0.8, 0.95)}
-enough = {points: next(n for n in range(2, 2_000, 2) if half_width(n, 0.5) <= points / 100) for points in (20, 10, 5)}
+
+widths = {
+    f"{plots.percent(right)} right": {
+        n: 100 * half_width(n, right) for n in (5, 10, 30, 60, 100, 200, 400)
+    }
+    for right in (0.5, 0.8, 0.95)
+}
+enough = {
+    points: next(n for n in range(2, 2_000, 2) if half_width(n, 0.5) <= points / 100)
+    for points in (20, 10, 5)
+}
 print("; ".join(f"±{points} points at worst: {n} questions" for points, n in enough.items()))
 pd.DataFrame(widths).rename_axis("questions").round(1)
 
@@ -308,8 +379,15 @@ pd.DataFrame(widths).rename_axis("questions").round(1)
 from helpers.labelled import plain
 
 texts = pd.Series([plain(case.ask.input) for case in own.examples], dtype=object)
-print(f"{len(texts)} examples, {texts.nunique()} different messages; split: {held['folder']['split'] or 'none'}")
-holding = [q for q in answerable if any(f" {plain(answer)} " in f" {plain(q.ask.input)} " for answer in q.gold.answers)]
+print(
+    f"{len(texts)} examples, {texts.nunique()} different messages; split:"
+    f" {held['folder']['split'] or 'none'}"
+)
+holding = [
+    q
+    for q in answerable
+    if any(f" {plain(answer)} " in f" {plain(q.ask.input)} " for answer in q.gold.answers)
+]
 print(f"{len(holding)} of {len(answerable)} questions hold one of their answers")
 for q in holding[:5]:
     print(f"{q.ask.input} [{' / '.join(q.gold.answers)}]")
@@ -325,11 +403,13 @@ for q in holding[:5]:
 # %%
 from helpers.exercises import exercise
 
+
 def stands(quote, text):
     ### BEGIN SOLUTION 12.1
     words = " ".join(quote.split())
     return bool(words) and words in " ".join(text.split())
     ### END SOLUTION
+
 
 exposing = ...
 ### BEGIN SOLUTION 12.1b
@@ -345,6 +425,7 @@ exercise("12.1").check((stands, exposing))
 # A slide says *RAG: 80 %*. In small print: five questions. Write `settled_at(right, n, line)`: if you asked twice, three times, … as many and the share stayed the same, at how many questions would the interval (`wilson`) leave the line
 # out? `n` itself where it does so already; `None` where the share is the line.
 
+
 # %%
 def settled_at(right, n, line):
     ### BEGIN SOLUTION 12.2
@@ -358,6 +439,7 @@ def settled_at(right, n, line):
         times += 1
     ### END SOLUTION
 
+
 # %% tags=["nbval-check-output"]
 exercise("12.2").check(settled_at)
 
@@ -370,12 +452,14 @@ exercise("12.2").check(settled_at)
 # %%
 import re
 
+
 def copied(question, quote):
     ### BEGIN SOLUTION 12.3
     words = {word for word in re.findall(r"\w+", question.casefold()) if len(word) > 3}
     there = set(re.findall(r"\w+", quote.casefold()))
     return len(words & there) / len(words) if words else 0.0
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("12.3").check(copied)
@@ -386,11 +470,13 @@ exercise("12.3").check(copied)
 # Somebody sends you a folder to assess, and its `documents/` holds a link to your salary list. The check that shipped was `str(path).startswith(str(folder))`. Write `inside(folder, path)`: does this path, wherever it leads, end in
 # the folder?
 
+
 # %%
 def inside(folder, path):
     ### BEGIN SOLUTION 12.4
     return path.resolve().is_relative_to(folder.resolve())
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("12.4").check(inside)
@@ -401,12 +487,16 @@ exercise("12.4").check(inside)
 # Rows are dicts with `id`, `group` (the customer) and `input`. A colleague shuffles them and cuts; so mails of one customer, and messages sent twice, stand on both sides. Write `straddling(train, test)`: the ids of training rows that share
 # a customer or a message (`plain` makes messages alike) with a test row. And `fair_split(rows)`, which returns `(train, test)` with nothing straddling and 15 to 50 % of the rows to test.
 
+
 # %%
 def straddling(train, test):
     ### BEGIN SOLUTION 12.5
     groups, messages = {row["group"] for row in test}, {plain(row["input"]) for row in test}
-    return sorted(row["id"] for row in train if row["group"] in groups or plain(row["input"]) in messages)
+    return sorted(
+        row["id"] for row in train if row["group"] in groups or plain(row["input"]) in messages
+    )
     ### END SOLUTION
+
 
 def fair_split(rows):
     ### BEGIN SOLUTION 12.5b
@@ -422,6 +512,7 @@ def fair_split(rows):
         (train if len(train) + len(mine) <= 0.7 * len(rows) else test).extend(mine)
     return train, test
     ### END SOLUTION
+
 
 # %% tags=["nbval-check-output"]
 exercise("12.5").check((straddling, fair_split))
