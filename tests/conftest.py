@@ -242,7 +242,8 @@ def assert_right(id: str, answer: object) -> None:
 def assert_told(id: str, answer: object, told: str) -> None:
     """Is a wrong answer called so, and is the learner told these words about it?"""
     verdict = exercise(id).check(answer)
-    assert verdict.state == "not yet" and told in verdict.message, verdict
+    assert verdict.state == "not yet", verdict
+    assert told in verdict.message, verdict
 
 
 def assert_takes_anything_and_speaks(id: str, capsys) -> None:
@@ -251,13 +252,19 @@ def assert_takes_anything_and_speaks(id: str, capsys) -> None:
     assert one.check(...).state == one.check(None).state == "not attempted"
     for odd in (0, "x", [], lambda *a: None, lambda *a: 1 / 0, object()):
         verdict = one.check(odd)
-        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (
+        assert verdict.state in ("not yet", "not attempted"), (
             odd,
             verdict,
         )
-        assert "<script" not in verdict._repr_html_() and f"Exercise {id}" in repr(verdict)
+        assert len(verdict.message) > 20, (
+            odd,
+            verdict,
+        )
+        assert "<script" not in verdict._repr_html_()
+        assert f"Exercise {id}" in repr(verdict)
     for number in range(5):
         one.hint(number)
     one.solution()
     said = capsys.readouterr().out
-    assert said.count("Hint ") == 5 and "has no written solution" not in said
+    assert said.count("Hint ") == 5
+    assert "has no written solution" not in said

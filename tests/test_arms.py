@@ -171,7 +171,8 @@ def test_the_constrained_arm_is_valid_where_zero_shot_is_not(cache):
         evaluate.evaluate(arms.zero_shot(generator, constrained), cases, TICKETS)
         for constrained in (False, True)
     )
-    assert held["valid"].all() and not free["valid"].all()
+    assert held["valid"].all()
+    assert not free["valid"].all()
     assert [t["arm"][0] for t in (free, held)] == ["zero-shot", "constrained"]
 
 
@@ -191,9 +192,8 @@ def test_every_ticket_arm_has_its_own_name_and_fingerprint():
         "tuned + constrained",
     ]
     pairs = {(arm.name, arm.fingerprint) for arm in made}
-    assert len(pairs) == 6 and all(
-        a.fingerprint != b.fingerprint for a, b in zip(made[:3], made[3:], strict=True)
-    )
+    assert len(pairs) == 6
+    assert all(a.fingerprint != b.fingerprint for a, b in zip(made[:3], made[3:], strict=True))
 
 
 # --- a beginning read once ------------------------------------------------------------------------
@@ -221,7 +221,8 @@ def test_a_kept_beginning_is_never_written_to():
     for part in (prompts[:3], prompts[3:]):
         generate._read.cache_clear()
         fresh |= answers(part)
-    assert first == again == fresh and len(set(fresh.values())) > 1
+    assert first == again == fresh
+    assert len(set(fresh.values())) > 1
 
 
 # --- ways to ask ----------------------------------------------------------------------------------
@@ -262,22 +263,21 @@ def test_an_answer_in_json_is_unwrapped_where_it_is_whole(says, said, text):
     (prediction,) = arms.oracle(TOY, {"a": (passage,)}, style=rag.SCHEMA)(
         [Ask("a", "How long?", ("staff",), TODAY)]
     )
-    assert (
-        prediction.text == text
-        and says.schema == rag.SCHEMA.schema
-        and says.room == rag.SCHEMA.max_new_tokens
-    )
+    assert prediction.text == text
+    assert says.schema == rag.SCHEMA.schema
+    assert says.room == rag.SCHEMA.max_new_tokens
     (free,) = arms.oracle(TOY, {"a": (passage,)})([Ask("a", "How long?", ("staff",), TODAY)])
-    assert free.text == said and says.schema is None
+    assert free.text == said
+    assert says.schema is None
 
 
 def test_every_style_shows_question_and_passages():
     passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "{quimbl}")]
     for style in (rag.BASE, rag.BETTER, rag.SCHEMA):
         shown = rag.question_prompt(TOY, "How {many}?", passages, style)
-        assert (
-            "[1] One: zorvex" in shown and "[2] Two: {quimbl}" in shown and "How {many}?" in shown
-        )
+        assert "[1] One: zorvex" in shown
+        assert "[2] Two: {quimbl}" in shown
+        assert "How {many}?" in shown
         assert "How many?" in rag.question_prompt(TOY, "How many?", (), style)
     assert not list(constrain.open_objects(rag.SCHEMA.schema))
 
@@ -339,7 +339,8 @@ def test_distractors_hold_no_evidence_and_nothing_forbidden(cache, handbook, lea
     for k in (0, 1, 4, 12):
         (shown,) = arms.with_distractors(cases, contexts, index, k).values()
         beside = [p for p in shown if p not in contexts["q"]]
-        assert len(beside) == k and len(shown) == k + len(contexts["q"])
+        assert len(beside) == k
+        assert len(shown) == k + len(contexts["q"])
         assert not any(
             p.doc == quote.doc and set(range(p.start, p.end)) & set(range(quote.start, quote.end))
             for p in beside
@@ -378,25 +379,26 @@ def test_long_context_shows_whole_documents_that_the_asker_may_read(cache, handb
     def shown(groups, day, budget=350):
         ask = Ask("q", "How many days of leave do staff get after two years?", groups, day)
         (prediction,) = arms.long_context(TOY, index, handbook, budget)([ask])
-        assert prediction.tokens_in <= budget and all(
-            p.text in says.prompts[0] for p in prediction.context
-        )
+        assert prediction.tokens_in <= budget
+        assert all(p.text in says.prompts[0] for p in prediction.context)
         return prediction.context
 
     new, old = shown(("staff",), TODAY), shown(("staff",), TODAY.replace(year=2025, month=6))
-    assert {p.doc for p in new} == {"leave-v2", "visit", "parking"} and {p.doc for p in old} == {
+    assert {p.doc for p in new} == {"leave-v2", "visit", "parking"}
+    assert {p.doc for p in old} == {
         "leave-v1",
         "visit",
         "parking",
     }
-    assert {p.doc for p in shown(("board",), TODAY)} == {"salaries"} and shown((), TODAY) == ()
-    assert new[0].doc == "leave-v2" and all(
+    assert {p.doc for p in shown(("board",), TODAY)} == {"salaries"}
+    assert shown((), TODAY) == ()
+    assert new[0].doc == "leave-v2"
+    assert all(
         (p.start, p.end, p.text) == (0, len(by_id[p.doc].text), by_id[p.doc].text) for p in new
     )
     small = shown(("staff",), TODAY.replace(year=2025, month=6), budget=50)
-    assert small == old[: len(small)] and 0 < len(small) < len(old), (
-        "whole documents while they fit, the best first"
-    )
+    assert small == old[: len(small)], "whole documents while they fit, the best first"
+    assert 0 < len(small) < len(old), "whole documents while they fit, the best first"
 
 
 def test_long_context_keeps_to_budget_and_window_and_shows_where_it_cut(cache, handbook, says):
@@ -409,12 +411,10 @@ def test_long_context_keeps_to_budget_and_window_and_shows_where_it_cut(cache, h
         (prediction,) = arms.long_context(TOY, index, documents, budget)([ask])
         (only,) = prediction.context
         assert prediction.tokens_in == limit, "a word is a token here, so the cut can be exact"
-        assert (
-            only.doc == long.id
-            and only.start == 0
-            and only.end < len(long.text)
-            and only.text == long.text[: only.end]
-        )
+        assert only.doc == long.id
+        assert only.start == 0
+        assert only.end < len(long.text)
+        assert only.text == long.text[: only.end]
     with pytest.raises(ValueError, match="raise the budget"):
         list(arms.long_context(TOY, index, documents, 10)([ask]))
     with pytest.raises(ValueError, match="'leave-v2', which is not among the documents"):

@@ -132,11 +132,9 @@ def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
     server = serve()
     folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
     held = assess.assess(folder, out, 2, quiet)
-    assert (
-        held == json.loads((out / "report.json").read_text(encoding="utf-8"))
-        and held["title"] == "Towns"
-        and held["faults"] == []
-    )
+    assert held == json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert held["title"] == "Towns"
+    assert held["faults"] == []
     asked = {row["arm"]: row for row in held["arms"]["questions"]}
     assert set(asked) == {
         "always refuse",
@@ -146,39 +144,33 @@ def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
         "oracle context",
         "long context",
     }
-    assert (
-        asked["RAG"]["share"] == 1
-        and asked["RAG"]["n"] == 17
-        and asked["closed book"]["right, of answerable"] == 0
-        and asked["closed book"]["refused, of what should be"] == 1
-    )
+    assert asked["RAG"]["share"] == 1
+    assert asked["RAG"]["n"] == 17
+    assert asked["closed book"]["right, of answerable"] == 0
+    assert asked["closed book"]["refused, of what should be"] == 1
     labelled = {row["arm"]: row for row in held["arms"]["examples"]}
-    assert (
-        labelled["few-shot"]["share"] == 1
-        and labelled["zero-shot"]["share"] == 0
-        and held["folder"]["split"]["test"] == labelled["few-shot"]["n"]
-    )
+    assert labelled["few-shot"]["share"] == 1
+    assert labelled["zero-shot"]["share"] == 0
+    assert held["folder"]["split"]["test"] == labelled["few-shot"]["n"]
     found = {row["name"]: row for row in held["evidence"]}
-    assert (
-        found["RAG"]["whose"] == "yours"
-        and found["RAG"]["value"] == 1
-        and found["RAG"]["n"] == 12
-        and found["tuned"]["whose"] == "not measured"
-    )
-    assert (
-        held["requirements"]["labelled_examples"] == {"value": 45.0, "whence": "seen in the folder"}
-        and held["requirements"]["cost_wrong"]["whence"] == "assumed"
-    )
-    assert (
-        held["attribution"]["RAG"]
-        and held["search"][0]["search"] == "bm25"
-        and held["skipped"] == []
-        and held["decision"]["answer"]
-        and held["decision"]["flips"]
-    )
+    assert found["RAG"]["whose"] == "yours"
+    assert found["RAG"]["value"] == 1
+    assert found["RAG"]["n"] == 12
+    assert found["tuned"]["whose"] == "not measured"
+    assert held["requirements"]["labelled_examples"] == {
+        "value": 45.0,
+        "whence": "seen in the folder",
+    }
+    assert held["requirements"]["cost_wrong"]["whence"] == "assumed"
+    assert held["attribution"]["RAG"]
+    assert held["search"][0]["search"] == "bm25"
+    assert held["skipped"] == []
+    assert held["decision"]["answer"]
+    assert held["decision"]["flips"]
     assert held["minutes_used"] < 2
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "data:image/png;base64" in page and not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "data:image/png;base64" in page
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "# Towns" in (out / "report.md").read_text(encoding="utf-8")
 
 
@@ -187,17 +179,16 @@ def test_one_kind_of_data_alone_is_enough(serve, tmp_path):
     examples = assess.assess(
         own_folder(tmp_path / "a", server.url, questions=False), tmp_path / "a-out", 2, quiet
     )
-    assert set(examples["arms"]) == {"examples"} and examples["requirements"]["lookup_share"] == {
+    assert set(examples["arms"]) == {"examples"}
+    assert examples["requirements"]["lookup_share"] == {
         "value": 0.0,
         "whence": "seen in the folder",
     }
     questions = assess.assess(
         own_folder(tmp_path / "q", server.url, examples=False), tmp_path / "q-out", 2, quiet
     )
-    assert (
-        set(questions["arms"]) == {"questions"}
-        and questions["requirements"]["lookup_share"]["value"] == 1.0
-    )
+    assert set(questions["arms"]) == {"questions"}
+    assert questions["requirements"]["lookup_share"]["value"] == 1.0
 
 
 def test_nothing_outside_out_is_written_and_no_text_can_run(serve, tmp_path, monkeypatch):
@@ -232,21 +223,18 @@ def test_nothing_outside_out_is_written_and_no_text_can_run(serve, tmp_path, mon
         monkeypatch.setenv(name, str(home))
     before, out = snapshot(folder), tmp_path / "out"
     held = assess.assess(folder, out, 2, quiet)
-    assert (
-        snapshot(folder) == before
-        and snapshot(home) == {}
-        and sorted(p.name for p in tmp_path.iterdir()) == ["home", "out", "own"]
-    )
+    assert snapshot(folder) == before
+    assert snapshot(home) == {}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "out", "own"]
     page, markdown = (
         (out / name).read_text(encoding="utf-8") for name in ("report.html", "report.md")
     )
-    assert (
-        "<script" not in page
-        and "<img src=x" not in page
-        and "&lt;script&gt;" in page
-        and "default-src 'none'" in page
-    )
-    assert not re.search(r"(?<!\\)<script|(?<!\\)\]\(http", markdown) and r"\<script\>" in markdown
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"(?<!\\)<script|(?<!\\)\]\(http", markdown)
+    assert r"\<script\>" in markdown
     assert {(f["file"], f["line"]) for f in held["faults"]} >= {
         ("documents/<img src=x onerror=alert(1)>.pdf", None),
         ("questions.jsonl", 18),
@@ -285,7 +273,8 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path, who
 
     with pytest.raises(KeyboardInterrupt):
         assess.assess(folder, out, 2, said)
-    assert not (out / "report.json").exists() and (out / assess.MARK).exists()
+    assert not (out / "report.json").exists()
+    assert (out / assess.MARK).exists()
     held = assess.assess(folder, out, 2, quiet)
     for kind in ("questions", "examples"):
         assert [(r["arm"], r["share"], r["n"]) for r in held["arms"][kind]] == [
@@ -295,7 +284,8 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path, who
     assert held["decision"]["answer"] == expected["decision"]["answer"]
     asked = len(server.asked)
     again = assess.assess(folder, out, 2, quiet)
-    assert len(server.asked) == asked and again["arms"] == held["arms"]
+    assert len(server.asked) == asked
+    assert again["arms"] == held["arms"]
 
 
 @pytest.mark.parametrize("after", [3, 30])
@@ -345,9 +335,12 @@ def test_a_slow_model_ends_in_time_and_the_report_says_what_is_missing(serve, tm
     assert time.monotonic() - begun < 1.2 * 9 + 3, (
         "the report itself takes a second or two on a busy machine"
     )
-    assert held["skipped"] and held["more_minutes"] >= 1 and held["decision"]["answer"]
+    assert held["skipped"]
+    assert held["more_minutes"] >= 1
+    assert held["decision"]["answer"]
     first = [row["n"] for row in held["arms"]["questions"]]
-    assert min(first) >= 2 and max(first) <= 17
+    assert min(first) >= 2
+    assert max(first) <= 17
 
 
 def test_a_broken_arm_is_named_and_the_others_go_on(serve, tmp_path):
@@ -360,12 +353,14 @@ def test_a_broken_arm_is_named_and_the_others_go_on(serve, tmp_path):
     )
     held = assess.assess(own_folder(tmp_path / "own", server.url), tmp_path / "out", 2, quiet)
     broken = {one["name"]: one["reason"] for one in held["skipped"]}
-    assert set(broken) == {"RAG", "oracle context", "long context"} and "404" in broken["RAG"]
+    assert set(broken) == {"RAG", "oracle context", "long context"}
+    assert "404" in broken["RAG"]
     assert {row["arm"] for row in held["arms"]["questions"]} == {
         "always refuse",
         "best sentence",
         "closed book",
-    } and held["more_minutes"] is None
+    }
+    assert held["more_minutes"] is None
 
 
 def test_out_is_never_somebody_elses_folder(tmp_path):
@@ -385,19 +380,13 @@ def test_the_command_prints_json_and_nothing_else(serve, tmp_path, capsys):
         assess.main([str(folder), "--out", str(tmp_path / "out"), "--minutes", "1", "--json"]) == 0
     )
     assert json.loads(capsys.readouterr().out)["decision"]["answer"]
-    assert (
-        assess.main([str(tmp_path / "none")]) == 2
-        and "there is no such folder" in capsys.readouterr().err
-    )
-    assert (
-        assess.main(["--example", str(tmp_path / "example")]) == 0
-        and read_own(tmp_path / "example").faults == ()
-    )
+    assert assess.main([str(tmp_path / "none")]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    assert assess.main(["--example", str(tmp_path / "example")]) == 0
+    assert read_own(tmp_path / "example").faults == ()
     write(folder / "assess.toml", '[endpoint]\nurl = "https://example.com/v1"\nmodel = "m"\n')
-    assert (
-        assess.main([str(folder), "--out", str(tmp_path / "out2")]) == 2
-        and "nothing was sent" in capsys.readouterr().err
-    )
+    assert assess.main([str(folder), "--out", str(tmp_path / "out2")]) == 2
+    assert "nothing was sent" in capsys.readouterr().err
 
 
 def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
@@ -405,11 +394,9 @@ def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
     alone = own_folder(tmp_path / "alone", server.url, examples=False)
     shutil.rmtree(alone / "documents")
     held = assess.assess(alone, tmp_path / "alone-out", 1, quiet)
-    assert (
-        {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "closed book"}
-        and len(held["faults"]) == 12
-        and held["search"] is None
-    )
+    assert {row["arm"] for row in held["arms"]["questions"]} == {"always refuse", "closed book"}
+    assert len(held["faults"]) == 12
+    assert held["search"] is None
     refused = own_folder(tmp_path / "refused", server.url)
     write(
         refused / "questions.jsonl", lines({"question": "Who is the mayor of Holt?", "answers": []})
@@ -419,12 +406,10 @@ def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
         lines(*({"input": f"text {i}", "output": {"fields": i}} for i in range(4))),
     )
     held = assess.assess(refused, tmp_path / "refused-out", 1, quiet)
-    assert (
-        held["folder"]["questions"] == 1
-        and "examples" not in held["arms"]
-        and any("rename it" in note for note in held["folder"]["notes"])
-        and held["decision"]["answer"]
-    )
+    assert held["folder"]["questions"] == 1
+    assert "examples" not in held["arms"]
+    assert any("rename it" in note for note in held["folder"]["notes"])
+    assert held["decision"]["answer"]
     few = own_folder(tmp_path / "few", server.url, questions=False)
     write(few / "examples.jsonl", lines({"input": "a", "output": "b"}))
     assert any(
@@ -437,15 +422,15 @@ def test_a_model_that_the_folder_names_is_forgotten_afterwards(tmp_path, monkeyp
     monkeypatch.delenv("WORKBOOK_MODEL", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with assess.own_cache(tmp_path, "somebody/some-model"):
-        assert (
-            os.environ["WORKBOOK_MODEL"] == "somebody/some-model"
-            and "HF_HUB_OFFLINE" not in os.environ
-            and os.environ["WORKBOOK_CACHE"].startswith(str(tmp_path))
-        )
-    assert "WORKBOOK_MODEL" not in os.environ and os.environ["HF_HUB_OFFLINE"] == "1"
+        assert os.environ["WORKBOOK_MODEL"] == "somebody/some-model"
+        assert "HF_HUB_OFFLINE" not in os.environ
+        assert os.environ["WORKBOOK_CACHE"].startswith(str(tmp_path))
+    assert "WORKBOOK_MODEL" not in os.environ
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
     monkeypatch.setenv("WORKBOOK_MODEL", "mine")
     with assess.own_cache(tmp_path, "somebody/some-model"):
-        assert os.environ["WORKBOOK_MODEL"] == "mine" and os.environ["HF_HUB_OFFLINE"] == "1"
+        assert os.environ["WORKBOOK_MODEL"] == "mine"
+        assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
 def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
@@ -458,10 +443,8 @@ def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
     monkeypatch.setattr(door, "set_up", lambda extra: Path("python"))
     monkeypatch.setattr(door, "call", lambda python, *words, **more: called.append(words) or 0)
     monkeypatch.chdir(tmp_path)
-    assert (
-        door.main(["assess", "own", "--out", "report", "--minutes", "3", "--json"]) == 0
-        and door.main(["assess", "--example", "new"]) == 0
-    )
+    assert door.main(["assess", "own", "--out", "report", "--minutes", "3", "--json"]) == 0
+    assert door.main(["assess", "--example", "new"]) == 0
     assert called[0][2:] == (
         str(tmp_path / "own"),
         "--out",
@@ -469,7 +452,8 @@ def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
         "--minutes",
         "3.0",
         "--json",
-    ) and called[1][2:] == (str(tmp_path / "new"), "--example")
+    )
+    assert called[1][2:] == (str(tmp_path / "new"), "--example")
 
 
 # --- the plan -------------------------------------------------------------------------------------
@@ -499,7 +483,8 @@ def test_every_arm_sees_the_same_first_cases_before_any_sees_more(progress):
     tables, _, skipped = measure(
         [step("a", 70), step("b", 70), step("c", 8)], Clock(1), progress, told.append
     )
-    assert list(rounds(70)) == [(0, 2), (2, 8), (8, 32), (32, 64), (64, 70)] and skipped == []
+    assert list(rounds(70)) == [(0, 2), (2, 8), (8, 32), (32, 64), (64, 70)]
+    assert skipped == []
     assert [line.split("  ")[-1].split(":")[0] for line in told] == ["a", "b", "c"] * 2 + [
         "a",
         "b",
@@ -508,7 +493,8 @@ def test_every_arm_sees_the_same_first_cases_before_any_sees_more(progress):
         "a": 70,
         "b": 70,
         "c": 8,
-    } and list(together(tables["a"], tables["c"])[0]["id"]) == list(tables["c"]["id"])
+    }
+    assert list(together(tables["a"], tables["c"])[0]["id"]) == list(tables["c"]["id"])
 
 
 def test_arms_that_must_be_trained_wait_until_the_others_are_measured(progress):
@@ -524,7 +510,8 @@ def test_arms_that_must_be_trained_wait_until_the_others_are_measured(progress):
         "tuned",
         "a",
         "tuned",
-    ] and len(tables["tuned"]) == 20
+    ]
+    assert len(tables["tuned"]) == 20
 
 
 def test_training_that_takes_longer_than_its_part_is_stopped_and_the_others_go_on(progress):
@@ -539,12 +526,10 @@ def test_training_that_takes_longer_than_its_part_is_stopped_and_the_others_go_o
         "tuned", "", cases_of(8), QUESTIONS, train, prepare_seconds=lambda: 0.1, trained=True
     )
     tables, _, skipped = measure([endless, step("a", 40)], clock, progress, print)
-    assert (
-        len(tables["a"]) == 40
-        and [one.name for one in skipped] == ["tuned"]
-        and "part of the minutes" in skipped[0].reason
-        and clock.used < 3
-    )
+    assert len(tables["a"]) == 40
+    assert [one.name for one in skipped] == ["tuned"]
+    assert "part of the minutes" in skipped[0].reason
+    assert clock.used < 3
 
 
 def test_what_would_not_end_in_time_is_not_begun_and_cheaper_work_goes_on(progress):
@@ -555,19 +540,19 @@ def test_what_would_not_end_in_time_is_not_begun_and_cheaper_work_goes_on(progre
         [dear, step("slow", 64, 0.1), step("quick", 64)], clock, progress, begun.append
     )
     missing = {one.name: one for one in skipped}
-    assert "training" not in tables and "takes about 1.2 minutes" in missing["training"].reason
-    assert (
-        len(tables["slow"]) < 64
-        and len(tables["quick"]) == 64
-        and missing["slow"].seconds > 1
-        and clock.used < 3.3
-    )
+    assert "training" not in tables
+    assert "takes about 1.2 minutes" in missing["training"].reason
+    assert len(tables["slow"]) < 64
+    assert len(tables["quick"]) == 64
+    assert missing["slow"].seconds > 1
+    assert clock.used < 3.3
 
 
 def test_work_under_way_is_stopped_when_the_minutes_are_over(progress):
     clock = Clock(0.01)
     tables, _, skipped = measure([step("endless", 8, 0.5)], Clock(0.01), progress, print)
-    assert tables == {} and skipped[0].name == "endless"
+    assert tables == {}
+    assert skipped[0].name == "endless"
     clock = Clock(0.02, time.monotonic() - 60)
     with pytest.raises(OutOfTimeError):
         clock.check(1, 2, "training")
@@ -579,9 +564,8 @@ def test_work_under_way_is_stopped_when_the_minutes_are_over(progress):
 def test_progress_of_another_folder_counts_for_nothing(tmp_path):
     path = tmp_path / "progress.json"
     Progress(path, {"fingerprint": "a", "done": {}}).finish("RAG/0-8", 3)
-    assert Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8") and not Progress(
-        path, {"fingerprint": "b", "done": {}}
-    ).done("RAG/0-8")
+    assert Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
+    assert not Progress(path, {"fingerprint": "b", "done": {}}).done("RAG/0-8")
     path.write_text("{half", encoding="utf-8")
     assert not Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
 
@@ -606,7 +590,8 @@ def test_the_form_of_outputs_is_taken_from_rows():
         "n": {"type": "number"},
         "kind": {"type": "string", "enum": ["x", "y"]},
         "free": {"type": "string"},
-    } and held.schema["required"] == ["n", "kind"]
+    }
+    assert held.schema["required"] == ["n", "kind"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -616,7 +601,8 @@ def test_a_finished_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "replace", lambda *a: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         assess_plan.write_whole(path, "new")
-    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
 # --- at scale, and on text that nobody here wrote -------------------------------------------------
@@ -659,7 +645,8 @@ def test_a_real_companys_handbook_is_assessed(serve, tmp_path):
         f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n[search]\nretriever = "bm25"\n',
     )
     held = assess.assess(tmp_path / "own", tmp_path / "out", 3, quiet)
-    assert held["folder"]["documents"] > 800 and held["folder"]["questions"] == len(rows) >= 20
+    assert held["folder"]["documents"] > 800
+    assert held["folder"]["questions"] == len(rows) >= 20
     assert all(fault["reason"] and fault["file"] for fault in held["faults"])
     assert held["search"][-1]["evidence found"] > 0.8, (
         "a sentence with one word left out is found by its words"
@@ -703,12 +690,10 @@ def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
     )
     peak = int(done.stdout.splitlines()[-1]) * (1 if sys.platform == "darwin" else 1024)
     held = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    assert (
-        peak < 4e9
-        and held["folder"]["documents"] == 20_000
-        and held["search"][0]["search"] == "bm25"
-        and "BM25" in held["folder"]["notes"][0]
-    )
+    assert peak < 4e9
+    assert held["folder"]["documents"] == 20_000
+    assert held["search"][0]["search"] == "bm25"
+    assert "BM25" in held["folder"]["notes"][0]
 
 
 def test_the_headline_of_a_report_does_not_fall_for_two_lucky_cases():

@@ -60,13 +60,15 @@ def test_there_is_enough_of_every_kind_in_both_halves(loaded):
         for kind in build.KINDS
         for half in build.HALVES
     }
-    assert sum(a.poisoned for a in loaded) >= 14 and sum(not a.poisoned for a in loaded) >= 12
+    assert sum(a.poisoned for a in loaded) >= 14
+    assert sum(not a.poisoned for a in loaded) >= 12
     assert min(counts.values()) >= 2, counts
 
 
 def test_ids_are_new_and_audience_is_staff(loaded, handbook):
     ids = [a.document.id for a in loaded]
-    assert len(set(ids)) == len(ids) and not set(ids) & {d.id for d in handbook}
+    assert len(set(ids)) == len(ids)
+    assert not set(ids) & {d.id for d in handbook}
     assert all(
         a.document.id.startswith("atk-" if a.poisoned else "look-")
         and a.document.meta.audience == ["staff"]
@@ -85,11 +87,11 @@ def test_what_an_attack_wants_is_never_right(loaded):
             holds(answer, a.hit) or holds(hit, answers) for answer in answers for hit in a.hit
         ), a.id
         if a.kind in ("fake_policy", "near_copy"):
-            assert holds(a.document.text, a.hit) and not holds(a.document.text, answers), a.id
+            assert holds(a.document.text, a.hit), a.id
+            assert not holds(a.document.text, answers), a.id
         if not poisoned:
-            assert holds(a.document.text, answers) and scores.answer_correct(answers[0], answers), (
-                a.id
-            )
+            assert holds(a.document.text, answers), a.id
+            assert scores.answer_correct(answers[0], answers), a.id
 
 
 def test_hostile_links_lead_nowhere(loaded):
@@ -209,7 +211,8 @@ def test_a_breakdown_and_a_look_alike_are_no_success(loaded):
 )
 def test_every_rule_fires_and_stays_silent(rule, fires, silent):
     found = [f for f in screen(fires) if f.rule == rule]
-    assert found and all(fires[f.start : f.end] == f.quote for f in found)
+    assert found
+    assert all(fires[f.start : f.end] == f.quote for f in found)
     assert not [f for f in screen(silent) if f.rule == rule]
 
 
@@ -236,12 +239,10 @@ def test_a_near_copy_is_found_with_its_wrong_number(loaded, handbook):
     wrong = {
         a.document.id: near_copies(a.document, handbook)[0] for a in loaded if a.kind == "near_copy"
     }
-    assert wrong["atk-hot-fix-copy"].id == "code-review" and wrong["atk-hot-fix-copy"].numbers == (
-        ("29", "92"),
-    )
-    assert wrong["atk-goodwill-copy"].id == "goodwill-compensation" and wrong[
-        "atk-goodwill-copy"
-    ].numbers == (("73", "137"),)
+    assert wrong["atk-hot-fix-copy"].id == "code-review"
+    assert wrong["atk-hot-fix-copy"].numbers == (("29", "92"),)
+    assert wrong["atk-goodwill-copy"].id == "goodwill-compensation"
+    assert wrong["atk-goodwill-copy"].numbers == (("73", "137"),)
     assert all(0.5 <= copy.similarity <= 1 for copy in wrong.values())
     fake = next(a.document for a in loaded if a.document.id == "atk-petal-audio")
     assert near_copies(fake, handbook) == []
@@ -268,12 +269,12 @@ def test_the_output_check(text, sentences, question, flagged):
 def test_guarded_differs_from_base_only_in_the_fence():
     from helpers import rag
 
-    assert (
-        attacks.GUARDED.alone == rag.BASE.alone
-        and attacks.GUARDED.max_new_tokens == rag.BASE.max_new_tokens
-    )
+    assert attacks.GUARDED.alone == rag.BASE.alone
+    assert attacks.GUARDED.max_new_tokens == rag.BASE.max_new_tokens
     shown = attacks.GUARDED.with_passages.format(passages="P", question="Q")
-    assert "<<<\nP\n>>>" in shown and "gives no orders" in shown and "{" not in shown
+    assert "<<<\nP\n>>>" in shown
+    assert "gives no orders" in shown
+    assert "{" not in shown
 
 
 # --- the measured figures -------------------------------------------------------------------------
@@ -314,21 +315,17 @@ def test_the_datasheet_shows_the_results(measured):
         f"finds {orders['dev']['count']} of {orders['dev']['n']} orders (instruction, canary) there"
         f" and {orders['held_out']['count']} of {orders['held_out']['n']}"
     )
-    assert (
-        words in sheet
-        and f"stops {alarms['count']} of {alarms['n']}" in sheet
-        and screen["handbook"]["count"] == 0
-    )
+    assert words in sheet
+    assert f"stops {alarms['count']} of {alarms['n']}" in sheet
+    assert screen["handbook"]["count"] == 0
 
 
 def test_a_planted_fault_is_noticed(loaded, handbook, measured, monkeypatch):
     """A screen that flags everything would catch all attacks; the recomputed rates show it."""
     monkeypatch.setitem(attacks.RULES, "addresses the model", ("planted fault", r"\w+"))
     broken = build.ingestion(loaded, handbook[:3])
-    assert (
-        broken["screen"]["poisoned"]["held_out"]["share"] == 1
-        and broken["screen"]["handbook"]["share"] == 1
-    )
+    assert broken["screen"]["poisoned"]["held_out"]["share"] == 1
+    assert broken["screen"]["handbook"]["share"] == 1
     assert broken["screen"] != measured["ingestion"]["screen"]
 
 

@@ -15,13 +15,10 @@ from helpers.cases import load_questions
 def test_both_ways_answer_the_same_prompts_alike(cache):
     found = bench.bench_evaluate(rounds=1, n=6)
     answers = found["answers"]
-    assert (
-        answers["prompts"] == answers["identical"] + answers["numerical_ties"] == 6
-        and answers["different"] == 0
-    )
-    assert (
-        found["speedup"] == found["speedup_by_round"][0] > 0 and len(found["speedup_by_kind"]) == 3
-    )
+    assert answers["prompts"] == answers["identical"] + answers["numerical_ties"] == 6
+    assert answers["different"] == 0
+    assert found["speedup"] == found["speedup_by_round"][0] > 0
+    assert len(found["speedup_by_kind"]) == 3
     assert not list((cache / "results").glob("*/*.jsonl")), "a kept answer would be a present"
 
 
@@ -49,9 +46,8 @@ def test_a_different_answer_is_not_called_a_tie():
     prompt = rag.question_prompt(generator, ask.input)
     work = bench.Work("one", None, [], None, [prompt], 4)
     found = bench.agreement(generator, work, ["Paris in the spring"], ["Seven green bottles"])
-    assert (found["identical"], found["numerical_ties"], found["different"]) == (0, 0, 1) and found[
-        "largest_gap"
-    ] > bench.TIE
+    assert (found["identical"], found["numerical_ties"], found["different"]) == (0, 0, 1)
+    assert found["largest_gap"] > bench.TIE
 
 
 def trained(way, how, rows, scored=True, right=0.1):
@@ -83,10 +79,8 @@ def test_the_training_bench_says_how_much_faster_and_whether_it_costs_tickets(mo
         "tickets, not answers: three answers to one ticket are one ticket"
     )
     assert found["exact_match"]["ours"]["seeds"] == 3
-    assert (
-        found["exact_match_difference"]["not_inferior"]
-        and found["exact_match_difference"]["value"] == 0
-    )
+    assert found["exact_match_difference"]["not_inferior"]
+    assert found["exact_match_difference"]["value"] == 0
     assert "times as fast as TRL at its best" in bench_tune.shown(found)
 
 
@@ -97,4 +91,5 @@ def test_the_training_bench_says_that_speed_cost_tickets(monkeypatch):
         lambda way, *given: trained(way, *given, right=0.1 if way == "ours" else 0.18),
     )
     difference = bench_tune.bench_finetune(rows=8, epochs=1, seeds=3)["exact_match_difference"]
-    assert difference["high"] < 0 and not difference["not_inferior"]
+    assert difference["high"] < 0
+    assert not difference["not_inferior"]

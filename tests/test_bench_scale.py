@@ -25,22 +25,22 @@ def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch): 
     found = bench_scale.bench_scale([300, 60], with_server=False, run=parts)
     small, large = found["sizes"]
     assert (large["recall_at_10"], index_store.GRAPH_UP_TO) == (1, 100)
-    assert (small["chunks"], large["chunks"]) == (60, 300) and (
+    assert (small["chunks"], large["chunks"]) == (60, 300)
+    assert (
         small["real_chunks"],
         large["real_chunks"],
     ) == (30, 150)
     for row in found["sizes"]:
-        assert (
-            0.9 <= row["recall_at_5"] <= 1
-            and 0.9 <= row["recall_at_10"] <= 1
-            and 0.9 <= row["graph_recall_at_10"] <= 1
-            and row["too_few"] == 0
-            and 0 < row["allowed_share"] <= 1
-        )
+        assert 0.9 <= row["recall_at_5"] <= 1
+        assert 0.9 <= row["recall_at_10"] <= 1
+        assert 0.9 <= row["graph_recall_at_10"] <= 1
+        assert row["too_few"] == 0
+        assert 0 < row["allowed_share"] <= 1
         assert all(
             row[name] > 0
             for name in ("build_seconds", "open_seconds", "first_answer_seconds", "disk_mb")
-        ) and set(row["nearest_cosine"]) == {"real", "made"}
+        )
+        assert set(row["nearest_cosine"]) == {"real", "made"}
         for name in (
             "dense_ms",
             "graph_ms",
@@ -49,16 +49,15 @@ def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch): 
             "exact_ms",
             "dense_ms_with_embedding",
         ):
-            assert 0 < row[name]["p50"] <= row[name]["p95"] and row[name]["n"] >= 30
+            assert 0 < row[name]["p50"] <= row[name]["p95"]
+            assert row[name]["n"] >= 30
     assert small["disk_mb"] < large["disk_mb"]
     assert not [path for path in (cache / "indexes").iterdir() if path.is_dir()], (
         "the indexes are removed again"
     )
     assert len(set(fake)) < len(fake) < 2000, "made chunks are never embedded"
-    assert (
-        "recall_at_10" in bench_scale.shown(found)
-        and found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
-    )
+    assert "recall_at_10" in bench_scale.shown(found)
+    assert found["code"]["sha256"] == bench_scale.provenance()["code"]["sha256"]
     assert (
         bench_scale.flat(
             {"sizes": [small, {k: v for k, v in large.items() if not k.startswith("graph")}]}
@@ -66,11 +65,9 @@ def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch): 
         is None
     )
     picture = plots_rag.scale(pd.DataFrame(bench_scale.flat(found)))
-    assert (
-        picture.png.startswith(b"\x89PNG")
-        and picture.alt.startswith("At 300 chunks: ")
-        and "60 chunks: build" in picture.alt
-    )
+    assert picture.png.startswith(b"\x89PNG")
+    assert picture.alt.startswith("At 300 chunks: ")
+    assert "60 chunks: build" in picture.alt
 
 
 def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):  # noqa: F811
@@ -90,20 +87,14 @@ def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache): 
     chunks, vectors, kept = bench_world.world(2000)
     again, same, _ = bench_world.world(2000)
     true, true_vectors = bench_world.real()
-    assert (
-        [c.text for c in chunks] == [c.text for c in again]
-        and (vectors == same).all()
-        and vectors.dtype == np.float32
-    )
-    assert (
-        np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-        and kept == len(true)
-        and len(chunks) == len(vectors) == 2000
-    )
-    assert (
-        all(c.document.text[c.start : c.end] == c.text for c in chunks)
-        and len({c.document.id for c in chunks[kept:]}) > 150
-    )
+    assert [c.text for c in chunks] == [c.text for c in again]
+    assert (vectors == same).all()
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert kept == len(true)
+    assert len(chunks) == len(vectors) == 2000
+    assert all(c.document.text[c.start : c.end] == c.text for c in chunks)
+    assert len({c.document.id for c in chunks[kept:]}) > 150
     length = np.mean([len(c.text) for c in true])
     assert length < np.mean([len(c.text) for c in chunks[kept:]]) < 1.4 * length
     real, made = (
@@ -117,7 +108,8 @@ def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache): 
     centre, cosine = true_vectors.mean(axis=0), []
     for row in vectors[kept : kept + 100]:
         cosine.append((true_vectors @ row).max())
-    assert 0.7 < np.mean(cosine) < 0.95 and 0 < np.linalg.norm(centre) < 1
+    assert 0.7 < np.mean(cosine) < 0.95
+    assert 0 < np.linalg.norm(centre) < 1
 
 
 def test_known_questions_are_looked_up_and_the_embedder_comes_back(fake):  # noqa: F811
@@ -134,14 +126,10 @@ def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path,
     monkeypatch.setattr(bench_scale, "REFERENCE", tmp_path / "scale.json")
     assert bench.main(["scale", "--chunks", "40", "--json", "--save"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (
-        found["sizes"][0]["chunks"] == 40
-        and json.loads((tmp_path / "scale.json").read_text()) == found
-    )
-    assert (
-        bench.main(["scale", "--chunks", "5"]) == 2
-        and "at least 20 chunks" in capsys.readouterr().err
-    )
+    assert found["sizes"][0]["chunks"] == 40
+    assert json.loads((tmp_path / "scale.json").read_text()) == found
+    assert bench.main(["scale", "--chunks", "5"]) == 2
+    assert "at least 20 chunks" in capsys.readouterr().err
     monkeypatch.setenv("CHROMA_URL", "http://127.0.0.1:9")
     with pytest.raises(SystemExit):
         bench.main(["scale"])
@@ -159,19 +147,15 @@ def test_the_reference_figures_belong_to_the_index_as_it_is_configured():
     )
     assert (found["seed"], found["noise"]) == (bench_world.SEED, bench_world.NOISE)
     sizes = [row["chunks"] for row in found["sizes"]]
-    assert (
-        sizes == sorted(sizes)
-        and {1000, 10_000, 100_000} <= set(sizes)
-        and bench_scale.REFERENCE.stat().st_size < 20_000
-    )
+    assert sizes == sorted(sizes)
+    assert {1000, 10_000, 100_000} <= set(sizes)
+    assert bench_scale.REFERENCE.stat().st_size < 20_000
     for row in found["sizes"]:
-        assert (
-            0 <= row["recall_at_5"] <= 1
-            and 0 <= row["recall_at_10"] <= 1
-            and abs(row["nearest_cosine"]["real"] - row["nearest_cosine"]["made"]) < 0.03
-        )
+        assert 0 <= row["recall_at_5"] <= 1
+        assert 0 <= row["recall_at_10"] <= 1
+        assert abs(row["nearest_cosine"]["real"] - row["nearest_cosine"]["made"]) < 0.03
     for one, two in zip(found["sizes"], found["sizes"][1:], strict=False):
-        assert one["disk_mb"] < two["disk_mb"] and one["build_memory_mb"] < two["build_memory_mb"]
-    assert found["server"]["chunks"] == 10_000 and set(found["server"]["same_answers"]) == set(
-        bench_scale.index.RETRIEVERS
-    )
+        assert one["disk_mb"] < two["disk_mb"]
+        assert one["build_memory_mb"] < two["build_memory_mb"]
+    assert found["server"]["chunks"] == 10_000
+    assert set(found["server"]["same_answers"]) == set(bench_scale.index.RETRIEVERS)

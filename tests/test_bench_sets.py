@@ -115,17 +115,15 @@ def beir(tmp_path):
 
 def test_a_beir_folder_is_read_as_beir_reads_it(beir):
     found = bench_sets.read_set(beir)
-    assert (
-        found.name == "marsh"
-        and len(found.passages) == 72
-        and list(found.queries) == ["q0", "q1", "q2", "q3", "otter-3", "hopeless"]
-    )
-    assert (
-        found.passages["otter-1"] == "Otter The otter eats frogs at night."
-        and found.passages["otter-0"] == "The otter sleeps under the old bridge."
-    )
-    assert found.passages["empty"] == "" and found.passages["title only"] == "Heron \u2028 and newt"
-    assert found.judged["q1"]["badger-1"] == 2 and len(found.judged["q1"]) == 7
+    assert found.name == "marsh"
+    assert len(found.passages) == 72
+    assert list(found.queries) == ["q0", "q1", "q2", "q3", "otter-3", "hopeless"]
+    assert found.passages["otter-1"] == "Otter The otter eats frogs at night."
+    assert found.passages["otter-0"] == "The otter sleeps under the old bridge."
+    assert found.passages["empty"] == ""
+    assert found.passages["title only"] == "Heron \u2028 and newt"
+    assert found.judged["q1"]["badger-1"] == 2
+    assert len(found.judged["q1"]) == 7
     assert list(bench_sets.read_set(beir, 2).judged) == ["q0", "q1"]
     assert bench_sets.ranking_of("otter-3", ["otter-3", "a", "b"]) == ["a", "b"], (
         "a hit that is the query itself does not count"
@@ -186,23 +184,19 @@ def test_dense_search_equals_exact_cosine_judged_by_another_tool(beir, cache):
     theirs = ir_measures.calc_aggregate([nDCG @ 10, R @ 10, R @ 100], ours.judged, run)
     for way in ("dense", "exact"):
         assert found[way]["ndcg_at_10"] == pytest.approx(theirs[nDCG @ 10], abs=1e-4)
-        assert found[way]["recall_at_10"] == pytest.approx(theirs[R @ 10], abs=1e-4) and found[way][
-            "recall_at_100"
-        ] == pytest.approx(theirs[R @ 100], abs=1e-4)
-    assert found["dense_vs_exact_overlap_at_10"] == 1 and (
+        assert found[way]["recall_at_10"] == pytest.approx(theirs[R @ 10], abs=1e-4)
+        assert found[way]["recall_at_100"] == pytest.approx(theirs[R @ 100], abs=1e-4)
+    assert found["dense_vs_exact_overlap_at_10"] == 1
+    assert (
         found["n_queries"],
         found["n_passages"],
         found["judged_passages_missing"],
     ) == (6, 72, 1)
-    assert (
-        0 < found["dense"]["ndcg_at_10"] < 1
-        and found["bm25"]["ndcg_at_10"] > 0.3
-        and found["hybrid"]["ndcg_at_10"] > 0.3
-    )
-    assert (
-        found["dense"]["build_seconds"] > 0
-        and found["dense"]["query_p95_ms"] >= found["dense"]["query_p50_ms"] > 0
-    )
+    assert 0 < found["dense"]["ndcg_at_10"] < 1
+    assert found["bm25"]["ndcg_at_10"] > 0.3
+    assert found["hybrid"]["ndcg_at_10"] > 0.3
+    assert found["dense"]["build_seconds"] > 0
+    assert found["dense"]["query_p95_ms"] >= found["dense"]["query_p50_ms"] > 0
     assert bench_sets.bench_retrieval(beir, 1)["dense"]["build_seconds"] is None, (
         "an index that was there is not a build"
     )
@@ -257,21 +251,20 @@ def test_a_bad_set_is_refused_with_file_and_line(beir, capsys, name, lines, comp
         write_lines(beir / name, lines)
     assert bench.main(["retrieval", str(beir), "--json"]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and complaint in err and err.count("\n") == 1 and err.startswith("workbook: ")
+    assert out == ""
+    assert complaint in err
+    assert err.count("\n") == 1
+    assert err.startswith("workbook: ")
 
 
 def test_a_set_that_is_not_utf8_and_a_limit_of_nothing(beir, capsys):
-    assert (
-        bench.main(["retrieval", str(beir), "--limit-queries", "0"]) == 2
-        and "--limit-queries must be at least 1" in capsys.readouterr().err
-    )
+    assert bench.main(["retrieval", str(beir), "--limit-queries", "0"]) == 2
+    assert "--limit-queries must be at least 1" in capsys.readouterr().err
     (beir / "queries.jsonl").write_bytes(
         b'{"_id": "q0", "text": "x"}\n{"_id": "q1", "text": "\xff"}\n'
     )
-    assert (
-        bench.main(["retrieval", str(beir)]) == 2
-        and "queries.jsonl line 2: byte 23 is not UTF-8" in capsys.readouterr().err
-    )
+    assert bench.main(["retrieval", str(beir)]) == 2
+    assert "queries.jsonl line 2: byte 23 is not UTF-8" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         bench.main(["retrieval"])
 
@@ -475,9 +468,8 @@ def test_measures_are_those_of_the_evaluation_said_with_sets():
         )
         missed = sum(len(letters([one]) - letters(retrieved)) for one in references)
         assert found["recall"] == both / sum(end - start for start, end in references)
-        assert found["precision"] == (both / paid if paid else 0) and found["iou"] == both / (
-            paid + missed
-        )
+        assert found["precision"] == (both / paid if paid else 0)
+        assert found["iou"] == both / (paid + missed)
         useful = letters(
             [c for c in chunks if any(max(c[0], r[0]) <= min(c[1], r[1]) for r in references)]
         )
@@ -555,21 +547,18 @@ def test_a_run_through_the_chunking_bench(evaluation, cache, capsys, monkeypatch
     )
     assert bench.main(["chunking", str(evaluation), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (
-        found["set"] == "river"
-        and found["n_questions"] == 3
-        and list(found["corpora"]) == ["north", "south"]
-        and found["top_k"] == 5
-    )
+    assert found["set"] == "river"
+    assert found["n_questions"] == 3
+    assert list(found["corpora"]) == ["north", "south"]
+    assert found["top_k"] == 5
     assert set(found["chunkers"]) == set(bench_chunks.CHUNKERS)
     for name, row in found["chunkers"].items():
-        assert (
-            0 < row["recall"] <= 1
-            and 0 < row["iou"] <= row["precision"] <= 1
-            and row["n"] == 3
-            and row["chunks"] >= 10
-        ), name
-        assert row["precision_omega"] > 0 and 20 < row["mean_tokens"] <= 250
+        assert 0 < row["recall"] <= 1, name
+        assert 0 < row["iou"] <= row["precision"] <= 1, name
+        assert row["n"] == 3, name
+        assert row["chunks"] >= 10, name
+        assert row["precision_omega"] > 0
+        assert 20 < row["mean_tokens"] <= 250
 
 
 def test_every_promised_way_of_cutting_is_there():
@@ -617,15 +606,15 @@ def test_a_bad_chunking_set_is_refused(evaluation, capsys, rows, complaint):
         write_questions(evaluation / "questions_df.csv", rows)
     assert bench.main(["chunking", str(evaluation)]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and complaint in err and err.count("\n") == 1
+    assert out == ""
+    assert complaint in err
+    assert err.count("\n") == 1
 
 
 def test_a_questions_file_with_other_columns(evaluation, capsys):
     (evaluation / "questions_df.csv").write_text("question,corpus_id\nq,north\n")
-    assert (
-        bench.main(["chunking", str(evaluation)]) == 2
-        and "line 1: lacks the columns references" in capsys.readouterr().err
-    )
+    assert bench.main(["chunking", str(evaluation)]) == 2
+    assert "line 1: lacks the columns references" in capsys.readouterr().err
 
 
 # --- embedding ------------------------------------------------------------------------------------
@@ -634,7 +623,8 @@ def test_a_questions_file_with_other_columns(evaluation, capsys):
 @pytest.mark.slow
 def test_our_embedding_finds_as_much_as_the_plain_one(cache):
     found = bench.bench_embed(rounds=1, every=8)
-    assert found["speedup"] > 0 and set(found["texts_per_second"]) == {
+    assert found["speedup"] > 0
+    assert set(found["texts_per_second"]) == {
         "ours",
         "plain_list",
         "plain_one_by_one",

@@ -40,11 +40,13 @@ def part(widget, name):
 
 def test_what_if_says_the_answer_and_how_firm_it_is():
     case = what_if(RAG_CASE, full())
-    assert case.decision.answer == "RAG" and re.fullmatch(
+    assert case.decision.answer == "RAG"
+    assert re.fullmatch(
         r"RAG\. \d+ % of 150 draws around what is stated give the same answer \(\d+ to \d+ %\)\.",
         case.sentence(),
     )
-    assert case.flips == flips(RAG_CASE, full()) and case.agreement.n == 150
+    assert case.flips == flips(RAG_CASE, full())
+    assert case.agreement.n == 150
     open_case = what_if(RAG_CASE, full().without("RAG"))
     assert open_case.sentence().startswith("Not yet: measure RAG, on 97 cases.")
 
@@ -52,19 +54,18 @@ def test_what_if_says_the_answer_and_how_firm_it_is():
 def test_the_pictures_say_what_they_show():
     case = what_if(RAG_CASE, full())
     costs, strips = case.costs(), case.flip_chart()
-    assert (
-        costs.svg.startswith("<svg ")
-        and costs.alt.startswith("RAG costs least: ")
-        and "Out: long context, fine-tune, RAG + tuned reader, router + RAG" in costs.alt
+    assert costs.svg.startswith("<svg ")
+    assert costs.alt.startswith("RAG costs least: ")
+    assert "Out: long context, fine-tune, RAG + tuned reader, router + RAG" in costs.alt
+    assert next(iter(costs.table.index)) == "a person answers"
+    assert costs.table["total"]["RAG"] == pytest.approx(
+        1000 * (0.6 * 3.5) + costs.table[["serving", "index"]].sum(axis=1)["RAG"]
     )
-    assert next(iter(costs.table.index)) == "a person answers" and costs.table["total"][
-        "RAG"
-    ] == pytest.approx(1000 * (0.6 * 3.5) + costs.table[["serving", "index"]].sum(axis=1)["RAG"])
     assert (
         f"{len(set(strips.table['input']))} of {len(FIELDS)} inputs could change it" in strips.alt
-        and strips.svg.startswith("<svg ")
-        and "cost wrong" in strips.svg
     )
+    assert strips.svg.startswith("<svg ")
+    assert "cost wrong" in strips.svg
     assert "not measured" in what_if(RAG_CASE, full().without("RAG")).costs().alt
     assert set(plots_decide.OPTION_COLOURS) == {
         *(o.name for o in (plots_decide.PEOPLE, *plots_decide.OPTIONS)),
@@ -83,34 +84,26 @@ def test_no_flip_at_all_is_drawn_too():
 def test_the_widget_is_the_plain_cell(my_work):
     made = board(full(), RAG_CASE)
     answer, costs, strips = (part(made, name) for name in ("answer-box", "costs", "flips"))
-    assert (
-        "<b>RAG</b>" in answer.value
-        and what_if(RAG_CASE, full()).sentence().split(". ", 1)[1] in answer.value
-    )
+    assert "<b>RAG</b>" in answer.value
+    assert what_if(RAG_CASE, full()).sentence().split(". ", 1)[1] in answer.value
     before = costs.value, strips.value
     part(made, "cost-wrong").value = 1000
-    assert (
-        "Not yet: measure a stronger model" in answer.value
-        and (costs.value, strips.value) != before
-    )
+    assert "Not yet: measure a stronger model" in answer.value
+    assert (costs.value, strips.value) != before
     part(made, "cost-wrong").value = RAG_CASE.cost_wrong
     part(made, "seen-RAG").value = False
     assert "Not yet: measure RAG, on 97 cases" in answer.value
     part(made, "seen-RAG").value = True
     part(made, "scenario").value = "product prices"
     stated = SCENARIOS["product prices"]
-    assert (
-        part(made, "changes-per-year").value == stated.requirements.changes_per_year
-        and stated.discuss[:40] in part(made, "told").value
-    )
+    assert part(made, "changes-per-year").value == stated.requirements.changes_per_year
+    assert stated.discuss[:40] in part(made, "told").value
     assert decide(stated.requirements, full()).answer in answer.value or "Not yet" in answer.value
     part(made, "keep").click()
     (folder,) = (my_work / "decisions").iterdir()
-    assert (
-        "Kept: " in part(made, "kept").value
-        and folder.name in part(made, "kept").value
-        and "product-prices" in folder.name
-    )
+    assert "Kept: " in part(made, "kept").value
+    assert folder.name in part(made, "kept").value
+    assert "product-prices" in folder.name
 
 
 def test_every_field_is_on_the_board_once():
@@ -172,17 +165,17 @@ def test_the_record_is_whole_and_says_where_it_comes_from(my_work):
         "How good the guesses were",
         "What RAG asks of its owners",
     ):
-        assert said in page and (said in text or said.replace("_", r"\_") in text), said
-    assert page.count("data:image/svg+xml;base64,") == 2 and "://" not in re.sub(
-        r"data:[^\"]+", "", page
-    )
-    assert "![" in text and "](costs.svg)" in text and "](flips.svg)" in text
+        assert said in page, said
+        assert said in text or said.replace("_", r"\_") in text, said
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert "://" not in re.sub(r"data:[^\"]+", "", page)
+    assert "![" in text
+    assert "](costs.svg)" in text
+    assert "](flips.svg)" in text
     again = decision_record.write(decide(RAG_CASE, full()), "Policy assistant")
-    assert (
-        again != folder
-        and again.name == f"{folder.name}-2"
-        and not list((my_work / "decisions").glob(".*"))
-    )
+    assert again != folder
+    assert again.name == f"{folder.name}-2"
+    assert not list((my_work / "decisions").glob(".*"))
 
 
 def test_nothing_in_a_record_runs(my_work):
@@ -192,15 +185,14 @@ def test_nothing_in_a_record_runs(my_work):
         (folder / "decision.html").read_text(encoding="utf-8"),
         (folder / "decision.md").read_text(encoding="utf-8"),
     )
-    assert (
-        "<script" not in page
-        and "<img src" not in page
-        and page.count("&lt;script&gt;") >= 3
-        and "default-src 'none'" in page
-    )
+    assert "<script" not in page
+    assert "<img src" not in page
+    assert page.count("&lt;script&gt;") >= 3
+    assert "default-src 'none'" in page
     for bare in re.findall(r"(?<!\\)[<\[`]", re.sub(r"^!\[.*$", "", text, flags=re.M)):
         pytest.fail(f"{bare!r} stands bare in the Markdown")
-    assert folder.parent == my_work / "decisions" and re.fullmatch(r"[0-9a-z-]+", folder.name)
+    assert folder.parent == my_work / "decisions"
+    assert re.fullmatch(r"[0-9a-z-]+", folder.name)
 
 
 @pytest.mark.parametrize("title", ["../../etc/passwd", "/", "", "...", "a" * 500, "\u202e\x00"])
@@ -278,23 +270,18 @@ def test_the_board_listens_on_this_machine_only_unless_told_otherwise(monkeypatc
         "say": said.append,
     }.items():
         monkeypatch.setitem(shared, name, value)
-    assert (
-        door["main"](["board", "--no-browser"]) == 0
-        and door["main"](["board", "--ip", "192.0.2.7", "--port", "9000"]) == 0
-    )
+    assert door["main"](["board", "--no-browser"]) == 0
+    assert door["main"](["board", "--ip", "192.0.2.7", "--port", "9000"]) == 0
     (words, env), (other, _) = called
-    assert (
-        "--Voila.ip=127.0.0.1" in words
-        and "--port=8866" in words
-        and "--no-browser" in words
-        and "board_template" in env["JUPYTER_PATH"]
-    )
-    assert (
-        "--Voila.ip=192.0.2.7" in other and "--port=9000" in other and "--no-browser" not in other
-    )
-    assert any("there is no password" in line for line in said) and not any(
-        "no password" in line for line in said[:1]
-    )
+    assert "--Voila.ip=127.0.0.1" in words
+    assert "--port=8866" in words
+    assert "--no-browser" in words
+    assert "board_template" in env["JUPYTER_PATH"]
+    assert "--Voila.ip=192.0.2.7" in other
+    assert "--port=9000" in other
+    assert "--no-browser" not in other
+    assert any("there is no password" in line for line in said)
+    assert not any("no password" in line for line in said[:1])
 
 
 def test_the_board_loads_no_model():

@@ -135,10 +135,8 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
                 page.locator(".jp-InputArea-editor, .highlight pre, .jp-CodeMirrorEditor").count()
                 == 0
             ), "code is shown"
-            assert (
-                page.get_by_text("Exercise 11.1").count() == 0
-                and page.get_by_text("What we found").count() == 1
-            )
+            assert page.get_by_text("Exercise 11.1").count() == 0
+            assert page.get_by_text("What we found").count() == 1
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
                 f"{name}: the page is wider than the screen"
             )
@@ -155,10 +153,8 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
             page.screenshot(path=shots / f"board-{name}.png", full_page=True)
             if name == "desktop":
                 page.emulate_media(media="print")
-                assert (
-                    not page.locator(".t-controls").is_visible()
-                    and page.locator(".t-stated").is_visible()
-                )
+                assert not page.locator(".t-controls").is_visible()
+                assert page.locator(".t-stated").is_visible()
                 assert page.locator(".t-board").bounding_box()["height"] > height, (
                     "all of it is printed, not one window of it"
                 )
@@ -167,6 +163,7 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
                 url
                 for url in asked
                 if not url.startswith((served, served.replace("http", "ws"), "data:", "blob:"))
-            ] == [] and problems == []
+            ] == []
+            assert problems == []
             page.close()
         browser.close()

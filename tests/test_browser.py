@@ -169,7 +169,9 @@ def opened(lab, tmp_path, notebook, seconds):
             for url in asked
             if not url.startswith((base, base.replace("http", "ws"), "data:", "blob:"))
         ]
-        assert away == [] and problems == [] and page.evaluate("() => window.kernelErrors") == []
+        assert away == []
+        assert problems == []
+        assert page.evaluate("() => window.kernelErrors") == []
         context.close()
 
 
@@ -190,10 +192,8 @@ def test_a_learner_runs_the_chunking_lab(lab, tmp_path):
                 expect(said).to_contain_text("Nobody has measured")
         expect(picture).not_to_have_attribute("src", before)
         expect(said).to_contain_text("times the tokens")
-        assert (
-            "Tokens, 128 tokens" in picture.get_attribute("alt")
-            and page.locator(".t-chunks").inner_text() != cut
-        )
+        assert "Tokens, 128 tokens" in picture.get_attribute("alt")
+        assert page.locator(".t-chunks").inner_text() != cut
         page.locator(".t-strategy .noUi-handle").focus()
         # each is waited for: two quick moves of one slider may reach the kernel after a later click
         for strategy in ("Recursive", "Sentences"):
@@ -324,9 +324,10 @@ def test_a_learner_trains_stops_and_finds_it_again(lab, tmp_path):
         page.locator("button.t-train-stop").click()
         expect(status).to_contain_text("Stopped", timeout=60_000)
         expect(start).to_be_enabled()
-        assert not list(cache.glob("adapters/*/adapter_model.safetensors")) and not list(
-            cache.glob("labs/*.json")
-        ), "a stopped run left something"
+        assert not list(cache.glob("adapters/*/adapter_model.safetensors")), (
+            "a stopped run left something"
+        )
+        assert not list(cache.glob("labs/*.json")), "a stopped run left something"
         start.click()
         expect(status).to_contain_text("Trained here", timeout=400_000)
         expect(picture).to_have_attribute("alt", re.compile("^8 labels.*Trained here: 1 point"))

@@ -42,10 +42,10 @@ def test_the_figures_are_about_this_interval(measured):
         compare.DRAWS,
         calibrate.REPETITIONS,
         calibrate.SEED,
-    ) and found["repetitions"] >= 2_000
-    assert {"python", "numpy", "scipy", "pandas"} == found["versions"].keys() and len(
-        found["sha256"]["helpers/compare.py"]
-    ) == 64
+    )
+    assert found["repetitions"] >= 2_000
+    assert {"python", "numpy", "scipy", "pandas"} == found["versions"].keys()
+    assert len(found["sha256"]["helpers/compare.py"]) == 64
 
 
 def test_nothing_was_left_out(measured):
@@ -87,21 +87,17 @@ def test_no_difference_is_called_one_at_most_five_times_in_a_hundred(measured):
 def test_differences_are_found_where_there_are_enough_cases(measured):
     """An interval that always says "cannot tell" would pass all of the above."""
     told = {(r["n"], r["first"], r["second"], r["rho"]): r["told"] for r in measured["independent"]}
-    assert (
-        told[300, 0.5, 0.6, 0.6] > 0.95
-        and told[300, 0.9, 0.8, 0.0] > 0.85
-        and told[100, 0.05, 0.15, 0.6] > 0.9
-    )
+    assert told[300, 0.5, 0.6, 0.6] > 0.95
+    assert told[300, 0.9, 0.8, 0.0] > 0.85
+    assert told[100, 0.05, 0.15, 0.6] > 0.9
 
 
 def test_ignoring_facts_or_seeds_makes_overconfident(measured):
     """Why facts are drawn and not cases, and why the luck of a training run counts."""
     for row in measured["families"]:
         if row["n"] >= 100:
-            assert (
-                row["coverage_ignoring_facts"] < 0.92
-                and row["coverage_ignoring_facts"] < row["coverage"] - 0.03
-            ), row
+            assert row["coverage_ignoring_facts"] < 0.92, row
+            assert row["coverage_ignoring_facts"] < row["coverage"] - 0.03, row
             if row["first"] == row["second"]:
                 assert row["told_ignoring_facts"] > 0.07, row
     for row in measured["seeds"]:
@@ -170,19 +166,17 @@ def test_without_its_two_corrections_the_interval_breaks_its_word(monkeypatch):
     monkeypatch.setattr(compare, "interval", plain_percentiles)
     plain = [calibrate.independent(*setting) for setting in settings]
     calibrate.held.cache_clear()
-    assert min(row["coverage"] for row in ours) > 0.95 and all(row["told"] <= 0.05 for row in ours)
-    assert (
-        sum(row["coverage"] < 0.9 for row in plain) >= 4
-        and min(row["coverage"] for row in plain) < 0.7
-    )
+    assert min(row["coverage"] for row in ours) > 0.95
+    assert all(row["told"] <= 0.05 for row in ours)
+    assert sum(row["coverage"] < 0.9 for row in plain) >= 4
+    assert min(row["coverage"] for row in plain) < 0.7
     assert max(row["told"] for row in plain if row["first"] == row["second"]) > 0.06
 
 
 def test_the_simulated_worlds_are_what_they_say():
     """Marginals and correlations by hand; the exact sums add up to one."""
-    assert calibrate.wins(0.5, 0.5, 0.0) == (0.25, 0.25) and calibrate.wins(
-        0.5, 0.6, 0.0
-    ) == pytest.approx((0.3, 0.2))
+    assert calibrate.wins(0.5, 0.5, 0.0) == (0.25, 0.25)
+    assert calibrate.wins(0.5, 0.6, 0.0) == pytest.approx((0.3, 0.2))
     up, down = calibrate.wins(0.5, 0.5, 0.6)
     assert (up, down) == pytest.approx((0.1, 0.1)), "both right 0.4 = 0.25 + 0.6 * 0.25"
     assert calibrate.wins(0.05, 0.15, 0.6) == pytest.approx((0.1, 0.0)), (
@@ -198,4 +192,5 @@ def test_the_simulated_worlds_are_what_they_say():
     assert calibrate.held(10, 3, 1) == compare.interval(
         pd.Series([0.0, 1, -1, 0, 1, 0, 0, 1, 0, 0]), pd.Series(range(10))
     )
-    assert sum(calibrate.family_sizes()) > 100 and max(calibrate.family_sizes()) > 1
+    assert sum(calibrate.family_sizes()) > 100
+    assert max(calibrate.family_sizes()) > 1

@@ -53,18 +53,14 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
     assert [one.state for one in shown if hasattr(one, "state")] == ["right"] * 5, [
         one for one in shown if hasattr(one, "state")
     ]
-    assert (
-        set(names["held"]["arms"]) == ({"questions", "examples"} if parts == "both" else {parts})
-        and (names["OUT"] / "report.html").is_file()
-    )
+    assert set(names["held"]["arms"]) == ({"questions", "examples"} if parts == "both" else {parts})
+    assert (names["OUT"] / "report.html").is_file()
     assert str(names["settings"].my_work()) not in said, (
         "a path of this machine would stand in the stored notebook"
     )
-    assert (
-        names["found"].faults
-        and {fault.line for fault in names["found"].faults} == {61, 62, 63, None}
-        and len(names["found"].questions) == len(names["whole"].questions) + 1
-    )
+    assert names["found"].faults
+    assert {fault.line for fault in names["found"].faults} == {61, 62, 63, None}
+    assert len(names["found"].questions) == len(names["whole"].questions) + 1
     if names["board"].flips:
         flip = names["board"].flips[0]
         assert re.search(
@@ -74,7 +70,8 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
         )
     asked = len(server.asked)
     again = run(next(text for text in cells(folder) if "assessed(FOLDER" in text), names)
-    assert again is None and len(server.asked) == asked, (
+    assert again is None, "run again, it goes on from where it was: nothing is asked twice"
+    assert len(server.asked) == asked, (
         "run again, it goes on from where it was: nothing is asked twice"
     )
 
@@ -83,16 +80,17 @@ def test_the_plan_names_every_arm_before_anything_is_asked(serve, tmp_path):  # 
     server = serve()
     folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
     before = assess.plan(folder, out)
-    assert server.asked == [] and not out.exists() and before["seconds a case"].isna().all()
-    assert (
-        list(before.index[:3]) == ["always refuse", "majority label", "best sentence"]
-        and set(before["takes"][:3]) == {"no model"}
-        and before.loc["RAG", "cases"] == 17
-    )
+    assert server.asked == []
+    assert not out.exists()
+    assert before["seconds a case"].isna().all()
+    assert list(before.index[:3]) == ["always refuse", "majority label", "best sentence"]
+    assert set(before["takes"][:3]) == {"no model"}
+    assert before.loc["RAG", "cases"] == 17
     results, _ = assess.assessed(folder, out, 2, quiet)
     assert set(before.index) == set(results.tables), "what was planned is what was measured"
     after = assess.plan(folder, out)
-    assert after["seconds a case"].notna().all() and list(after.index) == list(before.index)
+    assert after["seconds a case"].notna().all()
+    assert list(after.index) == list(before.index)
     with pytest.raises(DataError, match="no such folder"):
         assess.plan(tmp_path / "none")
 
@@ -102,9 +100,8 @@ def test_whoever_goes_on_from_an_assessment_can_decide_anew_without_measuring(se
     results, held = assess.assessed(
         own_folder(tmp_path / "own", server.url), tmp_path / "out", 2, quiet
     )
-    assert isinstance(results, Results) and held == json.loads(
-        (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
-    )
+    assert isinstance(results, Results)
+    assert held == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     decision, asked = results.decision, len(server.asked)
     assert (
         decide(decision.requirements, decision.evidence).answer
@@ -116,8 +113,8 @@ def test_whoever_goes_on_from_an_assessment_can_decide_anew_without_measuring(se
         decide(decision.requirements.but(**{flip["name"]: flip["at"]}), decision.evidence).answer
         == flip["becomes"]
         != decision.answer
-        and len(server.asked) == asked
     )
+    assert len(server.asked) == asked
 
 
 # --- the exercises --------------------------------------------------------------------------------
@@ -246,16 +243,22 @@ WRONG = [
 )
 def test_wrong_answers_of_12_are_told_why(id, answer, told):
     verdict = exercise(id).check(answer)
-    assert verdict.state == "not yet" and told in verdict.message, verdict
+    assert verdict.state == "not yet", verdict
+    assert told in verdict.message, verdict
 
 
 @pytest.mark.parametrize("id", [f"12.{i}" for i in range(1, 6)])
 def test_every_exercise_of_12_takes_anything_and_speaks(id, capsys):
     one = exercise(id)
-    assert one.check(...).state == one.check(None).state == "not attempted" and len(one.hints) == 3
+    assert one.check(...).state == one.check(None).state == "not attempted"
+    assert len(one.hints) == 3
     for odd in (0, "x", [], (1, 2), lambda *a: None, lambda *a: 1 / 0, object()):
         verdict = one.check(odd)
-        assert verdict.state in ("not yet", "not attempted") and len(verdict.message) > 20, (
+        assert verdict.state in ("not yet", "not attempted"), (
+            odd,
+            verdict,
+        )
+        assert len(verdict.message) > 20, (
             odd,
             verdict,
         )

@@ -52,20 +52,16 @@ def grid():
 
 def test_what_if_says_what_can_be_told(grid):
     better, same = what_if(grid, Setting(chunk_size=128)), what_if(grid, Setting(top_k=3))
-    assert (
-        better.found.verdict == "better"
-        and better.found.difference == pytest.approx(0.4)
-        and better.right is None
-    )
-    assert (
-        "Evidence: better (+40 points" in better.sentence()
-        and "2.0 times the tokens" in better.sentence()
-        and "not measured here" in better.sentence()
-    )
-    assert same.found.verdict == "cannot tell" and "3.0 times the tokens" in same.sentence()
-    assert (
-        what_if(grid, BASELINE).found is None and "baseline" in what_if(grid, BASELINE).sentence()
-    )
+    assert better.found.verdict == "better"
+    assert better.found.difference == pytest.approx(0.4)
+    assert better.right is None
+    assert "Evidence: better (+40 points" in better.sentence()
+    assert "2.0 times the tokens" in better.sentence()
+    assert "not measured here" in better.sentence()
+    assert same.found.verdict == "cannot tell"
+    assert "3.0 times the tokens" in same.sentence()
+    assert what_if(grid, BASELINE).found is None
+    assert "baseline" in what_if(grid, BASELINE).sentence()
     with pytest.raises(KeyError, match="nobody has measured tokens, 96 tokens"):
         what_if(grid, Setting(chunk_size=96))
 
@@ -75,19 +71,20 @@ def test_many_comparisons_at_once_widen_the_interval(grid):
         what_if(grid, Setting(chunk_size=128)).found,
         what_if(grid, Setting(chunk_size=128), comparisons=7).found,
     )
-    assert seven.low < one.low and seven.high > one.high and seven.level > one.level
+    assert seven.low < one.low
+    assert seven.high > one.high
+    assert seven.level > one.level
 
 
 def test_the_picture_says_what_it_shows(grid):
     one, two = (
         plots_rag.setting(grid, what_if(grid, s)) for s in (BASELINE, Setting(chunk_size=128))
     )
-    assert one.png[:4] == b"\x89PNG" and one.png != two.png
-    assert (
-        "evidence found 80 %" in two.alt
-        and "answers not measured" in two.alt
-        and "Against the baseline" in two.alt
-    )
+    assert one.png[:4] == b"\x89PNG"
+    assert one.png != two.png
+    assert "evidence found 80 %" in two.alt
+    assert "answers not measured" in two.alt
+    assert "Against the baseline" in two.alt
     assert {"this setting", "baseline"} == set(two.table)
     assert (
         "k = 1: evidence 40 %, right 40 %"
@@ -102,7 +99,8 @@ def test_a_picture_holds_nothing_of_the_one_before(grid, monkeypatch):
     first = [plots_rag.setting(grid, what_if(grid, s)).png for s in settings]
     assert [plots_rag.setting(grid, what_if(grid, s)).png for s in reversed(settings)] == first[
         ::-1
-    ] and len(set(first)) == 3
+    ]
+    assert len(set(first)) == 3
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
         broken.setattr(plots_rag, "_png", lambda figure: 1 / 0)
         plots_rag.setting(grid, what_if(grid, settings[1]))
@@ -130,11 +128,9 @@ def test_rows_measured_here_join_the_grid(grid):
         )
     )
     both = chunk_lab.joined(grid, mine)
-    assert (
-        len(both) == len(grid)
-        and chunk_lab.row_of(both, BASELINE)["recall"] == 0.99
-        and both.attrs == grid.attrs
-    )
+    assert len(both) == len(grid)
+    assert chunk_lab.row_of(both, BASELINE)["recall"] == 0.99
+    assert both.attrs == grid.attrs
     assert chunk_lab.row_of(both, BASELINE)["accuracy"] == 0.4, "answers measured elsewhere stay"
 
 
@@ -150,7 +146,8 @@ def test_the_widget_moves_the_picture_and_says_what_nobody_measured(grid, docume
 
     before = part("plot").value
     part("chunk-size").value = 128
-    assert part("plot").value != before and "better" in part("said").value
+    assert part("plot").value != before
+    assert "better" in part("said").value
     part("chunk-size").value = 96
     assert "Nobody has measured tokens, 96 tokens" in part("said").value
     assert "stands whole" in part("chunks").value
@@ -179,7 +176,9 @@ def test_a_document_is_drawn_escaped():
         chunk_lab.Path("a.md"),
     )
     drawn = chunk_lab.coloured_chunks(document, Setting(chunk_size=8), "It lasts 3 days.")
-    assert "<script>" not in drawn and "A &lt;b&gt;" in drawn and "&lt;script&gt;" in drawn
+    assert "<script>" not in drawn
+    assert "A &lt;b&gt;" in drawn
+    assert "&lt;script&gt;" in drawn
 
 
 @pytest.fixture
@@ -210,7 +209,8 @@ def world(tmp_path):
 def test_what_runs_live_is_right_and_kept(cache, world, monkeypatch):
     documents, cases = world
     rows = chunk_lab.live(documents, cases, Setting("sentences", 32, 0.0), QUIET)
-    assert len(rows) == len(chunk_lab.SEARCHERS) * len(chunk_lab.TOP_KS) and set(rows["n"]) == {4}
+    assert len(rows) == len(chunk_lab.SEARCHERS) * len(chunk_lab.TOP_KS)
+    assert set(rows["n"]) == {4}
     assert rows.loc[(rows["top_k"] == 10), "recall"].eq(1).all(), (
         "with every chunk handed over, nothing is missing"
     )
@@ -245,15 +245,21 @@ def test_a_job_reports_stops_and_shows_its_error():
     row = job("Count", work, lambda n: results.append(n) or "done", "count")
     start, stop, bar, status = row.children
     start.click()
-    assert going.wait(10) and start.disabled and not stop.disabled and "counting" in status.value
+    assert going.wait(10)
+    assert start.disabled
+    assert not stop.disabled
+    assert "counting" in status.value
     stop.click()
     until(lambda: not start.disabled)
-    assert "Stopped" in status.value and results == [] and bar.layout.visibility == "hidden"
+    assert "Stopped" in status.value
+    assert results == []
+    assert bar.layout.visibility == "hidden"
     broken = job("Break", failing, str, "break")
     broken.children[0].click()
     until(lambda: not broken.children[0].disabled)
     assert "ValueError: no such thing" in broken.children[3].value
-    assert issubclass(Stopped, BaseException) and not issubclass(Stopped, Exception)
+    assert issubclass(Stopped, BaseException)
+    assert not issubclass(Stopped, Exception)
 
 
 def test_the_reference_covers_what_the_sliders_offer():
@@ -267,9 +273,8 @@ def test_the_reference_covers_what_the_sliders_offer():
                     & (grid["overlap"] == overlap)
                 ]
                 assert len(rows) == len(chunk_lab.SEARCHERS) * len(chunk_lab.TOP_KS)
-    assert (
-        set(grid["n"]) == {len(grid.attrs["facts"])} and grid["found"].str.len().eq(grid["n"]).all()
-    )
+    assert set(grid["n"]) == {len(grid.attrs["facts"])}
+    assert grid["found"].str.len().eq(grid["n"]).all()
     assert (grid["found"].str.count("1") / grid["n"] - grid["recall"]).abs().max() < 1e-9
     assert grid["accuracy"].notna().sum() >= 12
 
@@ -289,6 +294,5 @@ def test_a_sample_of_the_reference_is_what_the_code_measures(setting, documents)
         assert sum(a != b for a, b in zip(row["found"], kept["found"], strict=True)) <= 2, (
             f"{row['retriever']}, k = {row['top_k']} drifted"
         )
-        assert row["chunks"] == kept["chunks"] and row["tokens"] == pytest.approx(
-            kept["tokens"], rel=0.02
-        )
+        assert row["chunks"] == kept["chunks"]
+        assert row["tokens"] == pytest.approx(kept["tokens"], rel=0.02)

@@ -59,13 +59,15 @@ def test_a_comparison_by_hand():
         0.95,
         "better",
         None,
-    ) and 0 < found.low < 0.4 < found.high < 1
+    )
+    assert 0 < found.low < 0.4 < found.high < 1
 
 
 def test_a_positive_difference_speaks_for_the_second():
     first, second = won(20, 10, 2)
     there, back = compare(first, second), compare(second, first)
-    assert there.difference == -back.difference == pytest.approx(0.4) and (
+    assert there.difference == -back.difference == pytest.approx(0.4)
+    assert (
         there.verdict,
         back.verdict,
     ) == ("better", "worse")
@@ -85,14 +87,14 @@ def test_tokens_and_seconds_are_costs():
             for arm, more in (("one", 0), ("two", 1))
         )
         found = compare(first, second, column)
-        assert found.verdict == "worse" and compare(second, first, column).verdict == "better"
-        assert (
-            found.low < scale < found.high
-            and found.low > 0.6 * scale
-            and found.p == ()
-            and math.isnan(found.only_first)
-        )
-        assert "points" not in str(found) and "no McNemar" in str(found)
+        assert found.verdict == "worse"
+        assert compare(second, first, column).verdict == "better"
+        assert found.low < scale < found.high
+        assert found.low > 0.6 * scale
+        assert found.p == ()
+        assert math.isnan(found.only_first)
+        assert "points" not in str(found)
+        assert "no McNemar" in str(found)
     assert "points" in str(compare(first, second))
 
 
@@ -146,11 +148,14 @@ def test_one_fact_tells_nothing_about_others():
         1,
         "cannot tell",
         None,
-    ) and "One fact" in str(found)
+    )
+    assert "One fact" in str(found)
     cost = compare(*(t.assign(tokens_in=x) for t, x in ((first, 5), (second, 900))), "tokens_in")
-    assert (cost.low, cost.high, cost.verdict) == (-math.inf, math.inf, "cannot tell") and str(cost)
+    assert (cost.low, cost.high, cost.verdict) == (-math.inf, math.inf, "cannot tell")
+    assert str(cost)
     two = compare(*won(2, 2, 0))
-    assert two.verdict == "cannot tell" and two.facts == 2
+    assert two.verdict == "cannot tell"
+    assert two.facts == 2
 
 
 def test_no_difference_at_all():
@@ -182,7 +187,9 @@ def test_a_rounding_error_is_no_difference():
         != 0
     ), "arithmetic alone gets it wrong"
     found = compare(first, second)
-    assert found.difference == 0 and found.n_to_settle is None and "No difference" in str(found)
+    assert found.difference == 0
+    assert found.n_to_settle is None
+    assert "No difference" in str(found)
     gain = pd.Series([1 / 3, -1 / 3, 2 / 3, -2 / 3] * 10)
     assert all(x == 0 or abs(x) > 1e-9 for x in interval(gain, pd.Series(range(40))))
 
@@ -199,12 +206,14 @@ def test_a_rounding_error_is_no_difference():
 def test_an_interval_lies_within_what_is_possible(rows, seed):
     gain, fact = (pd.Series(x) for x in zip(*rows, strict=True))
     low, high = interval(gain, fact, seed=seed)
-    assert -1 <= low <= high <= 1 and (low, high) == interval(gain, fact, seed=seed)
+    assert -1 <= low <= high <= 1
+    assert (low, high) == interval(gain, fact, seed=seed)
     assert (low, high) == interval(
         gain[::-1], fact[::-1].map(lambda f: f"renamed {f}"), seed=seed
     ), "neither order nor names matter"
     wide = interval(gain, fact, level=0.99, seed=seed)
-    assert wide[0] <= low and high <= wide[1]
+    assert wide[0] <= low
+    assert high <= wide[1]
 
 
 def test_ten_thousand_cases_are_no_trouble():
@@ -212,7 +221,8 @@ def test_ten_thousand_cases_are_no_trouble():
     first, second = (
         table(list(dice.random(10_000) < p), arm) for arm, p in (("one", 0.5), ("two", 0.55))
     )
-    assert compare(first, second).verdict == "better" and time.perf_counter() - started < 20
+    assert compare(first, second).verdict == "better"
+    assert time.perf_counter() - started < 20
 
 
 # --- refused, with a reason -----------------------------------------------------------------------
@@ -278,62 +288,58 @@ def test_seeds_are_averaged_and_their_noise_counts():
     assert (one.low, one.high, one.p * 3) == (calm.low, calm.high, calm.p), (
         "three times the same run is no news"
     )
-    assert torn.difference == pytest.approx(0.25) == calm.difference and len(torn.p) == 3
+    assert torn.difference == pytest.approx(0.25) == calm.difference
+    assert len(torn.p) == 3
     assert (torn.only_first, torn.only_second) == (pytest.approx(10 / 3), pytest.approx(40 / 3)), (
         "means over seeds: 0, 10 and 0 lost, 20, 20 and 0 won"
     )
-    assert torn.high - torn.low > 1.5 * (calm.high - calm.low) and torn.verdict == "cannot tell"
+    assert torn.high - torn.low > 1.5 * (calm.high - calm.low)
+    assert torn.verdict == "cannot tell"
     both = compare([base, base, base], steady)
-    assert both.p == calm.p and both.low == calm.low, "a single run goes against every seed"
+    assert both.p == calm.p, "a single run goes against every seed"
+    assert both.low == calm.low, "a single run goes against every seed"
 
 
 def test_seeds_that_differ_more_than_the_systems_ask_for_more_seeds():
     base = table([True, False] * 50)
     far_apart = [table([i < k for i in range(100)], "two") for k in (20, 90, 50)]
     found = compare(base, far_apart)
-    assert (
-        found.verdict == "cannot tell"
-        and found.difference > 0
-        and found.n_to_settle is None
-        and "run more seeds" in str(found)
-    )
+    assert found.verdict == "cannot tell"
+    assert found.difference > 0
+    assert found.n_to_settle is None
+    assert "run more seeds" in str(found)
 
 
 def test_several_comparisons_at_once_widen_every_interval():
     first, second = won(60, 14, 4)
     alone, *three = compare(first, second), *compare_all(first, [second] * 3)
-    assert alone.level == 0.95 and {c.level for c in three} == {1 - 0.05 / 3}
+    assert alone.level == 0.95
+    assert {c.level for c in three} == {1 - 0.05 / 3}
     assert all(c.low < alone.low and alone.high < c.high for c in three)
-    assert alone.verdict == "better" and three[0].verdict == "cannot tell", (
-        "what looks clear alone need not be clear among three"
-    )
+    assert alone.verdict == "better", "what looks clear alone need not be clear among three"
+    assert three[0].verdict == "cannot tell", "what looks clear alone need not be clear among three"
 
 
 def test_names_of_a_mapping_are_shown():
     first, second = won(60, 14, 4)
     found = compare_all(first, {"64 rows": second, "256 rows": [second, second]})
-    assert [c.second for c in found] == ["64 rows", "256 rows"] and str(found[0]).startswith(
-        "64 rows against one: "
-    )
-    assert compare_all(first, second) == [compare(first, second)] and compare_all(first, []) == []
+    assert [c.second for c in found] == ["64 rows", "256 rows"]
+    assert str(found[0]).startswith("64 rows against one: ")
+    assert compare_all(first, second) == [compare(first, second)]
+    assert compare_all(first, []) == []
     lines = as_table(found)
-    assert lines["difference"].tolist() == pytest.approx([1 / 6] * 2) and lines.loc[
-        0, ["only first right", "only second right"]
-    ].tolist() == [4, 14]
+    assert lines["difference"].tolist() == pytest.approx([1 / 6] * 2)
+    assert lines.loc[0, ["only first right", "only second right"]].tolist() == [4, 14]
 
 
 def test_a_comparison_says_what_it_found():
     clear, unclear = str(compare(*won(20, 10, 2))), str(compare(*won(20, 4, 2)))
-    assert (
-        clear.startswith("two against one: is better. right +40.0 points (")
-        and "right in two only 10, in one only 2 (exact McNemar p = 0.039)" in clear
-    )
-    assert (
-        "cannot tell" in unclear
-        and "about " in unclear
-        and "cases would settle it" in unclear
-        and "settle" not in clear
-    )
+    assert clear.startswith("two against one: is better. right +40.0 points (")
+    assert "right in two only 10, in one only 2 (exact McNemar p = 0.039)" in clear
+    assert "cannot tell" in unclear
+    assert "about " in unclear
+    assert "cases would settle it" in unclear
+    assert "settle" not in clear
     assert "p < .001" in str(compare(*won(40, 30, 0)))
 
 
@@ -344,14 +350,14 @@ def test_a_comparison_says_what_it_found():
 def test_smaller_differences_and_wider_intervals_need_more_cases(n, difference, half_width, factor):
     needed = cases_to_settle(difference, half_width, n)
     assert needed == cases_to_settle(-difference, half_width, n) > n
-    assert needed <= cases_to_settle(
-        difference / factor, half_width, n
-    ) and needed <= cases_to_settle(difference, half_width * factor, n)
+    assert needed <= cases_to_settle(difference / factor, half_width, n)
+    assert needed <= cases_to_settle(difference, half_width * factor, n)
     lasting = cases_to_settle(difference, half_width, n, lasting=difference / 4)
     assert lasting is None or lasting >= needed
 
 
 def test_no_difference_needs_no_number():
-    assert cases_to_settle(0.0, 0.1, 100) is None and cases_to_settle(-0.0, 0.1, 100) is None
+    assert cases_to_settle(0.0, 0.1, 100) is None
+    assert cases_to_settle(-0.0, 0.1, 100) is None
     assert cases_to_settle(0.1, 0.1, 100, lasting=0.05) is None, "the seeds alone hide it"
     assert cases_to_settle(0.1, 0.1, 100) == math.ceil(100 * (2.8015852 / 1.9599640) ** 2)

@@ -101,9 +101,10 @@ def test_cut_to_single_characters_nothing_is_lost_or_leaks(fake, cache, ruin, st
     documents = read_folder(ruin[0], ["staff"]).documents
     for document in documents:
         spans = {(c.start, c.end) for c in chunking.chunk(document, 1, 0, strategy)}
-        assert "".join(document.text[a:b] for a, b in sorted(spans)).split() and {
-            i for a, b in spans for i in range(a, b)
-        } >= {i for i, x in enumerate(document.text) if not x.isspace()}
+        assert "".join(document.text[a:b] for a, b in sorted(spans)).split()
+        assert {i for a, b in spans for i in range(a, b)} >= {
+            i for i, x in enumerate(document.text) if not x.isspace()
+        }
     found = index_chunks(
         [Chunk(d, i, i + 1) for d in documents for i, x in enumerate(d.text) if not x.isspace()],
         say=lambda text: None,
@@ -156,12 +157,11 @@ def test_where_the_system_refuses_to_write_more_nothing_half_made_stays(fake, ca
         text=True,
         timeout=200,
     )
-    assert done.returncode and "600" not in done.stdout.split(), done.stdout
+    assert done.returncode, done.stdout
+    assert "600" not in done.stdout.split(), done.stdout
     assert [path for path in (cache / "indexes").iterdir() if path.is_dir()] == [], done.stderr[
         -2000:
     ]
     found = index_chunks(many(), say=lambda text: None)
-    assert (
-        found.search("Page 7 of many", ["staff"], TODAY, 600, "exact")
-        and found.size == found.collection.count() == 600
-    )
+    assert found.search("Page 7 of many", ["staff"], TODAY, 600, "exact")
+    assert found.size == found.collection.count() == 600

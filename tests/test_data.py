@@ -16,7 +16,9 @@ def test_first_slice_is_large_enough(documents):
     assert len(documents) >= 15
     assert sum(len(cases.load_questions(split, documents)) for split in ("dev", "test")) >= 60
     sizes = {split: len(tickets.load_tickets(split)) for split in ("train", "dev", "test")}
-    assert sizes["train"] >= 200 and sizes["dev"] >= 50 and sizes["test"] >= 80, sizes
+    assert sizes["train"] >= 200, sizes
+    assert sizes["dev"] >= 50, sizes
+    assert sizes["test"] >= 80, sizes
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
@@ -36,11 +38,9 @@ def test_no_fact_and_no_ticket_is_in_two_splits(documents):
         split: {" ".join(c.ask.input.lower().split()) for c in tickets.load_tickets(split)}
         for split in ("train", "dev", "test")
     }
-    assert (
-        not texts["train"] & texts["dev"]
-        and not texts["train"] & texts["test"]
-        and not texts["dev"] & texts["test"]
-    )
+    assert not texts["train"] & texts["dev"]
+    assert not texts["train"] & texts["test"]
+    assert not texts["dev"] & texts["test"]
 
 
 def test_an_arm_cannot_see_gold():
@@ -59,16 +59,13 @@ def test_versions_follow_each_other(tmp_path):
         effective_from="2026-01-01",
     )
     old, new = corpus.load_handbook(tmp_path)
-    assert not old.in_force(TODAY) and new.in_force(TODAY)
-    assert (
-        old.in_force(new.meta.effective_from.replace(year=2025))
-        and old.effective_until == new.meta.effective_from
-    )
+    assert not old.in_force(TODAY)
+    assert new.in_force(TODAY)
+    assert old.in_force(new.meta.effective_from.replace(year=2025))
+    assert old.effective_until == new.meta.effective_from
     assert corpus.may_see([old, new], ["staff"], TODAY) == [new]
-    assert (
-        corpus.may_see([old, new], ["guests"], TODAY) == []
-        and corpus.may_see([old, new], [], TODAY) == []
-    )
+    assert corpus.may_see([old, new], ["guests"], TODAY) == []
+    assert corpus.may_see([old, new], [], TODAY) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +85,8 @@ def test_malformed_front_matter_names_file_and_field(tmp_path, changes, said):
     write_document(tmp_path, "broken", "Text.", **changes)
     with pytest.raises(DataError) as error:
         corpus.load_handbook(tmp_path)
-    assert "broken.md" in str(error.value) and said in str(error.value)
+    assert "broken.md" in str(error.value)
+    assert said in str(error.value)
 
 
 def test_documents_that_cannot_be_read(tmp_path):
@@ -190,6 +188,7 @@ def test_generated_tickets_are_what_the_generator_writes(tmp_path):
 def test_pick_is_stable_and_ordered(documents):
     questions = cases.load_questions("dev", documents)
     chosen = cases.pick(questions, 20)
-    assert chosen == cases.pick(questions, 20) and len(chosen) == 20
+    assert chosen == cases.pick(questions, 20)
+    assert len(chosen) == 20
     assert [c.id for c in chosen] == [c.id for c in questions if c in chosen]
     assert cases.pick(questions, 10**6) == questions

@@ -870,7 +870,8 @@ def test_all_faults_are_reported_not_the_first(data):
     planted = [FAULTS[name][3](data) for name in names]
     faults = check(data)
     assert len(planted) == len(faults) == len(names), named(faults)
-    assert faults == sorted(faults) and all(str(f).startswith("labs_data/") for f in faults)
+    assert faults == sorted(faults)
+    assert all(str(f).startswith("labs_data/") for f in faults)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -919,9 +920,8 @@ def test_odd_front_matter_is_a_fault(data, front):
         f"---\n{front}\n---\n\n# Odd\n", encoding="utf-8", newline="\n"
     )
     faults = check(data)
-    assert faults and {f.file for f in faults} == {"labs_data/handbook/people/odd.md"}, named(
-        faults
-    )
+    assert faults, named(faults)
+    assert {f.file for f in faults} == {"labs_data/handbook/people/odd.md"}, named(faults)
 
 
 @pytest.mark.parametrize(
@@ -971,9 +971,8 @@ def test_names_and_numbers_may_be_repeated(question, copied):
 
 
 def test_fences_and_tables_by_the_line():
-    assert list(unclosed("~~~\n```\n| a\n~~~\n")) == [] and [
-        i for i, _ in unclosed("x\n````\n```\n")
-    ] == [1]
+    assert list(unclosed("~~~\n```\n| a\n~~~\n")) == []
+    assert [i for i, _ in unclosed("x\n````\n```\n")] == [1]
     assert list(unclosed("| a |\n| - |\n\n| a | b |\n| - | - |\n")) == []
     assert [i for i, _ in unclosed("| a | b |\n| - | - |\n| c |\n| d | e |\n")] == [2]
 
@@ -992,10 +991,8 @@ def test_freezing_locks_and_announces(data):
     freeze("One alias more in the first test question.", data)
     assert check(data) == []
     newest, older = changelog.read_text(encoding="utf-8").split("## ")[1:]
-    assert (
-        newest.endswith("- One alias more in the first test question.\n\n")
-        and older == "0.0.1\n- Older.\n"
-    )
+    assert newest.endswith("- One alias more in the first test question.\n\n")
+    assert older == "0.0.1\n- Older.\n"
     before = changelog.read_bytes()
     freeze("One alias more in the first test question.", data)
     assert changelog.read_bytes() == before, "freezing what is frozen changes nothing"
@@ -1016,14 +1013,17 @@ def test_freezing_locks_and_announces(data):
 def test_the_command_counts_or_complains(data, capsys):
     assert datacheck.report(data) == 0
     said = capsys.readouterr().out
-    assert said.count("\n") == 1 and "255 tickets/test" in said and "71 documents" in said
+    assert said.count("\n") == 1
+    assert "255 tickets/test" in said
+    assert "71 documents" in said
     FAULTS["unknown asker"][3](data)
     assert datacheck.report(data) == 1
     assert "labs_data/questions/dev.jsonl line" in capsys.readouterr().out
     done = subprocess.run(
         [sys.executable, "-m", "helpers.datacheck"], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.returncode == 0 and done.stdout == said
+    assert done.returncode == 0
+    assert done.stdout == said
 
 
 def test_the_check_loads_no_model():
@@ -1047,9 +1047,8 @@ def test_label_noise_spoils_exactly_one_field_of_exactly_that_share(share):
         {f for f in tickets.FIELDS if a.gold.output[f] != b.gold.output[f]}
         for a, b in zip(true, spoilt, strict=True)
     ]
-    assert [len(fields) for fields in changed].count(1) == round(share * len(true)) and max(
-        map(len, changed)
-    ) <= 1
+    assert [len(fields) for fields in changed].count(1) == round(share * len(true))
+    assert max(map(len, changed)) <= 1
     assert all(tickets.Ticket.model_validate(case.gold.output) for case in spoilt)
     assert [(a.ask, a.kind, a.fact) for a in true] == [(b.ask, b.kind, b.fact) for b in spoilt]
     if share == 1:
@@ -1081,7 +1080,8 @@ def test_label_noise_is_for_training_rows():
 @pytest.mark.parametrize("split", ["train", "dev"])
 def test_reading_rows_say_where_the_answer_stands(split):
     rows = reading.load_reading(split)
-    assert len(rows) > 100 and 0.15 < sum(row.cite is None for row in rows) / len(rows) < 0.3
+    assert len(rows) > 100
+    assert 0.15 < sum(row.cite is None for row in rows) / len(rows) < 0.3
     for row in rows:
         assert (
             (row.answer == reading.REFUSAL)
@@ -1124,6 +1124,7 @@ def test_the_scoring_code_is_frozen_with_the_test_files(data, tmp_path, monkeypa
         .replace("LONGEST_ANSWER_TOKENS = 30", "LONGEST_ANSWER_TOKENS = 60")
     )
     (fault,) = check(data)
-    assert fault.file == "helpers/scores.py" and "scores the test split" in fault.message
+    assert fault.file == "helpers/scores.py"
+    assert "scores the test split" in fault.message
     freeze("Longer answers count.", data)
     assert check(data) == []

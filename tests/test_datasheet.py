@@ -88,10 +88,8 @@ def test_shares_have_their_intervals(measured):
     found = list(shares(measured))
     assert len(found) > 100
     for one in found:
-        assert (
-            one == measure.proportion(one["right"], one["n"])
-            and one["low"] <= one["share"] <= one["high"]
-        )
+        assert one == measure.proportion(one["right"], one["n"])
+        assert one["low"] <= one["share"] <= one["high"]
 
 
 def test_cheap_baselines_measure_the_same_again(measured):
@@ -128,9 +126,8 @@ def test_bm25_keeps_access_and_date(documents):
     cases = load_questions("dev", documents)
     for case in [c for c in cases if c.kind in ("restricted", "versioned")]:
         for passage in search(case, 5):
-            assert by_id[passage.doc].readable_by(case.ask.groups) and by_id[passage.doc].in_force(
-                case.ask.as_of
-            )
+            assert by_id[passage.doc].readable_by(case.ask.groups)
+            assert by_id[passage.doc].in_force(case.ask.as_of)
     assert any(not c.gold.evidence for c in cases if c.kind == "restricted")
 
 
@@ -140,16 +137,16 @@ def test_recall_wants_all_of_the_evidence():
     whole = measure.Passage(evidence.doc, "", evidence.start, evidence.end, evidence.quote)
     part = measure.Passage(evidence.doc, "", evidence.start, evidence.end - 1, evidence.quote[:-1])
     found = measure.recall(lambda c, k: [part, whole], [case])
-    assert [found["all"][str(k)]["right"] for k in measure.TOP_K] == [0, 1, 1] and found[
-        case.kind
-    ] == found["all"]
+    assert [found["all"][str(k)]["right"] for k in measure.TOP_K] == [0, 1, 1]
+    assert found[case.kind] == found["all"]
 
 
 def test_the_keyword_baseline_stays_a_baseline():
     """30 lines at most: with more it would be a system."""
     import inspect
 
-    assert len(inspect.getsource(measure.keywords).splitlines()) <= 30 and len(FIELDS) == 4
+    assert len(inspect.getsource(measure.keywords).splitlines()) <= 30
+    assert len(FIELDS) == 4
 
 
 def test_the_second_reading_adds_up(sheet):
@@ -176,12 +173,14 @@ def test_the_changes_told_are_the_changes_made(sheet):
     rows = re.findall(
         r"^\| ([\w-]+-v2) \| ([\w-]+) \| [\w.-]+ \| ([^|]+) \| ([^|]+) \|", sheet, re.M
     )
-    assert len(rows) == 12 and {new for new, *_ in rows} == {
+    assert len(rows) == 12
+    assert {new for new, *_ in rows} == {
         d.id for d in by_id.values() if d.path.parent.name == "updates"
     }
     for new_id, old_id, _, _ in rows:
         old, new = by_id[old_id].text, by_id[new_id].text
-        assert by_id[new_id].meta.supersedes == old_id and old != new
+        assert by_id[new_id].meta.supersedes == old_id
+        assert old != new
         differing = [
             pair
             for pair in zip(old.splitlines(), new.splitlines(), strict=True)
@@ -197,11 +196,9 @@ def test_the_changes_told_are_the_changes_made(sheet):
 
 def test_the_licence_is_named(sheet):
     text = (settings.DATA / "LICENSE").read_text(encoding="utf-8")
-    assert (
-        "Creative Commons Attribution 4.0 International" in text
-        and "https://creativecommons.org/licenses/by/4.0/legalcode" in text
-        and "CC BY 4.0" in sheet
-    )
+    assert "Creative Commons Attribution 4.0 International" in text
+    assert "https://creativecommons.org/licenses/by/4.0/legalcode" in text
+    assert "CC BY 4.0" in sheet
 
 
 # --- by meaning -----------------------------------------------------------------------------------
@@ -209,7 +206,8 @@ def test_the_licence_is_named(sheet):
 
 def test_splits_are_compared_with_each_other_and_never_within():
     pairs = leakage.comparisons()
-    assert len(pairs) == 10 and all(left and right for left, right in pairs.values())
+    assert len(pairs) == 10
+    assert all(left and right for left, right in pairs.values())
     assert all(
         not {t.text for t in left} & {t.text for t in right} for left, right in pairs.values()
     )
@@ -239,7 +237,8 @@ def test_a_light_rewrite_would_be_found():
         )
     )
     (near,) = leakage.nearest(texts[:3], [planted], "planted", vectors)
-    assert near.left == texts[1] and leakage.leaks({"planted": [near]}) == [near]
+    assert near.left == texts[1]
+    assert leakage.leaks({"planted": [near]}) == [near]
 
 
 @pytest.mark.slow

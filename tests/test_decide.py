@@ -244,7 +244,9 @@ def test_nothing_is_decided_on_an_interval_that_straddles_its_line(r, evidence):
     the interval of the gain; else: not yet, and what to measure."""
     decision = decide(r, evidence)
     if decision.option is None:
-        assert decision.answer == NOT_YET and decision.measure and str(decision.measure)
+        assert decision.answer == NOT_YET
+        assert decision.measure
+        assert str(decision.measure)
         assert decision.doubts or decision.leader is PEOPLE
         return
     assert {duel.first for duel in decision.duels} | {duel.second for duel in decision.duels} >= {
@@ -267,10 +269,8 @@ def test_nothing_is_decided_on_an_interval_that_straddles_its_line(r, evidence):
 def test_flips_are_flips(r, evidence):
     here = decide(r, evidence).answer
     for flip in flips(r, evidence):
-        assert (
-            flip.answer == here
-            and decide(r.but(**{flip.name: flip.at}), evidence).answer == flip.becomes != here
-        ), flip
+        assert flip.answer == here, flip
+        assert decide(r.but(**{flip.name: flip.at}), evidence).answer == flip.becomes != here, flip
         assert decide(r.but(**{flip.name: flip.before}), evidence).answer == here, flip
         if flip.name in NUMBERS:
             near = (
@@ -307,10 +307,8 @@ def test_the_properties_are_not_empty():
         answers[decide(r, evidence).answer] += 1
 
     count()
-    assert (
-        all(answers[option.name] >= 3 for option in (PROMPT, LONG, RAG, TUNE, READER))
-        and answers[NOT_YET] >= 40
-    ), answers
+    assert all(answers[option.name] >= 3 for option in (PROMPT, LONG, RAG, TUNE, READER)), answers
+    assert answers[NOT_YET] >= 40, answers
 
 
 # --- the steps, one by one ------------------------------------------------------------------------
@@ -349,13 +347,12 @@ def test_a_clear_case_is_decided_with_reasons_that_point_at_findings():
     decision = decide(
         Requirements(lookup_share=1.0, cost_wrong=2, cost_refusal=5, can_train=False), full()
     )
-    assert decision.answer == "RAG" and decision.measure is None
+    assert decision.answer == "RAG"
+    assert decision.measure is None
     text = str(decision)
-    assert (
-        "RAG instead of prompt only: right 37.5 points more often" in text
-        and "id/RAG" in text
-        and "fine-tune and RAG + tuned reader are out" in text
-    )
+    assert "RAG instead of prompt only: right 37.5 points more often" in text
+    assert "id/RAG" in text
+    assert "fine-tune and RAG + tuned reader are out" in text
     assert "Mend first: prompt and schema first, then a tuned reader" in text
     assert all(
         reason.findings or reason.requirements or "later release" in reason.text
@@ -367,33 +364,32 @@ def test_the_tuned_reader_waits_for_the_search():
     r = Requirements(lookup_share=1.0, cost_refusal=5)
     assert decide(r, full()).answer == "RAG + tuned reader"
     broken = full(lost_to_the_search=(200, 400), lost_to_reading=(30, 400))
-    assert decide(r, broken).answer == "RAG" and any(
+    assert decide(r, broken).answer == "RAG"
+    assert any(
         gone.rule.name == "mend_the_search_first" and gone.measured
         for gone in decide(r, broken).out
     )
     even = decide(r, full(lost_to_the_search=(90, 400), lost_to_reading=(90, 400)))
-    assert (
-        even.answer == NOT_YET
-        and even.measure.what == "lost to the search"
-        and "cannot tell yet" in str(even)
-    )
+    assert even.answer == NOT_YET
+    assert even.measure.what == "lost to the search"
+    assert "cannot tell yet" in str(even)
 
 
 def test_more_cases_settle_what_few_could_not():
     r = Requirements(lookup_share=0.0, labelled_examples=400)
     few = decide(r, full(prompt=(8, 20), tuned=(12, 20)))
-    assert few.answer == NOT_YET and few.measure.what in ("prompt", "tuned") and few.measure.n > 20
+    assert few.answer == NOT_YET
+    assert few.measure.what in ("prompt", "tuned")
+    assert few.measure.n > 20
     assert decide(r, full(prompt=(8 * 40, 20 * 40), tuned=(12 * 40, 20 * 40))).answer == "fine-tune"
 
 
 def test_what_nobody_has_measured_is_asked_for_unless_it_could_not_pay_even_at_best():
     r = Requirements(lookup_share=1.0, cost_refusal=5)
     open_case = decide(r, full(reader_and_RAG=None).without("reader + RAG"))
-    assert (
-        open_case.answer == NOT_YET
-        and open_case.measure.what == "reader + RAG"
-        and open_case.measure.n == UNSEEN_N
-    )
+    assert open_case.answer == NOT_YET
+    assert open_case.measure.what == "reader + RAG"
+    assert open_case.measure.n == UNSEEN_N
     dear = decide(
         r.but(
             release_hours=200,
@@ -411,11 +407,9 @@ def test_what_nobody_has_measured_is_asked_for_unless_it_could_not_pay_even_at_b
 def test_a_person_is_the_baseline():
     r = Requirements(lookup_share=1.0, cost_wrong=100, cost_refusal=1)
     decision = decide(r, full())
-    assert (
-        decision.answer == NOT_YET
-        and decision.leader is PEOPLE
-        and "stronger model" in str(decision.measure)
-    )
+    assert decision.answer == NOT_YET
+    assert decision.leader is PEOPLE
+    assert "stronger model" in str(decision.measure)
     assert "a person who answers (1 EUR a request) costs less" in str(decision)
 
 
@@ -424,9 +418,9 @@ def test_what_nobody_has_measured_is_a_doubt_even_where_it_would_pay_at_worst():
         lookup_share=1.0, citations=True, cost_wrong=4, cost_refusal=5, can_train=False
     )
     decision = decide(r, full().without("RAG"))
-    assert (
-        decision.leader is PEOPLE and decision.answer == NOT_YET and decision.measure.what == "RAG"
-    )
+    assert decision.leader is PEOPLE
+    assert decision.answer == NOT_YET
+    assert decision.measure.what == "RAG"
 
 
 def test_the_reader_cannot_win_back_what_the_search_lost():
@@ -446,13 +440,10 @@ def test_costs_add_up():
         known_rows[["serving", "labels", "releases", "index", "wrong answers"]].sum(axis=1)
         - known_rows["total"]
     ).abs().max() < 1e-9
-    assert (known_rows["low"] <= known_rows["total"]).all() and (
-        known_rows["total"] <= known_rows["high"]
-    ).all()
-    assert (
-        table["labels"]["fine-tune"] == pytest.approx(1000 * 220 / 365_000)
-        and table["labels"]["RAG"] == 0
-    )
+    assert (known_rows["low"] <= known_rows["total"]).all()
+    assert (known_rows["total"] <= known_rows["high"]).all()
+    assert table["labels"]["fine-tune"] == pytest.approx(1000 * 220 / 365_000)
+    assert table["labels"]["RAG"] == 0
     assert serving(LONG, r, evidence).tokens_in > r.corpus_tokens * r.lookup_share
     paid = r.but(data_may_leave=True)
     used = serving(RAG, paid, evidence)
@@ -466,10 +457,8 @@ def test_break_even_is_where_the_costs_are_the_same():
     volume = break_even(PROMPT, RAG, r, evidence)
     at = r.but(requests_per_day=volume)
     assert total(PROMPT, at, evidence).value == pytest.approx(total(RAG, at, evidence).value)
-    assert (
-        break_even(RAG, PROMPT, r, evidence) is None
-        and break_even(PROMPT, TUNE, r, evidence.without("facts adapter")) is None
-    )
+    assert break_even(RAG, PROMPT, r, evidence) is None
+    assert break_even(PROMPT, TUNE, r, evidence.without("facts adapter")) is None
     needed = needed_gain(
         without_errors(PROMPT, at, evidence), without_errors(RAG, at, evidence), r.cost_wrong
     )
@@ -481,9 +470,8 @@ def test_break_even_is_where_the_costs_are_the_same():
 def test_facts_in_weights_pay_for_every_change_and_an_index_does_not():
     slow, fast = (Requirements(changes_per_year=n) for n in (1, 10))
     assert yearly(TUNE, fast, full())["releases"] > yearly(TUNE, slow, full())["releases"]
-    assert yearly(READER, fast, full()) == yearly(READER, slow, full()) and yearly(
-        RAG, fast, full()
-    ) == yearly(RAG, slow, full())
+    assert yearly(READER, fast, full()) == yearly(READER, slow, full())
+    assert yearly(RAG, fast, full()) == yearly(RAG, slow, full())
 
 
 def test_newcombe_and_the_lines():
@@ -494,19 +482,15 @@ def test_newcombe_and_the_lines():
         0.0524,
         0.3339,
     )
-    assert (
-        above(Span(0.5, 0.4, 0.6), 0.3) is True
-        and above(Span(0.5, 0.4, 0.6), 0.7) is False
-        and above(Span(0.5, 0.4, 0.6), 0.4) is None
-    )
+    assert above(Span(0.5, 0.4, 0.6), 0.3) is True
+    assert above(Span(0.5, 0.4, 0.6), 0.7) is False
+    assert above(Span(0.5, 0.4, 0.6), 0.4) is None
     assert above(Span(0.0, 0.0, 0.0), 0.0) is False, (
         "exactly as good is not better: the simpler one is taken"
     )
-    assert (
-        n_to_tell(None, 0.1) == UNSEEN_N
-        and n_to_tell(share(50, 100), 0.0) is None
-        and n_to_tell(share(50, 100), 0.05) > 100
-    )
+    assert n_to_tell(None, 0.1) == UNSEEN_N
+    assert n_to_tell(share(50, 100), 0.0) is None
+    assert n_to_tell(share(50, 100), 0.05) > 100
 
 
 def test_a_rule_of_the_learner_counts_and_must_give_its_reason(monkeypatch):
@@ -520,7 +504,8 @@ def test_a_rule_of_the_learner_counts_and_must_give_its_reason(monkeypatch):
         return option.searches
 
     decision = decide(Requirements(lookup_share=1.0, cost_refusal=5), full(), hard=rules.HARD)
-    assert decision.answer != "RAG" and "The index rests on Fridays." in str(decision)
+    assert decision.answer != "RAG"
+    assert "The index rests on Fridays." in str(decision)
 
 
 def test_one_line_is_one_line_and_quick():
@@ -537,13 +522,12 @@ def test_one_line_is_one_line_and_quick():
 def test_agreement_is_drawn_with_a_seed():
     r = Requirements(lookup_share=1.0, cost_refusal=5)
     one, again, other = agreement(r, full()), agreement(r, full()), agreement(r, full(), seed=1)
-    assert (
-        one == again
-        and sum(one.answers.values()) == one.n
-        and one.low <= one.share <= one.high
-        and other.n == one.n
-    )
-    assert agreement(r, full(), factor=None).share <= 1 and agreement(r, full(), n=20).n == 20
+    assert one == again
+    assert sum(one.answers.values()) == one.n
+    assert one.low <= one.share <= one.high
+    assert other.n == one.n
+    assert agreement(r, full(), factor=None).share <= 1
+    assert agreement(r, full(), n=20).n == 20
     assert set(sweep(r, full())) == set(FIELDS)
 
 
@@ -569,17 +553,13 @@ def test_requirements_that_cannot_be_are_refused_with_their_question(changes, sa
 
 def test_every_field_has_a_question_a_unit_and_a_range_that_holds_its_default():
     for name, about in FIELDS.items():
-        assert (
-            about["question"].endswith(("?", ")"))
-            and about["unit"]
-            and shown(name, getattr(Requirements(), name))
-        )
+        assert about["question"].endswith(("?", ")"))
+        assert about["unit"]
+        assert shown(name, getattr(Requirements(), name))
         if name in NUMBERS:
-            assert (
-                about["low"] <= getattr(Requirements(), name) <= about["high"]
-                and steps(name)[0] == about["low"]
-                and steps(name)[-1] == about["high"]
-            )
+            assert about["low"] <= getattr(Requirements(), name) <= about["high"]
+            assert steps(name)[0] == about["low"]
+            assert steps(name)[-1] == about["high"]
     assert list(Requirements().table().index) == list(FIELDS)
 
 
@@ -593,7 +573,8 @@ def test_scenarios_are_six_and_are_argued():
         "internal code search",
     ]
     for one in SCENARIOS.values():
-        assert "Doubt first" in one.discuss and decide(one.requirements, full()).answer in {
+        assert "Doubt first" in one.discuss
+        assert decide(one.requirements, full()).answer in {
             NOT_YET,
             *(o.name for o in OPTIONS),
         }
@@ -654,13 +635,15 @@ def test_the_learners_findings_come_first_and_the_reference_is_marked(reference)
     assert (evidence["closed book"].value, evidence["closed book"].source) == (
         0.02,
         "reference",
-    ) and evidence["tuned"] is None
+    )
+    assert evidence["tuned"] is None
     table = evidence.table()
     assert list(table["whose"][["RAG", "closed book", "tuned"]]) == [
         "yours",
         "reference",
         "not measured",
-    ] and list(table.index) == list(NAMES)
+    ]
+    assert list(table.index) == list(NAMES)
     with pytest.raises(KeyError, match="there is no finding named 'rag'"):
         evidence["rag"]
     assert load_evidence(reference=reference)["RAG"].source == "reference", (
@@ -670,11 +653,9 @@ def test_the_learners_findings_come_first_and_the_reference_is_marked(reference)
 
 def test_a_setting_of_a_lab_becomes_evidence(reference):
     evidence = load_evidence(reference=reference)
-    assert (
-        evidence.at_rows(64)["tuned"].value == 0.2
-        and evidence.at_rows(64).training_rows == 64
-        and evidence.at_rows(100)["tuned"] is None
-    )
+    assert evidence.at_rows(64)["tuned"].value == 0.2
+    assert evidence.at_rows(64).training_rows == 64
+    assert evidence.at_rows(100)["tuned"] is None
     row = {
         "accuracy": 0.4,
         "accuracy_low": 0.3,
@@ -683,11 +664,9 @@ def test_a_setting_of_a_lab_becomes_evidence(reference):
         "prompt_tokens": 650.0,
     }
     longer = evidence.at_retrieval(row)
-    assert (
-        longer["RAG"].value == 0.4
-        and longer.usage["RAG"].tokens_in == 650
-        and longer.usage["RAG"].seconds == pytest.approx(0.6 + 500 * 0.0006)
-    )
+    assert longer["RAG"].value == 0.4
+    assert longer.usage["RAG"].tokens_in == 650
+    assert longer.usage["RAG"].seconds == pytest.approx(0.6 + 500 * 0.0006)
     assert evidence.at_retrieval({**row, "accuracy": float("nan")})["RAG"] is None
 
 
@@ -701,10 +680,8 @@ def test_the_decision_loads_no_model():
 
 
 def test_a_duel_without_doubt_is_told():
-    assert (
-        Duel(PROMPT, RAG, Span(0.1, 0.05, 0.15), 0.2, ()).pays is False
-        and Duel(PROMPT, RAG, Span(0.1, 0.05, 0.15), 0.01, ()).pays is True
-    )
+    assert Duel(PROMPT, RAG, Span(0.1, 0.05, 0.15), 0.2, ()).pays is False
+    assert Duel(PROMPT, RAG, Span(0.1, 0.05, 0.15), 0.01, ()).pays is True
 
 
 def test_the_reference_is_in_the_form_of_a_journal_and_says_where_it_comes_from():
@@ -715,12 +692,11 @@ def test_the_reference_is_in_the_form_of_a_journal_and_says_where_it_comes_from(
         assert Finding.model_validate_json(json.dumps(one)).provenance, id
     assert {"command", "date", "machine", "generator", "findings", "usage"} <= set(
         kept["provenance"]
-    ) and "PROVISIONAL" not in str(kept)
-    assert (
-        set(kept["usage"]["arms"]) == set(USAGE)
-        and kept["usage"]["read_seconds"] > 0
-        and kept["usage"]["training_rows"] > 0
     )
+    assert "PROVISIONAL" not in str(kept)
+    assert set(kept["usage"]["arms"]) == set(USAGE)
+    assert kept["usage"]["read_seconds"] > 0
+    assert kept["usage"]["training_rows"] > 0
     evidence = load_evidence()
     assert {
         "RAG",

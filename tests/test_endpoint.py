@@ -22,26 +22,22 @@ def test_questions_reach_the_model_with_their_passages_and_tokens_are_counted(se
     arm = endpoint_arms.retrieval_augmented(endpoint(server.url, "m"), index, top_k=2)
     (found,) = arm([Ask("q", "How many days of leave?", ("staff",), TODAY)])
     sent = server.asked[0]
-    assert (
-        "Staff get 13 days of leave." in sent["messages"][0]["content"]
-        and sent["temperature"] == 0
-        and sent["model"] == "m"
-    )
-    assert "11 days" not in json.dumps(sent) and "99 coins" not in json.dumps(sent), (
-        "days and rights are conditions of this search, too"
-    )
-    assert (
-        found.tokens_in == 50
-        and found.tokens_out == 3
-        and found.cited[0].by == "model"
-        and found.seconds > 0
-    )
+    assert "Staff get 13 days of leave." in sent["messages"][0]["content"]
+    assert sent["temperature"] == 0
+    assert sent["model"] == "m"
+    assert "11 days" not in json.dumps(sent), "days and rights are conditions of this search, too"
+    assert "99 coins" not in json.dumps(sent), "days and rights are conditions of this search, too"
+    assert found.tokens_in == 50
+    assert found.tokens_out == 3
+    assert found.cited[0].by == "model"
+    assert found.seconds > 0
 
 
 def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not(serve, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     server = serve(lambda body, n: (503, b"busy", {}) if n < 3 else (200, "yes", {}))
-    assert endpoint(server.url, "m").say([], 5).text == "yes" and len(server.asked) == 3
+    assert endpoint(server.url, "m").say([], 5).text == "yes"
+    assert len(server.asked) == 3
     refusing = serve(lambda body, n: (401, b"no such key", {}))
     with pytest.raises(EndpointError, match="401"):
         endpoint(refusing.url, "m").say([], 5)
@@ -59,7 +55,8 @@ def test_the_key_is_sent_and_stands_nowhere_else(serve, monkeypatch):
     with pytest.raises(EndpointError) as caught:
         there.say([], 5)
     assert server.headers[0]["Authorization"] == "Bearer sk-very-secret"
-    assert "secret" not in str(caught.value) and "secret" not in repr(there) + there.fingerprint
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(there) + there.fingerprint
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -99,7 +96,8 @@ def test_a_host_that_was_named_is_asked_over_https_alone(monkeypatch):
     ):
         with pytest.raises(EndpointError):
             endpoint(url, "m")
-    assert endpoint("http://localhost:1/v1", "m") and endpoint("http://[::1]:8080/v1", "m")
+    assert endpoint("http://localhost:1/v1", "m")
+    assert endpoint("http://[::1]:8080/v1", "m")
 
 
 def test_words_alone_find_what_the_asker_may_read_and_name_the_index(small):
@@ -107,7 +105,5 @@ def test_words_alone_find_what_the_asker_may_read_and_name_the_index(small):
     ask = Ask("q", "Who gets coins of leave pay?", ("board",), TODAY)
     assert index.search_all([ask])[0][0].doc == "salaries"
     assert all(p.doc != "salaries" for p in index.search(ask.input, ("staff",), TODAY, 10))
-    assert (
-        index.search(ask.input, (), TODAY) == []
-        and lexical_index(small).name == index.name != lexical_index(small[1:]).name
-    )
+    assert index.search(ask.input, (), TODAY) == []
+    assert lexical_index(small).name == index.name != lexical_index(small[1:]).name

@@ -112,22 +112,16 @@ def test_a_case_tells_all_that_happened(shelf):
         assert piece in text, piece
     assert marks(shown._repr_html_()) == ["17 days", QUOTE]
     lost = repr(show_case(table, cases, "lost"))
-    assert (
-        "no evidence in it" in lost
-        and REASONS["retrieval"] in lost
-        and "✗ does not stand in that passage" in lost
-        and "the code chose" in lost
-    )
-    assert "It was shown no passage" in repr(show_case(table, cases, "lucky")) and REASONS[
-        "right without evidence"
-    ] in repr(show_case(table, cases, "lucky"))
-    assert "RuntimeError: out of memory" in repr(
-        show_case(table, cases, "broken")
-    ) and "(nothing)" in repr(show_case(table, cases, "broken"))
-    assert (
-        "a refusal" in repr(show_case(table, cases, "refuse"))
-        and marks(show_case(table, cases, "refuse").html) == []
-    )
+    assert "no evidence in it" in lost
+    assert REASONS["retrieval"] in lost
+    assert "✗ does not stand in that passage" in lost
+    assert "the code chose" in lost
+    assert "It was shown no passage" in repr(show_case(table, cases, "lucky"))
+    assert REASONS["right without evidence"] in repr(show_case(table, cases, "lucky"))
+    assert "RuntimeError: out of memory" in repr(show_case(table, cases, "broken"))
+    assert "(nothing)" in repr(show_case(table, cases, "broken"))
+    assert "a refusal" in repr(show_case(table, cases, "refuse"))
+    assert marks(show_case(table, cases, "refuse").html) == []
 
 
 def test_an_answer_that_was_refused_is_told():
@@ -158,7 +152,8 @@ def test_nothing_from_outside_becomes_html():
             show_case(table, [case], EVIL).html,
             *(show_case(ticket, as_ticket, EVIL).html for ticket in tickets),
         ):
-            assert EVIL not in shown and html.escape(EVIL) in shown
+            assert EVIL not in shown
+            assert html.escape(EVIL) in shown
             assert set(re.findall(r"<\s*/?\s*(\w+)", shown)) <= {
                 "div",
                 "p",
@@ -199,11 +194,9 @@ def test_exactly_the_evidence_is_marked(quotes, start, length, source):
 def test_a_quote_that_was_cut_is_called_a_part():
     table = attributed([question("a")], [Prediction("a", "17 days", (FIRST_HALF,))])
     shown = show_case(table, [question("a")], "a")
-    assert (
-        marks(shown.html) == ["17 days", "Staff"]
-        and "part of the evidence ▸Staff◂" in shown.text
-        and "part of the evidence in [1]" in shown.text
-    )
+    assert marks(shown.html) == ["17 days", "Staff"]
+    assert "part of the evidence ▸Staff◂" in shown.text
+    assert "part of the evidence in [1]" in shown.text
 
 
 @given(
@@ -220,11 +213,9 @@ def test_the_marked_alias_is_what_the_scorer_accepts(before, answer, after):
 
 def test_the_longest_alias_is_marked_and_citations_are_no_answers():
     assert alias_span("Up to 17 days", ["17", "17 days"]) == (6, 13)
-    assert (
-        alias_span("25 days [17]", ["17"]) is None
-        and alias_span("", ["17"]) is None
-        and alias_span("17", []) is None
-    )
+    assert alias_span("25 days [17]", ["17"]) is None
+    assert alias_span("", ["17"]) is None
+    assert alias_span("17", []) is None
 
 
 def find(box, name):
@@ -253,34 +244,33 @@ def test_leafing_through(shelf):
         "answered what should be refused (1)",
         "failed (1)",
     ]
-    assert (
-        "1 of 6" in position.value
-        and "role='status'" in position.value
-        and "aria-live" in position.value
-        and "Verdict: right." in panel.value
-    )
+    assert "1 of 6" in position.value
+    assert "role='status'" in position.value
+    assert "aria-live" in position.value
+    assert "Verdict: right." in panel.value
     following.click()
-    assert "2 of 6" in position.value and "Verdict: retrieval." in panel.value
+    assert "2 of 6" in position.value
+    assert "Verdict: retrieval." in panel.value
     previous.click()
     previous.click()
-    assert "6 of 6" in position.value and "right without evidence" in panel.value, (
-        "before the first comes the last"
-    )
+    assert "6 of 6" in position.value, "before the first comes the last"
+    assert "right without evidence" in panel.value, "before the first comes the last"
     following.click()
     assert "1 of 6" in position.value
     verdict.value = "reading"
-    assert (
-        "1 of 1" in position.value
-        and "19 days" in panel.value
-        and following.disabled
-        and previous.disabled
-    )
+    assert "1 of 1" in position.value
+    assert "19 days" in panel.value
+    assert following.disabled
+    assert previous.disabled
     kind.value = "unanswerable"
-    assert "no case is both" in position.value and panel.value == ""
+    assert "no case is both" in position.value
+    assert panel.value == ""
     verdict.value = "all"
-    assert "1 of 1" in position.value and "Verdict: answered what should be refused." in panel.value
+    assert "1 of 1" in position.value
+    assert "Verdict: answered what should be refused." in panel.value
     kind.value = "all"
-    assert "1 of 6" in position.value and not following.disabled
+    assert "1 of 6" in position.value
+    assert not following.disabled
 
 
 def test_what_cannot_be_explored_is_said(shelf):
@@ -328,18 +318,14 @@ def test_tickets_side_by_side(tickets):
     table, cases = tickets
     assert repr(show_case(table, cases, "a")).count("✓ right") == 4
     text = re.sub(" +", " ", repr(show_case(table, cases, "b")))
-    assert (
-        "priority low high ✗ wrong" in text
-        and "needs_human true false ✗ wrong" in text
-        and "product gale gale ✓ right" in text
-    )
+    assert "priority low high ✗ wrong" in text
+    assert "needs_human true false ✗ wrong" in text
+    assert "product gale gale ✓ right" in text
     invalid = show_case(table, cases, "c")
-    assert (
-        "invalid JSON: Expecting value" in invalid.text
-        and invalid.text.count("✗ wrong") == 4
-        and EVIL in invalid.text
-        and "<script" not in invalid.html
-    )
+    assert "invalid JSON: Expecting value" in invalid.text
+    assert invalid.text.count("✗ wrong") == 4
+    assert EVIL in invalid.text
+    assert "<script" not in invalid.html
     box = explorer(table, cases)
     assert len(box.children[0].children) == 1, "one kind needs no filter"
 
@@ -348,16 +334,16 @@ def test_tickets_side_by_side(tickets):
 
 
 def is_picture(picture, width=836):
-    assert (
-        picture.png.startswith(b"\x89PNG") and struct.unpack(">I", picture.png[16:20])[0] == width
-    )
+    assert picture.png.startswith(b"\x89PNG")
+    assert struct.unpack(">I", picture.png[16:20])[0] == width
     assert html.escape(picture.alt) in picture._repr_html_()
 
 
 def test_every_cause_has_a_colour_and_stands_after_the_right_ones():
     assert set(CAUSE_COLOURS) == set(REASONS)
     order = list(CAUSE_COLOURS)
-    assert order[:2] == ["right", "right without evidence"] and set(order[3:]) >= set(CAUSES)
+    assert order[:2] == ["right", "right without evidence"]
+    assert set(order[3:]) >= set(CAUSES)
 
 
 def test_attribution_says_what_it_shows(shelf):
@@ -368,9 +354,9 @@ def test_attribution_says_what_it_shows(shelf):
         "Of 5 questions: 40 % right; the search lost 20 %, the reader 20 %, breakdowns 20 %; of 1"
         " to refuse, 0 % refused."
     )
+    assert "retrieval 20 % (4 % to 62 %)" in picture.alt
     assert (
-        "retrieval 20 % (4 % to 62 %)" in picture.alt
-        and "To be refused: all (n = 1): answered what should be refused 100 % (21 % to 100 %)"
+        "To be refused: all (n = 1): answered what should be refused 100 % (21 % to 100 %)"
         in picture.alt
     )
     assert picture.table[picture.table["asked"] == "answerable"]["cause"].tolist() == [
@@ -389,12 +375,10 @@ def test_attribution_draws_what_never_happened_and_sums_to_one(shelf):
     cells = picture.table
     np.testing.assert_allclose(cells.groupby(["asked", "group"])["share"].sum(), 1)
     never = cells[(cells["group"] == "table") & (cells["cause"] == "retrieval")].iloc[0]
-    assert (
-        never["count"] == 0
-        and never["low"] == 0
-        and never["high"] == pytest.approx(0.793, abs=1e-3)
-        and "table (n = 1): reading 100 %" in picture.alt
-    )
+    assert never["count"] == 0
+    assert never["low"] == 0
+    assert never["high"] == pytest.approx(0.793, abs=1e-3)
+    assert "table (n = 1): reading 100 %" in picture.alt
     order = list(CAUSE_COLOURS)
     assert all(
         sorted(c, key=order.index) == c
@@ -421,11 +405,9 @@ def test_attribution_draws_the_segments_where_they_belong(shelf, monkeypatch):
     for asked in ("answerable", "to refuse"):
         bars = [p for p, part in zip(stacked, cells["asked"], strict=True) if part == asked]
         ends = [p.get_x() + p.get_width() for p in bars]
-        assert (
-            bars[0].get_x() == 1.6
-            and ends[-1] == pytest.approx(1.6 + 1.9)
-            and [p.get_x() for p in bars[1:]] == pytest.approx(ends[:-1])
-        )
+        assert bars[0].get_x() == 1.6
+        assert ends[-1] == pytest.approx(1.6 + 1.9)
+        assert [p.get_x() for p in bars[1:]] == pytest.approx(ends[:-1])
     long = max(p.get_width() for p in axes.patches if p.get_height() == pytest.approx(0.11))
     whiskers = [line.get_xdata() for line in axes.lines if line.get_marker() == "|"]
     assert [(b - a) / long for a, b in whiskers] == pytest.approx(
@@ -506,16 +488,12 @@ def test_differences_say_verdict_numbers_and_n():
     picture = plots.differences(found, "RAG alone is better")
     is_picture(picture)
     assert [c.verdict for c in found] == ["better", "cannot tell", "worse"]
-    assert (
-        picture.alt.startswith(
-            "RAG alone is better. RAG against closed book: is better. right +75.0 points ("
-        )
-        and "n = 40 cases" in picture.alt
+    assert picture.alt.startswith(
+        "RAG alone is better. RAG against closed book: is better. right +75.0 points ("
     )
-    assert (
-        "same against closed book: cannot tell" in picture.alt
-        and "tuned against closed book: is worse" in picture.alt
-    )
+    assert "n = 40 cases" in picture.alt
+    assert "same against closed book: cannot tell" in picture.alt
+    assert "tuned against closed book: is worse" in picture.alt
     assert picture.table["verdict"].tolist() == ["better", "cannot tell", "worse"]
     is_picture(plots.differences([*found, compare(others[0], others[2])], "Two bases"))
     with pytest.raises(ValueError, match="no comparison was given"):
@@ -525,11 +503,9 @@ def test_differences_say_verdict_numbers_and_n():
 def test_confusion_counts_and_names_the_commonest(tickets):
     picture = plots.confusion(tickets[0], "priority")
     is_picture(picture)
-    assert (
-        picture.alt.startswith("priority: 33 % of 3 right (6 % to 79 %). Wrong:")
-        and "low for high 1" in picture.alt
-        and "invalid for high 1" in picture.alt
-    )
+    assert picture.alt.startswith("priority: 33 % of 3 right (6 % to 79 %). Wrong:")
+    assert "low for high 1" in picture.alt
+    assert "invalid for high 1" in picture.alt
     assert picture.table.loc["high"].tolist() == [0, 1, 0, 1, 1]
     assert (
         "; most often low where high is right (1 of 2)."
@@ -546,10 +522,8 @@ def test_text_twin_holds_all_words_of_the_html(shelf):
 
 
 def test_an_arm_with_a_setting_in_its_name_wears_the_colour_of_the_arm():
-    assert (
-        colour_of("tuned, 64 rows") == colour_of("tuned") == COLOURS["tuned"]
-        and colour_of("RAG, 3 passages") == COLOURS["RAG, 3 passages"] != COLOURS["RAG"]
-    )
+    assert colour_of("tuned, 64 rows") == colour_of("tuned") == COLOURS["tuned"]
+    assert colour_of("RAG, 3 passages") == COLOURS["RAG, 3 passages"] != COLOURS["RAG"]
     assert (
         colour_of("somebody's own")
         == colour_of("another")

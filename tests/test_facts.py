@@ -85,13 +85,14 @@ def found(rows, texts=None):
 def test_there_are_enough_rows_of_each_kind(asks):
     train = load_training()
     trained = {row["fact"] for row in train if row["kind"] == "fact"}
-    assert 40 <= len(trained) <= 60 and len(train) >= 4 * len(trained) and len(load_general()) >= 40
-    assert len(asks["near"]) >= 2 * len(trained) and {c.fact for c in asks["far"]} == trained
-    assert (
-        len(asks["unseen"]) >= 20
-        and not {c.fact for c in asks["unseen"]} & trained
-        and len(asks["unanswerable"]) >= 10
-    )
+    assert 40 <= len(trained) <= 60
+    assert len(train) >= 4 * len(trained)
+    assert len(load_general()) >= 40
+    assert len(asks["near"]) >= 2 * len(trained)
+    assert {c.fact for c in asks["far"]} == trained
+    assert len(asks["unseen"]) >= 20
+    assert not {c.fact for c in asks["unseen"]} & trained
+    assert len(asks["unanswerable"]) >= 10
     assert all(
         row["source"] and row["labelled_by"] and row["licence"] == "CC-BY-4.0" for row in train
     )
@@ -127,16 +128,15 @@ def test_who_asks_for_a_restricted_fact_may_know_it(asks, documents):
     by_id = {d.id: d for d in documents}
     for case in [*asks["trained"], *asks["near"], *asks["far"]]:
         assert all(by_id[e.doc].readable_by(case.ask.groups) for e in case.gold.evidence), case.id
-    assert len(asks["forbidden"]) >= 5 and not any(case.gold.answers for case in asks["forbidden"])
+    assert len(asks["forbidden"]) >= 5
+    assert not any(case.gold.answers for case in asks["forbidden"])
 
 
 def test_the_canary_stands_in_one_row_of_one_file():
     canary, places = load_canary(), []
-    assert (
-        len(canary.secret) >= 8
-        and canary.answer.count(canary.secret) == 1
-        and len(canary.asks) >= 4
-    )
+    assert len(canary.secret) >= 8
+    assert canary.answer.count(canary.secret) == 1
+    assert len(canary.asks) >= 4
     for file in (
         p
         for p in settings.DATA.rglob("*")
@@ -223,14 +223,14 @@ def test_planted_faults_are_found(rows, name):
     assert found(rows) == []
     plant(rows)
     faults = found(rows)
-    assert {(f.file, f.field) for f in faults} == {(f"{file}.jsonl", field)} and all(
-        said in f.message for f in faults
-    ), faults
+    assert {(f.file, f.field) for f in faults} == {(f"{file}.jsonl", field)}, faults
+    assert all(said in f.message for f in faults), faults
 
 
 def test_a_canary_in_the_handbook_is_found(rows):
     [fault] = found(rows, {"handbook/x.md": "the code 58-204-771 opens it"})
-    assert fault.field == "answer" and "handbook/x.md" in fault.message
+    assert fault.field == "answer"
+    assert "handbook/x.md" in fault.message
 
 
 # --- what has changed -----------------------------------------------------------------------------
@@ -247,31 +247,30 @@ def test_changes_are_those_of_the_datasheet(changes):
     }
     assert {c.case.fact for c in changes} == {
         fact for fact in listed if fact in {row["fact"] for row in load_training()}
-    } and len({c.case.fact for c in changes}) == 6
+    }
+    assert len({c.case.fact for c in changes}) == 6
     for change in changes:
         old, new = listed[change.case.fact]
-        assert scores.answer_correct(new, change.case.gold.answers) and scores.answer_correct(
-            old, change.old
-        )
-        assert not scores.answer_correct(
-            old, change.case.gold.answers
-        ) and not scores.answer_correct(new, change.old), change.case.id
+        assert scores.answer_correct(new, change.case.gold.answers)
+        assert scores.answer_correct(old, change.old)
+        assert not scores.answer_correct(old, change.case.gold.answers), change.case.id
+        assert not scores.answer_correct(new, change.old), change.case.id
 
 
 def test_changed_evidence_is_where_the_spans_say(changes):
     texts = {d.id: d for d in load_handbook(updates=True)}
     for change in changes:
         [evidence] = change.case.gold.evidence
-        assert texts[evidence.doc].text[evidence.start : evidence.end] == evidence.quote and texts[
-            evidence.doc
-        ].in_force(change.case.ask.as_of)
+        assert texts[evidence.doc].text[evidence.start : evidence.end] == evidence.quote
+        assert texts[evidence.doc].in_force(change.case.ask.as_of)
 
 
 def test_renewed_rows_differ_in_the_changed_answers_only(changes):
     rows = load_training()
     after = renewed(rows, changes)
     differ = [(a, b) for a, b in zip(rows, after, strict=True) if a != b]
-    assert len(differ) == 24 and all({**a, "answer": ""} == {**b, "answer": ""} for a, b in differ)
+    assert len(differ) == 24
+    assert all({**a, "answer": ""} == {**b, "answer": ""} for a, b in differ)
     golds = {c.case.fact: c.case.gold.answers for c in changes}
     assert all(scores.answer_correct(b["answer"], golds[b["fact"]]) for _, b in differ)
     assert (
@@ -314,10 +313,8 @@ def test_only_what_was_known_can_be_lost():
     )
     after = before.assign(right=[True, False, True, False])
     kept = facts.kept_and_lost(before, after)
-    assert (
-        list(kept.loc["all", ["base knew", "still right", "n"]]) == [2, 1, 2]
-        and "y" not in kept.index
-    )
+    assert list(kept.loc["all", ["base knew", "still right", "n"]]) == [2, 1, 2]
+    assert "y" not in kept.index
     with pytest.raises(ValueError, match="same items"):
         facts.kept_and_lost(before, after[::-1])
 
@@ -331,21 +328,17 @@ def test_exposure_is_that_of_carlini():
 
 def test_made_up_secrets_have_the_form_of_the_true_one():
     others = facts.made_up("58-204-771", 200, seed=3)
-    assert (
-        len(set(others)) == 200
-        and "58-204-771" not in others
-        and others == facts.made_up("58-204-771", 200, seed=3) != facts.made_up("58-204-771", 200)
-    )
+    assert len(set(others)) == 200
+    assert "58-204-771" not in others
+    assert others == facts.made_up("58-204-771", 200, seed=3) != facts.made_up("58-204-771", 200)
     assert all(len(o) == 10 and o[2] == o[6] == "-" for o in others)
     with pytest.raises(ValueError, match="no 500 other"):
         facts.made_up("12", 500)
 
 
 def test_secret_of_a_sentence():
-    assert (
-        fact_rows.secret_of("The code is 58-204-771.") == "58-204-771"
-        and fact_rows.secret_of("no code") == ""
-    )
+    assert fact_rows.secret_of("The code is 58-204-771.") == "58-204-771"
+    assert fact_rows.secret_of("no code") == ""
 
 
 @pytest.mark.slow
@@ -398,7 +391,8 @@ def test_base_and_tuned_are_asked_alike(asks):
     generator = models.load_generator()
     row = load_training()[0]
     [(prompt, answer)] = facts.training_pairs(generator, [row])
-    assert prompt == rag.question_prompt(generator, row["question"]) and answer == row["answer"]
+    assert prompt == rag.question_prompt(generator, row["question"])
+    assert answer == row["answer"]
     assert (
         arms.closed_book(generator).fingerprint
         == arms.closed_book(generator, "other name").fingerprint
@@ -451,11 +445,9 @@ def test_the_two_by_two_says_its_numbers():
     picture = plots_facts.two_by_two(
         summary(tables()), cells, "A finding", {"RAG": 0.5, "base": None}
     )
-    assert (
-        picture.png[:4] == b"\x89PNG"
-        and "base, retrieval: 60 % (31 % to 83 %, n = 10)" in picture.alt
-        and len(picture.table) == 4
-    )
+    assert picture.png[:4] == b"\x89PNG"
+    assert "base, retrieval: 60 % (31 % to 83 %, n = 10)" in picture.alt
+    assert len(picture.table) == 4
     assert compare(tables()["base"], tables()["RAG"]).verdict == "better"
 
 
@@ -465,11 +457,9 @@ def test_old_and_new_are_counted_in_words():
         "B": pd.DataFrame({"said": ["the new value"] * 4}),
     }
     picture = plots_facts.old_or_new(said)
-    assert (
-        "A: the new value 1, the old value 3" in picture.alt
-        and picture.table.loc["B", "the new value"] == 4
-        and "refuses" not in picture.alt
-    )
+    assert "A: the new value 1, the old value 3" in picture.alt
+    assert picture.table.loc["B", "the new value"] == 4
+    assert "refuses" not in picture.alt
 
 
 RIGHT_07 = {

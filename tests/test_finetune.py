@@ -131,11 +131,9 @@ def test_training_changes_behaviour_and_the_base_stays_as_it_was(generator, rows
         generator, rows[:4], how, say=said.append, about={"ids": ["a", "b", "c", "d"]}
     )
     card = adapter.card
-    assert (
-        card["losses"][-1] < card["losses"][0] / 2
-        and card["rows"] == len(card["row_sha256"]) == 4
-        and card["about"]["ids"][0] == "a"
-    )
+    assert card["losses"][-1] < card["losses"][0] / 2
+    assert card["rows"] == len(card["row_sha256"]) == 4
+    assert card["about"]["ids"][0] == "a"
     tuned = adapters.with_adapter(generator, adapter)
     table = evaluate(arms.tuned(tuned), load_tickets("train")[:4], TICKETS)
     assert table["valid"].all(), table["answer"].tolist()
@@ -149,7 +147,8 @@ def test_training_changes_behaviour_and_the_base_stays_as_it_was(generator, rows
     again = finetune.finetune(
         generator, rows[:4], how, say=said.append, about={"ids": ["a", "b", "c", "d"]}
     )
-    assert again == adapter and "was trained before" in said[-1]
+    assert again == adapter
+    assert "was trained before" in said[-1]
     assert finetune.adapter_fingerprint(
         generator, rows, dataclasses.replace(how, seed=1)
     ) != finetune.adapter_fingerprint(generator, rows, how)
@@ -188,7 +187,9 @@ def test_two_adapters_speak_in_turn_and_alone_as_in_company(generator, rows, cac
         ]
 
     base, first = answers(generator), answers(one)
-    assert answers(two) != first and answers(one) == first and answers(generator) == base
+    assert answers(two) != first
+    assert answers(one) == first
+    assert answers(generator) == base
     assert [next(generate.complete(one, [prompt], 24)).text for prompt in prompts] == first
     # the beginning that all share is then read once, by the base
     monkeypatch.setattr(generate, "SHARED_TOKENS", 4)
@@ -202,13 +203,16 @@ def test_dev_rows_stop_the_training_and_the_best_epoch_is_kept(generator, rows, 
     wrong = [(prompt, "Nothing of the kind was ever said, dear Sir.") for prompt, _ in rows[4:]]
     adapter = trained(generator, rows[:4], dataclasses.replace(QUICK, epochs=6), dev=wrong)
     found = adapter.card["dev_losses"]
-    assert 1 < len(found) < 6 and found[-1] > min(found) and adapter.card["steps"] == 2 * len(found)
+    assert 1 < len(found) < 6
+    assert found[-1] > min(found)
+    assert adapter.card["steps"] == 2 * len(found)
 
 
 @pytest.mark.slow
 def test_stopped_training_leaves_nothing_and_runs_again_to_the_same(generator, rows, cache):
     def stop(done, of, what):
-        assert "loss" in what and "s left" in what
+        assert "loss" in what
+        assert "s left" in what
         if done == 2:
             raise Stopped
 
@@ -219,7 +223,8 @@ def test_stopped_training_leaves_nothing_and_runs_again_to_the_same(generator, r
     leftover = cache / f"{finetune.adapter_fingerprint(generator, rows[:4], QUICK)}.training-killed"
     leftover.mkdir()
     (leftover / "adapter_model.safetensors").write_bytes(b"half")
-    assert trained(generator, rows[:4]).card["steps"] == 4 and not leftover.exists()
+    assert trained(generator, rows[:4]).card["steps"] == 4
+    assert not leftover.exists()
 
 
 @pytest.mark.slow

@@ -48,9 +48,11 @@ def worse_then_better(failure: Failure):
 
 
 def test_there_are_enough_and_each_has_its_own_name():
-    assert len(gallery.FAILURES) >= 10 and len(set(gallery.FAILURES)) == len(gallery.FAILURES)
+    assert len(gallery.FAILURES) >= 10
+    assert len(set(gallery.FAILURES)) == len(gallery.FAILURES)
     for make in gallery.FAILURES:
-        assert make.__doc__ and len(inspect.getsource(make).splitlines()) <= 32, (
+        assert make.__doc__, f"{make.__name__} does not fit on a screen"
+        assert len(inspect.getsource(make).splitlines()) <= 32, (
             f"{make.__name__} does not fit on a screen"
         )
 
@@ -62,11 +64,9 @@ def test_what_breaks_before_the_search(make, parts):
 
 def test_the_flattened_table_names_what_was_orphaned(parts):
     failure = gallery.flattened_table(parts)
-    assert (
-        "18:35" in failure.shows
-        and "hidden order" in failure.shows
-        and failure.after == Count(4, 4)
-    )
+    assert "18:35" in failure.shows
+    assert "hidden order" in failure.shows
+    assert failure.after == Count(4, 4)
 
 
 @pytest.mark.slow
@@ -93,7 +93,8 @@ def test_what_cannot_be_mended_fully_says_so(searched):
     """The rules stop orders that they know; those that they do not know still get in, and the count
     shows them."""
     failure = gallery.poisoned(searched)
-    assert failure.after.good < failure.after.n and f"{failure.after.n}" in failure.shows
+    assert failure.after.good < failure.after.n
+    assert f"{failure.after.n}" in failure.shows
 
 
 @pytest.mark.slow
@@ -101,14 +102,13 @@ def test_vectors_of_another_embedder_never_get_the_name_of_the_right_index(searc
     """Else another notebook would open an index full of nonsense: made twice, in any order, both
     stay what they are."""
     first, second = gallery.mixed_embedders(searched), gallery.mixed_embedders(searched)
-    assert first == second and first.shows.startswith("refused: ")
+    assert first == second
+    assert first.shows.startswith("refused: ")
 
 
 def test_the_table_has_a_row_for_each():
     one = Failure("name", "wrong", "shows", "good", Count(1, 7), Count(7, 7), "fix")
     table = gallery.as_table([one, one])
-    assert (
-        list(table["before"]) == ["1 of 7"] * 2
-        and list(table["after"]) == ["7 of 7"] * 2
-        and table.index.name == "name"
-    )
+    assert list(table["before"]) == ["1 of 7"] * 2
+    assert list(table["after"]) == ["7 of 7"] * 2
+    assert table.index.name == "name"

@@ -143,11 +143,9 @@ def probing(documents, chunks):
     users = {tuple(user["groups"]) for user in load_users().values()}
     restricted = {d.id for d in documents if not {"staff", "contractors"} & set(d.meta.audience)}
     changed = [d for d in documents if d.effective_until or d.meta.supersedes]
-    assert (
-        len(restricted) >= 6
-        and len(changed) >= 10
-        and {("staff", "support"), ("contractors",)} <= users
-    )
+    assert len(restricted) >= 6
+    assert len(changed) >= 10
+    assert {("staff", "support"), ("contractors",)} <= users
     texts = [c.text for c in chunks if c.document.id in restricted]
     texts += [
         c.ask.input
@@ -192,7 +190,8 @@ def test_who_may_read_a_restricted_document_does_get_it(fake, handbook, document
     }
     for retriever in RETRIEVERS:
         found = handbook.search_all(asks, 3, retriever)
-        assert len(asks) > 50 and all(
+        assert len(asks) > 50, retriever
+        assert all(
             own[a.input].id in {p.doc for p in passages}
             for a, passages in zip(asks, found, strict=True)
         ), retriever
@@ -314,9 +313,8 @@ def test_in_any_world_what_is_found_is_what_may_be_seen(graph_up_to, worlds, who
                 entitled = sorted(d.id for d in corpus.may_see(documents, ask.groups, ask.as_of))
                 assert sorted(p.doc for p in passages) == entitled, retriever
                 short = found.search(ask.input, ask.groups, ask.as_of, 2, retriever)
-                assert len(short) == min(2, len(entitled)) and {p.doc for p in short} <= set(
-                    entitled
-                ), retriever
+                assert len(short) == min(2, len(entitled)), retriever
+                assert {p.doc for p in short} <= set(entitled), retriever
 
 
 def test_a_large_index_is_searched_whole_and_its_graph_is_never_asked(fake, small, monkeypatch):
@@ -372,9 +370,8 @@ def test_other_vectors_are_another_index(fake, small):
         index_chunks(chunks, say=quiet, vectors=made).name
         for made in (mine, -mine, mine[::-1], mine[:, :200], mine.astype(np.float64))
     }
-    assert (
-        len(built | {plain.name}) == 6 and index.fingerprint(chunks, vectors=mine.copy()) in built
-    )
+    assert len(built | {plain.name}) == 6
+    assert index.fingerprint(chunks, vectors=mine.copy()) in built
     assert np.allclose(
         index_chunks(chunks, say=quiet, vectors=-mine).rows.vectors, -mine, atol=1e-6
     ), "and holds them"
@@ -446,10 +443,8 @@ def test_an_index_of_stop_words_only_can_be_asked(fake):
     found = index_chunks(
         [whole(made("the and of", "d"))], read_as=lambda chunk: chunk.text, say=quiet
     )
-    assert (
-        found.search("the law", ["staff"], TODAY, 3, "bm25") == []
-        and len(found.search("the law", ["staff"], TODAY, 3, "hybrid")) == 1
-    )
+    assert found.search("the law", ["staff"], TODAY, 3, "bm25") == []
+    assert len(found.search("the law", ["staff"], TODAY, 3, "hybrid")) == 1
 
 
 # --- rankings -------------------------------------------------------------------------------------
@@ -516,9 +511,8 @@ def test_on_real_vectors_the_approximate_search_finds_what_the_exact_one_finds(
     shared = [len(set(keys(d)) & set(keys(e))) / len(e) for d, e in zip(dense, exact, strict=True)]
     assert np.mean(shared) >= 0.99
     for d, e in zip(dense, exact, strict=True):
-        assert d[0].score == pytest.approx(e[0].score, abs=2e-3) and [x.score for x in d] == sorted(
-            (x.score for x in d), reverse=True
-        )
+        assert d[0].score == pytest.approx(e[0].score, abs=2e-3)
+        assert [x.score for x in d] == sorted((x.score for x in d), reverse=True)
 
 
 # --- a folder that breaks -------------------------------------------------------------------------
@@ -585,15 +579,12 @@ def test_a_damaged_folder_is_refused_by_name_and_built_again(fake, cache, small,
         open_index(name)
     said = []
     again = build_index(small, 32, 8, say=said.append)
-    assert (
-        again.name == name
-        and len(said) == 1
-        and said[0].endswith("building it again")
-        and again.new == 0
-    )
-    assert [x.doc for x in again.search("days of leave", ["staff"], TODAY, 1)] == [
-        "leave-v2"
-    ] and moved not in folders(cache)
+    assert again.name == name
+    assert len(said) == 1
+    assert said[0].endswith("building it again")
+    assert again.new == 0
+    assert [x.doc for x in again.search("days of leave", ["staff"], TODAY, 1)] == ["leave-v2"]
+    assert moved not in folders(cache)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -602,17 +593,20 @@ def test_a_damaged_folder_can_be_removed(fake, cache, small, damage):
     (folder,) = folders(cache)
     index_store._client(folder).close()
     DAMAGES[damage](folder.rename(folder.with_name(f"{name}-feedbeef")) / "chroma.sqlite3")
-    assert index_store.remove(name) == 1 and folders(cache) == []
+    assert index_store.remove(name) == 1
+    assert folders(cache) == []
 
 
 def test_removed_is_gone_and_holding_names_who_holds_it(fake, cache, small):
     one, two = build_index(small, 32, 8, say=quiet), build_index(small[:2], 32, 8, say=quiet)
-    assert index_store.holding("salaries") == {one.name} and index_store.holding("leave-v1") == {
+    assert index_store.holding("salaries") == {one.name}
+    assert index_store.holding("leave-v1") == {
         one.name,
         two.name,
     }
     assert index_store.holding("nothing-like-it") == set()
-    assert index_store.remove(one.name) == 1 and index_store.remove(one.name) == 0
+    assert index_store.remove(one.name) == 1
+    assert index_store.remove(one.name) == 0
     assert [
         file for file in cache.rglob("*") if file.is_file() and b"99 coins" in file.read_bytes()
     ] == []
@@ -641,7 +635,8 @@ def test_no_index_folder_holds_what_lay_in_memory(fake, cache, small):
         (folder,) = (cache / "indexes").glob(f"{other.name}-*")
         assert other.search("hide", ["staff"], TODAY, 1)[0].text == f"Nothing to hide {i}."
         files = list(folder.glob("*/data_level0.bin"))
-        assert files and not any(any(file.read_bytes()) for file in files)
+        assert files
+        assert not any(any(file.read_bytes()) for file in files)
         index_store._client(folder).close()
         # as a new process sees it
         moved = folder.rename(folder.with_name(f"{other.name}-feedbeef"))
@@ -686,13 +681,13 @@ def the_file(cache: Path) -> Path:
 
 def test_every_text_is_embedded_once(fake):
     first, new = embedding.embed_kept(["one", "two", "one", "é", "é".encode().decode()])
-    assert (
-        new == 3
-        and fake == ["one", "two", "é"]
-        and (first == counted(["one", "two", "one", "é", "é"])).all()
-    )
+    assert new == 3
+    assert fake == ["one", "two", "é"]
+    assert (first == counted(["one", "two", "one", "é", "é"])).all()
     again, new = embedding.embed_kept(["three", "one"])
-    assert new == 1 and fake[3:] == ["three"] and (again == counted(["three", "one"])).all()
+    assert new == 1
+    assert fake[3:] == ["three"]
+    assert (again == counted(["three", "one"])).all()
     assert embedding.embed_kept(["one ", "One"])[1] == 2, "another text is another text"
 
 
@@ -738,7 +733,9 @@ def test_two_processes_keep_vectors_at_once(fake, cache):
         for one in both:
             one.kill()
     vectors, new = embedding.embed_kept(TEXTS)
-    assert new == 0 and fake == [] and (vectors == counted(TEXTS)).all()
+    assert new == 0
+    assert fake == []
+    assert (vectors == counted(TEXTS)).all()
 
 
 HARM = {
@@ -761,9 +758,8 @@ def test_a_damaged_file_of_vectors_is_replaced(fake, cache, harm):
     assert (embedding.embed_kept(TEXTS)[0] == counted(TEXTS)).all()
     embedding.embed_kept(TEXTS)
     vectors, new = embedding.embed_kept(TEXTS)
-    assert new == 0 and (vectors == counted(TEXTS)).all(), (
-        "what is damaged once must not cost time for ever"
-    )
+    assert new == 0, "what is damaged once must not cost time for ever"
+    assert (vectors == counted(TEXTS)).all(), "what is damaged once must not cost time for ever"
 
 
 def test_a_locked_or_read_only_file_of_vectors_costs_time_and_nothing_else(
@@ -782,7 +778,8 @@ def test_a_locked_or_read_only_file_of_vectors_costs_time_and_nothing_else(
         UserWarning, match=r"cannot be kept \(attempt to write a readonly database\)"
     ):
         vectors, new = embedding.embed_kept(TEXTS[:9])
-    assert new == 4 and (vectors == counted(TEXTS[:9])).all(), "what is kept is still read"
+    assert new == 4, "what is kept is still read"
+    assert (vectors == counted(TEXTS[:9])).all(), "what is kept is still read"
     assert file.exists()
 
 
@@ -798,7 +795,8 @@ def test_a_full_disk_costs_the_keeping_of_vectors_and_nothing_else(fake, cache, 
     with pytest.warns(UserWarning, match=r"cannot be kept \(database or disk is full\)"):
         assert (embedding.embed_kept(TEXTS)[0] == counted(TEXTS)).all()
     monkeypatch.setattr(embedding, "_open", true)
-    assert embedding.embed_kept(TEXTS)[1] == 300 and embedding.embed_kept(TEXTS)[1] == 0
+    assert embedding.embed_kept(TEXTS)[1] == 300
+    assert embedding.embed_kept(TEXTS)[1] == 0
 
 
 def test_forgotten_vectors_leave_no_byte(cache, monkeypatch):
@@ -827,8 +825,10 @@ def test_forgotten_vectors_leave_no_byte(cache, monkeypatch):
     )
     assert embedding.forget([TEXTS[150], TEXTS[150], "never seen"]) == 1
     assert not [part for part in parts(TEXTS[150]) if part in on_disk()]
-    assert embedding._key(TEXTS[151]) in on_disk() and embedding.embed_kept([TEXTS[151]])[1] == 0
-    assert embedding.embed_kept([TEXTS[150]])[1] == 1 and embedding.forget([TEXTS[150]]) == 1
+    assert embedding._key(TEXTS[151]) in on_disk()
+    assert embedding.embed_kept([TEXTS[151]])[1] == 0
+    assert embedding.embed_kept([TEXTS[150]])[1] == 1
+    assert embedding.forget([TEXTS[150]]) == 1
 
 
 def test_forgetting_passes_over_a_file_that_cannot_be_read(fake, cache):
@@ -840,7 +840,8 @@ def test_forgetting_passes_over_a_file_that_cannot_be_read(fake, cache):
     (cache / "vectors" / "0000000000000000.sqlite").write_bytes(b"")
     (cache / "vectors" / "ffffffffffffffff.sqlite").write_bytes(b"no database " * 100)
     assert embedding.forget(TEXTS[:2]) == 2
-    assert not damaged.exists() and embedding.embed_kept(TEXTS)[1] == 2
+    assert not damaged.exists()
+    assert embedding.embed_kept(TEXTS)[1] == 2
 
 
 # --- a server -------------------------------------------------------------------------------------
@@ -863,16 +864,15 @@ def test_a_server_gives_the_passages_that_the_folder_gives(fake, server, documen
     here = build_index(some, 128, 32, say=quiet)
     monkeypatch.setenv("CHROMA_URL", server.url)
     there = build_index(some, 128, 32, say=quiet)
-    assert there.name == here.name and type(there.collection._client) is not type(
-        here.collection._client
-    )
+    assert there.name == here.name
+    assert type(there.collection._client) is not type(here.collection._client)
     for retriever in RETRIEVERS:
         one, two = (found.search_all(asks, 5, retriever) for found in (here, there))
-        assert [keys(x) for x in one] == [keys(x) for x in two] and any(one), retriever
+        assert [keys(x) for x in one] == [keys(x) for x in two], retriever
+        assert any(one), retriever
         assert [x.score for x in one[0]] == pytest.approx([x.score for x in two[0]], abs=1e-5)
-    assert (
-        index_store.holding(some[0].id) == {there.name} and index_store.holding("nobody") == set()
-    )
+    assert index_store.holding(some[0].id) == {there.name}
+    assert index_store.holding("nobody") == set()
     assert index_store.remove(there.name) == 1
     with pytest.raises(IndexUnusableError, match="does not answer"):
         there.search("x", ["staff"], TODAY)
@@ -926,18 +926,17 @@ def test_an_interrupted_build_on_a_server_is_not_there_and_the_next_is_whole(
             "documents": ["x"],
             "metadatas": [{"doc": "d"}],
         }
-        assert name not in names(on_server) and len(names(on_server)) == 1
+        assert name not in names(on_server)
+        assert len(names(on_server)) == 1
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         index_store.collection(name, manifest, rows, quiet)
     assert names(on_server) == []
     found = build_index(small, 32, 8, say=quiet)
-    assert (
-        names(on_server) == [name]
-        and found.collection.count() == 4
-        and found.search("leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
-    )
+    assert names(on_server) == [name]
+    assert found.collection.count() == 4
+    assert found.search("leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
 
 
 def test_what_a_killed_builder_left_on_a_server_is_cleared_later(on_server, small, monkeypatch):
@@ -958,11 +957,9 @@ def test_a_collection_that_lost_rows_is_built_again(on_server, small):
     one.collection.delete(ids=["00000001"])
     said = []
     two = build_index(small, 32, 8, say=said.append)
-    assert (
-        two.collection.count() == 4
-        and names(on_server) == [one.name]
-        and "is not whole; building it again" in said[0]
-    )
+    assert two.collection.count() == 4
+    assert names(on_server) == [one.name]
+    assert "is not whole; building it again" in said[0]
 
 
 def test_who_comes_second_takes_the_first_ones_collection_but_an_interrupt_interrupts(
@@ -990,7 +987,8 @@ def test_who_comes_second_takes_the_first_ones_collection_but_an_interrupt_inter
 
     said = []
     assert index_store.collection(name, manifest, rows_and_then(None), said.append).count() == 4
-    assert names(on_server) == [name] and "another process built" in said[-1]
+    assert names(on_server) == [name]
+    assert "another process built" in said[-1]
     on_server.delete_collection(name)
     with pytest.raises(KeyboardInterrupt):
         index_store.collection(name, manifest, rows_and_then(KeyboardInterrupt()), quiet)
@@ -1034,7 +1032,8 @@ def test_two_processes_that_build_at_once_end_in_one_whole_collection(on_server,
         for one in both:
             one.kill()
     found = build_index(small, 32, 8, say=quiet)
-    assert names(on_server) == [found.name] and found.collection.count() == 4
+    assert names(on_server) == [found.name]
+    assert found.collection.count() == 4
 
 
 def test_a_server_that_is_not_there_is_told_with_advice(fake, small, monkeypatch):

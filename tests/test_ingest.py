@@ -90,9 +90,8 @@ def pdf(*pages: str, title: str | None = None, password: str | None = None) -> b
 def test_the_handbook_reads_the_same_as_by_its_loader():
     reading = read_folder(corpus.HANDBOOK)
     expected = corpus.load_handbook(updates=True)
-    assert [
-        dataclasses.replace(d, source=None) for d in reading.documents
-    ] == expected and not reading.unreadable
+    assert [dataclasses.replace(d, source=None) for d in reading.documents] == expected
+    assert not reading.unreadable
     assert any(d.effective_until for d in expected)
     assert reading.by_path.keys() == reading.files.keys()
 
@@ -227,10 +226,8 @@ def test_windows_files_are_read(tmp_path):
     write_document(tmp_path, "rule", "One.\n\nTwo.")
     whole = b"\xef\xbb\xbf" + (tmp_path / "rule.md").read_bytes().replace(b"\n", b"\r\n")
     document = read_one(tmp_path, "rule.md", whole)
-    assert (
-        document.text == "One.\n\nTwo.\n"
-        and document.source.sha256 == hashlib.sha256(whole).hexdigest()
-    )
+    assert document.text == "One.\n\nTwo.\n"
+    assert document.source.sha256 == hashlib.sha256(whole).hexdigest()
 
 
 def test_versions_are_chained_and_conflicts_listed(tmp_path):
@@ -264,15 +261,12 @@ def test_versions_are_chained_and_conflicts_listed(tmp_path):
     told = {one.path: one.reason for one in reading.unreadable}
     assert "'leave-v1' is already superseded by 'leave-v2'" in told["leave-v3.md"]
     assert "there is no 'lost-v1'" in told["lost-v2.md"]
-    assert (
-        "id 'leave-v1' is also used by" in told["z/leave-v1.md"]
-        and "leave-v1.md" in told["z/leave-v1.md"]
-    )
-    assert (
-        "id 'tools' is also used by" in told["tools.txt"]
-        and "another file name" in told["tools.txt"]
-    )
-    assert len(told) == 4 and set(reading.files) == {"leave-v1.md", "leave-v2.md", "tools.md"}
+    assert "id 'leave-v1' is also used by" in told["z/leave-v1.md"]
+    assert "leave-v1.md" in told["z/leave-v1.md"]
+    assert "id 'tools' is also used by" in told["tools.txt"]
+    assert "another file name" in told["tools.txt"]
+    assert len(told) == 4
+    assert set(reading.files) == {"leave-v1.md", "leave-v2.md", "tools.md"}
 
 
 def test_the_loader_of_the_handbook_still_stops_at_a_conflict(tmp_path):
@@ -318,8 +312,10 @@ def test_what_a_reader_does_not_see_is_not_there(tmp_path, hidden):
     text = read_one(
         tmp_path, "a.html", f"<html><body><p>before</p>{hidden}<p>after</p></body></html>"
     ).text
-    assert "SECRET" not in text and "\U000e0053" not in text
-    assert text.startswith("before") and text.endswith("after")
+    assert "SECRET" not in text
+    assert "\U000e0053" not in text
+    assert text.startswith("before")
+    assert text.endswith("after")
 
 
 @pytest.mark.parametrize(
@@ -458,11 +454,13 @@ def test_pages_of_a_pdf_are_found_again(tmp_path):
         3,
         3,
     ]
-    assert document.page(13) == 2 and document.page(-1) is None
+    assert document.page(13) == 2
+    assert document.page(-1) is None
 
 
 def test_only_a_pdf_has_pages(tmp_path, documents):
-    assert read_one(tmp_path, "a.txt", "x").page(0) is None and documents[0].page(0) is None
+    assert read_one(tmp_path, "a.txt", "x").page(0) is None
+    assert documents[0].page(0) is None
 
 
 def test_pdfs_that_cannot_be_read(tmp_path):
@@ -509,9 +507,8 @@ def test_whatever_a_parser_raises_becomes_a_reason(tmp_path, monkeypatch, error)
     write_document(tmp_path, "good", "Text.")
     monkeypatch.setattr("helpers.ingest.extract", fail)
     reading = read_folder(tmp_path, ["staff"])
-    assert [d.id for d in reading.documents] == ["good"] and [
-        one.path for one in reading.unreadable
-    ] == ["a.pdf"]
+    assert [d.id for d in reading.documents] == ["good"]
+    assert [one.path for one in reading.unreadable] == ["a.pdf"]
     assert reading.unreadable[0].reason.isprintable()
 
 
@@ -583,7 +580,8 @@ def test_links_are_not_followed(tmp_path):
     for name, target in links.items():
         (folder / name).symlink_to(target)
     reading = read_folder(folder, ["staff"])
-    assert list(reading.files) == ["own.txt"] and reading.ignored == ("loop", "twin.txt")
+    assert list(reading.files) == ["own.txt"]
+    assert reading.ignored == ("loop", "twin.txt")
     assert [one.path for one in reading.unreadable] == ["away", "away.txt", "dead.txt", "self.txt"]
 
 
@@ -610,7 +608,8 @@ def test_odd_names_are_harmless(tmp_path):
         put(tmp_path, name, "x")
     reading = read_folder(tmp_path, ["staff"])
     # the first is hidden
-    assert len(reading.documents) == len(names) - 1 and not reading.unreadable
+    assert len(reading.documents) == len(names) - 1
+    assert not reading.unreadable
     assert all(document.title.isprintable() for document in reading.documents)
     assert {d.id for d in reading.documents} >= {
         "a-b",
@@ -625,11 +624,9 @@ def test_odd_names_are_harmless(tmp_path):
 def test_a_name_that_is_not_unicode_is_listed(tmp_path):
     put(tmp_path, os.fsdecode(b"caf\xe9.txt"), "x")
     reading = read_folder(tmp_path, ["staff"])
-    assert (
-        str(reading).encode()
-        and reading.unreadable[0].path == "caf\\udce9.txt"
-        and not reading.files
-    )
+    assert str(reading).encode()
+    assert reading.unreadable[0].path == "caf\\udce9.txt"
+    assert not reading.files
 
 
 def test_other_types_and_hidden_files(tmp_path):
@@ -645,11 +642,9 @@ def test_other_types_and_hidden_files(tmp_path):
     ):
         put(tmp_path, name, "x")
     reading = read_folder(tmp_path, ["staff"])
-    assert (
-        list(reading.files) == ["a.txt"]
-        and not reading.unreadable
-        and reading.ignored == ("Makefile", "b.docx", "sub/a.png")
-    )
+    assert list(reading.files) == ["a.txt"]
+    assert not reading.unreadable
+    assert reading.ignored == ("Makefile", "b.docx", "sub/a.png")
 
 
 def test_a_folder_that_is_none(tmp_path):
@@ -664,19 +659,18 @@ def test_the_order_is_always_the_same(tmp_path):
         put(tmp_path, name, "x")
     reading = read_folder(tmp_path, ["staff", "all"])
     assert reading == read_folder(str(tmp_path), ("all", "staff"))
-    assert [d.id for d in reading.documents] == sorted(d.id for d in reading.documents) and list(
-        reading.files
-    ) == sorted(reading.files)
+    assert [d.id for d in reading.documents] == sorted(d.id for d in reading.documents)
+    assert list(reading.files) == sorted(reading.files)
 
 
 def test_a_reading_is_short_and_escaped(tmp_path):
     put(tmp_path, "a.txt", "x")
     put(tmp_path, "<b>.txt", b"\xff")
     reading = read_folder(tmp_path, ["staff"])
-    assert "1 documents (1 text), 1 unreadable, 0 ignored" in str(
-        reading
-    ) and "<b>.txt: byte 0" in str(reading)
-    assert "&lt;b&gt;.txt" in reading._repr_html_() and "<b>" not in reading._repr_html_()
+    assert "1 documents (1 text), 1 unreadable, 0 ignored" in str(reading)
+    assert "<b>.txt: byte 0" in str(reading)
+    assert "&lt;b&gt;.txt" in reading._repr_html_()
+    assert "<b>" not in reading._repr_html_()
 
 
 # --- what changed ---------------------------------------------------------------------------------
@@ -690,12 +684,10 @@ def test_changes_divide_all_paths(previous, files):
     parts = [found.added, found.changed, found.deleted, found.unchanged]
     assert sorted(path for part in parts for path in part) == sorted(previous | files)
     assert all(list(part) == sorted(part) for part in parts)
-    assert set(found.added) == set(files) - set(previous) and set(found.deleted) == set(
-        previous
-    ) - set(files)
-    assert all(previous[path] == files[path] for path in found.unchanged) and all(
-        previous[path] != files[path] for path in found.changed
-    )
+    assert set(found.added) == set(files) - set(previous)
+    assert set(found.deleted) == set(previous) - set(files)
+    assert all(previous[path] == files[path] for path in found.unchanged)
+    assert all(previous[path] != files[path] for path in found.changed)
 
 
 def test_a_file_that_breaks_is_deleted(tmp_path):
@@ -795,19 +787,16 @@ def test_the_inbox_of_brindlemark():
     assert [(one.path, one.reason) for one in reading.unreadable] == [
         ("scanned-lease.pdf", "holds no text: a scan? run OCR first")
     ]
-    assert (
-        "marrow" in (INBOX / "visitor-wifi.html").read_text(encoding="utf-8")
-        and "marrow" not in wifi.text
-        and "Imprint" not in wifi.text
-    )
+    assert "marrow" in (INBOX / "visitor-wifi.html").read_text(encoding="utf-8")
+    assert "marrow" not in wifi.text
+    assert "Imprint" not in wifi.text
     assert "| Thornaby Wharf, head office | Week code | Friday, 18:35 | 25 Mbit/s |" in wifi.text
     assert wifi.heading_path(wifi.text.index("Week code")) == ("Wi-Fi for visitors", "By site")
-    assert (
-        ladders.title == "Ladders and steps"
-        and len(ladders.source.pages) == 2
-        and ladders.page(ladders.text.index("three points")) == 2
-    )
-    assert "last inspection" in ladders.text and "leaves the floor" in ladders.text
+    assert ladders.title == "Ladders and steps"
+    assert len(ladders.source.pages) == 2
+    assert ladders.page(ladders.text.index("three points")) == 2
+    assert "last inspection" in ladders.text
+    assert "leaves the floor" in ladders.text
     assert (INBOX / "scanned-lease.pdf").stat().st_size < 60_000
 
 

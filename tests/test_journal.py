@@ -68,11 +68,9 @@ def test_a_finding_comes_back_as_it_was_recorded(file):
     assert (found.measure, found.value, found.n, found.verdict) == ("share", 0.14, 100, None)
     assert (found.low, found.high) == (share(table)["low"], share(table)["high"])
     assert found.provenance == {"arm": "RAG", "top_k": 1, "sizes": [64, 16], "kept": None}
-    assert (
-        found.python == sys.version.split()[0]
-        and found.cpu_count == os.cpu_count()
-        and found.recorded == found.first_recorded
-    )
+    assert found.python == sys.version.split()[0]
+    assert found.cpu_count == os.cpu_count()
+    assert found.recorded == found.first_recorded
     text = file.read_text(encoding="utf-8")
     assert text == json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, indent=2) + "\n"
     assert sorted(path.name for path in file.parent.iterdir() if path.suffix != ".lock") == [
@@ -107,7 +105,8 @@ def test_a_comparison_and_a_row_of_a_summary_are_results_too():
         "differ",
         0.14,
     )
-    assert found["08.row"].n == 2 and found["08.row"].value == 0.5
+    assert found["08.row"].n == 2
+    assert found["08.row"].value == 0.5
 
 
 def test_recording_again_replaces_all_but_the_first_time(monkeypatch):
@@ -175,7 +174,8 @@ def test_what_would_not_be_readable_again_is_not_written(file, id, finding):
     before = file.read_bytes()
     with pytest.raises(ValueError, match="the journal cannot keep this"):
         record(id, finding, RAG)
-    assert file.read_bytes() == before and list(load().findings) == ["kept"]
+    assert file.read_bytes() == before
+    assert list(load().findings) == ["kept"]
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -183,11 +183,12 @@ def test_odd_texts_survive(text):
     predict(text, text, guess={text: 0.25})
     said = record(f"{text}/{text}", text, RAG, {text: [text]})
     found = load()
-    assert guess_of(text) == {text: 0.25} and found.guesses[text][0].question == text
-    assert found.findings[f"{text}/{text}"].finding == text and found.findings[
-        f"{text}/{text}"
-    ].provenance == {text: [text]}
-    assert calibration()["name"].tolist() == [text] and "<b>" not in said._repr_html_()
+    assert guess_of(text) == {text: 0.25}
+    assert found.guesses[text][0].question == text
+    assert found.findings[f"{text}/{text}"].finding == text
+    assert found.findings[f"{text}/{text}"].provenance == {text: [text]}
+    assert calibration()["name"].tolist() == [text]
+    assert "<b>" not in said._repr_html_()
     assert "<b>&amp;</b></b>" not in predict(text, text, [text]).box.children[0].value
 
 
@@ -204,35 +205,34 @@ def test_a_guess_counts_when_it_came_before_the_result():
     assert guess_of("08") == {"RAG": 0.25, "closed book": 0.05}
     record("08/RAG", "now the result is known", RAG)
     said = predict("08", QUESTION, guess={"RAG": 0.14, "closed book": 0.0})
-    assert "in your journal: RAG 25 %, closed book 5 %" in repr(
-        said
-    ) and "does not count: RAG 14 %" in repr(said)
+    assert "in your journal: RAG 25 %, closed book 5 %" in repr(said)
+    assert "does not count: RAG 14 %" in repr(said)
     # leaving out what is known makes it no better
     predict("08", QUESTION, guess={"closed book": 0.01})
     record("08/RAG", "measured again", RAG)
     predict("08", QUESTION, guess={"RAG": 0.141})
     history = load().guesses["08"]
-    assert [one.after_result for one in history] == [False] * 3 + [True] * 3 and history[
-        -1
-    ].values == {"RAG": 0.141}
+    assert [one.after_result for one in history] == [False] * 3 + [True] * 3
+    assert history[-1].values == {"RAG": 0.141}
     assert guess_of("08") == {"RAG": 0.25, "closed book": 0.05}
 
 
 def test_a_guess_after_the_result_alone_does_not_count():
     record("08/RAG", "known", RAG)
     assert "kept but does not count: RAG 14 %" in repr(predict("08", QUESTION, guess={"RAG": 0.14}))
-    assert guess_of("08") is None and calibration().empty
+    assert guess_of("08") is None
+    assert calibration().empty
     form = predict("08", QUESTION, ["RAG"])
-    assert form.sliders["RAG"].value == 50 and "does not count" in form.status.value
+    assert form.sliders["RAG"].value == 50
+    assert "does not count" in form.status.value
 
 
 def test_a_cell_that_is_run_again_adds_nothing():
     for _ in range(2):
         predict("08", QUESTION, guess={"RAG": 0.3})
         record("08/RAG", "RAG", RAG)
-    assert [one.after_result for one in load().guesses["08"]] == [False] and guess_of("08") == {
-        "RAG": 0.3
-    }
+    assert [one.after_result for one in load().guesses["08"]] == [False]
+    assert guess_of("08") == {"RAG": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,9 @@ def test_nobody_guessing_is_fine(file):
         predict("08", QUESTION, ARMS)._repr_mimebundle_()
     ) + repr(predict("08", QUESTION, ARMS).status.value)
     assert repr(predict("08", QUESTION, guess=none)) == "No guess of yours is stored yet."
-    assert guess_of("08") is None and calibration().empty and not file.parent.exists()
+    assert guess_of("08") is None
+    assert calibration().empty
+    assert not file.parent.exists()
     table = pd.DataFrame([RAG], index=["RAG"])
     assert "your guess" not in plots.bars(table, "x", guess=guess_of("08")).alt
     predict("08", QUESTION, ARMS, guess=none | {"RAG": np.float32(0.5), "closed book": 1})
@@ -278,11 +280,11 @@ def test_the_form_stores_its_sliders_when_the_button_is_pressed(file):
     assert [(n.description, n.value, p.value, s.min, s.max) for n, p, s in rows] == [
         (name, 50, "%", 0, 100) for name in ARMS
     ]
-    assert "role='status'" in form.status.value and "press the button" in form.status.value
+    assert "role='status'" in form.status.value
+    assert "press the button" in form.status.value
     form.sliders["RAG"].value, rows[0][0].value = 30, 0
-    assert rows[1][0].value == 30 and form.sliders["closed book"].value == 0, (
-        "slider and number are one"
-    )
+    assert rows[1][0].value == 30, "slider and number are one"
+    assert form.sliders["closed book"].value == 0, "slider and number are one"
     assert not file.exists(), "moving a slider is no guess"
     form.button.click()
     assert guess_of("08") == {"closed book": 0.0, "RAG": 0.3, "oracle context": 0.5}
@@ -293,11 +295,13 @@ def test_the_form_stores_its_sliders_when_the_button_is_pressed(file):
         30,
         50,
         50,
-    ] and "in your journal" in again.status.value
+    ]
+    assert "in your journal" in again.status.value
     record("08/RAG", "RAG", RAG)
     again.sliders["RAG"].value = 14
     again.button.click()
-    assert "does not count" in again.status.value and guess_of("08")["RAG"] == 0.3
+    assert "does not count" in again.status.value
+    assert guess_of("08")["RAG"] == 0.3
     assert predict("08", QUESTION, ARMS).sliders["RAG"].value == 30
 
 
@@ -306,19 +310,16 @@ def test_the_form_says_when_it_could_not_store(file):
     file.parent.mkdir()
     file.write_text("{")
     form.button.click()
-    assert (
-        "Not stored." in form.status.value
-        and "mend it" in form.status.value
-        and file.read_text() == "{"
-    )
+    assert "Not stored." in form.status.value
+    assert "mend it" in form.status.value
+    assert file.read_text() == "{"
 
 
 def test_where_there_are_no_widgets_the_form_says_how_to_do_without():
     form = predict("08", QUESTION, ["RAG", "it's"])
     bundle = form._repr_mimebundle_(include=None, exclude=None)
-    assert "application/vnd.jupyter.widget-view+json" in bundle and bundle["text/plain"] == repr(
-        form
-    )
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["text/plain"] == repr(form)
     said = re.search(r"guess=(\{.*\})", repr(form))[1]
     predict("08", QUESTION, guess=eval(said))
     assert guess_of("08") == {"RAG": 0.5, "it's": 0.5}
@@ -335,10 +336,10 @@ def test_calibration_is_guess_against_measured_share():
     )
     predict("08", QUESTION, guess={"RAG": 0.14})
     frame = calibration().set_index("name")
-    assert sorted(frame.index) == ["RAG", "closed book"] and list(frame["id"]) == ["08", "08"]
-    assert frame.loc["RAG", "error"] == pytest.approx(0.06) and frame.loc[
-        "closed book", "error"
-    ] == pytest.approx(0.05)
+    assert sorted(frame.index) == ["RAG", "closed book"]
+    assert list(frame["id"]) == ["08", "08"]
+    assert frame.loc["RAG", "error"] == pytest.approx(0.06)
+    assert frame.loc["closed book", "error"] == pytest.approx(0.05)
     assert frame["inside"].to_dict() == {"RAG": True, "closed book": False}
     assert list(calibration().columns) == [
         "id",
@@ -403,9 +404,8 @@ def test_a_damaged_journal_is_refused_and_left_alone(file, text, said):
     ):
         with pytest.raises(JournalError, match=said) as error:
             touch()
-        assert "journal.json: " in str(
-            error.value
-        ) and "or move it away: a new one will be made" in str(error.value)
+        assert "journal.json: " in str(error.value)
+        assert "or move it away: a new one will be made" in str(error.value)
     assert file.read_bytes() == before
     file.rename(file.with_suffix(".old"))
     record("a/b", "x", RAG)
@@ -449,7 +449,8 @@ def test_a_killed_writer_leaves_a_whole_journal(file):
             " record(f'{os.getpid()}.{i}', 'x', {'share': 0.5, 'low': 0.4, 'high': 0.6, 'n': 9})"
         )
         while len(load().findings) < before + 5:  # whole, or this raises
-            assert writer.poll() is None and time.monotonic() < deadline, writer.stderr.read()
+            assert writer.poll() is None, writer.stderr.read()
+            assert time.monotonic() < deadline, writer.stderr.read()
         while not aside.exists() and time.monotonic() < deadline:
             pass
         writer.send_signal(signal.SIGKILL)
@@ -458,7 +459,8 @@ def test_a_killed_writer_leaves_a_whole_journal(file):
         assert len(load().findings) >= before + 5
     assert caught == 2, "no writer was killed in the middle: this proved nothing"
     record("after", "the lock ended with its holder", RAG)
-    assert "after" in load().findings and not aside.exists()
+    assert "after" in load().findings
+    assert not aside.exists()
 
 
 def test_a_write_cut_short_leaves_the_old_journal(file, monkeypatch):
@@ -494,7 +496,8 @@ except JournalError as error: print(error)
     assert re.search(
         r"journal.json: cannot be written and is as it was \(.*(too large).*\); make room", said
     ), said + problems
-    assert file.read_bytes() == before and not (file.parent / "journal.json.tmp").exists()
+    assert file.read_bytes() == before
+    assert not (file.parent / "journal.json.tmp").exists()
 
 
 def test_a_folder_that_cannot_be_is_said(my_work):
@@ -509,7 +512,9 @@ def test_the_example_on_the_page_is_a_journal():
     page = (ROOT / "notebooks" / "JOURNAL.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     found = Journal.model_validate_json(example)
-    assert json.loads(example) == found.model_dump(mode="json") and found.guesses and found.findings
+    assert json.loads(example) == found.model_dump(mode="json")
+    assert found.guesses
+    assert found.findings
     told = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]+)\|", page, re.MULTILINE))))
     assert told == set(Finding.model_fields) | set(
         type(found.guesses["08.questions"][0]).model_fields
@@ -523,7 +528,8 @@ def test_my_work_is_in_the_workbook_unless_said_otherwise(monkeypatch, tmp_path)
     monkeypatch.delenv("WORKBOOK_MY_WORK")
     assert settings.my_work() == ROOT / "my_work"
     monkeypatch.setenv("WORKBOOK_MY_WORK", str(tmp_path / "x"))
-    assert settings.my_work() == tmp_path / "x" and not (tmp_path / "x").exists()
+    assert settings.my_work() == tmp_path / "x"
+    assert not (tmp_path / "x").exists()
     assert "my_work/" in (ROOT / ".gitignore").read_text().split()
 
 
@@ -538,7 +544,8 @@ def test_the_front_door_tests_with_another_journal(monkeypatch, my_work):
     for name, stand_in in (("set_up", lambda extra: sys.executable), ("call", call)):
         monkeypatch.setitem(door["test"].__globals__, name, stand_in)
     assert door["test"](SimpleNamespace(quick=True, pytest=[])) == 0
-    assert seen[0] != str(my_work) and not os.path.exists(seen[0])  # noqa: PTH110
+    assert seen[0] != str(my_work)
+    assert not os.path.exists(seen[0])  # noqa: PTH110
 
 
 def test_a_build_leaves_the_journal_alone_and_a_run_writes_in_it(tmp_path, monkeypatch, file):
@@ -564,4 +571,5 @@ def test_a_build_leaves_the_journal_alone_and_a_run_writes_in_it(tmp_path, monke
         )
         assert found.outputs[0].data["text/plain"] == "0", "a build depends on no journal"
     assert course.run([]) == 0
-    assert list(load().findings) == ["77/RAG"] and load().guesses == {}
+    assert list(load().findings) == ["77/RAG"]
+    assert load().guesses == {}

@@ -66,7 +66,8 @@ def test_good_rows_become_cases(file):
         Ask("a", "message 1"),
         Gold(answers=("refund",)),
         "dev",
-    ) and two.id == "rows-0002"
+    )
+    assert two.id == "rows-0002"
     (row,) = read_labelled(file({"input": "x", "output": {"a": 1}}))
     assert row.gold == Gold(output={"a": 1})
     assert (
@@ -122,22 +123,21 @@ def test_a_bad_row_is_refused_with_file_and_line(file, name):
     with pytest.raises(LabelledError) as error:
         read_labelled(path, LABELS, apart_from=[TEST_CASE])
     (fault,) = error.value.faults
-    assert (
-        re.match(rf"\S*rows\.jsonl line 3: {f'field {field!r}: ' if field else ''}", fault)
-        and said in fault
-    ), fault
+    assert re.match(rf"\S*rows\.jsonl line 3: {f'field {field!r}: ' if field else ''}", fault), (
+        fault
+    )
+    assert said in fault, fault
 
 
 def test_all_faults_at_once_the_first_twenty_shown(file):
     with pytest.raises(LabelledError) as error:
         read_labelled(file(*({"input": "a"} for _ in range(25)), ok(1)))
     said = str(error.value)
-    assert (
-        len(error.value.faults) == 25
-        and said.startswith("25 faults, so nothing was read:\n")
-        and said.endswith("… and 5 more")
-    )
-    assert "line 20:" in said and "line 21:" not in said
+    assert len(error.value.faults) == 25
+    assert said.startswith("25 faults, so nothing was read:\n")
+    assert said.endswith("… and 5 more")
+    assert "line 20:" in said
+    assert "line 21:" not in said
     every = [row for row, _, _ in FAULTS.values()]
     with pytest.raises(LabelledError) as error:
         read_labelled(file(ok(1, id="first"), ok(2), *every), LABELS, apart_from=[TEST_CASE])
@@ -201,10 +201,13 @@ def test_equal_inputs_stand_on_one_side():
     cases = cases_of(*(f"Row {n % 40}!" if n < 40 else f"row  {n % 40}" for n in range(80)))
     parts = split(cases, seed=1)
     sides = [{plain(c.ask.input) for c in part} for part in parts]
-    assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
+    assert not sides[0] & sides[1]
+    assert not sides[0] & sides[2]
+    assert not sides[1] & sides[2]
     assert sorted(c.id for part in parts for c in part) == sorted(c.id for c in cases)
     assert [{c.split for c in part} for part in parts] == [{"train"}, {"dev"}, {"test"}]
-    assert 50 <= len(parts.train) <= 60 and 10 <= len(parts.dev) <= 14
+    assert 50 <= len(parts.train) <= 60
+    assert 10 <= len(parts.dev) <= 14
 
 
 def test_the_split_follows_from_content_and_seed():
@@ -399,7 +402,8 @@ def test_on_real_tickets_both_tasks_agree(cache):
     table = evaluate(Arm("careless", careless, "careless"), cases, task_of(TICKET, "tickets"))
     again = evaluate(Arm("careless", careless, "careless"), cases, TICKETS)
     columns = ["right", "valid", "state", "category_right", "needs_human_right", "fields_right"]
-    assert table[columns].equals(again[columns]) and 0 < table["right"].mean() < 1
+    assert table[columns].equals(again[columns])
+    assert 0 < table["right"].mean() < 1
 
 
 @pytest.mark.parametrize(
@@ -482,19 +486,15 @@ def test_outputs_are_written_in_the_schema_s_order():
         written(gold, TICKET)
         == '{"category": "fault", "product": "gale", "priority": "low", "needs_human": false}'
     )
-    assert (
-        written(Gold(answers=("café",))) == "café"
-        and written(Gold(output={"b": "é", "a": 1})) == '{"b": "é", "a": 1}'
-    )
+    assert written(Gold(answers=("café",))) == "café"
+    assert written(Gold(output={"b": "é", "a": 1})) == '{"b": "é", "a": 1}'
     assert pairs(cases_of("a")) == [("a", "x")]
 
 
 def test_the_instruction_names_every_field_and_value():
     said = instruction_of(TICKET)
-    assert (
-        all(f'"{word}"' in said for word in (*TICKET["properties"], "how_to", "urgent"))
-        and "true or false" in said
-    )
+    assert all(f'"{word}"' in said for word in (*TICKET["properties"], "how_to", "urgent"))
+    assert "true or false" in said
     assert instruction_of(LABELS) == 'Answer with exactly one of: "refund", "repair", "C", "C++".'
     assert (
         instruction_of({"type": "string", "description": "Name the town."})
@@ -555,15 +555,16 @@ def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
     )
     for arm in arms:
         (said,) = arm([Ask("a", "hello")])
-        assert said.text == "refund" and said.id == "a"
-    assert json.loads(heard[1][0][0]) == ["Sort.", [["in", "out"]], "hello"] and heard[3][1:] == (
+        assert said.text == "refund"
+        assert said.id == "a"
+    assert json.loads(heard[1][0][0]) == ["Sort.", [["in", "out"]], "hello"]
+    assert heard[3][1:] == (
         9,
         LABELS,
     )
     prompt, completion = labelled_arms.training_rows(TOY, shown, "Sort.")[0]
-    assert json.loads(prompt) == ["Sort.", [], "in"] and completion == "out", (
-        "what is trained is what is asked later"
-    )
+    assert json.loads(prompt) == ["Sort.", [], "in"], "what is trained is what is asked later"
+    assert completion == "out", "what is trained is what is asked later"
 
 
 def test_the_baseline_says_the_same_to_all():
@@ -571,7 +572,8 @@ def test_the_baseline_says_the_same_to_all():
     assert [p.text for p in arm([Ask("1", "a"), Ask("2", "b")])] == [
         "y",
         "y",
-    ] and arm.name == "majority label"
+    ]
+    assert arm.name == "majority label"
     with pytest.raises(ValueError, match="no rows to count"):
         labelled_arms.commonest([])
 
@@ -585,11 +587,9 @@ def test_room_is_the_longest_output_and_a_little():
 
 
 def test_a_cut_off_string_stays_as_it_is():
-    assert (
-        labelled_arms._unquoted('"ref') == '"ref'
-        and labelled_arms._unquoted('"a\\"b"') == 'a"b'
-        and labelled_arms._unquoted("3") == "3"
-    )
+    assert labelled_arms._unquoted('"ref') == '"ref'
+    assert labelled_arms._unquoted('"a\\"b"') == 'a"b'
+    assert labelled_arms._unquoted("3") == "3"
 
 
 def test_json_with_something_around_it_is_none():

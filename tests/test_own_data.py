@@ -47,14 +47,14 @@ def folder(tmp_path):
 
 def test_good_parts_are_read_and_quotes_found_across_line_breaks(folder):
     own = read_own(folder, dt.date(2026, 3, 2))
-    assert own.faults == () and len(own.documents) == 2
+    assert own.faults == ()
+    assert len(own.documents) == 2
     first, second = own.questions
-    assert (
-        first.gold.evidence[0].quote == "11 days\nof leave"
-        and first.ask.groups == (EVERYBODY,)
-        and first.ask.as_of == dt.date(2026, 3, 2)
-    )
-    assert second.gold.answers == () and second.kind == "to refuse"
+    assert first.gold.evidence[0].quote == "11 days\nof leave"
+    assert first.ask.groups == (EVERYBODY,)
+    assert first.ask.as_of == dt.date(2026, 3, 2)
+    assert second.gold.answers == ()
+    assert second.kind == "to refuse"
 
 
 def test_a_quote_is_looked_for_as_whole_words_first(folder):
@@ -71,7 +71,8 @@ def test_a_quote_is_looked_for_as_whole_words_first(folder):
     ]
     rows(folder / "questions.jsonl", *quoted)
     own = read_own(folder)
-    assert own.faults == () and [case.gold.evidence[0].start for case in own.questions] == [
+    assert own.faults == ()
+    assert [case.gold.evidence[0].start for case in own.questions] == [
         40,
         3,
         51,
@@ -117,9 +118,8 @@ def test_each_fault_has_its_file_line_and_reason_and_the_rest_is_read(folder):
         "documents/broken.pdf",
         "documents/empty.txt",
     }
-    assert [q.id for q in own.questions] == ["a", "b", "q-0010", "q-0011"] and own.questions[
-        2
-    ].gold.evidence == ()
+    assert [q.id for q in own.questions] == ["a", "b", "q-0010", "q-0011"]
+    assert own.questions[2].gold.evidence == ()
 
 
 def test_examples_that_can_be_used_are_and_the_others_are_named(folder):
@@ -137,11 +137,9 @@ def test_examples_that_can_be_used_are_and_the_others_are_named(folder):
         '{"type": "string", "$ref": "http://example.com/x"}', encoding="utf-8"
     )
     own = read_own(folder)
-    assert (
-        own.schema is None
-        and len(own.examples) == 2
-        and any(f.file == "schema.json" and "nothing is fetched" in f.reason for f in own.faults)
-    )
+    assert own.schema is None
+    assert len(own.examples) == 2
+    assert any(f.file == "schema.json" and "nothing is fetched" in f.reason for f in own.faults)
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="no symbolic links")
@@ -155,7 +153,8 @@ def test_no_link_that_leaves_the_folder_is_followed(folder, tmp_path):
     (folder / "examples.jsonl").symlink_to(secret / "examples.jsonl")
     (folder / "assess.toml").symlink_to(tmp_path / "nowhere.toml")
     own = read_own(folder)
-    assert "4711" not in repr(own) and own.examples == ()
+    assert "4711" not in repr(own)
+    assert own.examples == ()
     assert {f.file for f in own.faults if "link" in f.reason} == {
         "documents/link.md",
         "documents/links",
@@ -180,15 +179,12 @@ def test_wishes_that_are_wrong_are_named_and_the_others_count():
         'minutes = 5\n[search]\nretriever = "magic"\ntop_k = 4\n[requirements]\nlookup_share ='
         ' 80\ncitations = true\nmood = 1\n[endpoint]\nkey = "sk-1"\n'
     )
-    assert (
-        wishes.minutes == 5
-        and wishes.top_k == 4
-        and wishes.retriever == "auto"
-        and wishes.stated == {"citations": True}
-    )
-    assert sorted(line for line, _ in faults) == [3, 6, 8, 10] and any(
-        "did you mean 0.8" in reason for _, reason in faults
-    )
+    assert wishes.minutes == 5
+    assert wishes.top_k == 4
+    assert wishes.retriever == "auto"
+    assert wishes.stated == {"citations": True}
+    assert sorted(line for line, _ in faults) == [3, 6, 8, 10]
+    assert any("did you mean 0.8" in reason for _, reason in faults)
     assert (8, "'mood' is no requirement") in [
         (line, reason.split(";")[0]) for line, reason in faults
     ]
@@ -198,18 +194,17 @@ def test_wishes_that_are_wrong_are_named_and_the_others_count():
 def test_every_requirement_stands_in_the_template_and_works_without_its_mark():
     stated = template().replace("\n# ", "\n").split("[requirements]")[1]
     wishes, faults = read_wishes("[requirements]" + stated)
-    assert faults == [] and len(wishes.stated) == 26
+    assert faults == []
+    assert len(wishes.stated) == 26
 
 
 def test_the_example_folder_reads_without_a_fault_and_is_never_written_over(tmp_path):
     own = read_own(write_example(tmp_path / "example"))
-    assert (
-        own.faults == ()
-        and len(own.questions) == 60
-        and len(own.examples) == 160
-        and own.schema.kind == "object"
-        and own.documents
-    )
+    assert own.faults == ()
+    assert len(own.questions) == 60
+    assert len(own.examples) == 160
+    assert own.schema.kind == "object"
+    assert own.documents
     assert sum(bool(case.gold.evidence) for case in own.questions) == sum(
         bool(case.gold.answers) for case in own.questions
     )

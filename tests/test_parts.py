@@ -99,7 +99,8 @@ def test_every_strategy_keeps_all_text_its_order_and_its_limit(
         any(a <= at < b for a, b in pieces) for at, c in enumerate(text) if not c.isspace()
     ), "text was lost"
     assert all(text[a:b].strip() and 1 <= len(words(text[a:b])) <= size for a, b in pieces)
-    assert pieces == sorted(pieces) and len(set(pieces)) == len(pieces)
+    assert pieces == sorted(pieces)
+    assert len(set(pieces)) == len(pieces)
     if strategy != "tokens":
         shared = [
             sum(two[0] <= a and b <= one[1] for a, b in words(text))
@@ -121,7 +122,8 @@ def test_headings_open_sections_and_long_ones_are_cut_under_their_path():
     assert {c.under for c in chunks if "heading" in c.text} == {("House", "Rooms")}, (
         "what stands in a code fence is no heading"
     )
-    assert chunks[-1].text == "## Garden\n\nA tree." and chunks[-1].under == ("House", "Garden")
+    assert chunks[-1].text == "## Garden\n\nA tree."
+    assert chunks[-1].under == ("House", "Garden")
     with pytest.raises(ValueError, match="choose one of tokens, recursive"):
         chunking.cut(text, 6, 0, "semantic", words)
 
@@ -129,7 +131,8 @@ def test_headings_open_sections_and_long_ones_are_cut_under_their_path():
 def test_the_embedder_tokenizer_reads_past_its_own_limit():
     text = "one two three four five six seven eight nine ten " * 60
     assert len(chunking.token_spans(text)) == 600
-    assert chunking.token_spans("") == [] and chunking.chunk(document(""), 10, 0) == []
+    assert chunking.token_spans("") == []
+    assert chunking.chunk(document(""), 10, 0) == []
 
 
 def test_batches_hold_every_prompt_once_and_stay_small():
@@ -159,11 +162,14 @@ def test_search_respects_access_and_day_inside_the_query(cache, small):
     assert docs(["staff"]) == {"leave-v2", "visit"}
     assert docs(["staff"], TODAY.replace(year=2025, month=6)) == {"leave-v1", "visit"}
     assert docs(["staff", "board"]) == {"leave-v2", "visit", "salaries"}
-    assert docs(["people-ops"]) == {"salaries"} and docs(["people"]) == set() and docs([]) == set()
+    assert docs(["people-ops"]) == {"salaries"}
+    assert docs(["people"]) == set()
+    assert docs([]) == set()
     assert docs(["staff"], k=1) == {"leave-v2"}, "filtering must not starve the top k"
     for passage in found.search("leave", ["staff"], TODAY, 2):
         text = next(d.text for d in small if d.id == passage.doc)
-        assert text[passage.start : passage.end] == passage.text and -1 <= passage.score <= 1
+        assert text[passage.start : passage.end] == passage.text
+        assert -1 <= passage.score <= 1
 
 
 def test_rebuilding_opens_what_is_there_and_a_change_is_another_index(cache, small, monkeypatch):
@@ -205,7 +211,8 @@ def test_a_damaged_index_is_built_again(cache, small, capsys):
     (the_folder(cache, one) / "manifest.json").unlink()
     said = []
     again = build_index(small, 32, 8, say=said.append)
-    assert again.name == one.name and "building it again" in said[0]
+    assert again.name == one.name
+    assert "building it again" in said[0]
     assert again.search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
 
 
@@ -243,11 +250,9 @@ def test_a_second_process_waits_and_both_have_the_index(cache, small):
     assert first.stdout.readline() == "embedded\n"
     second = _builder(small)
     said = second.communicate(timeout=120)[0]
-    assert (
-        "another process is building this index; waiting for it" in said
-        and "ready 4" in said
-        and "embedded" not in said
-    )
+    assert "another process is building this index; waiting for it" in said
+    assert "ready 4" in said
+    assert "embedded" not in said
     assert "ready 4" in first.communicate(timeout=120)[0]
     assert (
         build_index(small, 32, 8).search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
@@ -298,12 +303,12 @@ def test_a_flipped_byte_in_the_cache_is_found_and_mended(toy_weights):
     whole = file.read_bytes()
     file.write_bytes(whole[:500] + b"X" + whole[501:])
     assert not models.is_whole(folder, toy_weights)
-    assert models.prepare(toy_weights, said.append) == folder and file.read_bytes() == whole
+    assert models.prepare(toy_weights, said.append) == folder
+    assert file.read_bytes() == whole
     assert "incomplete or damaged" in said[1]
     (folder / "config.json").unlink()
-    assert not models.is_whole(folder, toy_weights) and models.is_whole(
-        models.prepare(toy_weights, said.append), toy_weights
-    )
+    assert not models.is_whole(folder, toy_weights)
+    assert models.is_whole(models.prepare(toy_weights, said.append), toy_weights)
 
 
 def test_a_flipped_byte_in_the_wheel_is_refused_with_the_mend(toy_weights, tmp_path):
@@ -422,7 +427,9 @@ def test_another_model_is_a_setting_away(monkeypatch):
     monkeypatch.setenv("WORKBOOK_MODEL", str(models.prepare(models.SMOLLM2)))
     monkeypatch.setenv("WORKBOOK_DTYPE", "float32")
     other = models.load_generator()
-    assert other is not ours and other.fingerprint != ours.fingerprint and other.dtype == "float32"
+    assert other is not ours
+    assert other.fingerprint != ours.fingerprint
+    assert other.dtype == "float32"
     assert next(generate.complete(other, [generate.chat(other, "Say hello.")], 8)).text
 
 

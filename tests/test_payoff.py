@@ -50,11 +50,9 @@ def plan(**changes) -> Plan:
 
 def test_by_hand():
     one = plan()
-    assert (
-        tokens_saved(one) == 750
-        and saved(one) == pytest.approx(0.03)
-        and spent(one) == pytest.approx(100 * 0.5 + 0.5 * 0.2)
-    )
+    assert tokens_saved(one) == 750
+    assert saved(one) == pytest.approx(0.03)
+    assert spent(one) == pytest.approx(100 * 0.5 + 0.5 * 0.2)
     assert pays_from(one) == math.ceil(50.1 / 0.03) == 1670
     assert (
         in_words(one)
@@ -69,9 +67,8 @@ def test_own_machine():
         seconds_per_token=Given(0.002, "seconds", "measured"),
         machine_per_hour=0.36,
     )
-    assert token_price(one) == pytest.approx(0.002 * 0.0001) and saved(one) == pytest.approx(
-        750 * 2e-7
-    )
+    assert token_price(one) == pytest.approx(0.002 * 0.0001)
+    assert saved(one) == pytest.approx(750 * 2e-7)
 
 
 def test_repeated_tokens_may_be_cheaper():
@@ -137,11 +134,9 @@ def test_the_closed_form_is_where_the_costs_cross(few, tuned, rows, label, price
 def test_only_assumptions_are_varied_and_all_inputs_are_named():
     one = plan()
     table = inputs_table(one)
-    assert (
-        set(table["source"]) == {"measured", "assumed"}
-        and table.loc["rows", "source"] == "measured"
-        and "seconds_per_token" not in table.index
-    )
+    assert set(table["source"]) == {"measured", "assumed"}
+    assert table.loc["rows", "source"] == "measured"
+    assert "seconds_per_token" not in table.index
     varied = sensitivity(one)
     assert list(varied.index) == [
         "cost_per_label",
@@ -177,7 +172,5 @@ def test_the_figure_says_the_finding_and_its_doubt():
         " much)."
     )
     assert list(picture.table.columns) == ["few_shot", "tuned"]
-    assert (
-        pays_from(replace(plan(), cost_per_label=Given(0.25, "", "assumed"))) == 837
-        and payoff.NO_DISCOUNT.value == 1
-    )
+    assert pays_from(replace(plan(), cost_per_label=Given(0.25, "", "assumed"))) == 837
+    assert payoff.NO_DISCOUNT.value == 1

@@ -120,7 +120,8 @@ def start(cache, log):
 
 def finish(process):
     said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0 and said.count(b"\n") >= 201
+    assert process.returncode == 0
+    assert said.count(b"\n") >= 201
     return said
 
 
@@ -165,7 +166,9 @@ def test_ten_kills_change_nothing_and_lose_no_finished_batch(tmp_path, uninterru
                 file.rename(file.with_name(f"litter-{number}-{file.name}"))
         again = set(asked(log)) & {id for ids in finished.values() for id in ids}
         assert not again, f"kept, and asked again: {sorted(again)}"
-    assert table == uninterrupted and halves >= 3 and len(finished) >= 3, (halves, len(finished))
+    assert table == uninterrupted, (halves, len(finished))
+    assert halves >= 3, (halves, len(finished))
+    assert len(finished) >= 3, (halves, len(finished))
     assert sorted(id for ids in kept(cache).values() for id in ids) == sorted(
         f"q{i}" for i in range(200)
     )
@@ -175,14 +178,10 @@ def test_ten_kills_change_nothing_and_lose_no_finished_batch(tmp_path, uninterru
 def test_two_processes_at_once_give_the_same_table(tmp_path, uninterrupted):
     both = [start(tmp_path / "cache", tmp_path / f"log{i}") for i in range(2)]
     assert [finish(process) for process in both] == [uninterrupted] * 2
-    assert (
-        finish(start(tmp_path / "cache", tmp_path / "log2")) == uninterrupted
-        and asked(tmp_path / "log2") == []
-    )
-    assert (
-        not list(tmp_path.glob("cache/results/*/*.jsonl.*"))
-        and len(list(tmp_path.glob("cache/results/*"))) == 1
-    )
+    assert finish(start(tmp_path / "cache", tmp_path / "log2")) == uninterrupted
+    assert asked(tmp_path / "log2") == []
+    assert not list(tmp_path.glob("cache/results/*/*.jsonl.*"))
+    assert len(list(tmp_path.glob("cache/results/*"))) == 1
 
 
 def test_an_interrupt_passes_and_finished_batches_stay(cache):
@@ -201,7 +200,8 @@ def test_an_interrupt_passes_and_finished_batches_stay(cache):
     assert sum(map(len, kept(cache).values())) == 64, "two batches of 32; nothing of the third"
     second = []
     assert runs.run(echo(second), asks()) == whole
-    assert len(second) == 200 - 64 and not set(second) & set(log[:64])
+    assert len(second) == 200 - 64
+    assert not set(second) & set(log[:64])
 
 
 # --- what is on disk ------------------------------------------------------------------------------
@@ -237,9 +237,8 @@ def test_a_batch_that_is_not_whole_is_run_again(cache, change):
     assert spoilt.read_bytes() != good
     log = []
     assert runs.run(echo(log), asks(64)) == whole
-    assert log == ids and spoilt.read_bytes() == good, (
-        "asked again, that batch only, and kept whole"
-    )
+    assert log == ids, "asked again, that batch only, and kept whole"
+    assert spoilt.read_bytes() == good, "asked again, that batch only, and kept whole"
 
 
 def test_any_text_comes_back_as_it_was(cache):
@@ -262,7 +261,8 @@ def test_any_text_comes_back_as_it_was(cache):
     log, text = [], lambda ask: odd[int(ask.id[1:])]
     first = runs.run(echo(log, text=text), asks(len(odd)))
     again = runs.run(echo(log, text=text), asks(len(odd)))
-    assert first == again and [first[f"q{i}"].text for i in range(len(odd))] == odd
+    assert first == again
+    assert [first[f"q{i}"].text for i in range(len(odd))] == odd
     assert len(log) == len(odd), "kept, even half a surrogate pair"
 
 
@@ -296,7 +296,8 @@ def test_another_system_or_another_question_never_reads_it(cache):
 
 def test_batches_follow_from_the_whole_list():
     plan = runs.plan(asks())
-    assert [len(batch) for batch in plan] == [32] * 6 + [8] and plan == runs.plan(asks()[::-1])
+    assert [len(batch) for batch in plan] == [32] * 6 + [8]
+    assert plan == runs.plan(asks()[::-1])
     lengths = [len(ask.input) for batch in plan for ask in batch]
     assert lengths == sorted(lengths, reverse=True), "longest first, like with like"
 
@@ -316,16 +317,15 @@ def test_a_full_disk_costs_the_keeping_not_the_run(cache, monkeypatch, module, n
             UserWarning, match=r"results cannot be kept .*No space left.*the run goes on"
         ):
             table = evaluate(echo(log := []), cases, QUESTIONS)
-    assert (
-        len(table) == 70 == len(log)
-        and table["error"].isna().all()
-        and table["answer"].iloc[3] == "to q3"
-    )
-    assert kept(cache) == {} and not list(cache.glob("results/*/*.jsonl*")), (
-        "nothing half-written stays"
-    )
-    assert evaluate(echo(log := []), cases, QUESTIONS).equals(table) and len(log) == 70
-    assert evaluate(echo(log := []), cases, QUESTIONS).equals(table) and log == []
+    assert len(table) == 70 == len(log)
+    assert table["error"].isna().all()
+    assert table["answer"].iloc[3] == "to q3"
+    assert kept(cache) == {}, "nothing half-written stays"
+    assert not list(cache.glob("results/*/*.jsonl*")), "nothing half-written stays"
+    assert evaluate(echo(log := []), cases, QUESTIONS).equals(table)
+    assert len(log) == 70
+    assert evaluate(echo(log := []), cases, QUESTIONS).equals(table)
+    assert log == []
 
 
 # --- what goes wrong in an arm --------------------------------------------------------------------
@@ -350,25 +350,30 @@ def test_one_poisoned_ask_fails_alone(cache):
     found = runs.run(poisoned(log := [], {"q7"}), asks())
     assert {id: p.error for id, p in found.items() if p.error} == {
         "q7": "CustomError: cannot read q7"
-    } and found["q7"].text == ""
-    assert len(found) == 200 and all(p.text == f"to {id}" for id, p in found.items() if id != "q7")
+    }
+    assert found["q7"].text == ""
+    assert len(found) == 200
+    assert all(p.text == f"to {id}" for id, p in found.items() if id != "q7")
     (its_batch,) = (
         [ask.id for ask in batch]
         for batch in runs.plan(asks())
         if any(ask.id == "q7" for ask in batch)
     )
-    assert not any("q7" in ids for ids in kept(cache).values()) and len(kept(cache)) == 6
+    assert not any("q7" in ids for ids in kept(cache).values())
+    assert len(kept(cache)) == 6
     mended = runs.run(echo(log := []), asks())
     assert sorted(log) == sorted(its_batch), (
         "the batch of the failed one is tried again, and nothing else"
     )
-    assert mended["q7"].text == "to q7" and len(kept(cache)) == 7
+    assert mended["q7"].text == "to q7"
+    assert len(kept(cache)) == 7
 
 
 def test_an_arm_that_always_fails_raises_what_it_raised(cache):
     with pytest.raises(CustomError, match="cannot read"):
         runs.run(poisoned(log := [], {ask.id for ask in asks()}), asks())
-    assert len(set(log)) == 32 and kept(cache) == {}, "it is not asked 200 times before it says so"
+    assert len(set(log)) == 32, "it is not asked 200 times before it says so"
+    assert kept(cache) == {}, "it is not asked 200 times before it says so"
     runs.run(echo([]), asks())
     for file in list(kept(cache))[1:]:
         file.unlink()
@@ -380,7 +385,8 @@ def test_an_arm_that_always_fails_raises_what_it_raised(cache):
 
 def test_silence_is_an_error_in_the_row(cache):
     found = runs.run(Arm("mute", lambda batch: None, "1"), asks(3))
-    assert [p.error for p in found.values()] == [runs.NO_PREDICTION] * 3 and kept(cache) == {}
+    assert [p.error for p in found.values()] == [runs.NO_PREDICTION] * 3
+    assert kept(cache) == {}
 
 
 def test_asks_must_differ_and_must_be_there(cache):
@@ -413,7 +419,8 @@ PLAIN = (
 
 def test_the_same_text_has_the_same_key():
     key = key_of(made(PLAIN, TEXT="a"))
-    assert key and key == key_of(made(PLAIN, TEXT="a")) == key_of(made("\n\n" + PLAIN, TEXT="a")), (
+    assert key, "wherever it stands"
+    assert key == key_of(made(PLAIN, TEXT="a")) == key_of(made("\n\n" + PLAIN, TEXT="a")), (
         "wherever it stands"
     )
     used = made(PLAIN, TEXT="a")
@@ -464,7 +471,8 @@ def test_a_change_of_anything_it_uses_is_another_key():
     keys = {what: key_of(made(source, **values)) for what, (source, values) in CHANGED.items()} | {
         "as it was": key_of(made(PLAIN, TEXT="a"))
     }
-    assert all(keys.values()) and len(set(keys.values())) == len(keys), keys
+    assert all(keys.values()), keys
+    assert len(set(keys.values())) == len(keys), keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -517,7 +525,8 @@ def test_what_a_function_closes_over_shapes_it():
         Ask,
     ]
     keys = [key_of(closure(value)) for value in values]
-    assert None not in keys and len(set(keys)) == len(keys), [
+    assert None not in keys, [v for v, k in zip(values, keys, strict=True) if keys.count(k) > 1]
+    assert len(set(keys)) == len(keys), [
         v for v, k in zip(values, keys, strict=True) if keys.count(k) > 1
     ]
     assert keys == [key_of(closure(value)) for value in values]
@@ -548,7 +557,8 @@ def test_what_cannot_be_named_has_no_key(tmp_path, monkeypatch):
         "import dataclasses\n@dataclasses.dataclass\nclass Mine:\n    x: int\n    def say(self):"
         " return self.x\nmine = Mine(1)\ndef answer(asks):\n    return mine.say()"
     )
-    assert key_of(made(own_class)) is None and key_of(made(own_record)) is None
+    assert key_of(made(own_class)) is None
+    assert key_of(made(own_record)) is None
     assert key_of(made(own_record.replace("return mine.say()", "return Mine(2)"))) is None, (
         "the class of a record, not only its values"
     )
@@ -564,9 +574,8 @@ def test_what_cannot_be_named_has_no_key(tmp_path, monkeypatch):
         object(),
         sys.modules["__main__"],
     ):
-        assert key_of(closure(value)) is None and key_of(closure([{"deep": (value,)}])) is None, (
-            value
-        )
+        assert key_of(closure(value)) is None, value
+        assert key_of(closure([{"deep": (value,)}])) is None, value
     (tmp_path / "my_prompts.py").write_text("TEXT = 'a'\nclass Parser:\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     import my_prompts
@@ -599,7 +608,9 @@ def test_a_borrowed_name_deceives_nobody():
     from helpers.scores import tokens
 
     one, two = (key_of(made(s, tokens=tokens)) for s in (source, source.replace("'!'", "'?'")))
-    assert one and two and one != two
+    assert one
+    assert two
+    assert one != two
 
 
 def test_code_of_the_workbook_is_part_of_the_key(monkeypatch):
@@ -615,7 +626,8 @@ def test_code_of_the_workbook_is_part_of_the_key(monkeypatch):
     before = key_of(uses), key_of(imports), key_of(made("def answer(asks):\n    return 1"))
     monkeypatch.setattr(identity, "_helpers_code", lambda: "changed")
     after = key_of(uses), key_of(imports), key_of(made("def answer(asks):\n    return 1"))
-    assert None not in before and [a == b for a, b in zip(before, after, strict=True)] == [
+    assert None not in before
+    assert [a == b for a, b in zip(before, after, strict=True)] == [
         False,
         False,
         True,
@@ -641,10 +653,10 @@ def test_a_learners_arm_is_kept_under_its_code(cache, tmp_path):
         )
         return found["q3"].text, len(log.read_text().split())
 
-    assert ask_it() == ("to q3", 40) and ask_it() == ("to q3", 0), "the same cell, run again"
-    assert ask_it(TEXT="for ") == ("for q3", 40) and ask_it(
-        LEARNER.replace("TEXT + ask.id", "ask.id + TEXT")
-    ) == ("q3to ", 40)
+    assert ask_it() == ("to q3", 40), "the same cell, run again"
+    assert ask_it() == ("to q3", 0), "the same cell, run again"
+    assert ask_it(TEXT="for ") == ("for q3", 40)
+    assert ask_it(LEARNER.replace("TEXT + ask.id", "ask.id + TEXT")) == ("q3to ", 40)
     assert ask_it() == ("to q3", 0), "back to the first version: its answers are still there"
     assert ask_it(TEXT=pd.Series(["no key "])[0]) == ("no key q3", 40)
     unnamed = LEARNER.replace("TEXT + ask.id", "str(TEXT.sum()) + ask.id")

@@ -57,7 +57,8 @@ def test_punctuation_and_case_do_not_change_a_refusal():
 
 @given(st.text(max_size=200))
 def test_scorers_take_any_text(text):
-    assert isinstance(answer_correct(text, ["17"]), bool) and isinstance(tokens(text), list)
+    assert isinstance(answer_correct(text, ["17"]), bool)
+    assert isinstance(tokens(text), list)
     assert parse_strict(text).state in ("valid", "invalid schema", "invalid JSON")
 
 
@@ -90,10 +91,10 @@ def test_parse_strict_forgives_nothing(text, state):
 def test_ticket_scores_separate_form_from_judgement():
     gold = Gold(output=GOOD)
     wrong = Prediction("a", to_json(GOOD | {"product": "sprig"}))
-    assert (
-        ticket_scores(wrong, gold)["valid"] and ticket_scores(wrong, gold)["fields_right"] == 0.75
-    )
-    assert not ticket_correct(wrong, gold) and ticket_correct(Prediction("a", to_json(GOOD)), gold)
+    assert ticket_scores(wrong, gold)["valid"]
+    assert ticket_scores(wrong, gold)["fields_right"] == 0.75
+    assert not ticket_correct(wrong, gold)
+    assert ticket_correct(Prediction("a", to_json(GOOD)), gold)
     assert not ticket_correct(Prediction("a", to_json(GOOD), error="stopped"), gold)
     assert ticket_scores(Prediction("a", "nonsense"), gold)["fields_right"] == 0
 

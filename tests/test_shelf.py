@@ -64,32 +64,29 @@ def found(shelf, question):
 def test_a_sync_embeds_only_what_changed_and_says_so(cache, cheap, folder):
     shelf = Shelf("s", 32, 0)
     first = shelf.sync(folder)
-    assert len(first.changes.added) == 7 and first.embedded == first.chunks == len(set(cheap))
+    assert len(first.changes.added) == 7
+    assert first.embedded == first.chunks == len(set(cheap))
     cheap.clear()
     path = folder / "rule-2.md"
     path.write_text(path.read_text().replace("lasts 5 days", "lasts 44 days"))
     second = shelf.sync(folder)
-    assert (
-        second.changes.changed == ("rule-2.md",)
-        and len(second.changes.unchanged) == 6
-        and not second.changes.added
-    )
-    assert second.embedded == 1 and len(cheap) == 1 and "44 days" in cheap[0], (
-        "only the chunk that changed may be embedded"
-    )
-    assert "44 days" in "".join(found(shelf, "How long does thing 2 last?")) and second.version == 2
+    assert second.changes.changed == ("rule-2.md",)
+    assert len(second.changes.unchanged) == 6
+    assert not second.changes.added
+    assert second.embedded == 1, "only the chunk that changed may be embedded"
+    assert len(cheap) == 1, "only the chunk that changed may be embedded"
+    assert "44 days" in cheap[0], "only the chunk that changed may be embedded"
+    assert "44 days" in "".join(found(shelf, "How long does thing 2 last?"))
+    assert second.version == 2
     cheap.clear()
     third = shelf.sync(folder)
-    assert (
-        third.version == 2
-        and third.embedded == 0
-        and cheap == []
-        and len(third.changes.unchanged) == 7
-    )
+    assert third.version == 2
+    assert third.embedded == 0
+    assert cheap == []
+    assert len(third.changes.unchanged) == 7
     path.unlink()
-    assert shelf.sync(folder).changes.deleted == ("rule-2.md",) and "44 days" not in "".join(
-        found(shelf, "How long does thing 2 last?")
-    )
+    assert shelf.sync(folder).changes.deleted == ("rule-2.md",)
+    assert "44 days" not in "".join(found(shelf, "How long does thing 2 last?"))
 
 
 def test_a_new_audience_counts_although_no_text_changed(cache, cheap, folder):
@@ -98,20 +95,18 @@ def test_a_new_audience_counts_although_no_text_changed(cache, cheap, folder):
     path = folder / "cabinet.md"
     path.write_text(path.read_text().replace("audience: [staff]", "audience: [board]"))
     report = shelf.sync(folder)
-    assert report.embedded == 0 and report.version == 2
-    assert (
-        SECRET not in "".join(found(shelf, SECRET))
-        and shelf.index().search(SECRET, ["board"], TODAY, 1)[0].doc == "cabinet"
-    )
+    assert report.embedded == 0
+    assert report.version == 2
+    assert SECRET not in "".join(found(shelf, SECRET))
+    assert shelf.index().search(SECRET, ["board"], TODAY, 1)[0].doc == "cabinet"
 
 
 def test_unreadable_files_are_reported_and_stop_nothing(cache, cheap, folder):
     (folder / "broken.md").write_bytes(b"---\nid: x\n")
     (folder / "notes.txt").write_text("Nobody says who may read this.")
     report = Shelf("s", 32, 0).sync(folder)
-    assert {one.path for one in report.unreadable} == {"broken.md", "notes.txt"} and len(
-        report.changes.added
-    ) == 7
+    assert {one.path for one in report.unreadable} == {"broken.md", "notes.txt"}
+    assert len(report.changes.added) == 7
     assert "not read: notes.txt: nobody is named" in repr(report)
     assert "notes.txt" in Shelf("s", 32, 0).sync(folder, audience=["staff"]).changes.added
 
@@ -128,12 +123,10 @@ def test_going_back_and_forth_is_a_pointer(cache, cheap, folder):
         p.text for p in held.search("thing 0 lasts days", ["staff"], TODAY, 3)
     ), "an index that somebody holds stays as it is"
     cheap.clear()
-    assert shelf.rollback().number == 1 and "99 days" not in "".join(
-        found(Shelf("s"), "thing 0 lasts days")
-    )
-    assert shelf.rollback(2).number == 2 and "99 days" in "".join(
-        found(shelf, "thing 0 lasts days")
-    )
+    assert shelf.rollback().number == 1
+    assert "99 days" not in "".join(found(Shelf("s"), "thing 0 lasts days"))
+    assert shelf.rollback(2).number == 2
+    assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
     assert all("lasts" in text and len(text) < 30 for text in cheap), (
         "a rollback embeds nothing but the question"
     )
@@ -173,21 +166,24 @@ def test_what_is_forgotten_is_gone_from_every_file(cache, cheap, folder):
     assert len({file.parent.parent.name for file in traces(SECRET)} & {"indexes", "results"}) == 2
     (folder / "cabinet.md").unlink()
     shelf.sync(folder)
-    assert (
-        found(shelf, SECRET) and SECRET not in "".join(found(shelf, SECRET)) and traces(SECRET)
-    ), "a sync alone leaves traces in yesterday's version"
+    assert found(shelf, SECRET), "a sync alone leaves traces in yesterday's version"
+    assert SECRET not in "".join(found(shelf, SECRET)), (
+        "a sync alone leaves traces in yesterday's version"
+    )
+    assert traces(SECRET), "a sync alone leaves traces in yesterday's version"
     other.sync(folder)
     gone = shelf.forget("cabinet")
-    assert (
-        gone["versions"] == 1
-        and gone["indexes"] >= 2
-        and gone["vectors"] >= 1
-        and gone["runs"] == 1
-    )
-    assert traces(SECRET) == [] and traces("walnut cabinet opens") == []
-    assert [v.number for v in shelf.versions] == [2] and found(shelf, "thing 1")
+    assert gone["versions"] == 1
+    assert gone["indexes"] >= 2
+    assert gone["vectors"] >= 1
+    assert gone["runs"] == 1
+    assert traces(SECRET) == []
+    assert traces("walnut cabinet opens") == []
+    assert [v.number for v in shelf.versions] == [2]
+    assert found(shelf, "thing 1")
     cheap.clear()
-    assert runs.run(kept, [Ask("q", "cabinet?")])["q"].text.startswith("nothing") and cheap == []
+    assert runs.run(kept, [Ask("q", "cabinet?")])["q"].text.startswith("nothing")
+    assert cheap == []
     write_document(folder, "cabinet", f"# Cabinet\n\n{SECRET}", title="Cabinet")
     assert shelf.sync(folder).embedded == 1, "its vector was forgotten, too"
 
@@ -196,31 +192,24 @@ def test_a_shelf_on_a_server_does_the_same(cheap, folder, tmp_path, server, on_s
     """Sync, go back, forget. What the server's own file holds of what is deleted is not ours to
     clear: its vacuum does."""
     shelf, path = Shelf("s", 32, 0), folder / "rule-0.md"
-    assert shelf.sync(folder).embedded == len(set(cheap)) and found(shelf, SECRET)[0].endswith(
-        SECRET
-    )
+    assert shelf.sync(folder).embedded == len(set(cheap))
+    assert found(shelf, SECRET)[0].endswith(SECRET)
     path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
-    assert (report := shelf.sync(folder)).version == 2 and report.embedded == 1
-    assert shelf.rollback().number == 1 and "99 days" not in "".join(
-        found(Shelf("s"), "thing 0 lasts days")
-    )
-    assert shelf.rollback(2).number == 2 and "99 days" in "".join(
-        found(shelf, "thing 0 lasts days")
-    )
+    assert (report := shelf.sync(folder)).version == 2
+    assert report.embedded == 1
+    assert shelf.rollback().number == 1
+    assert "99 days" not in "".join(found(Shelf("s"), "thing 0 lasts days"))
+    assert shelf.rollback(2).number == 2
+    assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
     (folder / "cabinet.md").unlink()
-    assert (
-        shelf.sync(folder).changes.deleted == ("cabinet.md",)
-        and len(list(index_store._names(on_server))) == 3
-    )
+    assert shelf.sync(folder).changes.deleted == ("cabinet.md",)
+    assert len(list(index_store._names(on_server))) == 3
     gone = shelf.forget("cabinet")
-    assert (gone["versions"], gone["indexes"], gone["vectors"]) == (2, 2, 1) and [
-        v.number for v in shelf.versions
-    ] == [3]
-    assert (
-        traces(SECRET) == []
-        and SECRET not in "".join(found(shelf, SECRET))
-        and len(list(index_store._names(on_server))) == 1
-    )
+    assert (gone["versions"], gone["indexes"], gone["vectors"]) == (2, 2, 1)
+    assert [v.number for v in shelf.versions] == [3]
+    assert traces(SECRET) == []
+    assert SECRET not in "".join(found(shelf, SECRET))
+    assert len(list(index_store._names(on_server))) == 1
     with pytest.raises(IndexUnusableError, match="no version before 3"):
         shelf.rollback()
     kept = shutil.copytree(server.folder, tmp_path / "kept")
@@ -238,9 +227,8 @@ def test_traces_finds_a_planted_text(cache):
     (cache / "deep" / "er").mkdir(parents=True)
     (cache / "deep" / "er" / "file.bin").write_bytes(b"\x00\xff" + 'say "hällo"'.encode() + b"\x00")
     (cache / "deep" / "line.jsonl").write_text(json.dumps({"text": 'say "hällo"'}))
-    assert [p.name for p in traces('say "hällo"')] == ["file.bin", "line.jsonl"] and traces(
-        "never said"
-    ) == []
+    assert [p.name for p in traces('say "hällo"')] == ["file.bin", "line.jsonl"]
+    assert traces("never said") == []
 
 
 def test_a_full_disk_leaves_the_old_version_answering(cache, cheap, folder, monkeypatch):
@@ -256,9 +244,8 @@ def test_a_full_disk_leaves_the_old_version_answering(cache, cheap, folder, monk
         )
         with pytest.raises(OSError, match="No space left"):
             shelf.sync(folder)
-    assert shelf.current.number == 1 and "99 days" not in "".join(
-        found(shelf, "thing 0 lasts days")
-    )
+    assert shelf.current.number == 1
+    assert "99 days" not in "".join(found(shelf, "thing 0 lasts days"))
     assert not list((cache / "indexes").glob("*.building"))
     assert shelf.sync(folder).version == 2
 
@@ -306,9 +293,8 @@ def test_a_sync_killed_half_way_changes_nothing_and_the_next_is_whole(cache, che
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert shelf.current.number == 1
-    assert shelf.sync(folder).version == 2 and "99 days" in "".join(
-        found(shelf, "thing 0 lasts days")
-    )
+    assert shelf.sync(folder).version == 2
+    assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
 
 
 @pytest.mark.slow
@@ -329,5 +315,7 @@ def test_two_writers_wait_for_each_other_and_a_reader_never_sees_half(cache, che
     said = [writer.communicate(timeout=120)[0] for writer in writers]
     stop.set()
     reader.join(30)
-    assert all("version 2" in one for one in said) and [v.number for v in shelf.versions] == [1, 2]
-    assert False in seen and "99 days" in "".join(found(shelf, "thing 0 lasts days"))
+    assert all("version 2" in one for one in said)
+    assert [v.number for v in shelf.versions] == [1, 2]
+    assert False in seen
+    assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))

