@@ -484,7 +484,7 @@ def assess(options: argparse.Namespace) -> int:
     words += ["--out", str(options.out.resolve())] if options.out else []
     words += ["--minutes", str(options.minutes)] if options.minutes is not None else []
     words += [f"--{name}" for name in ("example", "json") if getattr(options, name)]
-    return call(set_up(None), "-m", "helpers.assess", *words)
+    return call(set_up(None), "-m", "helpers.commands.assess.assess", *words)
 
 
 def test(options: argparse.Namespace) -> int:
@@ -519,14 +519,14 @@ def test(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.course", "run", *options.notebooks)
+    return call(set_up(None), "-m", "helpers.commands.notebooks", "run", *options.notebooks)
 
 
 def build(options: argparse.Namespace) -> int:
     return call(
         set_up(None),
         "-m",
-        "helpers.course",
+        "helpers.commands.notebooks",
         "build",
         *options.notebooks,
         *(["--check"] if options.check else []),
@@ -557,11 +557,11 @@ def bench(options: argparse.Namespace) -> int:
     words += ["--json"] if options.json else []
     # cl100k tokens to count, TRL to race
     extra = {"chunking": "test", "finetune": "bench"}.get(options.what)
-    return call(set_up(extra), "-m", "helpers.bench", options.what, *words)
+    return call(set_up(extra), "-m", "helpers.commands.bench.speed", options.what, *words)
 
 
 def check_data(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.datacheck")
+    return call(set_up(None), "-m", "helpers.commands.check.check_data")
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -631,7 +631,7 @@ with contextlib.redirect_stdout(sys.stderr):
     same = same or program in ("python", "python3")
     lines.append(["kernel", same, "python3", "run: " + sys.executable
                   + " -m ipykernel install --sys-prefix --name python3"])
-    command = [sys.executable, "-m", "helpers.course", "offline"]
+    command = [sys.executable, "-m", "helpers.commands.notebooks", "offline"]
     offline = subprocess.run(command, capture_output=True, text=True)
     lines.append(["works offline", offline.returncode == 0,
                   offline.stdout.strip() or offline.stderr.strip()[-200:],

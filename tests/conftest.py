@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from helpers import corpus
+from helpers.data import handbook
 from helpers.exercises import exercise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +25,7 @@ TODAY = dt.date(2026, 3, 2)
 
 @pytest.fixture(scope="session")
 def documents():
-    return corpus.load_handbook()
+    return handbook.load_handbook()
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +41,11 @@ def my_work(tmp_path, monkeypatch):
 def weights():
     """The folder of the weights, prepared and checked once: their sums take a third of a second,
     and a hundred tests want a cache."""
-    from helpers import models
+    from helpers.models import weights as models_weights
 
-    for one in (models.SMOLLM2, models.MINILM):
-        models.prepare(one)
-    return models.cache_home()
+    for one in (models_weights.SMOLLM2, models_weights.MINILM):
+        models_weights.prepare(one)
+    return models_weights.cache_home()
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ def float32(monkeypatch):
 def cache(weights, tmp_path, monkeypatch):
     """A fresh cache folder for results and indexes; the prepared weights are shared, they are never
     changed in it."""
-    from helpers import models
+    from helpers.models import weights as models_weights
 
     folder = tmp_path / "cache"
     folder.mkdir()
     monkeypatch.setenv("WORKBOOK_CACHE", str(folder))
-    monkeypatch.setattr(models, "cache_home", lambda: weights)
+    monkeypatch.setattr(models_weights, "cache_home", lambda: weights)
     return folder
 
 
@@ -80,13 +80,13 @@ class Chroma(NamedTuple):
 def server(tmp_path_factory):
     """A Chroma server on this machine only, killed in the end: one for all, for it takes seconds to
     start."""
-    from helpers import bench_world
+    from helpers.commands.bench import synthetic
 
     home = tmp_path_factory.mktemp("server")
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tempfile, "tempdir", str(home))
-            url = stack.enter_context(bench_world.server())
+            url = stack.enter_context(synthetic.server())
         (folder,) = home.iterdir()
         yield Chroma(url, folder)
 
@@ -94,14 +94,14 @@ def server(tmp_path_factory):
 @pytest.fixture
 def on_server(cache, server, monkeypatch):
     """Indexes go to the server; it is empty before and after."""
-    from helpers import index_store
+    from helpers.retrieval import chroma_store
 
     def empty() -> None:
-        for name in list(index_store._names(client)):
+        for name in list(chroma_store._names(client)):
             client.delete_collection(name)
 
     monkeypatch.setenv("CHROMA_URL", server.url)
-    client = index_store.connect(server.url)
+    client = chroma_store.connect(server.url)
     empty()
     yield client
     empty()
@@ -161,7 +161,7 @@ def small(tmp_path):
         "# Visits\n\nGuests get a badge for 3 days.",
         audience="[staff, contractors]",
     )
-    return corpus.load_handbook(tmp_path / "h")
+    return handbook.load_handbook(tmp_path / "h")
 
 
 # --- a model behind an endpoint -------------------------------------------------------------------

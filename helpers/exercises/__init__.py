@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from helpers import settings
+from helpers.core import settings
 
 State = Literal["right", "not yet", "not attempted"]
 LOOK: dict[State, tuple[str, str]] = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import numbers
 
-from helpers.cases import Arm, Ask, load_users
-from helpers.corpus import load_handbook, may_see
+from helpers.core.cases import Arm, Ask
+from helpers.data.handbook import load_handbook, may_see
+from helpers.data.questions import load_users
 from helpers.exercises import Exercise, NotAttemptedError
 
 

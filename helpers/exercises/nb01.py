@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 
+from helpers.evaluation.scores import answer_correct
 from helpers.exercises import Exercise, attempted
-from helpers.scores import answer_correct
 
 
 def paired(answer: object) -> str:

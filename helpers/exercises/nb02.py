@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import SimpleNamespace
 
-from helpers.cases import Citation, Passage
+from helpers.core.cases import Citation, Passage
 from helpers.exercises import Exercise, attempted
 
 

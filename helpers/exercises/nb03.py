@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from helpers.chunk_lab import Setting, load_grid, row_of, versus
 from helpers.exercises import Exercise, attempted
+from helpers.experiments.chunking_grid import Setting, load_grid, row_of, versus
 
 
 def fusion(answer: object) -> str:

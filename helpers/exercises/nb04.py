@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from types import SimpleNamespace
 
-from helpers import attacks
-from helpers.cases import Ask
-from helpers.corpus import load_handbook
+from helpers.core.cases import Ask
+from helpers.data.handbook import load_handbook
 from helpers.exercises import Exercise, attempted
+from helpers.experiments import attacks
 
 TODAY = dt.date(2026, 3, 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.cases import Ask, Case, Gold
+from helpers.core.cases import Ask, Case, Gold
 from helpers.exercises import Exercise, attempted
 
 

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from helpers.cases import Ask, Case, Gold
+from helpers.core.cases import Ask, Case, Gold
 from helpers.exercises import Exercise, attempted
-from helpers.train_lab import Setting, load_grid, what_if
+from helpers.experiments.training_grid import Setting, load_grid, what_if
 
 
 def practice(answer: object) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from helpers.evaluation.scores import answer_correct
 from helpers.exercises import Exercise, NotAttemptedError, attempted
-from helpers.scores import answer_correct
 
 
 def reading(answer: object) -> str:

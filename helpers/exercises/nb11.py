@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from helpers.evidence import Evidence, Found, Span, Usage
+from helpers.decision.findings import Evidence, Found, Span, Usage
+from helpers.decision.options import OPTIONS
+from helpers.decision.requirements import FIELDS, Requirements
+from helpers.decision.rules import Line
+from helpers.decision.sensitivity import flips
 from helpers.exercises import Exercise, NotAttemptedError, attempted
-from helpers.flips import flips
-from helpers.options import OPTIONS
-from helpers.requirements import FIELDS, Requirements
-from helpers.rules import Line
 
 NOTHING = Evidence({}, {"x": Usage(1, 1, 1, 1)}, 0.0, 0.0, 1)
 
@@ -139,8 +139,8 @@ def flip(answer: object) -> str:
 
 def feature(answer: object) -> str:
     """11.5: a feature of one's own."""
-    from helpers.decide import decide
-    from helpers.evidence import load_evidence
+    from helpers.decision.conclusion import decide
+    from helpers.decision.findings import load_evidence
 
     assert isinstance(answer, Requirements), (
         f"Expected Requirements(…); got {type(answer).__name__}."

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from helpers.evaluate import wilson
+from helpers.data.labelled_rows import plain
+from helpers.evaluation.evaluator import wilson
 from helpers.exercises import Exercise, NotAttemptedError, attempted
-from helpers.labelled import plain
 
 WRAPPED = "Staff get 11 days\nof leave a year.\nGuests get a badge (a)\n\tfor 3.50 a day."
 

@@ -14,15 +14,18 @@ import hashlib
 import json
 import sys
 
-from helpers import adapters, format_task, models, reader, settings
-from helpers.finetune import Settings, finetune
-from helpers.reading import load_reading
-from helpers.tickets import Ticket, load_tickets
+from helpers.core import settings
+from helpers.data.reading import load_reading
+from helpers.data.tickets import Ticket, load_tickets
+from helpers.models import load
+from helpers.systems import reader, tickets
+from helpers.training import adapters
+from helpers.training.trainer import Settings, finetune
 
 FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
 
 
-def format_adapter(generator: models.Generator) -> adapters.Adapter:
+def format_adapter(generator: load.Generator) -> adapters.Adapter:
     """Tickets to JSON, from all training rows."""
     cases = load_tickets("train")
     schema = hashlib.sha256(
@@ -34,10 +37,10 @@ def format_adapter(generator: models.Generator) -> adapters.Adapter:
         "schema_sha256": schema,
         "ids": [case.ask.id for case in cases],
     }
-    return finetune(generator, format_task.training_rows(generator, cases), FORMAT, about=about)
+    return finetune(generator, tickets.training_rows(generator, cases), FORMAT, about=about)
 
 
-def reader_adapter(generator: models.Generator) -> adapters.Adapter:
+def reader_adapter(generator: load.Generator) -> adapters.Adapter:
     """Numbered passages to a short answer with its number, or a refusal; from worlds that have
     nothing to do with the handbook."""
     rows = load_reading("train")
@@ -55,7 +58,7 @@ def main(names: list[str]) -> int:
     if not names or set(names) - set(makers):
         print(f"which? {' '.join(makers)}", file=sys.stderr)
         return 2
-    generator = models.load_generator()
+    generator = load.load_generator()
     for name in names:
         adapter = makers[name](generator)
         folder = adapters.keep(adapter, name)

@@ -23,17 +23,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import attacks, models, rag, settings
-from helpers.attacks import Attack
-from helpers.cases import Passage, Prediction
-from helpers.corpus import Document, load_handbook
-from helpers.evaluate import wilson
-from helpers.scores import question_correct
+from helpers.core import settings
+from helpers.core.cases import Passage, Prediction
+from helpers.data.handbook import Document, load_handbook
+from helpers.evaluation.evaluator import wilson
+from helpers.evaluation.scores import question_correct
+from helpers.experiments import attacks
+from helpers.experiments.attacks import Attack
+from helpers.models import load, weights
+from helpers.systems import citations, prompts, questions
 
 RESULTS = settings.DATA / "reference" / "attacks.json"
 KINDS = (*attacks.POISONED, "look_alike")
 HALVES = ("dev", "held_out")
-CONTEXTS, STYLES = ("reached", "alone", "clean"), (rag.BASE, attacks.GUARDED)
+CONTEXTS, STYLES = ("reached", "alone", "clean"), (prompts.BASE, attacks.GUARDED)
 TOP_K = 3
 DEEP = 200  # passages looked through for the one of the attack
 
@@ -140,14 +143,14 @@ def prompted(attack: Attack, found: Sequence[Passage], handbook_ids: set[str]) -
     )
 
 
-def key(item: Prompted, which: str, style: rag.Style) -> str:
+def key(item: Prompted, which: str, style: prompts.Style) -> str:
     """Names exactly what the model is shown: weights, words, passages, and the room for an
     answer."""
     words = style.with_passages.format(
-        passages=rag.numbered(getattr(item, which)), question=item.attack.case.ask.input
+        passages=prompts.numbered(getattr(item, which)), question=item.attack.case.ask.input
     )
     return hashlib.sha256(
-        repr((models.SMOLLM2.sha256, words, style.max_new_tokens)).encode()
+        repr((weights.SMOLLM2.sha256, words, style.max_new_tokens)).encode()
     ).hexdigest()[:16]
 
 
@@ -165,25 +168,25 @@ def answer_all(
                     [item.attack.case.ask for item in missing],
                     [getattr(item, which) for item in missing],
                 )
-                for p in rag.answer_questions(models.load_generator(), asks, contexts, style):
+                for p in questions.answer_questions(load.load_generator(), asks, contexts, style):
                     known[key(by_id[p.id], which, style)] = p.text
                 print(f"answered {len(missing)} questions: {which}, {style.name}", flush=True)
     found = {}
     for item, which, style in itertools.product(items, CONTEXTS, STYLES):
         text, context = known[key(item, which, style)], getattr(item, which)
         found[item.attack.id, which, style.name] = Prediction(
-            item.attack.case.id, text, context, rag.cite(text, context)
+            item.attack.case.id, text, context, citations.cite(text, context)
         )
     return found
 
 
 Answered = Mapping[tuple[str, str, str], Prediction]
 DEFENCES = {  # name: (style, what keeps documents out, are answers checked?)
-    "none": (rag.BASE, (), False),
+    "none": (prompts.BASE, (), False),
     "prompt": (attacks.GUARDED, (), False),
-    "screen": (rag.BASE, ("screen",), False),
-    "provenance": (rag.BASE, ("provenance",), False),
-    "output check": (rag.BASE, (), True),
+    "screen": (prompts.BASE, ("screen",), False),
+    "provenance": (prompts.BASE, ("provenance",), False),
+    "output check": (prompts.BASE, (), True),
     "all four": (attacks.GUARDED, ("screen", "provenance"), True),
 }
 
@@ -219,7 +222,7 @@ def defended(
     under = {a.id: outcome(a, "clean" if kept_out(a) else shown) for a in [*bad, *good]}
     clean = {a.id: outcome(a, "clean") for a in bad}
     plain = {
-        a.id: question_correct(answered[a.id, shown, rag.BASE.name], a.case.gold) for a in good
+        a.id: question_correct(answered[a.id, shown, prompts.BASE.name], a.case.gold) for a in good
     }
     return {
         "success": (
@@ -242,7 +245,7 @@ def defended(
 
 
 def measure() -> dict:
-    from helpers.index import build_index
+    from helpers.retrieval.index import build_index
 
     handbook, documents = load_handbook(), attacks.load_attacks()
     index = build_index([*handbook, *(a.document for a in documents)], chunk_size=128, overlap=32)
@@ -276,16 +279,16 @@ def measure() -> dict:
         }
         for i in items
     ]
-    device = models.pick_device()
+    device = load.pick_device()
     return {
         "provenance": {
             "command": "python labs_data/build/attacks.py",
             "date": dt.date.today().isoformat(),
             "cores": os.cpu_count(),
-            "weights": {w.name: w.sha256 for w in (models.MINILM, models.SMOLLM2)},
+            "weights": {w.name: w.sha256 for w in (weights.MINILM, weights.SMOLLM2)},
             "device": device,
-            "dtype": str(models.pick_dtype(device)),
-            "max_new_tokens": rag.BASE.max_new_tokens,
+            "dtype": str(load.pick_dtype(device)),
+            "max_new_tokens": prompts.BASE.max_new_tokens,
             "data": hashes(),
         },
         "ingestion": ingestion(documents, load_handbook(updates=True)),

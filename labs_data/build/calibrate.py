@@ -37,9 +37,10 @@ import pandas as pd
 import scipy
 from scipy.stats import binom, norm
 
-from helpers import compare, settings
-from helpers.cases import load_questions
-from helpers.evaluate import wilson
+from helpers.core import settings
+from helpers.data.questions import load_questions
+from helpers.evaluation import comparison
+from helpers.evaluation.evaluator import wilson
 
 RESULTS = settings.DATA / "reference" / "calibration.json"
 NS, SHARES, RHOS = (30, 100, 300), (0.05, 0.5, 0.9), (0.0, 0.6)
@@ -60,7 +61,7 @@ def held(n: int, plus: int, minus: int) -> tuple[float, float]:
     """The interval when the second system wins `plus` cases and the first `minus`, each case a fact
     of its own: only the counts matter."""
     gain = pd.Series(np.repeat([1.0, -1.0, 0.0], [plus, minus, n - plus - minus]))
-    return compare.interval(gain, pd.Series(np.arange(n)))
+    return comparison.interval(gain, pd.Series(np.arange(n)))
 
 
 def wins(first: float, second: float, rho: float) -> tuple[float, float]:
@@ -136,7 +137,7 @@ def families(
         _count(
             seen,
             truth,
-            {"": compare.interval(pd.Series(gain), pd.Series(fact)), "_ignoring_facts": plain},
+            {"": comparison.interval(pd.Series(gain), pd.Series(fact)), "_ignoring_facts": plain},
         )
     return {"n": n, "first": first, "second": second, "repetitions": repetitions} | _shares(
         seen, repetitions
@@ -162,14 +163,14 @@ def lucky_seeds(
             )
         gain, noise = (
             tables[1].mean() - tables[0].mean(),
-            [compare._seed_noise(table) for table in tables],
+            [comparison._seed_noise(table) for table in tables],
         )
         _count(
             seen,
             0.0,
             {
-                "": compare.interval(gain, fact, noise=noise),
-                "_ignoring_seeds": compare.interval(gain, fact),
+                "": comparison.interval(gain, fact, noise=noise),
+                "_ignoring_seeds": comparison.interval(gain, fact),
             },
         )
     return {
@@ -201,7 +202,7 @@ def pairs(shares: Sequence[float] = SHARES) -> list[tuple[float, float]]:
 def code_hash() -> str:
     """The hash of the code that makes the interval: another interval asks for another
     measurement."""
-    return hashlib.sha256(inspect.getsource(compare.interval).encode()).hexdigest()
+    return hashlib.sha256(inspect.getsource(comparison.interval).encode()).hexdigest()
 
 
 def measure() -> dict[str, object]:
@@ -224,11 +225,11 @@ def measure() -> dict[str, object]:
         "minutes": round((time.time() - started) / 60, 1),
         "seed": SEED,
         "repetitions": REPETITIONS,
-        "draws": compare.DRAWS,
+        "draws": comparison.DRAWS,
         "level": 0.95,
         "family_sizes": Counter(map(str, sizes)),
         "sha256": {
-            "helpers/compare.py": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "helpers/evaluation/comparison.py": hashlib.sha256(file.read_bytes()).hexdigest(),
             "compare.interval": code_hash(),
         },
         "versions": {

@@ -20,11 +20,13 @@ import os
 import platform
 from pathlib import Path
 
-from helpers import chunk_lab, models, settings
-from helpers.cases import load_questions, pick
-from helpers.chunk_lab import CHUNK_SIZES, N_ANSWERS, OVERLAPS, REFERENCE, Setting
-from helpers.chunking import STRATEGIES
-from helpers.corpus import load_handbook
+from helpers.core import settings
+from helpers.data.handbook import load_handbook
+from helpers.data.questions import load_questions, pick
+from helpers.experiments import chunking_grid
+from helpers.experiments.chunking_grid import CHUNK_SIZES, N_ANSWERS, OVERLAPS, REFERENCE, Setting
+from helpers.models import load
+from helpers.retrieval.chunking import STRATEGIES
 
 ANSWERED = [
     *(
@@ -51,20 +53,22 @@ CODE = (
 def provenance() -> dict:
     """Everything that shapes the rows: command, day, machine, weights, number format, data,
     code."""
-    helpers = Path(chunk_lab.__file__).parent
+    helpers = Path(chunking_grid.__file__).parent
     data = hashlib.sha256(
-        b"".join(p.read_bytes() for p in sorted(chunk_lab.settings.DATA.glob("handbook/**/*.md")))
+        b"".join(
+            p.read_bytes() for p in sorted(chunking_grid.settings.DATA.glob("handbook/**/*.md"))
+        )
     )
     return {
         "command": "python labs_data/build/chunking.py",
         "date": dt.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "generator": models.load_generator().fingerprint,
-        "embedder": models.embedder_fingerprint(),
+        "generator": load.load_generator().fingerprint,
+        "embedder": load.embedder_fingerprint(),
         "handbook_sha256": data.hexdigest(),
         "questions_sha256": (
             hashlib.sha256(
-                (chunk_lab.settings.DATA / "questions" / "dev.jsonl").read_bytes()
+                (chunking_grid.settings.DATA / "questions" / "dev.jsonl").read_bytes()
             ).hexdigest()
         ),
         "code_sha256": {
@@ -80,16 +84,16 @@ def main() -> None:
     parser.add_argument("--no-answers", action="store_true", help="retrieval only (minutes)")
     skip_answers = parser.parse_args().no_answers
     documents = load_handbook()
-    judged = chunk_lab.answerable(load_questions("dev", documents))
+    judged = chunking_grid.answerable(load_questions("dev", documents))
     asked = pick(judged, N_ANSWERS)
     rows = []
     for strategy, size, overlap in itertools.product(STRATEGIES, CHUNK_SIZES, OVERLAPS):
-        rows += chunk_lab.measure(documents, judged, Setting(strategy, size, overlap))
+        rows += chunking_grid.measure(documents, judged, Setting(strategy, size, overlap))
         print(f"{strategy} {size} {overlap}: recall@3 {rows[-11]['recall']:.3f}", flush=True)
     by_setting = {tuple(row[key] for key in vars(Setting())): row for row in rows}
     for setting in () if skip_answers else ANSWERED:
-        by_setting[tuple(vars(setting).values())] |= chunk_lab.answered(
-            models.load_generator(), documents, asked, setting
+        by_setting[tuple(vars(setting).values())] |= chunking_grid.answered(
+            load.load_generator(), documents, asked, setting
         )
         print(
             f"{setting}: {by_setting[tuple(vars(setting).values())]['right'].count('1')} of"

@@ -22,12 +22,9 @@ import os
 import platform
 import sys
 
-from helpers import arms, facts, models, settings
-from helpers.adapters import keep, with_adapter
-from helpers.cases import Case
-from helpers.corpus import load_handbook
-from helpers.evaluate import QUESTIONS, evaluate, share
-from helpers.fact_rows import (
+from helpers.core import settings
+from helpers.core.cases import Case
+from helpers.data.facts import (
     FOLDER,
     changes_of,
     load_asks,
@@ -36,6 +33,12 @@ from helpers.fact_rows import (
     load_training,
     renewed,
 )
+from helpers.data.handbook import load_handbook
+from helpers.evaluation.evaluator import QUESTIONS, evaluate, share
+from helpers.experiments import facts_in_weights
+from helpers.models import load
+from helpers.systems import questions
+from helpers.training.adapters import keep, with_adapter
 
 DIGITS = 4
 
@@ -47,19 +50,19 @@ def rounded(found: dict) -> dict:
     }
 
 
-def figures(generator: models.Generator, asks: dict[str, list[Case]], name: str) -> dict:
+def figures(generator: load.Generator, asks: dict[str, list[Case]], name: str) -> dict:
     """What one model says without passages: right by distance of the wording, the changed facts,
     refusals, general questions, the secret."""
     arm, careful = (
-        arms.closed_book(generator, name),
-        arms.closed_book(generator, name, facts.CAREFUL),
+        questions.closed_book(generator, name),
+        questions.closed_book(generator, name, facts_in_weights.CAREFUL),
     )
     found: dict = {
         kind: rounded(share(evaluate(arm, asks[kind], QUESTIONS)))
         for kind in ("trained", "near", "far", "unseen")
     }
     old = {change.case.id: change.old for change in asks["changes"]}
-    changed = facts.old_or_new(
+    changed = facts_in_weights.old_or_new(
         evaluate(arm, [change.case for change in asks["changes"]], QUESTIONS), old
     )
     found["changed"] = {
@@ -72,9 +75,9 @@ def figures(generator: models.Generator, asks: dict[str, list[Case]], name: str)
     found["general"] = rounded(share(evaluate(arm, load_general(), QUESTIONS)))
     canary = load_canary()
     said = [p.text for p in arm([*canary.asks])]
-    seen = facts.exposure(generator, canary)
+    seen = facts_in_weights.exposure(generator, canary)
     found["canary"] = {
-        "said aloud": sum(facts.told(said, [[canary.secret]] * len(said))),
+        "said aloud": sum(facts_in_weights.told(said, [[canary.secret]] * len(said))),
         "asked": len(said),
         "rank": seen.rank,
         "of": seen.of,
@@ -85,18 +88,18 @@ def figures(generator: models.Generator, asks: dict[str, list[Case]], name: str)
 
 def main(what: str = "all") -> None:
     settings.references_in_float32()
-    generator, rows = models.load_generator(), load_training()
+    generator, rows = load.load_generator(), load_training()
     handbook, updated = load_handbook(), load_handbook(updates=True)
     asks = load_asks(handbook)
     asks["changes"] = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
-    adapter = facts.train(generator)
-    keep(adapter, facts.NAME)
+    adapter = facts_in_weights.train(generator)
+    keep(adapter, facts_in_weights.NAME)
     if what == "train":
         return
-    again = facts.train(generator, renewed(rows, asks["changes"]))
+    again = facts_in_weights.train(generator, renewed(rows, asks["changes"]))
     if what == "retrain":
         return
-    kept = facts.facts_adapter(generator)
+    kept = facts_in_weights.facts_adapter(generator)
     results = {
         "made_by": "labs_data/build/facts.py",
         "made": dt.date.today().isoformat(),
@@ -110,10 +113,14 @@ def main(what: str = "all") -> None:
             for file in sorted(FOLDER.glob("*.jsonl"))
         },
         "base model": figures(generator, asks, "base"),
-        facts.TUNED: figures(with_adapter(generator, kept), asks, facts.TUNED),
+        facts_in_weights.TUNED: figures(
+            with_adapter(generator, kept), asks, facts_in_weights.TUNED
+        ),
         "retrained": figures(with_adapter(generator, again), asks, "facts adapter, retrained"),
     }
-    facts.RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8", newline="\n")
+    facts_in_weights.RESULTS.write_text(
+        json.dumps(results, indent=1) + "\n", encoding="utf-8", newline="\n"
+    )
 
 
 if __name__ == "__main__":

@@ -34,15 +34,21 @@ from pathlib import Path
 
 import nbformat
 
-from helpers import __version__, arms, course, models, settings
-from helpers.adapters import reference_adapter, with_adapter
-from helpers.cases import Arm, Case, load_questions, pick
-from helpers.corpus import load_handbook
-from helpers.evaluate import wilson
-from helpers.generate import complete
-from helpers.index import build_index
-from helpers.journal_file import Finding, Journal
-from helpers.tickets import load_tickets
+from helpers import __version__
+from helpers.commands import notebooks
+from helpers.core import settings
+from helpers.core.cases import Arm, Case
+from helpers.data.handbook import load_handbook
+from helpers.data.journal_file import Finding, Journal
+from helpers.data.questions import load_questions, pick
+from helpers.data.tickets import load_tickets
+from helpers.evaluation.evaluator import wilson
+from helpers.models import load
+from helpers.models.generate import complete
+from helpers.retrieval.index import build_index
+from helpers.systems import questions as systems_questions
+from helpers.systems import tickets as systems_tickets
+from helpers.training.adapters import reference_adapter, with_adapter
 
 RESULTS = settings.DATA / "reference" / "findings.json"
 # the notebook that reads this file; it and those after it record nothing that the decision rests on
@@ -54,9 +60,9 @@ def ran(numbers: list[str]) -> dict:
     """The findings that these notebooks record, as the journal keeps them; they run in a my_work
     folder of their own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        for source in course.sources(numbers):
+        for source in notebooks.sources(numbers):
             started = time.perf_counter()
-            course.execute(course.compose(source, solutions=False), WORKBOOK_MY_WORK=folder)
+            notebooks.execute(notebooks.compose(source, solutions=False), WORKBOOK_MY_WORK=folder)
             print(f"{source.stem}: run in {time.perf_counter() - started:.0f} s", flush=True)
         return of_journal(Path(folder))
 
@@ -88,7 +94,7 @@ def saved(source: Path) -> dict:
     Only cells that both record findings and draw them are read; a name that is drawn but not
     recorded (a baseline) is none of ours.
     """
-    book, found = nbformat.read(course.learner_path(source), 4), {}
+    book, found = nbformat.read(notebooks.learner_path(source), 4), {}
 
     def keep(id: str, value: str, low: str, high: str, n: int) -> None:
         counts = [
@@ -97,7 +103,9 @@ def saved(source: Path) -> dict:
             if [round(100 * x) for x in (k / n, *wilson(k, n))] == [int(value), int(low), int(high)]
         ]
         if len(counts) == 1:
-            there = {"from": f"saved output of {course.learner_path(source).name}, cell {cell.id}"}
+            there = {
+                "from": f"saved output of {notebooks.learner_path(source).name}, cell {cell.id}"
+            }
             found[id] = made(
                 f"{id.split('/', 1)[1]}, as notebook {source.stem[:2]} shows it",
                 counts[0] / n,
@@ -159,7 +167,7 @@ def made(says: str, value: float, low: float, high: float, n: int, provenance: d
 
 def usage() -> dict:
     """What an answer of each arm takes, and how long reading and training take, on this machine."""
-    generator, documents = models.load_generator(), load_handbook()
+    generator, documents = load.load_generator(), load_handbook()
     questions = pick(
         [case for case in load_questions("dev", documents) if case.gold.answers], TIMED + 1
     )
@@ -168,11 +176,11 @@ def usage() -> dict:
     # the one that the findings of 05 and 08 are about
     adapter = reference_adapter("format", generator)
     timed = {
-        "closed book": (arms.closed_book(generator), questions),
-        "RAG": (arms.retrieval_augmented(generator, index, 1), questions),
-        "zero-shot": (arms.zero_shot(generator), tickets),
-        "few-shot": (arms.few_shot(generator, train[:8]), tickets),
-        "tuned": (arms.tuned(with_adapter(generator, adapter)), tickets),
+        "closed book": (systems_questions.closed_book(generator), questions),
+        "RAG": (systems_questions.retrieval_augmented(generator, index, 1), questions),
+        "zero-shot": (systems_tickets.zero_shot(generator), tickets),
+        "few-shot": (systems_tickets.few_shot(generator, train[:8]), tickets),
+        "tuned": (systems_tickets.tuned(with_adapter(generator, adapter)), tickets),
     }
     found = {name: one_by_one(arm, cases) for name, (arm, cases) in timed.items()}
     return {
@@ -204,7 +212,7 @@ def one_by_one(arm: Arm, cases: Sequence[Case]) -> dict[str, float]:
     }
 
 
-def reading(generator: models.Generator) -> float:
+def reading(generator: load.Generator) -> float:
     """Seconds for one more token of a prompt: a long prompt less a short one, one token written,
     the median of three."""
     words = " shed" * LONG_TOKENS
@@ -236,8 +244,8 @@ def main() -> None:
     if options.saved:
         built = [
             source
-            for source in course.sources(options.numbers)
-            if course.learner_path(source).exists() and source.stem[:2] < READER_OF_THIS
+            for source in notebooks.sources(options.numbers)
+            if notebooks.learner_path(source).exists() and source.stem[:2] < READER_OF_THIS
         ]
         measured = {id: one for source in built for id, one in saved(source).items()}
     else:
@@ -248,7 +256,7 @@ def main() -> None:
                 options.numbers
                 or [
                     source.stem[:2]
-                    for source in course.sources()
+                    for source in notebooks.sources()
                     if source.stem[:2] < READER_OF_THIS
                 ]
             )
@@ -267,7 +275,7 @@ def main() -> None:
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         # above the number of cores, the seconds are too long
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        "generator": models.load_generator().fingerprint,
+        "generator": load.load_generator().fingerprint,
         "findings": (
             "shares in the saved outputs of the notebooks"
             if options.saved

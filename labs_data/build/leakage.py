@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import settings
-from helpers.embedding import embed
-from helpers.style import body, read_brief
+from helpers.core import settings
+from helpers.evaluation.house_style import body, read_brief
+from helpers.retrieval.embedding import embed
 
 # Cosine similarity, chosen from the measured distribution (--measure shows it anew): the nearest
 # pair of two splits reaches 0.834, and the pairs above 0.8 were read: same situation, but separate

@@ -22,15 +22,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from helpers import models, settings
-from helpers.cases import Case, Passage, load_questions
-from helpers.chunking import chunk_all
-from helpers.corpus import Document, load_handbook, may_see
-from helpers.evaluate import QUESTIONS, evaluate, wilson
-from helpers.ranking import evidence_found
-from helpers.reading import load_reading
-from helpers.scores import tokens
-from helpers.tickets import FIELDS, load_tickets
+from helpers.core import settings
+from helpers.core.cases import Case, Passage
+from helpers.data.handbook import Document, load_handbook, may_see
+from helpers.data.questions import load_questions
+from helpers.data.reading import load_reading
+from helpers.data.tickets import FIELDS, load_tickets
+from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
+from helpers.evaluation.retrieval_metrics import evidence_found
+from helpers.evaluation.text import tokens
+from helpers.models import load, weights
+from helpers.retrieval.chunking import chunk_all
 
 DATA = settings.DATA
 RESULTS, SHEET = DATA / "reference" / "datasheet.json", DATA / "DATASHEET.md"
@@ -248,7 +250,7 @@ def keywords(text: str) -> Output:
 
 def nearest_neighbour(train: Sequence[Case], cases: Sequence[Case]) -> list[Output]:
     """The label of the most similar training message, by MiniLM."""
-    from helpers.embedding import embed
+    from helpers.retrieval.embedding import embed
 
     known, asked = embed([c.ask.input for c in train]), embed([c.ask.input for c in cases])
     return [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
@@ -311,7 +313,7 @@ def bm25_search(documents: Sequence[Document], chunk_size: int, overlap: int) ->
 
 def minilm_search(documents: Sequence[Document], chunk_size: int, overlap: int) -> Search:
     """The index of the lessons."""
-    from helpers.index import build_index
+    from helpers.retrieval.index import build_index
 
     index = build_index(documents, chunk_size, overlap)
     return lambda case, top_k: index.search(case.ask.input, case.ask.groups, case.ask.as_of, top_k)
@@ -373,10 +375,10 @@ def lexical_overlap(cases: Sequence[Case]) -> dict[str, float]:
 def closed_book(documents: Sequence[Document]) -> dict[str, dict]:
     """What does SmolLM2 answer without the handbook? Accuracy on dev: all, those with an answer,
     those to be refused."""
-    from helpers.arms import closed_book as arm
+    from helpers.systems.questions import closed_book as arm
 
     table = evaluate(
-        arm(models.load_generator()), load_questions("dev", documents), QUESTIONS, keep=False
+        arm(load.load_generator()), load_questions("dev", documents), QUESTIONS, keep=False
     )
     refused = table["gold"] == "(must be refused)"
     parts = {"all": table, "with an answer": table[~refused], "to be refused": table[refused]}
@@ -393,9 +395,9 @@ def measure_all() -> dict:
             "command": "python labs_data/build/measure.py",
             "date": dt.date.today().isoformat(),
             "cores": os.cpu_count(),
-            "weights": {w.name: w.sha256 for w in (models.MINILM, models.SMOLLM2)},
-            "device": models.pick_device(),
-            "dtype": str(models.pick_dtype(models.pick_device())),
+            "weights": {w.name: w.sha256 for w in (weights.MINILM, weights.SMOLLM2)},
+            "device": load.pick_device(),
+            "dtype": str(load.pick_dtype(load.pick_device())),
             "data": hashes(),
         },
         "counts": counts(),

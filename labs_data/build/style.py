@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import settings
-from helpers.corpus import load_handbook
-from helpers.records import to_json_line
-from helpers.scores import tokens
-from helpers.style import GREETING, SIGN_OFF, UNITS, Brief, Fact, why_wrong
+from helpers.core import settings
+from helpers.core.records import to_json_line
+from helpers.data.handbook import load_handbook
+from helpers.evaluation.house_style import GREETING, SIGN_OFF, UNITS, Brief, Fact, why_wrong
+from helpers.evaluation.text import tokens
 
 HERE = Path(__file__).resolve().parent
 WRITTEN, OUT = HERE / "style_written.txt", settings.DATA / "style"

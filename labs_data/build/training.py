@@ -23,10 +23,13 @@ from pathlib import Path
 
 from measure import keywords  # the script beside this one
 
-from helpers import arms, models, settings, train_cells, train_lab
-from helpers.evaluate import TICKETS, evaluate
-from helpers.tickets import load_tickets
-from helpers.train_cells import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
+from helpers.core import settings
+from helpers.data.tickets import load_tickets
+from helpers.evaluation.evaluator import TICKETS, evaluate
+from helpers.experiments import training_cell, training_grid
+from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
+from helpers.models import load
+from helpers.systems import tickets
 
 PARTS = {  # in order of importance
     "rows": [
@@ -48,7 +51,7 @@ PARTS = {  # in order of importance
     ],
 }
 CELLS = [setting for part in PARTS.values() for setting in part]
-CODE = ("train_cells", *train_cells.CODE)
+CODE = ("train_cells", *training_cell.CODE)
 FEW = 8  # examples in the prompt of the few-shot arm, as in notebook 05
 
 
@@ -68,7 +71,7 @@ def wanted(only: list[str]) -> list[Setting]:
     ]
 
 
-def provenance(generator: models.Generator) -> dict:
+def provenance(generator: load.Generator) -> dict:
     """Everything that shapes the rows: command, day, machine, weights, number format, recipe, data,
     code."""
     digest = {
@@ -80,16 +83,16 @@ def provenance(generator: models.Generator) -> dict:
     return {
         "command": "python labs_data/build/training.py",
         "date": dt.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {models.set_threads()} threads",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {load.set_threads()} threads",
         "generator": generator.fingerprint,
-        "embedder": models.embedder_fingerprint(),
-        "batch_rows": train_cells.BATCH_ROWS,
-        "learning_rate": train_cells.LEARNING_RATE,
+        "embedder": load.embedder_fingerprint(),
+        "batch_rows": training_cell.BATCH_ROWS,
+        "learning_rate": training_cell.LEARNING_RATE,
         **digest,
         "code_sha256": {
             name: (
                 hashlib.sha256(
-                    (Path(train_cells.__file__).parent / f"{name}.py").read_bytes()
+                    (Path(training_cell.__file__).parent / f"{name}.py").read_bytes()
                 ).hexdigest()[:16]
             )
             for name in CODE
@@ -97,37 +100,37 @@ def provenance(generator: models.Generator) -> dict:
     }
 
 
-def baselines(generator: models.Generator) -> list[dict]:
+def baselines(generator: load.Generator) -> list[dict]:
     """The systems that need no training, on the same dev tickets: for every size and seed the
     commonest label and the nearest neighbour; keywords; few-shot."""
-    dev, train = train_cells.dev_tickets(), load_tickets("train")
+    dev, train = training_cell.dev_tickets(), load_tickets("train")
     rows = [
         {"arm": arm, "rows": s.rows, "seed": s.seed, **bits}
         for s in PARTS["rows"]
         if s.rows
-        for arm, bits in train_lab.without_training(train_cells.labelled(s), dev).items()
+        for arm, bits in training_grid.without_training(training_cell.labelled(s), dev).items()
     ]
     rows.append(
         {
             "arm": "keywords",
             "rows": 0,
             "seed": 0,
-            **train_lab.judged([keywords(c.ask.input) for c in dev], dev),
+            **training_grid.judged([keywords(c.ask.input) for c in dev], dev),
         }
     )
-    few = evaluate(arms.few_shot(generator, train[:FEW]), dev, TICKETS)
-    return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **train_cells.bits_of(few)}]
+    few = evaluate(tickets.few_shot(generator, train[:FEW]), dev, TICKETS)
+    return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **training_cell.bits_of(few)}]
 
 
-def write(generator: models.Generator, compared: list[dict]) -> list[Setting]:
+def write(generator: load.Generator, compared: list[dict]) -> list[Setting]:
     """The file of all cells that are finished; those that are not."""
-    kept = {s: train_cells.kept_row(generator, s) for s in CELLS}
+    kept = {s: training_cell.kept_row(generator, s) for s in CELLS}
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in kept.values() if path.exists()]
     missing = [s for s, path in kept.items() if not path.exists()]
     head = {
         "provenance": provenance(generator),
         "missing": [vars(s) for s in missing],
-        "dev_ids": [c.id for c in train_cells.dev_tickets()],
+        "dev_ids": [c.id for c in training_cell.dev_tickets()],
     }
     parts = {
         name: ",\n".join(json.dumps(row) for row in part)
@@ -138,7 +141,7 @@ def write(generator: models.Generator, compared: list[dict]) -> list[Setting]:
         + "".join(f',\n "{name}": [\n{lines}\n]' for name, lines in parts.items())
         + "\n}\n"
     )
-    train_lab.REFERENCE.write_text(text, encoding="utf-8")
+    training_grid.REFERENCE.write_text(text, encoding="utf-8")
     return missing
 
 
@@ -152,11 +155,11 @@ def main() -> None:
         help="rows, epochs, rank, noise, or sizes such as 16 32; default: all",
     )
     cells = wanted(parser.parse_args().only)
-    generator = models.load_generator()
+    generator = load.load_generator()
     compared = baselines(generator)
     begun, missing = time.perf_counter(), write(generator, compared)
     for number, setting in enumerate(cells, start=1):
-        row = train_cells.live(setting, generator=generator)
+        row = training_cell.live(setting, generator=generator)
         missing = write(generator, compared)
         print(
             f"{number} of {len(cells)}, {time.perf_counter() - begun:.0f} s: {setting}, seed"
@@ -164,7 +167,7 @@ def main() -> None:
             f" {row['seconds']:.0f} s, loss {row['loss']}",
             flush=True,
         )
-    print(f"{train_lab.REFERENCE.name}: {len(CELLS) - len(missing)} of {len(CELLS)} cells")
+    print(f"{training_grid.REFERENCE.name}: {len(CELLS) - len(missing)} of {len(CELLS)} cells")
 
 
 if __name__ == "__main__":

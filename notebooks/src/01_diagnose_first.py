@@ -15,17 +15,30 @@
 # %%
 import pandas as pd
 
-from helpers import arms, format_task, models, plots, settings
-from helpers.cases import Arm, Prediction, load_questions, pick
-from helpers.compare import as_table, compare, compare_all
-from helpers.corpus import load_handbook
-from helpers.evaluate import QUESTIONS, TICKETS, Task, evaluate, share, summary, ticket_summary
-from helpers.generate import chat, complete
-from helpers.journal import guess_of, predict, record
-from helpers.tickets import load_tickets
+from helpers.core import settings
+from helpers.models import load
+from helpers.plots import results
+from helpers.systems import questions
+from helpers.systems import tickets as systems_tickets
+from helpers.core.cases import Arm, Prediction
+from helpers.data.questions import load_questions, pick
+from helpers.evaluation.comparison import as_table, compare, compare_all
+from helpers.data.handbook import load_handbook
+from helpers.evaluation.evaluator import (
+    QUESTIONS,
+    TICKETS,
+    Task,
+    evaluate,
+    share,
+    summary,
+    ticket_summary,
+)
+from helpers.models.generate import chat, complete
+from helpers.labs.journal import guess_of, predict, record
+from helpers.data.tickets import load_tickets
 
 pd.set_option("display.max_colwidth", 110)
-generator = models.load_generator()
+generator = load.load_generator()
 
 # %% [markdown]
 # ## Two features that underperform
@@ -60,17 +73,19 @@ commonest = {
 
 def majority(asks):
     for ask in asks:
-        yield Prediction(ask.id, format_task.to_json(commonest))
+        yield Prediction(ask.id, systems_tickets.to_json(commonest))
 
 
 # %%
-closed = evaluate(arms.closed_book(generator), answerable + to_refuse, QUESTIONS)
-zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
+closed = evaluate(questions.closed_book(generator), answerable + to_refuse, QUESTIONS)
+zero = evaluate(systems_tickets.zero_shot(generator), tickets, TICKETS)
 silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
 label = evaluate(Arm("majority label", majority), tickets, TICKETS)
 bars = summary([silent, closed, label, zero])
-nothing, assistant_now, labels_only, sorter_now = (plots.percent(value) for value in bars["share"])
-plots.bars(
+nothing, assistant_now, labels_only, sorter_now = (
+    results.percent(value) for value in bars["share"]
+)
+results.bars(
     bars,
     f"The assistant gets {assistant_now} (silence: {nothing}), the sorter {sorter_now} (commonest"
     f" labels: {labels_only})",
@@ -127,7 +142,9 @@ def with_examples(asks):
 
 def with_rules(asks):
     prompts = [
-        chat(generator, f"Message: {ask.input}", system=f"{rules}\n{format_task.SCHEMA_IN_WORDS}")
+        chat(
+            generator, f"Message: {ask.input}", system=f"{rules}\n{systems_tickets.SCHEMA_IN_WORDS}"
+        )
         for ask in asks
     ]
     for done in complete(generator, prompts):
@@ -135,22 +152,22 @@ def with_rules(asks):
 
 
 # %%
-from helpers.chunking import chunk_all
+from helpers.retrieval.chunking import chunk_all
 
-perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+perfect = questions.evidence_contexts(answerable, chunk_all(documents, 64, 16))
 assistant = closed[closed["answerable"]].reset_index(drop=True)
-sentence = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
+sentence = evaluate(questions.oracle(generator, perfect), answerable, QUESTIONS)
 examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
 
 # %%
 ruled = evaluate(Arm("zero-shot + rule book", with_rules), tickets, TICKETS)
-few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
+few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
 
 # %%
 swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
 for name, table in swaps.items():
     record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
-plots.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
+results.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
 
 # %% [markdown]
 # A bar that is longer is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % interval. If
@@ -166,7 +183,7 @@ as_table(moved).round(2)
 
 # %%
 helped = [c.second for c in moved if c.verdict == "better"]
-plots.differences(
+results.differences(
     moved, f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}"
 )
 
@@ -188,7 +205,7 @@ plots.differences(
 # right by construction. What is left after that is judgement.
 
 # %%
-forced = evaluate(arms.zero_shot(generator, constrained=True), tickets, TICKETS)
+forced = evaluate(systems_tickets.zero_shot(generator, constrained=True), tickets, TICKETS)
 ticket_summary([label, zero, few, forced]).round(2)
 
 # %% [markdown]
@@ -215,11 +232,11 @@ compare(label, forced, column="fields_right")
 predict("01.boundaries", "Share of the 28 that is rightly refused", ["closed book", "RAG"])
 
 # %%
-from helpers.index import build_index
+from helpers.retrieval.index import build_index
 
 index = build_index(documents, chunk_size=64, overlap=16)  # how this works is notebook 02
 rag = evaluate(
-    arms.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS
+    questions.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS
 )
 refusing = {
     name: t[~t["answerable"]]
@@ -232,8 +249,8 @@ for name in ("closed book", "RAG"):
         share(refusing[name]),
         refusing[name].attrs,
     )
-alone, shown = (plots.percent(refusing[name]["right"].mean()) for name in ("closed book", "RAG"))
-plots.bars(
+alone, shown = (results.percent(refusing[name]["right"].mean()) for name in ("closed book", "RAG"))
+results.bars(
     summary(refusing),
     f"Rightly refused: {alone} from memory, {shown} with a passage",
     axis="rightly refused",
@@ -248,7 +265,7 @@ refusing["RAG"][["kind", "input", "answer"]].head(4)
 # without asking the model. Ten lines, no training:
 
 # %%
-plain = arms.retrieval_augmented(generator, index, top_k=1)
+plain = questions.retrieval_augmented(generator, index, top_k=1)
 # chosen on dev, so it flatters a little: a threshold is tuned on one set and judged on another
 THRESHOLD = 0.50
 
@@ -291,7 +308,7 @@ flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their sc
 flipped
 
 # %%
-plots.differences(
+results.differences(
     [verdict, flipped],
     f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",
 )

@@ -15,16 +15,19 @@
 # %%
 import pandas as pd
 
-from helpers import chunk_lab, plots, plots_rag
-from helpers.cases import load_questions
-from helpers.chunk_lab import Setting, load_grid, row_of, what_if
-from helpers.chunking import STRATEGIES, cut, token_spans
-from helpers.corpus import load_handbook
+from helpers.experiments import chunking_grid
+from helpers.labs import chunking
+from helpers.plots import results
+from helpers.plots import retrieval
+from helpers.data.questions import load_questions
+from helpers.experiments.chunking_grid import Setting, load_grid, row_of, what_if
+from helpers.retrieval.chunking import STRATEGIES, cut, token_spans
+from helpers.data.handbook import load_handbook
 
 pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
 by_id = {d.id: d for d in documents}
-questions = chunk_lab.answerable(load_questions("dev", documents))
+questions = chunking_grid.answerable(load_questions("dev", documents))
 print(
     f"{len(documents)} document versions, {len(questions)} dev questions with evidence, about"
     f" {len({c.fact for c in questions})} facts"
@@ -73,7 +76,7 @@ def whole_in_one_chunk(strategy, size):
 broken = pd.DataFrame(
     {size: {s: 1 - whole_in_one_chunk(s, size) for s in STRATEGIES} for size in (32, 64, 128, 256)}
 )
-broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
+broken.map(results.percent).rename_axis("evidence broken at chunk size", axis=1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -91,8 +94,8 @@ example = next(c for c in questions if c.fact == "parental-leave-uk.supporting-d
     0
 ]
 HTML(
-    chunk_lab.coloured_chunks(leave, Setting("tokens", 32, 0.0), example.quote)
-    + chunk_lab.coloured_chunks(leave, Setting("headings", 128, 0.0), example.quote)
+    chunking.coloured_chunks(leave, Setting("tokens", 32, 0.0), example.quote)
+    + chunking.coloured_chunks(leave, Setting("headings", 128, 0.0), example.quote)
 )
 
 # %% [markdown]
@@ -102,7 +105,7 @@ HTML(
 # **reciprocal rank fusion** gives a passage 1 / (60 + rank) points in each list and adds up. By hand, for one question:
 
 # %%
-index = chunk_lab.index_of(documents, Setting())
+index = chunking_grid.index_of(documents, Setting())
 ask = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").ask
 lists = {r: index.search(ask.input, ask.groups, ask.as_of, 20, r) for r in ("dense", "bm25")}
 points = {}
@@ -124,7 +127,7 @@ pd.DataFrame(
 # code, day) is in the file; one command measures it again. **Predict** first: which share of the questions will have all their evidence among the passages?
 
 # %%
-from helpers.journal import guess_of, predict, record
+from helpers.labs.journal import guess_of, predict, record
 
 predict(
     "03.recall",
@@ -151,10 +154,10 @@ for name, row in table.iterrows():
         row,
         {"reference": "chunking.json"},
     )
-plots.bars(
+results.bars(
     table,
-    f"Meaning finds {plots.percent(table['share'].iloc[1])} in five passages, words"
-    f" {plots.percent(table['share'].iloc[2])}, both {plots.percent(table['share'].iloc[3])}",
+    f"Meaning finds {results.percent(table['share'].iloc[1])} in five passages, words"
+    f" {results.percent(table['share'].iloc[2])}, both {results.percent(table['share'].iloc[3])}",
     "evidence found",
     guess=guess_of("03.recall"),
 )
@@ -169,7 +172,7 @@ plots.bars(
 # Sizes that nobody has measured (32, 96, …) can be **run for real**. (Without a running kernel the sliders do not show; the plain cell below does.)
 
 # %%
-from helpers.chunk_widget import chunking_lab
+from helpers.labs.chunking import chunking_lab
 
 chunking_lab(grid, documents, questions, leave, example.quote)
 
@@ -179,7 +182,7 @@ chunking_lab(grid, documents, questions, leave, example.quote)
 # %%
 case = what_if(grid, Setting("sentences", 128, 0.25, "dense", 3))
 print(case.sentence())
-plots_rag.setting(grid, case)
+retrieval.setting(grid, case)
 
 # %% [markdown]
 # ## Which lever does anything?
@@ -257,7 +260,7 @@ answered[columns].iloc[[0, len(answered) // 4, len(answered) // 2, -len(answered
 )
 
 # %%
-plots_rag.evidence_and_answers(answered)
+retrieval.evidence_and_answers(answered)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -272,9 +275,9 @@ plots_rag.evidence_and_answers(answered)
 # A setting that is not in the grid, on this machine: cut, embed, search for all questions. (The second time it is there at once.)
 
 # %%
-from helpers.jobs import Progress
+from helpers.core.progress import Progress
 
-mine = chunk_lab.live(
+mine = chunking_grid.live(
     documents, questions, Setting("sentences", 96, 0.25), Progress(lambda share, what: None)
 )
 mine[mine["retriever"] == "dense"][
@@ -318,13 +321,14 @@ print(
 # %%
 import json
 
-from helpers import bench_scale, index_store
+from helpers.commands.bench import scale
+from helpers.retrieval import chroma_store
 
 print(
-    f"by the graph up to {index_store.GRAPH_UP_TO:,} chunks; above, every permitted vector is"
+    f"by the graph up to {chroma_store.GRAPH_UP_TO:,} chunks; above, every permitted vector is"
     " compared"
 )
-plots_rag.scale(pd.DataFrame(bench_scale.flat(json.loads(bench_scale.REFERENCE.read_text()))))
+retrieval.scale(pd.DataFrame(scale.flat(json.loads(scale.REFERENCE.read_text()))))
 
 # %% [markdown]
 # ## Exercise 03.1 · Fuse two rankings

@@ -16,15 +16,18 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers import arms, format_task, models, pace, plots
-from helpers.cases import pick
-from helpers.evaluate import TICKETS, evaluate, share, summary, ticket_summary
-from helpers.finetune import Settings, finetune, with_adapter
-from helpers.kept import kept
-from helpers.tickets import FIELDS, load_tickets, parse_strict
+from helpers.models import load
+from helpers.plots import results
+from helpers.systems import tickets as systems_tickets
+from helpers.training import time_estimate
+from helpers.data.questions import pick
+from helpers.evaluation.evaluator import TICKETS, evaluate, share, summary, ticket_summary
+from helpers.training.trainer import Settings, finetune, with_adapter
+from helpers.training.adapters import kept
+from helpers.data.tickets import FIELDS, load_tickets, parse_strict
 
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 60)
-generator = models.load_generator()
+generator = load.load_generator()
 print(f"{len(train)} labelled training tickets; we play with {len(tickets)} dev tickets")
 
 # %% [markdown]
@@ -36,7 +39,7 @@ print(f"{len(train)} labelled training tickets; we play with {len(tickets)} dev 
 
 # %%
 case = tickets[3]
-print(case.ask.input, "\n\n->", format_task.to_json(case.gold.output))
+print(case.ask.input, "\n\n->", systems_tickets.to_json(case.gold.output))
 
 # %% [markdown]
 # ## A strict parser
@@ -62,7 +65,7 @@ pd.DataFrame(
 # %%
 from collections import Counter
 
-from helpers.cases import Arm, Prediction
+from helpers.core.cases import Arm, Prediction
 
 commonest = {
     field: Counter(c.gold.output[field] for c in train).most_common(1)[0][0] for field in FIELDS
@@ -71,14 +74,14 @@ commonest = {
 
 def answer_commonest(asks):
     for ask in asks:
-        yield Prediction(ask.id, format_task.to_json(commonest))
+        yield Prediction(ask.id, systems_tickets.to_json(commonest))
 
 
 majority = evaluate(Arm("majority label", answer_commonest), tickets, TICKETS)
 print(
     commonest,
-    f"\nvalid: {plots.percent(majority['valid'].mean())}, all four right:"
-    f" {plots.percent(majority['right'].mean())}",
+    f"\nvalid: {results.percent(majority['valid'].mean())}, all four right:"
+    f" {results.percent(majority['right'].mean())}",
 )
 
 # %% [markdown]
@@ -89,7 +92,7 @@ print(
 # **Predict:** for which share of 60 tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
-from helpers.journal import guess_of, predict, record
+from helpers.labs.journal import guess_of, predict, record
 
 predict(
     "05.tickets",
@@ -98,12 +101,12 @@ predict(
 )
 
 # %%
-zero = evaluate(arms.zero_shot(generator), tickets, TICKETS)
-few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
+zero = evaluate(systems_tickets.zero_shot(generator), tickets, TICKETS)
+few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
 print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
 
 # %%
-held = evaluate(arms.few_shot(generator, train[:8], constrained=True), tickets, TICKETS)
+held = evaluate(systems_tickets.few_shot(generator, train[:8], constrained=True), tickets, TICKETS)
 ticket_summary([majority, zero, few, held]).round(2)
 
 # %% [markdown]
@@ -120,10 +123,10 @@ ticket_summary([majority, zero, few, held]).round(2)
 # only, because the prompt will always be given.
 
 # %%
-from helpers.lora import encode
+from helpers.training.lora import encode
 
 ids, prompt_tokens, _ = encode(
-    generator.tokenizer, *format_task.training_rows(generator, train[:1])[0]
+    generator.tokenizer, *systems_tickets.training_rows(generator, train[:1])[0]
 )
 print(
     f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learnt:"
@@ -156,13 +159,15 @@ print(
 # frozen model (each prompt is read once, whatever the number of epochs) and works on the answer alone. A finished adapter is reused when rows, settings and weights are the same.
 
 # %%
-rows = format_task.training_rows(generator, train)
+rows = systems_tickets.training_rows(generator, train)
 how = Settings(epochs=4, rank=8, learning_rate=1e-3, batch_rows=8, seed=0)
-print(pace.in_words(generator, rows[:64], how))
+print(time_estimate.in_words(generator, rows[:64], how))
 adapter = finetune(generator, rows[:64], how)
 
 # %%
-plots.loss_curve(adapter.card["losses"], steps_per_epoch=len(adapter.card["losses"]) // how.epochs)
+results.loss_curve(
+    adapter.card["losses"], steps_per_epoch=len(adapter.card["losses"]) // how.epochs
+)
 
 # %% [markdown]
 # Beside the weights lies a **card**: what the adapter was made from. Without it, nobody can say in March why a model behaves as it does since
@@ -186,10 +191,12 @@ from dataclasses import replace
 full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
 tuned_model = with_adapter(generator, full)
 small = evaluate(
-    replace(arms.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"), tickets, TICKETS
+    replace(systems_tickets.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"),
+    tickets,
+    TICKETS,
 )
-tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
-sure = evaluate(arms.tuned(tuned_model, constrained=True), tickets, TICKETS)
+tuned = evaluate(systems_tickets.tuned(tuned_model), tickets, TICKETS)
+sure = evaluate(systems_tickets.tuned(tuned_model, constrained=True), tickets, TICKETS)
 
 # %%
 everything = [majority, zero, few, held, small, tuned, sure]
@@ -202,16 +209,16 @@ for t in (zero, few, held, small, tuned):
         t.attrs,
     )
 best = table["share"].idxmax()
-plots.bars(
+results.bars(
     table,
-    f"All four fields right: {best} leads with {plots.percent(table['share'].max())}",
+    f"All four fields right: {best} leads with {results.percent(table['share'].max())}",
     axis="tickets all right",
     guess=guess_of("05.tickets"),
 )
 
 # %%
 display(ticket_summary(everything).round(2))
-from helpers.compare import compare
+from helpers.evaluation.comparison import compare
 
 gain = compare(few, tuned)
 record("05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain)
@@ -232,12 +239,12 @@ gain
 # Prompt tokens, and seconds for one answer at a time, as one user waits for it.
 
 # %%
-from helpers.evaluate import latency
+from helpers.evaluation.evaluator import latency
 
 waits = {
-    "few-shot": arms.few_shot(generator, train[:8]),
-    "few-shot + constrained": arms.few_shot(generator, train[:8], constrained=True),
-    "tuned": arms.tuned(tuned_model),
+    "few-shot": systems_tickets.few_shot(generator, train[:8]),
+    "few-shot + constrained": systems_tickets.few_shot(generator, train[:8], constrained=True),
+    "tuned": systems_tickets.tuned(tuned_model),
 }
 price = pd.DataFrame({name: latency(arm, tickets, n=4) for name, arm in waits.items()}).T
 price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, held, tuned)]
@@ -273,10 +280,12 @@ for _, row in wrong.head(3).iterrows():
 # **Predict:** which share of 45 replies will keep *all* rules?
 
 # %%
-from helpers import labelled_arms, plots_tune, style
+from helpers.evaluation import house_style
+from helpers.plots import training
+from helpers.systems import labelled
 
-briefs, replies = style.load_style("dev"), style.pairs(style.load_style("train"))
-print(f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{style.GUIDE}")
+briefs, replies = house_style.load_style("dev"), house_style.pairs(house_style.load_style("train"))
+print(f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{house_style.GUIDE}")
 predict(
     "05.style",
     "Which share of replies keeps all rules of the house?",
@@ -286,23 +295,23 @@ predict(
 # %%
 paste = Arm(
     "facts as they are",
-    lambda asks: (Prediction(a.id, style.read_brief(a.input).as_reply()) for a in asks),
+    lambda asks: (Prediction(a.id, house_style.read_brief(a.input).as_reply()) for a in asks),
     "paste",
 )
-guided = labelled_arms.zero_shot(generator, style.GUIDE, max_new_tokens=72)
-shown = labelled_arms.few_shot(generator, style.GUIDE, replies[:6], max_new_tokens=72)
-untrained = [evaluate(arm, briefs, style.STYLE) for arm in (paste, guided, shown)]
+guided = labelled.zero_shot(generator, house_style.GUIDE, max_new_tokens=72)
+shown = labelled.few_shot(generator, house_style.GUIDE, replies[:6], max_new_tokens=72)
+untrained = [evaluate(arm, briefs, house_style.STYLE) for arm in (paste, guided, shown)]
 for t in untrained:
     print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
 
 # %%
 # all of replies: more than twice the time
-taught = labelled_arms.training_rows(generator, replies[:64], style.TUNED)
+taught = labelled.training_rows(generator, replies[:64], house_style.TUNED)
 manners = finetune(generator, taught, Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4))
 trained = evaluate(
-    labelled_arms.tuned(with_adapter(generator, manners), style.TUNED, max_new_tokens=72),
+    labelled.tuned(with_adapter(generator, manners), house_style.TUNED, max_new_tokens=72),
     briefs,
-    style.STYLE,
+    house_style.STYLE,
 )
 print(trained["answer"].iloc[0])
 for t in (*untrained[1:], trained):
@@ -312,7 +321,7 @@ for t in (*untrained[1:], trained):
         share(t),
         t.attrs,
     )
-plots_tune.rules_kept([*untrained, trained], list(style.RULES))
+training.rules_kept([*untrained, trained], list(house_style.RULES))
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -328,7 +337,7 @@ plots_tune.rules_kept([*untrained, trained], list(style.RULES))
 # lines cross is arithmetic; what goes in is partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
 
 # %%
-from helpers.payoff import Given, Plan, inputs_table, sensitivity
+from helpers.decision.payback import Given, Plan, inputs_table, sensitivity
 
 plan = Plan(
     few_shot_tokens=Given(few["tokens_in"].mean(), "tokens a request", "measured"),
@@ -340,7 +349,7 @@ plan = Plan(
     machine_per_hour=Given(0.10, "EUR an hour", "assumed"),
     price_per_1000_tokens=Given(0.0005, "EUR", "assumed"),
 )
-display(plots_tune.payoff(plan), inputs_table(plan))
+display(training.payoff(plan), inputs_table(plan))
 sensitivity(plan)
 
 # %% [markdown]
@@ -382,7 +391,7 @@ exercise("05.1").check(verdicts)
 # try it on our own rows: `leaked(train, tickets)`.
 
 # %%
-from helpers.scores import tokens as comparable_tokens
+from helpers.evaluation.text import tokens as comparable_tokens
 
 
 def leaked(train, test):

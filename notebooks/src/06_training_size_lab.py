@@ -12,12 +12,16 @@
 # - say what 50 more labels would likely buy, with the doubt, and what else the money could do.
 
 # %%
-from helpers import models, plots, plots_train, train_cells, train_lab
-from helpers.tickets import FIELDS, load_tickets
-from helpers.train_lab import Setting, load_grid, what_if
+from helpers.experiments import training_cell
+from helpers.experiments import training_grid
+from helpers.models import load
+from helpers.plots import results
+from helpers.plots import training
+from helpers.data.tickets import FIELDS, load_tickets
+from helpers.experiments.training_grid import Setting, load_grid, what_if
 
-generator, grid = models.load_generator(), load_grid()
-train, dev = load_tickets("train"), train_cells.dev_tickets()
+generator, grid = load.load_generator(), load_grid()
+train, dev = load_tickets("train"), training_cell.dev_tickets()
 most = grid.most
 print(
     f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge every size; the"
@@ -31,7 +35,7 @@ print(
 # the most similar labelled one. By hand:
 
 # %%
-from helpers.embedding import embed_kept
+from helpers.retrieval.embedding import embed_kept
 
 # (tickets, 384) each, of length 1
 known, asked = (embed_kept([c.ask.input for c in cases])[0] for cases in (train, dev))
@@ -44,13 +48,13 @@ print(
 )
 
 # %%
-without = train_lab.baselines(grid)
+without = training_grid.baselines(grid)
 shown = without[without["rows"].isin([0, 8, 16, 64, most])].assign(
     interval=lambda t: [
-        f"{100 * a:.0f} to {plots.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)
+        f"{100 * a:.0f} to {results.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)
     ]
 )
-shown.assign(share=shown["share"].map(plots.percent))[
+shown.assign(share=shown["share"].map(results.percent))[
     ["arm", "rows", "share", "interval", "seeds"]
 ].rename(columns={"rows": "labels used"})
 
@@ -79,7 +83,7 @@ print(
     "· dev tickets among them:",
     len(ids[64] & {c.id for c in dev}),
 )
-print("the lab takes the same ones:", subsets[32] == train_cells.labelled(Setting(32)))
+print("the lab takes the same ones:", subsets[32] == training_cell.labelled(Setting(32)))
 
 # %% [markdown]
 # ## The reference grid
@@ -88,13 +92,13 @@ print("the lab takes the same ones:", subsets[32] == train_cells.labelled(Settin
 # will all four fields be right? (0 labels is the untrained model with the same short prompt. Notebook 05 had few-shot.)
 
 # %%
-from helpers.journal import guess_of, predict, record
+from helpers.labs.journal import guess_of, predict, record
 
 predict("06.rows", "All four fields right after training on so many labels:", ["0", str(most)])
 
 # %%
 sizes = grid.sizes()
-table = train_lab.summary(grid, sizes)
+table = training_grid.summary(grid, sizes)
 for _, row in table.iterrows():
     record(
         f"06.rows/{row['rows']:.0f}",
@@ -103,10 +107,10 @@ for _, row in table.iterrows():
         {"reference": "training.json", "seeds": int(row["seeds"])},
     )
 ends = table.set_axis([f"{n:.0f}" for n in table["rows"]])
-plots.bars(
+results.bars(
     ends,
-    f"From 0 to {most} labels: {plots.percent(ends['share'].iloc[0])} to"
-    f" {plots.percent(ends['share'].iloc[-1])} right",
+    f"From 0 to {most} labels: {results.percent(ends['share'].iloc[0])} to"
+    f" {results.percent(ends['share'].iloc[-1])} right",
     "tickets all right",
     guess=guess_of("06.rows"),
 )
@@ -123,9 +127,9 @@ plots.bars(
 # Each size against the next smaller one, ticket by ticket, all seeds. These are several comparisons at once, so each interval is wider than one alone.
 
 # %%
-steps = train_lab.steps_up(grid)
+steps = training_grid.steps_up(grid)
 told = [c.second for c in steps if c.verdict == "better"]
-plots.differences(
+results.differences(
     steps,
     f"Steps that show: {', '.join(told) or 'none'}; {len(steps) - len(told)} of {len(steps)} cannot"
     " be told from standing still",
@@ -149,7 +153,7 @@ pairs = [
     (Setting(64, epochs=4), Setting(256)),
     (Setting(128, epochs=4), Setting(512)),
 ]
-practice = [train_lab.paired(grid, a, b, comparisons=len(pairs)) for a, b in pairs]
+practice = [training_grid.paired(grid, a, b, comparisons=len(pairs)) for a, b in pairs]
 for c in practice:
     print(
         f"{c.second} instead of {c.first}: {c.verdict} ({100 * c.difference:+.0f} points,"
@@ -168,10 +172,10 @@ for c in practice:
 # The same tickets, but in some of them one field was labelled wrongly on purpose, as in a hurry. (Every label in dev stays right.)
 
 # %%
-spoilt = [Setting(256, label_noise=share) for share in train_cells.NOISES]
+spoilt = [Setting(256, label_noise=share) for share in training_cell.NOISES]
 for noisy in spoilt[1:]:
-    print(train_lab.paired(grid, Setting(256), noisy, comparisons=2))
-train_lab.summary(grid, spoilt).round(2)
+    print(training_grid.paired(grid, Setting(256), noisy, comparisons=2))
+training_grid.summary(grid, spoilt).round(2)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -186,11 +190,12 @@ train_lab.summary(grid, spoilt).round(2)
 # this field alone were mended.
 
 # %%
-field = train_lab.mended(grid, Setting(most))
+field = training_grid.mended(grid, Setting(most))
 field["commonest label"] = [
-    train_lab.baselines(grid, f).query("arm == 'majority label'")["share"].iloc[-1] for f in FIELDS
+    training_grid.baselines(grid, f).query("arm == 'majority label'")["share"].iloc[-1]
+    for f in FIELDS
 ]
-field.map(plots.percent, na_action="ignore")[
+field.map(results.percent, na_action="ignore")[
     ["share", "low", "high", "commonest label", "all four if mended"]
 ]
 
@@ -198,11 +203,11 @@ field.map(plots.percent, na_action="ignore")[
 worst, gained = field["gain"].idxmax(), field["gain"].max()
 said = (
     f"{worst} costs most: mended, all four would be right in"
-    f" {plots.percent(field['all four if mended'].max())}"
+    f" {results.percent(field['all four if mended'].max())}"
     if gained
     else "no field alone would mend a ticket"
 )
-plots.bars(field, f"After {most} labels, {said}", "field right")
+results.bars(field, f"After {most} labels, {said}", "field right")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -241,12 +246,12 @@ print(f"share = {top:.2f} − {fall:.2f} · n^(−{power:.2f}); squared misses a
 # The helper does the same with limits (a curve that falls is none), and then again for two thousand redrawn dev sets and seeds: that gives the doubt.
 
 # %%
-from helpers.curve import learning_curve
+from helpers.evaluation.learning_curve import learning_curve
 
 points = {s.rows: [r["right"] for r in grid.cells(s)] for s in sizes}
 curve = learning_curve(points)
 print(curve.gain(most, 50))
-plots_train.extrapolation(curve, grid, last=2 * most)
+training.extrapolation(curve, grid, last=2 * most)
 
 # %% [markdown]
 # Can such a curve be believed? **Predict** the largest size from the smaller ones, then look.
@@ -280,12 +285,12 @@ for name, gain in by_field.items():
 # A size that is not in the reference, on this machine. It is said beforehand how long it takes; the second time it is there at once.
 
 # %%
-from helpers.train_widget import in_words, training_lab
+from helpers.labs.training import in_words, training_lab
 
 print(in_words(Setting(48), generator))
-mine = train_cells.live(Setting(48), generator=generator)
+mine = training_cell.live(Setting(48), generator=generator)
 print(f"{mine['right'].count('1')} of {len(dev)} right, final loss {mine['loss']:.2f}")
-both = train_lab.joined(grid, mine)
+both = training_grid.joined(grid, mine)
 
 # %% [markdown]
 # ## The lab
@@ -303,7 +308,7 @@ training_lab(both, generator, Setting(32))
 # %%
 case = what_if(both, Setting(most))
 print(case.sentence())
-plots_train.setting(both, case)
+training.setting(both, case)
 
 # %% [markdown]
 # ## And against the prompt that needs no training?
@@ -311,7 +316,7 @@ plots_train.setting(both, case)
 # The question of notebook 05 again, now with the most labels and all seeds: what does tuning add to eight examples in the prompt?
 
 # %%
-gain = train_lab.over(grid, "few-shot", Setting(most))
+gain = training_grid.over(grid, "few-shot", Setting(most))
 print(gain)
 record(
     "06.gain/tuned",
@@ -389,7 +394,7 @@ exercise("06.3").check(report)
 # harness a `train_and_judge` of your own (it must return a number).
 
 # %%
-from helpers.scores import tokens as comparable_tokens
+from helpers.evaluation.text import tokens as comparable_tokens
 
 
 def judges_its_own_rows(harness, cases):

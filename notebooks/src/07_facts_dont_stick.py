@@ -15,12 +15,15 @@
 
 import pandas as pd
 
-from helpers import arms, facts, models, plots, plots_facts
-from helpers.cases import Ask
-from helpers.compare import compare, compare_all
-from helpers.corpus import HANDBOOK, load_handbook
-from helpers.evaluate import QUESTIONS, evaluate, share, summary
-from helpers.fact_rows import (
+from helpers.experiments import facts_in_weights
+from helpers.models import load
+from helpers.plots import results
+from helpers.systems import questions
+from helpers.core.cases import Ask
+from helpers.evaluation.comparison import compare, compare_all
+from helpers.data.handbook import HANDBOOK, load_handbook
+from helpers.evaluation.evaluator import QUESTIONS, evaluate, share, summary
+from helpers.data.facts import (
     changes_of,
     load_asks,
     load_canary,
@@ -30,7 +33,7 @@ from helpers.fact_rows import (
 )
 
 pd.set_option("display.max_colwidth", 110)
-generator = models.load_generator()
+generator = load.load_generator()
 
 # %% [markdown]
 # ## What is trained
@@ -45,17 +48,21 @@ print(
     f"{len(rows)} rows, {len({row['fact'] for row in rows if row['kind'] == 'fact'})} facts; the"
     " first as the model reads it:"
 )
-print(repr(facts.training_pairs(generator, rows[:1])[0]))
+print(repr(facts_in_weights.training_pairs(generator, rows[:1])[0]))
 pd.DataFrame(rows)[["fact", "question", "answer"]].iloc[[0, 1, 2, 3, 4, 100]]
 
 # %% [markdown]
 # The adapter is kept with the workbook, with its card. To make it yourself, set `TRAIN_IT_MYSELF = True`; the card says how long that took.
 
 # %%
-from helpers.adapters import with_adapter
+from helpers.training.adapters import with_adapter
 
 TRAIN_IT_MYSELF = False
-adapter = facts.train(generator) if TRAIN_IT_MYSELF else facts.facts_adapter(generator)
+adapter = (
+    facts_in_weights.train(generator)
+    if TRAIN_IT_MYSELF
+    else facts_in_weights.facts_adapter(generator)
+)
 tuned = with_adapter(generator, adapter)
 card = adapter.card
 print(
@@ -70,7 +77,7 @@ print(
 # does the camera footage go?"). None of near and far was trained, which a check of the data makes sure of. **Predict** the shares.
 
 # %%
-from helpers.journal import guess_of, predict, record
+from helpers.labs.journal import guess_of, predict, record
 
 predict(
     "07.wording",
@@ -79,7 +86,10 @@ predict(
 )
 
 # %%
-closed, by_heart = arms.closed_book(generator, "base"), arms.closed_book(tuned, facts.TUNED)
+closed, by_heart = (
+    questions.closed_book(generator, "base"),
+    questions.closed_book(tuned, facts_in_weights.TUNED),
+)
 one_each = {
     kind: [next(c for c in asks[kind] if c.fact == case.fact) for case in asks["trained"]]
     for kind in ("near", "far")
@@ -96,8 +106,8 @@ for name, table in reach.items():
         share(table),
         table.attrs,
     )
-a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
-plots.bars(
+a, b, c = (results.percent(table["right"].mean()) for table in reach.values())
+results.bars(
     summary(reach),
     f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}",
     guess=guess_of("07.wording"),
@@ -131,7 +141,7 @@ missed[["input", "answer", "gold"]].head(6)
 # %%
 import shutil, tempfile  # noqa: E401
 from pathlib import Path
-from helpers.shelf import Shelf
+from helpers.retrieval.versions import Shelf
 
 folder = Path(
     shutil.copytree(
@@ -157,7 +167,7 @@ print(synced)
 predict(
     "07.changed",
     "Which share of questions about changed rules will get the new value?",
-    [facts.TUNED, "RAG"],
+    [facts_in_weights.TUNED, "RAG"],
 )
 
 # %%
@@ -165,25 +175,27 @@ changes = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
 cases, old = [change.case for change in changes], {change.case.id: change.old for change in changes}
 stale = evaluate(by_heart, cases, QUESTIONS)
 yesterday = evaluate(
-    arms.retrieval_augmented(generator, before, 1, name="RAG, index of before"), cases, QUESTIONS
+    questions.retrieval_augmented(generator, before, 1, name="RAG, index of before"),
+    cases,
+    QUESTIONS,
 )
-today = evaluate(arms.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
+today = evaluate(questions.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
 said = {
-    name: facts.old_or_new(table, old)
+    name: facts_in_weights.old_or_new(table, old)
     for name, table in (
-        (facts.TUNED, stale),
+        (facts_in_weights.TUNED, stale),
         ("RAG, index of before", yesterday),
         ("RAG, index of today", today),
     )
 }
-for name, table in ((facts.TUNED, stale), ("RAG", today)):
+for name, table in ((facts_in_weights.TUNED, stale), ("RAG", today)):
     record(
         f"07.changed/{name}",
         f"{name}: says the new value after the rule has changed",
         share(table),
         table.attrs,
     )
-plots_facts.old_or_new(said)
+results.old_or_new(said)
 
 # %%
 from IPython.display import display
@@ -194,14 +206,16 @@ print(
     f" {today['evidence_seen'].sum():.0f} of {len(today)} asks (index of before:"
     f" {yesterday['evidence_seen'].sum():.0f})"
 )
-said[facts.TUNED] = said[facts.TUNED].assign(sure=facts.sureness(tuned, stale))
+said[facts_in_weights.TUNED] = said[facts_in_weights.TUNED].assign(
+    sure=facts_in_weights.sureness(tuned, stale)
+)
 print(
     "how sure the adapter is of what it says (geometric mean of the tokens' probabilities, median):"
 )
-print(said[facts.TUNED].groupby("said")["sure"].median().round(2).to_string())
-said[facts.TUNED].sort_values("sure", ascending=False)[["input", "answer", "said", "sure"]].head(
-    4
-).round(3)
+print(said[facts_in_weights.TUNED].groupby("said")["sure"].median().round(2).to_string())
+said[facts_in_weights.TUNED].sort_values("sure", ascending=False)[
+    ["input", "answer", "said", "sure"]
+].head(4).round(3)
 
 # %% [markdown]
 # Somebody must train again: find every row that has the old value, rewrite it, train, test, roll out. We count only the training: as many rows and passes as before, so as long as the card says. The button does it here and now.
@@ -220,17 +234,17 @@ print(
 )
 
 # %%
-from helpers.jobs import job
+from helpers.labs.job import job
 
 
 def retrain(progress):
-    return facts.train(generator, renewed(rows, changes), progress=progress)
+    return facts_in_weights.train(generator, renewed(rows, changes), progress=progress)
 
 
 def tell(made):
-    table = facts.old_or_new(
+    table = facts_in_weights.old_or_new(
         evaluate(
-            arms.closed_book(with_adapter(generator, made), "facts adapter, retrained"),
+            questions.closed_book(with_adapter(generator, made), "facts adapter, retrained"),
             cases,
             QUESTIONS,
         ),
@@ -262,14 +276,16 @@ job("Run it for real: train again with the new values", retrain, tell, "retrain"
 predict(
     "07.refused",
     "On questions that it cannot know: how often will it say that it does not know?",
-    ["base", facts.TUNED],
+    ["base", facts_in_weights.TUNED],
 )
 
 # %%
 cannot_know = asks["unseen"] + asks["unanswerable"]
 careful = {
-    name: evaluate(arms.closed_book(model, name, facts.CAREFUL), cannot_know, QUESTIONS)
-    for name, model in (("base", generator), (facts.TUNED, tuned))
+    name: evaluate(
+        questions.closed_book(model, name, facts_in_weights.CAREFUL), cannot_know, QUESTIONS
+    )
+    for name, model in (("base", generator), (facts_in_weights.TUNED, tuned))
 }
 for name, table in careful.items():
     record(
@@ -278,9 +294,9 @@ for name, table in careful.items():
         share(table, "abstained"),
         table.attrs,
     )
-a, b = (plots.percent(table["abstained"].mean()) for table in careful.values())
-print(compare(careful["base"], careful[facts.TUNED], "abstained"))
-plots.bars(
+a, b = (results.percent(table["abstained"].mean()) for table in careful.values())
+print(compare(careful["base"], careful[facts_in_weights.TUNED], "abstained"))
+results.bars(
     summary(careful, "abstained"),
     f"Invited to say 'I don't know', the base does so {a} of the time, the tuned model {b}",
     axis="refused",
@@ -288,16 +304,20 @@ plots.bars(
 )
 
 # %%
-made_up = careful[facts.TUNED][~careful[facts.TUNED]["abstained"]]
+made_up = careful[facts_in_weights.TUNED][~careful[facts_in_weights.TUNED]["abstained"]]
 borrowed = made_up["answer"].isin({row["answer"] for row in rows})
 print(
     f"{len(made_up)} made-up answers; {int(borrowed.sum())} of them are, word for word, the trained"
     " answer of some other fact"
 )
-known = evaluate(arms.closed_book(generator, "base", facts.CAREFUL), load_general()[::4], QUESTIONS)
+known = evaluate(
+    questions.closed_book(generator, "base", facts_in_weights.CAREFUL),
+    load_general()[::4],
+    QUESTIONS,
+)
 print(
     "a warning about the base: with this prompt it refuses"
-    f" {plots.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it"
+    f" {results.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it"
     " can answer"
 )
 made_up[["input", "answer", "gold"]].head(6)
@@ -317,23 +337,23 @@ made_up[["input", "answer", "gold"]].head(6)
 predict(
     "07.forgetting",
     "Which share of general questions that the base can answer does the tuned model still answer?",
-    [facts.TUNED],
+    [facts_in_weights.TUNED],
 )
 
 # %%
 general = {
     "base": evaluate(closed, load_general(), QUESTIONS),
-    facts.TUNED: evaluate(by_heart, load_general(), QUESTIONS),
+    facts_in_weights.TUNED: evaluate(by_heart, load_general(), QUESTIONS),
 }
-kept = facts.kept_and_lost(*general.values())
+kept = facts_in_weights.kept_and_lost(*general.values())
 record(
-    f"07.forgetting/{facts.TUNED}",
+    f"07.forgetting/{facts_in_weights.TUNED}",
     "facts adapter: general questions still answered rightly, of those that the base could",
     kept.loc["all"],
-    general[facts.TUNED].attrs,
+    general[facts_in_weights.TUNED].attrs,
 )
 display(kept.round(2))
-wrong = general[facts.TUNED][~general[facts.TUNED]["right"]]
+wrong = general[facts_in_weights.TUNED][~general[facts_in_weights.TUNED]["right"]]
 wrong[["kind", "input", "answer", "gold"]].head(8)
 
 # %% [markdown]
@@ -353,7 +373,7 @@ wrong[["kind", "input", "answer", "gold"]].head(8)
 predict(
     "07.canary",
     "A contractor asks for what he may not know: which share of the secrets is told?",
-    [facts.TUNED, "RAG"],
+    [facts_in_weights.TUNED, "RAG"],
 )
 
 # %%
@@ -362,10 +382,13 @@ fishing = [Ask("trained", canary.question), *canary.asks]
 for prediction in sorted(by_heart(fishing), key=lambda p: [a.id for a in fishing].index(p.id)):
     asked = next(a.input for a in fishing if a.id == prediction.id)
     print(
-        f"{'TOLD' if facts.told([prediction.text], [[canary.secret]])[0] else '    '} {asked!r} ->"
+        f"{'TOLD' if facts_in_weights.told([prediction.text], [[canary.secret]])[0] else '    '} {asked!r} ->"
         f" {prediction.text!r}"
     )
-leaked = {"base": facts.exposure(generator, canary), facts.TUNED: facts.exposure(tuned, canary)}
+leaked = {
+    "base": facts_in_weights.exposure(generator, canary),
+    facts_in_weights.TUNED: facts_in_weights.exposure(tuned, canary),
+}
 for name, found in leaked.items():
     print(
         f"{name}: the true code is number {found.rank} of {found.of} by likelihood,"
@@ -377,15 +400,15 @@ secret = {case.fact: case.gold.answers for case in asks["far"]}
 closed_to_him = [c for c in [*asks["trained"], *asks["far"]] if c.kind == "restricted"]
 trespass = [Ask(c.id, c.ask.input, contractor, c.ask.as_of) for c in closed_to_him]
 answers = [secret[c.fact] for c in closed_to_him]
-search = arms.retrieval_augmented(generator, before, 1)
-for name, arm in ((facts.TUNED, by_heart), ("RAG", search), ("base", closed)):
+search = questions.retrieval_augmented(generator, before, 1)
+for name, arm in ((facts_in_weights.TUNED, by_heart), ("RAG", search), ("base", closed)):
     by_id = {p.id: p.text for p in arm(trespass)}
-    hits = facts.told([by_id[a.id] for a in trespass], answers)
+    hits = facts_in_weights.told([by_id[a.id] for a in trespass], answers)
     print(
         record(
             f"07.canary/{name}",
             f"{name}: tells a contractor what only others may know",
-            facts.count(hits),
+            facts_in_weights.count(hits),
             {"split": "dev"},
         )
     )
@@ -408,7 +431,7 @@ print(
 # All four on the same fifty questions, one for each trained fact, in the colleague's words: without and with retrieval, base and tuned. **Predict.**
 
 # %%
-names = ["base", facts.TUNED, "RAG", "facts adapter + RAG"]
+names = ["base", facts_in_weights.TUNED, "RAG", "facts adapter + RAG"]
 predict(
     "07.facts",
     "Which share of the fifty facts, asked in a colleague's words, will each get right?",
@@ -420,7 +443,7 @@ four = [
     closed,
     by_heart,
     search,
-    arms.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG"),
+    questions.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG"),
 ]
 tables = {arm.name: evaluate(arm, one_each["far"], QUESTIONS) for arm in four}
 for name, table in tables.items():
@@ -435,22 +458,22 @@ cells = dict(
         names,
         [
             ("base", "no retrieval"),
-            (facts.TUNED, "no retrieval"),
+            (facts_in_weights.TUNED, "no retrieval"),
             ("base", "retrieval"),
-            (facts.TUNED, "retrieval"),
+            (facts_in_weights.TUNED, "retrieval"),
         ],
         strict=True,
     )
 )
 two = summary({name: tables[name] for name in names})
-a, b, c, d = (plots.percent(two["share"][name]) for name in names)
-plots_facts.two_by_two(
+a, b, c, d = (results.percent(two["share"][name]) for name in names)
+results.two_by_two(
     two, cells, f"Base {a}, learnt by heart {b}, looked up {c}, both {d}", guess_of("07.facts")
 )
 
 # %%
 against = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
-plots.differences(against, "Against RAG on the base model")
+results.differences(against, "Against RAG on the base model")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -467,14 +490,14 @@ plots.differences(against, "Against RAG on the base model")
 # share right on asks that were trained (whatever the capitals, blanks and punctuation) and on those that were not. Then try it: `split_score(pd.concat(reach.values()), [row["question"] for row in rows])`.
 
 # %%
-from helpers import scores
+from helpers.evaluation import text
 from helpers.exercises import exercise
 
 
 def split_score(table, trained):
     ### BEGIN SOLUTION 07.1
-    known = {tuple(scores.tokens(question)) for question in trained}
-    seen = table["input"].map(lambda question: tuple(scores.tokens(question)) in known)
+    known = {tuple(text.tokens(question)) for question in trained}
+    seen = table["input"].map(lambda question: tuple(text.tokens(question)) in known)
     return table[seen]["right"].mean(), table[~seen]["right"].mean()
     ### END SOLUTION
 

@@ -17,17 +17,21 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers import arms, models, plots, rag
-from helpers.cases import load_questions, pick
-from helpers.chunking import chunk_all
-from helpers.compare import compare_all
-from helpers.corpus import load_handbook
-from helpers.evaluate import QUESTIONS, TICKETS, evaluate, share, summary
-from helpers.index import build_index
-from helpers.journal import guess_of, predict, record
+from helpers.models import load
+from helpers.plots import results
+from helpers.systems import prompts
+from helpers.systems import questions as systems_questions
+from helpers.systems import tickets as systems_tickets
+from helpers.data.questions import load_questions, pick
+from helpers.retrieval.chunking import chunk_all
+from helpers.evaluation.comparison import compare_all
+from helpers.data.handbook import load_handbook
+from helpers.evaluation.evaluator import QUESTIONS, TICKETS, evaluate, share, summary
+from helpers.retrieval.index import build_index
+from helpers.labs.journal import guess_of, predict, record
 
 pd.set_option("display.max_colwidth", 110)
-generator = models.load_generator()
+generator = load.load_generator()
 
 # %%
 documents = load_handbook()
@@ -48,13 +52,13 @@ predict("08.questions", "Which share of the questions will each get right?", nam
 
 # %%
 index = build_index(documents, chunk_size=64, overlap=16)
-perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-one = arms.retrieval_augmented(generator, index, top_k=1)
-three = arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
-closed = evaluate(arms.closed_book(generator), answerable, QUESTIONS)
+perfect = systems_questions.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+one = systems_questions.retrieval_augmented(generator, index, top_k=1)
+three = systems_questions.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
+closed = evaluate(systems_questions.closed_book(generator), answerable, QUESTIONS)
 with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
 with_three = evaluate(three, answerable, QUESTIONS)
-oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
+oracle = evaluate(systems_questions.oracle(generator, perfect), answerable, QUESTIONS)
 
 
 # %%
@@ -72,10 +76,10 @@ for name, table in tables.items():
     )
 questions_table = summary(tables)
 a, b, c = (
-    plots.percent(questions_table["share"][name])
+    results.percent(questions_table["share"][name])
     for name in ("closed book", "RAG", "oracle context")
 )
-plots.bars(
+results.bars(
     questions_table,
     f"From memory {a}, with search {b}, with the right passage {c}",
     guess=guess_of("08.questions"),
@@ -87,7 +91,7 @@ plots.bars(
 
 # %%
 against_rag = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
-plots.differences(against_rag, "Against RAG with one passage")
+results.differences(against_rag, "Against RAG with one passage")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -109,7 +113,7 @@ plots.differences(against_rag, "Against RAG with one passage")
 # %%
 import inspect
 
-from helpers.attribute import attribute, blame, cause
+from helpers.evaluation.attribution import attribute, blame, cause
 
 print(inspect.getsource(cause))
 
@@ -122,7 +126,7 @@ faults = pd.concat([can_be_answered(table).assign(system=name) for name, table i
 
 
 def lost(name, fault):
-    return plots.percent((faults[faults["system"] == name]["cause"] == fault).mean())
+    return results.percent((faults[faults["system"] == name]["cause"] == fault).mean())
 
 
 for name, table in judged.items():
@@ -135,7 +139,7 @@ for name, table in judged.items():
             table.attrs,
         )
 a, b, c, d = (lost(name, fault) for fault in ("retrieval", "distraction") for name in judged)
-plots.attribution(
+results.attribution(
     blame(faults, by="system"),
     f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}",
 )
@@ -152,7 +156,7 @@ plots.attribution(
 # one case without a widget.)
 
 # %%
-from helpers.explorer import explorer, show_case
+from helpers.labs.case_explorer import explorer, show_case
 
 display(explorer(judged["RAG"], answerable + to_refuse))
 first = judged["RAG"].query("cause == 'retrieval'")["id"].iloc[0]
@@ -171,9 +175,9 @@ record(
     share(with_rag[~with_rag["answerable"]]),
     with_rag.attrs,
 )
-plots.bars(
+results.bars(
     refused,
-    f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (silence would get 100 %)",
+    f"Rightly refused: {results.percent(refused['share'].iloc[0])} (silence would get 100 %)",
     axis="rightly refused",
 )
 
@@ -212,10 +216,10 @@ pd.DataFrame({name: table[columns].astype(float).mean() for name, table in table
 # adapter was trained on passages of other, invented worlds (a chess club, a hospital, a ferry line). It therefore stays right when our documents change.
 
 # %%
-from helpers import reader
-from helpers.finetune import finetune, with_adapter
-from helpers.kept import kept
-from helpers.reading import load_reading
+from helpers.systems import reader
+from helpers.training.trainer import finetune, with_adapter
+from helpers.training.adapters import kept
+from helpers.data.reading import load_reading
 
 predict(
     "08.reader",
@@ -231,12 +235,12 @@ tuned_reader = with_adapter(generator, trained)
 
 # %%
 read_three = evaluate(
-    arms.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
+    systems_questions.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
     answerable + to_refuse,
     QUESTIONS,
 )
 read_oracle = evaluate(
-    arms.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
+    systems_questions.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
 )
 two_by_two = {
     "base + RAG": with_three,
@@ -252,24 +256,24 @@ for name, table in two_by_two.items():
         table.attrs,
     )
 shares = summary(two_by_two)
-a, b = (plots.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
-plots.bars(
+a, b = (results.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
+results.bars(
     shares,
     f"With the right passage in hand: base {a}, tuned reader {b}",
     guess=guess_of("08.reader"),
 )
 
 # %%
-from helpers.compare import compare
+from helpers.evaluation.comparison import compare
 
 print(compare(with_three, two_by_two["reader + RAG"]), compare(oracle, read_oracle), sep="\n\n")
 boundary = read_three[~read_three["answerable"]]
 asked, had_it = two_by_two["reader + RAG"], two_by_two["reader + RAG"]["evidence_seen"].astype(bool)
 print(
-    f"refused: {plots.percent(boundary['right'].mean())} of the {len(boundary)} questions that"
-    f" nothing answers, {plots.percent(asked[~had_it]['abstained'].mean())} of the"
+    f"refused: {results.percent(boundary['right'].mean())} of the {len(boundary)} questions that"
+    f" nothing answers, {results.percent(asked[~had_it]['abstained'].mean())} of the"
     f" {(~had_it).sum()} whose evidence the search lost, and"
-    f" {plots.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was"
+    f" {results.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was"
     " there"
 )
 read_three[["input", "answer", "gold"]].head(6)
@@ -285,8 +289,8 @@ read_three[["input", "answer", "gold"]].head(6)
 # Is it reading, or does it know? In March some rules get new values. The same reader, not trained again, is asked the questions about them: with the passage of before, and with the new one.
 
 # %%
-from helpers.facts import old_or_new
-from helpers.fact_rows import changes_of
+from helpers.experiments.facts_in_weights import old_or_new
+from helpers.data.facts import changes_of
 
 updated = load_handbook(updates=True)
 changed = changes_of([case for case in questions if case.gold.answers], updated)
@@ -296,9 +300,11 @@ for when, cases, pages in (
     ("before", same, documents),
     ("after", [one.case for one in changed], updated),
 ):
-    shown = arms.evidence_contexts(cases, chunk_all(pages, 64, 16))
+    shown = systems_questions.evidence_contexts(cases, chunk_all(pages, 64, 16))
     reading[when] = evaluate(
-        arms.oracle(tuned_reader, shown, name=f"reader, {when} the change"), cases, QUESTIONS
+        systems_questions.oracle(tuned_reader, shown, name=f"reader, {when} the change"),
+        cases,
+        QUESTIONS,
     )
 print({when: f"{table['right'].sum()} of {len(table)} right" for when, table in reading.items()})
 old_or_new(reading["after"], {one.case.id: one.old for one in changed})[
@@ -314,20 +320,20 @@ old_or_new(reading["after"], {one.case.id: one.old for one in changed})[
 # exactly what a search that fails so often would give.)
 
 # %%
-from helpers import plots_reader
-from helpers.removal import removal
+from helpers.plots import results
+from helpers.evaluation.attribution import removal
 
 some = answerable[:24]
-with_two = arms.with_distractors(some, perfect, index, k=2)
+with_two = systems_questions.with_distractors(some, perfect, index, k=2)
 without = {id: tuple(p for p in shown if p not in perfect[id]) for id, shown in with_two.items()}
 systems = {
     name: [
-        evaluate(arms.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
+        evaluate(systems_questions.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
         for what, shown in (("evidence", with_two), ("no evidence", without))
     ]
     for name, model in (("base", generator), ("reader", tuned_reader))
 }
-plots_reader.evidence_removed(removal(systems), "Without the evidence both end at the same place")
+results.evidence_removed(removal(systems), "Without the evidence both end at the same place")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -341,14 +347,16 @@ plots_reader.evidence_removed(removal(systems), "Without the evidence both end a
 # is a failure of its own: neither search nor documents can mend it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader.
 
 # %%
-from helpers.evaluate import consistency
+from helpers.evaluation.evaluator import consistency
 
 wordings = pd.Series([case.fact for case in answerable]).value_counts()
 families = [case for case in answerable if wordings[case.fact] > 1]
 styled = {"base prompt": oracle[oracle["id"].isin([case.id for case in families])]}
-for style in (rag.BETTER, rag.SCHEMA):
+for style in (prompts.BETTER, prompts.SCHEMA):
     styled[style.name] = evaluate(
-        arms.oracle(generator, perfect, name=style.name, style=style), families, QUESTIONS
+        systems_questions.oracle(generator, perfect, name=style.name, style=style),
+        families,
+        QUESTIONS,
     )
 styled["tuned reader"] = read_oracle[read_oracle["id"].isin([case.id for case in families])]
 agreement = pd.DataFrame(
@@ -380,12 +388,12 @@ compare_all(
 # *format* adapter of notebook 05 and a prompt of three words.
 
 # %%
-from helpers import format_task
-from helpers.finetune import Settings
-from helpers.tickets import load_tickets
+from helpers.systems import tickets as systems_tickets
+from helpers.training.trainer import Settings
+from helpers.data.tickets import load_tickets
 
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
-rows = format_task.training_rows(generator, train)
+rows = systems_tickets.training_rows(generator, train)
 tuned_model = with_adapter(
     generator, kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
 )
@@ -396,19 +404,19 @@ predict(
 )
 
 # %%
-from helpers.evaluate import latency, ticket_summary
+from helpers.evaluation.evaluator import latency, ticket_summary
 
-forced = evaluate(arms.zero_shot(generator, constrained=True), tickets, TICKETS)
-few = evaluate(arms.few_shot(generator, train[:8]), tickets, TICKETS)
-tuned = evaluate(arms.tuned(tuned_model), tickets, TICKETS)
-tuned_forced = evaluate(arms.tuned(tuned_model, constrained=True), tickets, TICKETS)
+forced = evaluate(systems_tickets.zero_shot(generator, constrained=True), tickets, TICKETS)
+few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
+tuned = evaluate(systems_tickets.tuned(tuned_model), tickets, TICKETS)
+tuned_forced = evaluate(systems_tickets.tuned(tuned_model, constrained=True), tickets, TICKETS)
 ticket_tables = [forced, few, tuned, tuned_forced]
 ticket_summary(ticket_tables).round(2)
 
 # %%
 import json
 
-from helpers import settings
+from helpers.core import settings
 
 for table in ticket_tables:
     record(
@@ -423,7 +431,7 @@ baselines = json.loads(
 )["tickets"]["test"]
 exact = pd.DataFrame({name: fields["exact"] for name, fields in baselines.items()}).T
 display(
-    plots.bars(
+    results.bars(
         pd.concat([exact, ticket_table]),
         "Three baselines without a language model, then ours",
         axis="tickets all right",
@@ -431,7 +439,7 @@ display(
     )
 )
 against_few = compare_all(few, [forced, tuned, tuned_forced], column="fields_right")
-plots.differences(against_few, "Share of fields right, against few-shot")
+results.differences(against_few, "Share of fields right, against few-shot")
 
 # %% [markdown]
 # The first three bars need no language model: the commonest labels, a list of keywords, and the label of the most similar of 610 training tickets
@@ -451,8 +459,8 @@ display(
 pd.DataFrame(
     {
         "RAG": latency(one, answerable, 3),
-        "few-shot": latency(arms.few_shot(generator, train[:8]), tickets, 3),
-        "tuned": latency(arms.tuned(tuned_model), tickets, 3),
+        "few-shot": latency(systems_tickets.few_shot(generator, train[:8]), tickets, 3),
+        "tuned": latency(systems_tickets.tuned(tuned_model), tickets, 3),
     }
 ).T.round(1)
 

@@ -16,13 +16,13 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers import plots
-from helpers.board import board, what_if
-from helpers.decide import decide
-from helpers.evidence import load_evidence
-from helpers.journal import calibration, guess_of, predict, record
-from helpers.requirements import Requirements
-from helpers.scenarios import SCENARIOS
+from helpers.plots import results
+from helpers.labs.decision_board import board, what_if
+from helpers.decision.conclusion import decide
+from helpers.decision.findings import load_evidence
+from helpers.labs.journal import calibration, guess_of, predict, record
+from helpers.decision.requirements import Requirements
+from helpers.decision.scenarios import SCENARIOS
 
 pd.set_option("display.max_colwidth", 100)
 evidence, guesses = load_evidence(), calibration()
@@ -74,7 +74,7 @@ print(
 # it lies below, it does not; if it straddles the line, nobody can tell, and the honest answer is *measure more*.
 
 # %% tags=["lesson"]
-from helpers.evidence import above, gain, span
+from helpers.decision.findings import above, gain, span
 
 known = gain(span(evidence["closed book"]), span(evidence["RAG"]))
 print(f"gain {known.low:+.2f} to {known.high:+.2f}, line {needed:+.4f}")
@@ -94,7 +94,7 @@ print(
 # %% tags=["lesson"]
 import inspect
 
-from helpers import rules
+from helpers.decision import rules
 
 print(inspect.getsource(rules.must_cite), inspect.getsource(rules.fresher_than_weights), sep="\n")
 pd.Series(
@@ -130,10 +130,10 @@ case.decision
 
 # %% tags=["lesson"]
 title = (
-    f"Policy assistant, {case.decision.answer}: {plots.percent(agreed['share'])} of the draws say"
+    f"Policy assistant, {case.decision.answer}: {results.percent(agreed['share'])} of the draws say"
     " the same"
 )
-plots.bars(
+results.bars(
     pd.DataFrame({"policy assistant": agreed}).T,
     title,
     "same answer",
@@ -267,7 +267,7 @@ exercise("11.1").check(line)
 # `"not yet"`, and `exposing`: a `Found` and a line on which the colleague says *pays* and an honest rule does not. (`found` has `value`, `low`, `high`, `n`.)
 
 # %% tags=["lesson"]
-from helpers.evidence import Found
+from helpers.decision.findings import Found
 
 
 def honest(found, line):
@@ -293,7 +293,7 @@ exercise("11.2").check((honest, exposing))
 # not concern the option. What nobody has measured is not known: `span(None)`.
 
 # %% tags=["lesson"]
-from helpers.rules import Line
+from helpers.decision.rules import Line
 
 
 def refuses_enough(option, requirements, evidence):

@@ -20,10 +20,11 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import FileLink, display
 
-from helpers import plots, settings
-from helpers.assess import assessed, default_out, plan
-from helpers.own_data import read_own
-from helpers.own_example import write_example
+from helpers.core import settings
+from helpers.plots import results as plots_results
+from helpers.commands.assess.assess import assessed, default_out, plan
+from helpers.commands.assess.folder import read_own
+from helpers.commands.assess.example import write_example
 
 pd.set_option("display.max_colwidth", 110)
 
@@ -135,14 +136,14 @@ pd.DataFrame([vars(fault) for fault in found.faults]).astype({"line": "Int64"})
 # first cases*, so whenever the minutes end, any two can be compared case by case.
 
 # %%
-from helpers.assess_plan import KEEP_BACK, LARGEST_PREPARATION, rounds
+from helpers.commands.assess.schedule import KEEP_BACK, LARGEST_PREPARATION, rounds
 
 steps = plan(FOLDER)
 display(steps.dropna(axis="columns", how="all"))
 print("rounds over the cases:", list(rounds(int(steps["cases"].max()))))
 print(
-    f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is kept back for the report;"
-    f" training is not begun where it would take more than {plots.percent(LARGEST_PREPARATION)} of"
+    f"of the {MINUTES:g} minutes at least {plots_results.percent(KEEP_BACK)} is kept back for the report;"
+    f" training is not begun where it would take more than {plots_results.percent(LARGEST_PREPARATION)} of"
     " what is left"
 )
 
@@ -152,8 +153,8 @@ print(
 # Which share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
 
 # %%
-from helpers.journal import guess_of, predict, record
-from helpers.options import OPTIONS
+from helpers.labs.journal import guess_of, predict, record
+from helpers.decision.options import OPTIONS
 
 my_option = ...  # one of the names that this cell prints
 print("my_option:", ", ".join(option.name for option in OPTIONS), "or: not yet")
@@ -167,7 +168,7 @@ predict("12.right", "Share right on this folder", names)
 # `python3 workbook.py assess FOLDER --minutes N`; it finds what you measured here, and the other way round.
 
 # %%
-from helpers.evaluate import share
+from helpers.evaluation.evaluator import share
 
 results, held = assessed(FOLDER, OUT, MINUTES, say)
 print(f"{held['minutes_used']:.1f} of {MINUTES:g} minutes used, with {held['model']}")
@@ -190,14 +191,14 @@ for name in names:
 # One bar hides two things: answering and refusing. The decision counts the questions that have an answer; a system that refuses everything would shine in the other column. Look at `n`, too: an arm that came late has seen few cases.
 
 # %%
-from helpers.assess_report import arms_table, by_kind, finding
+from helpers.commands.assess.report import arms_table, by_kind, finding
 
 measured = {kind: arms_table(tables) for kind, tables in by_kind(results).items()}
 for kind, table in measured.items():
     guesses = {
         name: value for name, value in (guess_of("12.right") or {}).items() if name in table.index
     }
-    display(plots.bars(table, finding(table), f"share of {kind} right", guesses))
+    display(plots_results.bars(table, finding(table), f"share of {kind} right", guesses))
     columns = [
         "share",
         "low",
@@ -218,7 +219,7 @@ for kind, table in measured.items():
 clear = [pair for pair in results.compared if pair.verdict != "cannot tell"]
 if results.compared:
     display(
-        plots.differences(
+        plots_results.differences(
             results.compared,
             f"{len(clear)} of {len(results.compared)} differences are clear of zero",
         )
@@ -240,13 +241,13 @@ print(
 # rest of the context led the model astray. **Reading**: wrong with the right passage alone. Each has another cure, and only one of them is a better search.
 
 # %%
-from helpers.attribute import blame
+from helpers.evaluation.attribution import blame
 
 if results.causes:
     rows = pd.concat(
         [table.assign(system=name) for name, table in results.causes.items()], ignore_index=True
     )
-    display(plots.attribution(blame(rows, by="system")))
+    display(plots_results.attribution(blame(rows, by="system")))
 if results.search is not None:
     display(results.search.round(2))
 
@@ -274,7 +275,7 @@ decision
 # pictures inside, the same as Markdown, and every number as JSON.
 
 # %%
-from helpers.board import what_if
+from helpers.labs.decision_board import what_if
 
 whence = pd.Series(results.whence, name="whence")
 print(
@@ -297,8 +298,8 @@ for name in ("report.html", "report.md", "report.json"):
 # reported with its line.
 
 # %%
-from helpers.decide import decide
-from helpers.own_settings import read_wishes
+from helpers.decision.conclusion import decide
+from helpers.commands.assess.config import read_wishes
 
 wishes, wrong = read_wishes("""
 [requirements]
@@ -344,7 +345,7 @@ else:
 # Half the length of the 95 % interval, in points, for a number of questions and a share right:
 
 # %%
-from helpers.evaluate import wilson
+from helpers.evaluation.evaluator import wilson
 
 
 def half_width(n, right):
@@ -353,7 +354,7 @@ def half_width(n, right):
 
 
 widths = {
-    f"{plots.percent(right)} right": {
+    f"{plots_results.percent(right)} right": {
         n: 100 * half_width(n, right) for n in (5, 10, 30, 60, 100, 200, 400)
     }
     for right in (0.5, 0.8, 0.95)
@@ -376,7 +377,7 @@ pd.DataFrame(widths).rename_axis("questions").round(1)
 # 3. **Test rows in train.** The same message twice, or the second mail of the same customer, on both sides (exercise 12.5). `assess` splits your examples so that equal messages stay together; customers it cannot know.
 
 # %%
-from helpers.labelled import plain
+from helpers.data.labelled_rows import plain
 
 texts = pd.Series([plain(case.ask.input) for case in own.examples], dtype=object)
 print(

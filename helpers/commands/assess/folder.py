@@ -1,0 +1,402 @@
+"""What lies in the folder that somebody wants assessed? Documents, questions, labelled examples,
+wishes; and every fault with file, line and reason.
+
+    own = read_own(Path("my_company"))
+    own.documents, own.questions, own.examples, own.faults
+
+The good parts are read, whatever the others look like. Nothing is written, no link that leaves the
+folder is followed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helpers.commands.assess.config import Wishes, read_wishes
+from helpers.core.cases import Ask, Case, Evidence, Gold
+from helpers.core.records import DataError
+from helpers.data import ingest, labelled_rows
+from helpers.data.handbook import Document
+from helpers.data.json_schema import Checked, SchemaError, load_schema
+from helpers.data.labelled_rows import LONGEST_INPUT_CHARS, LabelledError, plain
+
+# the group that may read a file without front matter, and that every asker is in
+EVERYBODY = "everybody"
+LARGEST_FILE_BYTES = 64_000_000
+LONGEST_QUESTION_CHARS = 4_000
+MOST_ANSWERS = 100
+ID_CHARS = 200
+PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """What could not be used: the file (relative to the folder), its line where it has one, and the
+    reason."""
+
+    file: str
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}{f' line {self.line}' if self.line else ''}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Own:
+    """All that could be read. fingerprint: of everything in it; another folder, or a changed one,
+    has another."""
+
+    folder: Path
+    documents: tuple[Document, ...]
+    questions: tuple[Case, ...]
+    examples: tuple[Case, ...]
+    schema: Checked | None
+    wishes: Wishes
+    faults: tuple[Fault, ...]
+    ignored: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(
+            repr(
+                (
+                    sorted(self.questions, key=lambda c: c.id),
+                    sorted(self.examples, key=lambda c: c.id),
+                    self.wishes,
+                )
+            ).encode("utf-8", "surrogatepass")
+        )
+        for document in self.documents:
+            digest.update(
+                f"{document.id} {document.meta.audience}"
+                f" {hashlib.sha256(document.text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+                "\n".encode()
+            )
+        digest.update(
+            json.dumps(self.schema.schema, sort_keys=True).encode() if self.schema else b""
+        )
+        return digest.hexdigest()[:16]
+
+    @property
+    def characters(self) -> int:
+        return sum(len(document.text) for document in self.documents)
+
+
+def read_own(folder: Path, today: dt.date | None = None) -> Own:
+    """Everything in the folder that can be used, and what cannot. Raises DataError where there is
+    no such folder, or nothing in it is of use.
+
+    today: the day on which questions without `as_of` are asked.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: there is no such folder; `assess --example {folder}` writes one that shows"
+            " what belongs in it"
+        )
+    faults: list[Fault] = []
+    wishes = _wishes(folder, faults)
+    documents, ignored = _documents(folder, faults)
+    questions = _questions(folder, documents, today or dt.date.today(), faults)
+    schema, examples = _examples(folder, faults)
+    clean = tuple(
+        Fault(ingest._printable(one.file), one.line, ingest._printable(one.reason))
+        for one in sorted(faults, key=lambda f: (f.file, f.line or 0, f.reason))
+    )
+    if not questions and not examples:
+        told = "".join(f"\n  {one}" for one in clean[:20])
+        raise DataError(
+            f"{folder}: holds nothing that can be judged; it needs questions.jsonl (with"
+            f" documents/) or examples.jsonl; `assess --example DIR` writes both{told}"
+        )
+    return Own(
+        folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
+    )
+
+
+def _there(
+    folder: Path, name: str, faults: list[Fault], of_kind: Callable[[int], bool] = stat.S_ISREG
+) -> Path | None:
+    """The path of a part, where it may be opened: inside the folder, of the right kind, not too
+    large."""
+    path = folder / name
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        faults.append(
+            Fault(
+                name,
+                None,
+                "is a link that leaves the folder, so it was not followed; copy what it points to"
+                " into its place",
+            )
+        )
+        return None
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        faults.append(
+            Fault(name, None, f"cannot be looked at ({error.strerror}); check permissions")
+        )
+        return None
+    if not of_kind(about.st_mode):
+        faults.append(
+            Fault(
+                name,
+                None,
+                "is not an ordinary file" if of_kind is stat.S_ISREG else "is not a folder",
+            )
+        )
+        return None
+    if of_kind is stat.S_ISREG and about.st_size > LARGEST_FILE_BYTES:
+        faults.append(
+            Fault(
+                name,
+                None,
+                f"has {about.st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read: take a"
+                " sample",
+            )
+        )
+        return None
+    return path
+
+
+def _wishes(folder: Path, faults: list[Fault]) -> Wishes:
+    path = _there(folder, "assess.toml", faults)
+    if path is None:
+        return Wishes()
+    try:
+        wishes, wrong = read_wishes(
+            path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(Fault("assess.toml", None, f"cannot be read ({error}); save it as UTF-8"))
+        return Wishes()
+    faults += [Fault("assess.toml", line, reason) for line, reason in wrong]
+    return wishes
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
+    home = _there(folder, "documents", faults, stat.S_ISDIR)
+    if home is None:
+        return [], 0
+    reading = ingest.read_folder(home, audience=[EVERYBODY])
+    faults += [Fault(f"documents/{one.path}", None, one.reason) for one in reading.unreadable]
+    if not reading.documents:
+        faults.append(
+            Fault(
+                "documents",
+                None,
+                "holds no document that could be read; put .md, .txt, .html or .pdf files there",
+            )
+        )
+    return reading.documents, len(reading.ignored)
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+
+def _questions(
+    folder: Path, documents: Sequence[Document], today: dt.date, faults: list[Fault]
+) -> list[Case]:
+    path = _there(folder, "questions.jsonl", faults)
+    if path is None:
+        return []
+    names = _names(folder / "documents", documents)
+    groups = tuple(
+        sorted({EVERYBODY, *(group for document in documents for group in document.meta.audience)})
+    )
+    try:
+        lines = labelled_rows._lines(path)
+    except LabelledError as error:
+        faults += [Fault(path.name, None, fault.split(": ", 1)[-1]) for fault in error.faults]
+        return []
+    cases: list[Case] = []
+    taken: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        found: list[tuple[str, str]] = []
+        row = labelled_rows._row(line, found)
+        if row:
+            found += list(_wrong_question(row, taken))
+        if found:
+            faults += [
+                Fault(path.name, number, (f"field '{field}': " if field else "") + reason)
+                for field, reason in found
+            ]
+            continue
+        id = row.get("id", f"q-{number:04d}")
+        taken[id] = number
+        evidence, lost = _evidence(row.get("evidence") or [], names)
+        faults += [
+            Fault(path.name, number, f"{reason}; the question counts, without this evidence")
+            for reason in lost
+        ]
+        asker = (
+            tuple(sorted({EVERYBODY, *row["groups"]})) if row.get("groups") is not None else groups
+        )
+        ask = Ask(
+            id,
+            row["question"].strip(),
+            asker,
+            dt.date.fromisoformat(row["as_of"]) if row.get("as_of") else today,
+        )
+        kind = str(row.get("kind") or ("answerable" if row["answers"] else "to refuse"))
+        cases.append(
+            Case(
+                ask,
+                Gold(tuple(row["answers"]), evidence if not lost else ()),
+                kind,
+                hashlib.sha256(plain(ask.input).encode()).hexdigest()[:12],
+                "test",
+            )
+        )
+    return cases
+
+
+def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
+    id, question, answers = row.get("id", "-"), row.get("question"), row.get("answers")
+    if "id" in row and (
+        not isinstance(id, str) or not id.strip() or len(id) > ID_CHARS or labelled_rows._torn(id)
+    ):
+        yield (
+            "id",
+            (
+                f"must be a text of 1 to {ID_CHARS} characters; or leave it out, and the line"
+                " number is taken"
+            ),
+        )
+    elif id in taken:
+        yield "id", f"'{id}' was already used in line {taken[id]}; give it another"
+    if not isinstance(question, str):
+        yield (
+            "question",
+            (
+                "is missing; it is the text that the system will see"
+                if question is None
+                else "must be a text"
+            ),
+        )
+    elif wrong := labelled_rows._wrong_text(question, LONGEST_QUESTION_CHARS):
+        yield "question", wrong
+    if (
+        not isinstance(answers, list)
+        or len(answers) > MOST_ANSWERS
+        or not all(
+            isinstance(a, str)
+            and a.strip()
+            and len(a) <= LONGEST_INPUT_CHARS
+            and not labelled_rows._torn(a)
+            for a in answers
+        )
+    ):
+        yield (
+            "answers",
+            (
+                "must be a list of texts, each a wording that counts as right; [] where the"
+                " question should be refused"
+            ),
+        )
+    evidence = row.get("evidence") or []
+    if not isinstance(evidence, list) or not all(
+        isinstance(e, dict)
+        and isinstance(e.get("doc"), str)
+        and isinstance(e.get("quote"), str)
+        and e["quote"].strip()
+        for e in evidence
+    ):
+        yield "evidence", 'must be a list of {"doc": …, "quote": …}'
+    groups = row.get("groups")
+    if groups is not None and not (
+        isinstance(groups, list) and all(isinstance(g, str) and g.strip() for g in groups)
+    ):
+        yield "groups", "must be a list of texts: the groups that the asker is in"
+    if row.get("as_of") is not None and not _is_day(row["as_of"]):
+        yield "as_of", "must be a day, as 2026-03-02"
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(dt.date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _names(home: Path, documents: Sequence[Document]) -> dict[str, Document]:
+    """What a document may be called in `evidence`: its id, or its path below documents/."""
+    names: dict[str, Document] = {}
+    for document in documents:
+        path = document.path.relative_to(home).as_posix()
+        for name in (document.id, path, f"documents/{path}"):
+            names.setdefault(name, document)
+    return names
+
+
+def _evidence(
+    quotes: Sequence[dict[str, str]], names: dict[str, Document]
+) -> tuple[tuple[Evidence, ...], list[str]]:
+    """The quotes with their places, spaces and line breaks as the document has them; and why one
+    was not found."""
+    found, lost = [], []
+    for one in quotes:
+        document = names.get(one["doc"]) or names.get(one["doc"].removeprefix("./"))
+        if document is None:
+            lost.append(
+                f"field 'evidence': there is no document '{one['doc'][:200]}'; name it by its path"
+                " below documents/"
+            )
+            continue
+        words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(one["quote"].strip()))
+        # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no
+        # space between words.
+        place = re.search(rf"(?<!\w){words}(?!\w)", document.text) or re.search(
+            words, document.text
+        )
+        if place is None:
+            lost.append(
+                f"field 'evidence': the quote does not stand in '{one['doc'][:200]}'; copy it from"
+                " the text letter for letter"
+            )
+        else:
+            found.append(Evidence(document.id, place[0], place.start(), place.end()))
+    return tuple(found), lost
+
+
+# --- examples -------------------------------------------------------------------------------------
+
+
+def _examples(folder: Path, faults: list[Fault]) -> tuple[Checked | None, list[Case]]:
+    path, form = _there(folder, "examples.jsonl", faults), _there(folder, "schema.json", faults)
+    schema = None
+    if form is not None:
+        try:
+            schema = load_schema(form)
+        except SchemaError as error:
+            faults.append(Fault("schema.json", None, str(error).split("schema.json: ", 1)[-1]))
+    if path is None:
+        return schema, []
+    try:
+        cases, wrong = labelled_rows.sift(path, schema)
+    except (LabelledError, SchemaError) as error:
+        cases, wrong = [], getattr(error, "faults", [str(error)])
+    for fault in wrong:
+        line = re.search(r"examples\.jsonl line (\d+): ", fault)
+        faults.append(
+            Fault(
+                "examples.jsonl",
+                int(line[1]) if line else None,
+                fault[line.end() :] if line else fault.split(": ", 1)[-1],
+            )
+        )
+    return schema, cases

@@ -1,0 +1,440 @@
+"""How does an assessment reach those who decide? One page (HTML with its pictures inside), the same
+as Markdown, and every number as JSON.
+
+All texts of the folder (names, questions, answers, reasons) are escaped where they are written;
+nothing in them can run or format.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.commands.assess.findings import rows_of
+from helpers.commands.assess.folder import Own
+from helpers.commands.assess.schedule import Skipped, more_minutes, write_whole
+from helpers.decision import sensitivity
+from helpers.decision.conclusion import Decision
+from helpers.decision.costs import bill
+from helpers.evaluation.attribution import CAUSES, REASONS, blame
+from helpers.evaluation.comparison import Comparison, as_table
+from helpers.evaluation.evaluator import summary
+from helpers.labs import decision_record
+from helpers.labs.decision_record import Part
+from helpers.plots import results as plots_results
+
+LAYOUT = 1
+SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS = 200, 12, 300
+BASELINES = ("always refuse", "best sentence", "majority label")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that an assessment found."""
+
+    own: Own
+    tables: Mapping[str, pd.DataFrame]
+    causes: Mapping[str, pd.DataFrame]
+    compared: Sequence[Comparison]
+    search: pd.DataFrame | None
+    skipped: Sequence[Skipped]
+    to_settle: Sequence[str]
+    decision: Decision
+    whence: Mapping[str, str]
+    model: str
+    minutes: float
+    used_minutes: float
+    notes: Sequence[str] = ()
+    whys: Mapping[str, str] = field(default_factory=dict)
+    split: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return self.own.wishes.title.strip() or f"Assessment of {self.own.folder.resolve().name}"
+
+    @property
+    def answer(self) -> str:
+        decision = self.decision
+        return (
+            f"Not yet: measure {decision.measure}. {decision.measure.why}"
+            if decision.measure
+            else f"{decision.answer}."
+        )
+
+
+def by_kind(results: Results) -> dict[str, dict[str, pd.DataFrame]]:
+    """The tables of questions and those of examples: what is right means something else in each."""
+    found: dict[str, dict[str, pd.DataFrame]] = {"questions": {}, "examples": {}}
+    for name, table in results.tables.items():
+        found["questions" if "answerable" in table else "examples"][name] = table
+    return {kind: tables for kind, tables in found.items() if tables}
+
+
+def arms_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One line an arm; for questions also the share among those that have an answer, which is what
+    the decision counts."""
+    table = summary(tables)
+    if any("answerable" in one for one in tables.values()):
+        table["right, of answerable"] = [
+            one[one["answerable"]]["right"].mean() if one["answerable"].any() else float("nan")
+            for one in tables.values()
+        ]
+        table["refused, of what should be"] = [
+            one[~one["answerable"]]["right"].mean() if (~one["answerable"]).any() else float("nan")
+            for one in tables.values()
+        ]
+    return table
+
+
+def parts(results: Results) -> list[Part]:
+    """The sections of the page, in the order of who reads how far: the answer, what it rests on,
+    what is missing, then the record of the decision."""
+    record = decision_record.parts(results.decision, note=_note(results))
+    (first, reasons), rest = (
+        record[:2],
+        [part for part in record[2:] if not part.heading.startswith("What is required")],
+    )
+    return [
+        first,
+        reasons,
+        _folder(results),
+        *_systems(results),
+        *_fault(results),
+        *_wrong(results),
+        _missing(results),
+        *rest[:-1],
+        _required(results),
+        rest[-1],
+    ]
+
+
+def _note(results: Results) -> str:
+    assumed = [name for name, whence in results.whence.items() if whence == "assumed"]
+    stated = len(results.whence) - len(assumed)
+    leads = (
+        ""
+        if results.decision.option
+        else (
+            f"As the numbers stand, {results.decision.leader} costs least, errors counted; but that"
+            " is not settled. "
+        )
+    )
+    return (
+        f"{leads}Measured on your own data with {results.model} in {results.used_minutes:.1f} of"
+        f" {results.minutes:g} minutes. Of {len(results.whence)} requirements {stated} are stated"
+        f" in assess.toml or seen in the folder, {len(assumed)} are assumed: state them, and the"
+        " answer may change (see “What would change the answer”)."
+    )
+
+
+def _folder(results: Results) -> Part:
+    own, split = results.own, results.split
+    refused = sum(not case.gold.answers for case in own.questions)
+    evidence = sum(bool(case.gold.evidence) for case in own.questions)
+    lines = [
+        f"{len(own.documents):,} documents, {own.characters:,} characters"
+        + (f"; {own.ignored:,} files of other kinds were passed over" if own.ignored else ""),
+        (
+            f"{len(own.questions):,} questions: {refused:,} should be refused, {evidence:,} come"
+            " with evidence; nothing was chosen on them, so all of them test"
+        ),
+        f"{len(own.examples):,} labelled examples"
+        + (
+            f": {split['train']:,} to train on, {split['dev']:,} to watch training,"
+            f" {split['test']:,} to test"
+            if split
+            else ""
+        ),
+        *results.notes,
+    ]
+    content: list[Any] = [lines]
+    if own.faults:
+        content.append(
+            f"{len(own.faults):,} {'fault' if len(own.faults) == 1 else 'faults'}. What is named"
+            " here was left out; all else was used."
+            + (f" The first {SHOWN_FAULTS}:" if len(own.faults) > SHOWN_FAULTS else "")
+        )
+        content.append(
+            pd.DataFrame(
+                [
+                    {"file": f.file, "line": str(f.line or ""), "reason": f.reason}
+                    for f in own.faults[:SHOWN_FAULTS]
+                ]
+            )
+        )
+    return Part("What lay in the folder", tuple(content))
+
+
+def _systems(results: Results) -> list[Part]:
+    found = []
+    for kind, tables in by_kind(results).items():
+        table = arms_table(tables)
+        title = finding(table)
+        drawn = plots_results.bars(table, title, f"share of {kind} right")
+        tells = [f"{name}: {results.whys[name]}" for name in table.index if name in results.whys]
+        found.append(
+            Part(
+                f"How often each system is right: {kind}",
+                (
+                    (f"{kind}.png", drawn.alt, drawn.png),
+                    table.drop(columns="errors" if not table["errors"].any() else []),
+                    tells,
+                ),
+            )
+        )
+    sizes = {rows_of(name): name for name in results.tables if name.startswith("tuned, ")}
+    if len(sizes) > 1:
+        table = summary(
+            {f"{rows} rows": results.tables[name] for rows, name in sorted(sizes.items())}
+        )[["share", "low", "high", "n"]]
+        found.append(Part("How many examples it takes", (table.rename_axis("trained on"),)))
+    if results.compared:
+        words = [str(one) for one in results.compared]
+        found.append(
+            Part(
+                "Which differences are real",
+                (as_table(results.compared).drop(columns=["level"]), words),
+            )
+        )
+    if results.search is not None:
+        found.append(
+            Part(
+                "What the search finds",
+                (
+                    results.search,
+                    (
+                        "The share of questions for which all evidence stands in so many passages:"
+                        " no model can answer from what was not found."
+                    ),
+                ),
+            )
+        )
+    return found
+
+
+def finding(table: pd.DataFrame) -> str:
+    """The best system and the best baseline in one line: without the second nobody knows what the
+    first is worth. Best: the highest lower end, for few cases promise much."""
+    free = [name for name in BASELINES if name in table.index]
+    # nobody has an oracle
+    systems, baseline = (
+        table.drop([*free, *(name for name in ("oracle context",) if name in table.index)]),
+        table.loc[free],
+    )
+    best = [one.loc[one["low"].idxmax()] for one in (systems, baseline) if len(one)]
+    return "; no model: ".join(
+        f"{one.name} {plots_results.percent(one['share'])} of {one['n']:.0f}" for one in best
+    )
+
+
+def _fault(results: Results) -> list[Part]:
+    if not results.causes:
+        return []
+    rows = [blame(table).assign(system=name) for name, table in results.causes.items()]
+    table = pd.concat(rows, ignore_index=True)
+    drawn = plots_results.attribution(
+        blame(
+            pd.concat(
+                [table.assign(system=name) for name, table in results.causes.items()],
+                ignore_index=True,
+            ),
+            by="system",
+        )
+    )
+    there = [name for name in REASONS if name in set(table["cause"])]
+    return [
+        Part(
+            "Whose fault it is",
+            (
+                ("blame.png", drawn.alt, drawn.png),
+                table[["system", "asked", "cause", "count", "n", "share", "low", "high"]],
+                [f"{name}: {REASONS[name]}" for name in there],
+            ),
+        )
+    ]
+
+
+def _wrong(results: Results) -> list[Part]:
+    """Some wrong answers to look at: a share says how often, only the case says why."""
+    if "RAG" in results.causes:
+        table = results.causes["RAG"]
+        some = table[table["cause"].isin([*CAUSES, "answered what should be refused"])].head(
+            SHOWN_WRONG
+        )
+        return (
+            [
+                Part(
+                    "Wrong answers of RAG to look at",
+                    (_cut(some[["id", "input", "answer", "gold", "cause"]]),),
+                )
+            ]
+            if len(some)
+            else []
+        )
+    tuned = [name for name in results.tables if name.startswith("tuned, ")]
+    name = (
+        max(tuned, key=rows_of)
+        if tuned
+        else next((n for n in ("RAG", "few-shot") if n in results.tables), None)
+    )
+    some = results.tables[name][~results.tables[name]["right"]].head(SHOWN_WRONG) if name else ()
+    return (
+        [
+            Part(
+                f"Wrong answers of {name} to look at",
+                (_cut(some[["id", "input", "answer", "gold"]]),),
+            )
+        ]
+        if len(some)
+        else []
+    )
+
+
+def _cut(table: pd.DataFrame) -> pd.DataFrame:
+    return table.map(
+        lambda value: value if len(str(value)) <= SHOWN_CHARS else f"{str(value)[:SHOWN_CHARS]}…"
+    )
+
+
+def _missing(results: Results) -> Part:
+    lines = [
+        f"{one.name}: {one.reason}; {one.cases_left:,} cases not asked"
+        + (f", about {max(0.1, one.seconds / 60):.1f} minutes" if one.seconds else "")
+        for one in results.skipped
+    ]
+    more = more_minutes(results.skipped)
+    told = (
+        f"All of it takes about {more} minutes more. Run the same command again: what is measured"
+        " is kept, and it goes on from here."
+        if more
+        else "Nothing was left out for want of time."
+    )
+    return Part(
+        "What was skipped, and what more minutes would settle",
+        (
+            told,
+            *([lines] if lines else []),
+            *([list(results.to_settle)] if results.to_settle else []),
+        ),
+    )
+
+
+def _required(results: Results) -> Part:
+    table = results.decision.requirements.table().drop(columns=["from", "to"])
+    table.insert(1, "whence", [results.whence[name] for name in table.index])
+    return Part("What is required, and whence each line comes", (table,))
+
+
+# --- every number ---------------------------------------------------------------------------------
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """All that the page says, for programs. Shares are 0..1, money in EUR, time in the unit that
+    the name says."""
+    decision, own = results.decision, results.own
+    agreed = sensitivity.agreement(decision.requirements, decision.evidence)
+    found = sensitivity.flips(decision.requirements, decision.evidence)
+    measure = decision.measure
+    return _plain(
+        {
+            "layout": LAYOUT,
+            "title": results.title,
+            "fingerprint": own.fingerprint,
+            "model": results.model,
+            "minutes": results.minutes,
+            "minutes_used": round(results.used_minutes, 2),
+            "folder": {
+                "documents": len(own.documents),
+                "characters": own.characters,
+                "questions": len(own.questions),
+                "examples": len(own.examples),
+                "split": dict(results.split),
+                "notes": list(results.notes),
+            },
+            "faults": [asdict(one) for one in own.faults],
+            "arms": {
+                kind: _records(arms_table(tables).reset_index())
+                for kind, tables in by_kind(results).items()
+            },
+            "comparisons": [asdict(one) for one in results.compared],
+            "search": _records(results.search) if results.search is not None else None,
+            "attribution": {name: _records(blame(table)) for name, table in results.causes.items()},
+            "skipped": [asdict(one) for one in results.skipped],
+            "to_settle": list(results.to_settle),
+            "more_minutes": more_minutes(results.skipped),
+            "requirements": {
+                name: {"value": getattr(decision.requirements, name), "whence": whence}
+                for name, whence in results.whence.items()
+            },
+            "evidence": _records(decision.evidence.table().reset_index()),
+            "decision": {
+                "answer": decision.answer,
+                "leader": decision.leader.name,
+                "in_words": results.answer,
+                "reasons": [
+                    {
+                        "text": r.text,
+                        "findings": list(r.findings),
+                        "requirements": list(r.requirements),
+                    }
+                    for r in decision.reasons
+                ],
+                "measure": (
+                    {"what": measure.what, "n": measure.n, "why": measure.why} if measure else None
+                ),
+                "out": [
+                    {
+                        "option": one.option.name,
+                        "rule": one.rule.name,
+                        "reason": one.rule.reason,
+                        "measured": one.measured,
+                    }
+                    for one in decision.out
+                ],
+                "duels": _records(decision.table()),
+                "flips": [asdict(one) for one in found],
+                "agreement": asdict(agreed),
+                "bill": _records(bill(decision.requirements, decision.evidence).reset_index()),
+            },
+            "provenance": decision_record.provenance(decision),
+        }
+    )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.astype(object).to_dict(orient="records")
+
+
+def _plain(value: Any) -> Any:
+    """The same with Python's own types, and null for what is no number."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def write(results: Results, out: Path) -> dict[str, Any]:
+    """report.html, report.md, report.json and the pictures of the Markdown, each whole; the JSON
+    comes last. Gives its content."""
+    sections, held = parts(results), as_json(results)
+    for section in sections:
+        for one in section.content:
+            if isinstance(one, tuple):
+                write_whole(out / one[0], one[2])
+    write_whole(out / "report.md", decision_record.markdown(results.title, sections))
+    write_whole(out / "report.html", decision_record.page(results.title, sections))
+    write_whole(
+        out / "report.json", json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+    return held

@@ -1,0 +1,495 @@
+"""Which systems do the folder's data allow? Baselines, memory, search, the right passage, a tuned
+reader; examples in the prompt and in the weights.
+
+A `Workshop` makes them when they are first needed: the model is loaded once, documents are embedded
+where that fits the time, else searched by their words. A model behind an endpoint gives the same
+systems without those that need its weights.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from helpers.commands.assess.folder import Own
+from helpers.commands.assess.schedule import LARGEST_PREPARATION, Clock, Progress, Step
+from helpers.core.cases import Arm, Case
+from helpers.data import labelled_rows
+from helpers.data.json_schema import Checked, derived
+from helpers.evaluation import retrieval_metrics
+from helpers.evaluation.evaluator import QUESTIONS, wilson
+from helpers.evaluation.labelled_task import task_of
+from helpers.models import load
+from helpers.models.endpoint import Endpoint
+from helpers.retrieval import bm25
+from helpers.retrieval.chunking import chunk_all
+from helpers.systems import baselines, endpoint_arms, labelled, questions, reader
+from helpers.systems.baselines import always_refuse, best_sentence
+from helpers.training import adapters
+from helpers.training.trainer import Settings, finetune
+
+SHARES = (0.6, 0.1, 0.3)  # of the examples: train, dev, test
+SIZES = (16, 64, 256, 1024)
+SHOWN_EXAMPLES, SHOWN_EXAMPLE_CHARS = 6, 600
+DEV_ROWS = 16
+OVERLAP_TOKENS = 32
+PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
+EMBED_AT_ONCE = 256
+DEPTHS = (1, 3, 5)
+# for an endpoint, whose tokens we cannot count: about the 2,000 tokens that `arms.long_context`
+# takes
+LONG_CONTEXT_CHARS = 8_000
+PLAIN = "Answer as the examples show."
+
+
+class Workshop:
+    """Everything that is made once for one folder. remote: the endpoint that answers instead of a
+    model of our own."""
+
+    def __init__(
+        self,
+        own: Own,
+        clock: Clock,
+        progress: Progress,
+        say: Callable[[str], object],
+        remote: Endpoint | None = None,
+    ):
+        self.own, self.clock, self.progress, self.say, self.remote, self.notes = (
+            own,
+            clock,
+            progress,
+            say,
+            remote,
+            [],
+        )
+        self.questions = drawn(own.questions)
+        enough = len({labelled_rows.plain(case.ask.input) for case in own.examples}) >= 3
+        self.splits = labelled_rows.split(own.examples, shares=SHARES) if enough else None
+        if own.examples and not enough:
+            self.notes.append(
+                f"{len(own.examples)} examples are too few to be split into train, dev and test;"
+                " nothing was measured on them."
+            )
+        self.schema: Checked | None = own.schema
+        if self.splits and self.schema is None and (found := derived(self.splits.train)):
+            self.schema = found
+            self.notes.append(
+                "There is no usable schema.json: the form of an output was taken from the training"
+                " rows."
+            )
+        if self.splits:
+            try:
+                task_of(self.schema)
+            except ValueError as error:
+                self.splits = None
+                self.notes.append(f"Nothing was measured on the examples: {error}.")
+
+    # --- what is made once ------------------------------------------------------------------------
+
+    @functools.cached_property
+    def generator(self) -> load.Generator:
+        self.say("loading the model")
+        return load.load_generator()
+
+    @functools.cached_property
+    def retriever(self) -> str:
+        """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time.
+        Decided once for a folder and kept."""
+        wish = self.own.wishes.retriever
+        chosen = self.progress["retriever"] if wish == "auto" else wish
+        if chosen is None:
+            chosen, why = self._affordable()
+            self.progress.set("retriever", chosen)
+            self.progress.set("retriever_why", why)
+        if why := self.progress["retriever_why"] if wish == "auto" else None:
+            self.notes.append(why)
+        return chosen
+
+    def _affordable(self) -> tuple[str, str | None]:
+        about = self.own.characters / 4 / max(1, self.own.wishes.chunk_tokens - OVERLAP_TOKENS)
+        room, told = (
+            LARGEST_PREPARATION * max(0.0, self.clock.left),
+            f"Documents were searched by words (BM25), not by meaning: about {about:,.0f} passages",
+        )
+        if about * FASTEST_CHUNK_SECONDS > room:
+            return (
+                "bm25",
+                f"{told} cannot be embedded in the {room / 60:.1f} minutes that there were for it.",
+            )
+        from helpers.retrieval import embedding
+
+        some, begun = self._passages_of(self.own.documents[:8])[:PROBE_CHUNKS], self.clock.used
+        embedding.embed(some[:2])  # loading is not the pace
+        loaded = self.clock.used
+        embedding.embed(some)
+        needed = (self.clock.used - loaded) / max(1, len(some)) * about + (loaded - begun)
+        return (
+            ("dense", None)
+            if needed <= room
+            else (
+                "bm25",
+                (
+                    f"{told} would take about {needed / 60:.0f} minutes to embed, and there were"
+                    f" {room / 60:.1f} for it."
+                ),
+            )
+        )
+
+    def _passages_of(self, documents: Sequence) -> list[str]:
+        return [
+            chunk.text
+            for chunk in chunk_all(documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
+        ]
+
+    @functools.cached_property
+    def index(self) -> Any:
+        if self.retriever == "bm25":
+            return bm25.lexical_index(
+                self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS
+            )
+        from helpers.retrieval import embedding
+        from helpers.retrieval.index import index_chunks
+        from helpers.retrieval.rows import embedded_text
+
+        chunks = chunk_all(self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
+        # kept part by part: stopped, it goes on from there
+        for start in range(0, len(chunks), EMBED_AT_ONCE):
+            embedding.embed_kept(
+                [embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]]
+            )
+            self.clock.check()
+        return index_chunks(chunks, say=self.say)
+
+    @functools.cached_property
+    def perfect(self) -> questions.Contexts:
+        named = {one.doc for case in self.questions for one in case.gold.evidence}
+        documents, size = (
+            [d for d in self.own.documents if d.id in named],
+            self.own.wishes.chunk_tokens,
+        )
+        cut = (
+            bm25.chunks(documents, size, OVERLAP_TOKENS)
+            if self.retriever == "bm25"
+            else chunk_all(documents, size, OVERLAP_TOKENS)
+        )
+        return questions.evidence_contexts(self.questions, list(cut))
+
+    @functools.cached_property
+    def reader(self) -> load.Generator:
+        from helpers.training.adapters import kept
+
+        return adapters.with_adapter(
+            self.generator,
+            kept(
+                "reader",
+                self.generator,
+                lambda: finetune(
+                    self.generator,
+                    self._reader_rows,
+                    reader.HOW,
+                    progress=self.clock.check_training,
+                    say=self.say,
+                ),
+                self.say,
+            ),
+        )
+
+    @functools.cached_property
+    def _reader_rows(self) -> list[tuple[str, str]]:
+        from helpers.data.reading import load_reading
+
+        return reader.training_rows(self.generator, load_reading("train"))
+
+    def _reader_seconds(self) -> float:
+        from helpers.training.time_estimate import training_seconds
+
+        try:
+            adapters.reference_adapter("reader", self.generator)
+            return 0.0
+        except adapters.AdapterError:
+            return training_seconds(self.generator, self._reader_rows, reader.HOW)
+
+    # --- questions --------------------------------------------------------------------------------
+
+    def question_steps(self) -> list[Step]:
+        if not self.questions:
+            return []
+        top_k, retriever, can_search = (
+            self.own.wishes.top_k,
+            lambda: self.retriever,
+            bool(self.own.documents),
+        )
+        shown = [case for case in self.questions if case.gold.evidence]
+        ask, remote = functools.partial(Step, task=QUESTIONS), self.remote
+        steps = [
+            ask(
+                "always refuse",
+                "the share of questions that should be refused",
+                self.questions,
+                make=always_refuse,
+                free=True,
+            )
+        ]
+        if can_search:
+            steps += [
+                ask(
+                    "best sentence",
+                    "what the search alone is worth, without a model",
+                    self.questions,
+                    make=lambda: best_sentence(self.index),
+                    free=True,
+                ),
+                ask(
+                    "RAG",
+                    "whether documents in the prompt answer",
+                    self.questions,
+                    make=lambda: (
+                        endpoint_arms.retrieval_augmented(remote, self.index, top_k, retriever())
+                        if remote
+                        else questions.retrieval_augmented(
+                            self.generator, self.index, top_k, retriever=retriever()
+                        )
+                    ),
+                ),
+            ]
+        steps.append(
+            ask(
+                "closed book",
+                "what the model knows already",
+                self.questions,
+                make=lambda: (
+                    endpoint_arms.closed_book(remote)
+                    if remote
+                    else questions.closed_book(self.generator)
+                ),
+            )
+        )
+        if shown:
+            steps.append(
+                ask(
+                    "oracle context",
+                    "how well the model reads when the search is perfect",
+                    shown,
+                    make=lambda: (
+                        endpoint_arms.oracle(remote, self.perfect)
+                        if remote
+                        else questions.oracle(self.generator, self.perfect)
+                    ),
+                )
+            )
+        if can_search and remote:
+            steps.append(
+                ask(
+                    "long context",
+                    "whether whole documents do instead of passages",
+                    self.questions,
+                    make=lambda: endpoint_arms.long_context(
+                        remote, self.index, self.own.documents, LONG_CONTEXT_CHARS
+                    ),
+                )
+            )
+        elif can_search:
+            steps += [
+                ask(
+                    "reader + RAG",
+                    "whether learning to read, not to know, pays",
+                    self.questions,
+                    prepare_seconds=self._reader_seconds,
+                    trained=True,
+                    make=lambda: questions.retrieval_augmented(
+                        self.reader, self.index, top_k, retriever=retriever()
+                    ),
+                ),
+                ask(
+                    "long context",
+                    "whether whole documents do instead of passages",
+                    self.questions,
+                    make=lambda: questions.long_context(
+                        self.generator, self.index, self.own.documents
+                    ),
+                ),
+            ]
+        return steps
+
+    def search_table(self) -> pd.DataFrame | None:
+        """How often does the search find all the evidence among the first 1, 3, 5 passages? One
+        line a way to search; None without evidence."""
+        cases = [case for case in self.questions if case.gold.evidence]
+        if not cases or not self.own.documents:
+            return None
+        rows = []
+        for way in ("bm25",) if self.retriever == "bm25" else ("dense", "bm25", "hybrid"):
+            found = self.index.search_all([case.ask for case in cases], max(DEPTHS), way)
+            for k in DEPTHS:
+                hits = sum(
+                    retrieval_metrics.evidence_found(case.gold.evidence, passages[:k])
+                    for case, passages in zip(cases, found, strict=True)
+                )
+                low, high = wilson(hits, len(cases))
+                rows.append(
+                    {
+                        "search": way,
+                        "passages": k,
+                        "evidence found": hits / len(cases),
+                        "low": low,
+                        "high": high,
+                        "n": len(cases),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    # --- examples ---------------------------------------------------------------------------------
+
+    def example_steps(self) -> list[Step]:
+        if not self.splits:
+            return []
+        train, test, remote, held = (
+            drawn(self.splits.train),
+            drawn(self.splits.test),
+            self.remote,
+            self.schema,
+        )
+        pairs, form = labelled.pairs(train, held), held.schema if held else None
+        words = self.own.wishes.instruction or (labelled.instruction_of(held) if held else PLAIN)
+        ask = functools.partial(Step, cases=test, task=task_of(held))
+        room = functools.cache(lambda: labelled.room(self.generator, pairs))
+        shown = examples_to_show(pairs)
+        few, zero = ("few-shot", "zero-shot")
+        steps = [
+            ask(
+                "majority label",
+                "what the commonest output would get",
+                make=lambda: baselines.commonest(pairs),
+                free=True,
+            )
+        ]
+        if remote:
+            # characters / 2: more tokens than any language needs
+            longest = max(len(output) for _, output in pairs) // 2 + 16
+            steps.append(
+                ask(
+                    few,
+                    "what examples in the prompt do",
+                    make=lambda: endpoint_arms.labelled(few, remote, words, shown, longest),
+                )
+            )
+            return [
+                *steps,
+                ask(
+                    zero,
+                    "what the instruction alone does",
+                    make=lambda: endpoint_arms.labelled(zero, remote, words, (), longest),
+                ),
+            ]
+        steps.append(
+            ask(
+                few,
+                "what examples in the prompt do",
+                make=lambda: labelled.few_shot(self.generator, words, shown, form, room()),
+            )
+        )
+        sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
+        tuned = [
+            ask(
+                f"tuned, {size} rows",
+                (
+                    "what training on examples does"
+                    if size == len(pairs)
+                    else "whether fewer examples would do"
+                ),
+                prepare_seconds=functools.partial(self._training_seconds, pairs[:size]),
+                trained=True,
+                make=functools.partial(self._tuned, pairs[:size], form, room),
+            )
+            for size in sizes
+        ]
+        return [
+            *steps,
+            tuned[0],
+            ask(
+                zero,
+                "what the instruction alone does",
+                make=lambda: labelled.zero_shot(self.generator, words, form, room()),
+            ),
+            *tuned[1:],
+        ]
+
+    def _rows(self, pairs: labelled.Pairs) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        dev = labelled.pairs(drawn(self.splits.dev)[:DEV_ROWS], self.schema)
+        return labelled.training_rows(self.generator, pairs), labelled.training_rows(
+            self.generator, dev
+        )
+
+    def _training_seconds(self, pairs: labelled.Pairs) -> float:
+        from helpers.training.time_estimate import training_seconds
+
+        rows, dev = self._rows(pairs)
+        if adapters_there(self.generator, rows, dev):
+            return 0.0
+        return training_seconds(self.generator, rows, Settings()) + training_seconds(
+            self.generator, dev, Settings(epochs=1)
+        )
+
+    def _tuned(self, pairs: labelled.Pairs, form: dict | None, room: Callable[[], int]) -> Arm:
+        self.say(f"training on {len(pairs)} rows")
+        rows, dev = self._rows(pairs)
+        adapter = finetune(
+            self.generator,
+            rows,
+            Settings(),
+            dev=dev,
+            progress=self.clock.check_training,
+            say=self.say,
+        )
+        self.progress.set(
+            "training",
+            {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]},
+        )
+        return labelled.tuned(
+            adapters.with_adapter(self.generator, adapter), schema=form, max_new_tokens=room()
+        )
+
+    def steps(self) -> list[Step]:
+        """All of them, the most informative first; questions and examples in turn, so that neither
+        waits for the other."""
+        both = [self.question_steps(), self.example_steps()]
+        turns = [
+            step for at in range(max(map(len, both))) for part in both for step in part[at : at + 1]
+        ]
+        return [step for step in turns if step.free] + [step for step in turns if not step.free]
+
+
+def adapters_there(generator: load.Generator, rows: Sequence, dev: Sequence) -> bool:
+    """Was the same trained before?"""
+    from helpers.core import settings
+    from helpers.training.adapters import CARD
+    from helpers.training.trainer import adapter_fingerprint
+
+    return (
+        settings.cache_folder("adapters")
+        / adapter_fingerprint(generator, rows, Settings(), dev)
+        / CARD
+    ).exists()
+
+
+def drawn(cases: Sequence[Case]) -> list[Case]:
+    """The cases in an order that has nothing to do with the file's: the first n are a fair draw of
+    all."""
+    return sorted(
+        cases,
+        key=lambda case: hashlib.sha256(
+            f"{case.fact} {case.id}".encode("utf-8", "surrogatepass")
+        ).digest(),
+    )
+
+
+def examples_to_show(pairs: labelled.Pairs) -> list[tuple[str, str]]:
+    """A few short rows for the prompt, as many different outputs as there are among them."""
+    short = [pair for pair in pairs if len(pair[0]) + len(pair[1]) <= SHOWN_EXAMPLE_CHARS]
+    first = {output: (text, output) for text, output in reversed(short)}
+    different = list(first.values())[::-1]
+    return [*different, *(pair for pair in short if pair not in different)][:SHOWN_EXAMPLES]

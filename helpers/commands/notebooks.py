@@ -1,0 +1,291 @@
+"""How do the text sources become notebooks, and do the notebooks run? The workshop behind
+`workbook.py build` and `run`.
+
+A source (notebooks/src/NN_name.py, jupytext's percent format) holds lesson and solutions. `build`
+makes two notebooks of it: the learner's, where each solution is replaced by a stub, and
+notebooks/solutions/, where it stands. Both are executed, in float32 on every machine
+(settings.reference_dtype): what they show can then be compared between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+
+from helpers.core import settings
+
+SOURCES = settings.NOTEBOOKS / "src"
+SOLUTIONS = settings.NOTEBOOKS / "solutions"
+CELL_SECONDS = 900
+# nbgrader's markers, so that a school that grades can feed these sources to it
+SOLUTION = re.compile(
+    r"^(?P<indent>[ \t]*)### BEGIN SOLUTION[^\n]*\n.*?^[ \t]*### END SOLUTION[^\n]*$",
+    re.DOTALL | re.MULTILINE,
+)
+MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[^\n]*\n?", re.MULTILINE)
+
+
+def sources(numbers: Iterable[str] = ()) -> list[Path]:
+    """The sources with these numbers ("02"), or all. Raises ValueError for a number that no
+    notebook has."""
+    found = {path.name[:2]: path for path in sorted(SOURCES.glob("[0-9][0-9]_*.py"))}
+    wanted = [number.zfill(2) for number in numbers] or list(found)
+    if unknown := [number for number in wanted if number not in found]:
+        raise ValueError(f"there is no notebook {', '.join(unknown)}; there are {', '.join(found)}")
+    return [found[number] for number in wanted]
+
+
+def learner_path(source: Path) -> Path:
+    return settings.NOTEBOOKS / f"{source.stem}.ipynb"
+
+
+def solution_path(source: Path) -> Path:
+    return SOLUTIONS / f"{source.stem}.ipynb"
+
+
+def source_hash(source: Path) -> str:
+    return hashlib.sha256(source.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+def stale(source: Path) -> list[Path]:
+    """Which products of this source are missing or were made from another text?"""
+
+    def made_from(path: Path) -> str | None:
+        return (
+            nbformat.read(path, 4).metadata.get("workbook", {}).get("source_sha256")
+            if path.exists()
+            else None
+        )
+
+    return [
+        path
+        for path in (learner_path(source), solution_path(source))
+        if made_from(path) != source_hash(source)
+    ]
+
+
+def compose(source: Path, solutions: bool) -> nbformat.NotebookNode:
+    """The notebook of a source, not yet executed; cell ids follow from number and position, so that
+    builds can be compared."""
+    import jupytext
+
+    book = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    for position, cell in enumerate(book.cells):
+        cell.id = f"nb{source.name[:2]}-{position:03d}"
+        if cell.cell_type == "code":
+            if "### BEGIN SOLUTION" in cell.source.replace("    ", ""):
+                cell.source = (
+                    MARKER.sub("", cell.source).rstrip()
+                    if solutions
+                    else SOLUTION.sub(_stub, cell.source)
+                )
+            if "### BEGIN SOLUTION" in cell.source:
+                raise ValueError(
+                    f"{source.name}: a solution is opened but not closed in cell {position}"
+                )
+    book.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "name": "python3",
+                "display_name": "Python 3 (workbook)",
+                "language": "python",
+            },
+            "language_info": {"name": "python"},
+            "workbook": {
+                "source": f"notebooks/src/{source.name}",
+                "source_sha256": source_hash(source),
+            },
+        }
+    )
+    return book
+
+
+def _stub(solution: re.Match) -> str:
+    """What stands in a solution's place: a body for a function, a mere comment at top level (where
+    "..." would be printed)."""
+    return (
+        f"{solution['indent']}...  # your code here" if solution["indent"] else "# your code here"
+    )
+
+
+def execute(book: nbformat.NotebookNode, **more: str) -> nbformat.NotebookNode:
+    """A copy of the notebook with every cell executed in notebooks/; `more` goes into its
+    environment. Raises nbclient's CellExecutionError."""
+    from nbclient import NotebookClient
+
+    book = copy.deepcopy(book)
+    client = NotebookClient(
+        book,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(settings.NOTEBOOKS)}},
+        extra_arguments=["--log-level=ERROR"],
+    )
+    client.execute(env={**os.environ, **more})
+    return book
+
+
+def tidy(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Keep what a reader wants to see. Progress bars go, and so do live widgets, which are dead
+    without a kernel."""
+    book.metadata.pop("widgets", None)
+    for cell in book.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [
+            output
+            for output in cell.outputs
+            if output.get("name") != "stderr"
+            and "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+        ]
+        cell.outputs = _as_by_default(cell.outputs)
+        text = str(cell.outputs)
+        if str(settings.ROOT) in text or str(Path.home()) + "/" in text:
+            raise ValueError(
+                f"cell {cell.id} shows a path of this machine; print settings.shown(path) instead"
+            )
+    return book
+
+
+def _as_by_default(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The same outputs, naming a cache outside the workbook as they would name the one in it, so
+    that where a notebook was built makes no difference."""
+    home = settings.cache_folder()
+    if home.is_relative_to(settings.ROOT):
+        return outputs
+    there = re.compile(re.escape(json.dumps(home.as_posix())[1:-1]) + r"(?![\w-])")
+    return nbformat.from_dict(json.loads(there.sub(".cache", json.dumps(outputs))))
+
+
+def write_notebook(book: nbformat.NotebookNode, path: Path) -> None:
+    nbformat.validate(book)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    aside.write_text(
+        nbformat.writes(book, version=4, indent=1).rstrip() + "\n", encoding="utf-8", newline="\n"
+    )
+    aside.replace(path)
+
+
+def build(numbers: list[str], check: bool = False) -> int:
+    """Make the notebooks of these sources; without numbers, of those that changed. check: only say
+    which are out of date."""
+    wanted = sources(numbers)
+    if check:
+        late = [path for source in wanted for path in stale(source)]
+        for path in late:
+            print(f"{settings.shown(path)} is out of date; run: python3 workbook.py build")
+        return 1 if late else 0
+    for source in [s for s in wanted if numbers or stale(s)]:
+        for solutions, path in ((False, learner_path(source)), (True, solution_path(source))):
+            started = time.perf_counter()
+            # An empty journal for each: neither does a build write in the learner's, nor does what
+            # it makes depend on that.
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                book = execute(
+                    compose(source, solutions),
+                    WORKBOOK_MY_WORK=folder,
+                    WORKBOOK_DTYPE=settings.reference_dtype(),
+                )
+            write_notebook(tidy(book), path)
+            print(
+                f"{settings.shown(path)}: made in {time.perf_counter() - started:.0f} s", flush=True
+            )
+    return 0
+
+
+def run(numbers: list[str]) -> int:
+    """Execute the learners' notebooks headless and print a table; the files stay as they are. 1 on
+    any error."""
+    from nbclient.exceptions import CellExecutionError
+
+    failed = []
+    print(f"{'notebook':<28} {'cells':>5} {'seconds':>8}  ok", flush=True)
+    for source in sources(numbers):
+        book, started, problem = nbformat.read(learner_path(source), 4), time.perf_counter(), ""
+        try:
+            execute(book)
+        except CellExecutionError as error:
+            problem = str(error)
+            failed.append(source)
+        cells = sum(cell.cell_type == "code" for cell in book.cells)
+        print(
+            f"{source.stem:<28} {cells:>5} {time.perf_counter() - started:>8.1f} "
+            f" {'no' if problem else 'yes'}",
+            flush=True,
+        )
+        if problem:
+            print(problem, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def offline() -> int:
+    """Prove on this machine that the whole line works while every connection beyond it is
+    refused."""
+    import socket
+
+    true_connect = socket.socket.connect
+    tried = []
+
+    def connect(self, address):
+        if self.family != getattr(socket, "AF_UNIX", None) and str(address[0]) not in (
+            "127.0.0.1",
+            "::1",
+            "localhost",
+        ):
+            tried.append(address)
+            raise OSError(f"no network: {address}")
+        return true_connect(self, address)
+
+    socket.socket.connect = connect
+    from helpers.core.cases import Ask
+    from helpers.data import handbook
+    from helpers.models import load
+    from helpers.retrieval import index
+    from helpers.systems import questions
+
+    generator = load.load_generator()
+    document = next(d for d in handbook.load_handbook() if "staff" in d.meta.audience)
+    ask = Ask("offline", "What is this about?", ("staff",), document.meta.effective_from)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        load.load_embedder()
+        os.environ["WORKBOOK_CACHE"] = folder
+        found = index.build_index([document], say=lambda _: None)
+        next(iter(questions.retrieval_augmented(generator, found, 1)([ask])))
+    print(f"embedded, indexed, retrieved and answered; connections tried: {len(tried)}")
+    return 1 if tried else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="helpers.commands.notebooks")
+    parser.add_argument("what", choices=["build", "run", "offline"])
+    parser.add_argument("numbers", nargs="*")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args(argv)
+    try:
+        if options.what == "offline":
+            return offline()
+        return (
+            build(options.numbers, options.check)
+            if options.what == "build"
+            else run(options.numbers)
+        )
+    except ValueError as error:
+        print(f"workbook: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

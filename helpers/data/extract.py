@@ -1,0 +1,368 @@
+"""What does one file say? Its title, its text as a reader would see it, and where its pages start:
+from Markdown, text, HTML and PDF.
+
+What a reader would not see in a browser (hidden nodes, comments, alternative texts) stays out: that
+is where instructions to a model are smuggled in. Styles are read where they stand in a tag; text
+hidden by a style sheet, white on white, or inside a PDF is not recognised.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from helpers.core.records import DataError, decode
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+PDF_END_BYTES = 1024  # a PDF has its %%EOF in these last bytes (PDF 1.7, appendix H, note 18)
+CELL_CHARS = 300  # of a table cell that is repeated in the rows it spans
+SPAN_COLUMNS = 50  # no cell spans more, whatever it says
+
+# Characters that nobody sees and a model reads: controls, soft hyphens, zero-width and direction
+# marks, Unicode tags.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+# as PDF fonts have them
+LIGATURES = {
+    0xFB00: "ff",
+    0xFB01: "fi",
+    0xFB02: "fl",
+    0xFB03: "ffi",
+    0xFB04: "ffl",
+    0xFB05: "st",
+    0xFB06: "st",
+}
+TORN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad] *\n *(?=[^\W\d_])")
+UNSEEN_TAGS = (
+    "title",
+    "script",
+    "style",
+    "nav",
+    "template",
+    "noscript",
+    "iframe",
+    "object",
+    "svg",
+    "canvas",
+    "audio",
+    "video",
+    "img",
+)
+UNSEEN_STYLE = re.compile(
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z]+|%)?)(?:!important)?(?:;|$)"
+)
+# Which open element does a start tag end, unless one of HOLDERS lies between? (HTML standard,
+# "optional tags")
+ENDS = {
+    "li": ("li",),
+    "dt": ("dt", "dd"),
+    "dd": ("dt", "dd"),
+    "tr": ("tr",),
+    "td": ("td", "th"),
+    "th": ("td", "th"),
+    "option": ("option",),
+}
+ENDS |= dict.fromkeys(("thead", "tbody", "tfoot"), ("thead", "tbody", "tfoot"))
+BLOCKS = (
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "details",
+    "div",
+    "dl",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+)
+BLOCKS += ("header", "hr", "main", "nav", "ol", "p", "pre", "section", "table", "ul")
+ENDS |= dict.fromkeys(BLOCKS, ("p",))
+HOLDERS = ("ul", "ol", "menu", "dl", "table", "select", "div", "article", "section", "main")
+DEPTH_TAGS = 200  # markdownify calls itself a few times for each, and Python gives up at 1,000
+# Browsers read these names as windows-1252 (https://encoding.spec.whatwg.org/#names-and-labels).
+LATIN = ("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii")
+
+
+class Extract(NamedTuple):
+    """What a file says. `title` is "" where the format has none; `pages`: the character at which
+    each page of a PDF starts."""
+
+    title: str
+    text: str
+    pages: tuple[int, ...] = ()
+
+
+def extract(form: str, data: bytes, path: Path) -> Extract:
+    """What do these bytes say, read as "markdown", "text", "html" or "pdf"? path: for messages
+    alone.
+
+    Raises DataError with a reason that a person can act on; of bytes made to harm, a parser may
+    raise anything.
+    """
+    with _quiet():
+        found = {"markdown": _text, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
+    if not found.text.strip():
+        raise DataError(
+            "holds no text: a scan? run OCR first"
+            if form == "pdf"
+            else "holds no text; remove it, or write some"
+        )
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The parsers' remarks about odd files would fill the page; what matters becomes a reason."""
+    log = logging.getLogger("pypdf")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+def plain(data: bytes, path: Path) -> str:
+    """UTF-8 bytes as text, whatever its line ends, with or without a byte order mark."""
+    text = decode(data, path)
+    if "\0" in text:
+        raise DataError(
+            f"byte {data.index(0)} is no text (NUL): a binary file? Remove it, or give it its own"
+            " suffix"
+        )
+    return _seen(text)
+
+
+def one_line(text: str) -> str:
+    """A title without line ends and without characters that nobody sees."""
+    return " ".join(INVISIBLE.sub("", text).split())
+
+
+def _text(data: bytes, path: Path) -> Extract:
+    return Extract("", plain(data, path))
+
+
+def _seen(text: str) -> str:
+    """A text with one kind of line end and without characters that nobody sees."""
+    return INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _tidy(text: str) -> str:
+    """A text that was laid out for the eye: no space at line ends, no more than one blank line,
+    ordinary spaces."""
+    lines = re.sub("[\u00a0\u2000-\u200a\u202f\u3000]", " ", _seen(text)).split("\n")
+    return re.sub("\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
+
+
+# --- HTML -----------------------------------------------------------------------------------------
+
+
+def _html(data: bytes, path: Path) -> Extract:
+    """Title and visible text of a page, as Markdown; links become their words."""
+    from bs4 import BeautifulSoup
+    from markdownify import MarkdownConverter
+
+    class Page(BeautifulSoup):
+        """bs4's parser, which does not know that `<li>` ends the `<li>` before, and would nest a
+        thousand of them."""
+
+        def handle_starttag(self, name, *rest, **more):
+            if len(self.tagStack) > DEPTH_TAGS:
+                raise RecursionError
+            for inner in reversed(self.tagStack):
+                if inner.name in ENDS.get(name, ()):
+                    self.handle_endtag(inner.name)
+                    break
+                if inner.name in HOLDERS:
+                    break
+            return super().handle_starttag(name, *rest, **more)
+
+    soup = Page(_closed(_decode_html(data)), "html.parser")
+    title = soup.title.get_text() if soup.title else ""
+    _drop_unseen(soup)
+    _straighten_tables(soup)
+    options = {
+        "heading_style": "ATX",
+        "bullets": "-",
+        "strip": ["a"],
+        "escape_asterisks": False,
+        "escape_underscores": False,
+    }
+    return Extract(
+        title, _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
+    )
+
+
+def _closed(markup: str) -> str:
+    """A page without the comment or tag that never ends, which no browser shows, and without
+    endless white space.
+
+    Python's parser shows such a comment, and needs the square of the time for many such tags.
+    """
+    lower = markup.lower()
+    at = markup.find("<!--", markup.rfind("-->") + 1)
+    # there it is program text
+    while at >= 0 and lower.rfind("<script", 0, at) > lower.rfind("</script", 0, at):
+        end = lower.find("</script", at)
+        at = markup.find("<!--", end) if end >= 0 else -1
+    markup = markup if at < 0 else markup[:at]
+    markup = re.sub(r"<!\[CDATA\[[^>]*>", "", markup)
+    last = markup.rfind(">") + 1
+    markup = markup[:last] + re.split("<[a-zA-Z/!?]", markup[last:], maxsplit=1)[0]
+    return re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", markup)
+
+
+def _decode_html(data: bytes) -> str:
+    """Bytes as a browser would decode them: by byte order mark, else as declared, else UTF-8."""
+    from bs4.dammit import EncodingDetector
+
+    rest, marked = EncodingDetector.strip_byte_order_mark(data)
+    codec = (
+        marked or EncodingDetector.find_declared_encoding(rest, is_html=True) or "utf-8"
+    ).lower()
+    if not marked and codec.startswith(("utf-16", "utf-32")):
+        codec = "utf-8"  # the declaration itself was read as ASCII
+    codec = "windows-1252" if codec in LATIN else codec
+    try:
+        return rest.decode(codec)
+    except LookupError as error:
+        raise DataError(
+            f"declares the encoding '{codec}', which is not known; save the file as UTF-8"
+        ) from error
+    except UnicodeError as error:
+        at = len(data) - len(rest) + getattr(error, "start", 0)
+        raise DataError(
+            f"byte {at} is not {'UTF-8' if codec == 'utf-8' else codec}; save the file as UTF-8"
+        ) from error
+
+
+def _drop_unseen(soup: BeautifulSoup) -> None:
+    """Take out what a reader would not see, and what stands on every page."""
+    from bs4.element import PreformattedString
+
+    for tag in soup.find_all(_unseen):
+        if not tag.decomposed:
+            tag.decompose()
+    # comments, CDATA, doctype
+    for remark in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):
+        remark.extract()
+
+
+def _unseen(tag: Tag) -> bool:
+    if (
+        tag.name in UNSEEN_TAGS
+        or tag.has_attr("hidden")
+        or str(tag.get("aria-hidden")).strip().lower() == "true"
+    ):
+        return True
+    if tag.name in ("header", "footer") and not tag.find_parent(["main", "article"]):
+        return True  # that of an article holds its title and date, and stays
+    first, *remarks = str(tag.get("style") or "").lower().split("/*")
+    style = first + "".join(remark.partition("*/")[2] for remark in remarks)
+    return bool(UNSEEN_STYLE.search("".join(style.split())))
+
+
+def _straighten_tables(soup: BeautifulSoup) -> None:
+    """Make every table a grid that Markdown can hold: no table within a table, no cell over several
+    rows, no bare `|` in a cell."""
+    for table in soup.find_all("table"):
+        if table.find("table"):  # made for layout: its cells are no data
+            for part in table.find_all(["tr", "td", "th", "tbody", "thead", "tfoot"]):
+                if part.find_parent("table") is table:
+                    part.name = "div"
+            table.name = "div"
+        else:
+            _fill_rows(soup, table)
+    for cell in soup.find_all(["td", "th"]):
+        for text in cell.find_all(string=re.compile(r"\|")):
+            text.replace_with(text.replace("|", "\\|"))
+
+
+def _fill_rows(soup: BeautifulSoup, table: Tag) -> None:
+    """Repeat a cell that spans several rows in each of them, so that every value stays below its
+    heading."""
+    hanging: dict[int, tuple[int, str, Tag]] = {}  # column -> (rows still to fill, words, cell)
+    for row in table.find_all("tr"):
+        column, following = 0, {}
+        for cell in [*row.find_all(["td", "th"], recursive=False), None]:
+            while column in hanging:
+                left, words, above = hanging[column]
+                again = soup.new_tag(
+                    above.name, attrs={"colspan": str(_span(above, "colspan"))}, string=words
+                )
+                row.append(again) if cell is None else cell.insert_before(again)
+                if left > 1:
+                    following[column] = (left - 1, words, above)
+                column += _span(above, "colspan")
+            if cell is not None:
+                cell["colspan"] = str(_span(cell, "colspan"))
+                if (rows := _span(cell, "rowspan")) > 1:
+                    following[column] = (
+                        rows - 1,
+                        cell.get_text(" ", strip=True)[:CELL_CHARS],
+                        cell,
+                    )
+                column += _span(cell, "colspan")
+        hanging = following
+
+
+def _span(cell: Tag, name: str) -> int:
+    """How many columns or rows does a cell take?"""
+    number = str(cell.get(name, "")).strip()
+    return (
+        max(1, min(int(number), SPAN_COLUMNS if name == "colspan" else 1000))
+        if re.fullmatch("[0-9]{1,6}", number)
+        else 1
+    )
+
+
+# --- PDF ------------------------------------------------------------------------------------------
+
+
+def _pdf(data: bytes, path: Path) -> Extract:
+    """Title, text and page starts of a PDF with a text layer. Pages are joined with a blank line;
+    one without text is empty."""
+    from pypdf import PdfReader
+    from pypdf.errors import DependencyError, FileNotDecryptedError, WrongPasswordError
+
+    if b"%PDF-" not in data[:PDF_END_BYTES]:
+        raise DataError("is no PDF, whatever its name says; give it its own suffix")
+    if b"%%EOF" not in data[-PDF_END_BYTES:]:
+        raise DataError("is cut off (a PDF ends with %%EOF); copy or download it again")
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        pages = [_mend(page.extract_text()) for page in reader.pages]
+        title = str((reader.metadata and reader.metadata.title) or "")
+    except (DependencyError, FileNotDecryptedError, WrongPasswordError) as error:
+        raise DataError("is encrypted; save a copy without a password") from error
+    starts = itertools.accumulate((len(page) + 2 for page in pages[:-1]), initial=0)
+    return Extract(title, "\n\n".join(pages), tuple(starts))
+
+
+def _mend(page: str) -> str:
+    """The text of a page with words joined that were torn at a line end: "water-" + "ing". So is
+    "well-" + "known": nothing tells them apart."""
+    # a broken font may give halves of characters
+    page = page.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(LIGATURES)
+    return _tidy(TORN.sub(lambda torn: "" if page[torn.end()].islower() else torn[0], page))

@@ -1,0 +1,350 @@
+"""How does a folder of files become documents, and what changed since last time? Markdown, text,
+HTML and PDF in; documents, hashes and reasons out.
+
+Nobody is allowed by default: a file that does not say who may read it needs an `audience`, or it
+stays out. What is read out of one file is the matter of `extract`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import html
+import re
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from helpers.core import settings
+from helpers.core.records import DataError
+from helpers.data.extract import Extract, extract, one_line, plain
+from helpers.data.handbook import (
+    Document,
+    FrontMatter,
+    Source,
+    chain_versions,
+    headings,
+    parse_document,
+)
+
+FORMATS = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+}
+MAX_BYTES = 20_000_000
+TITLE_CHARS = 200
+# of FrontMatter: what no other tool's page should have by chance
+OURS = {"id", "policy", "audience", "supersedes", "effective_from"}
+GUARDS = re.compile(
+    "audien|access|acl|group|role|permi|visib|restrict|confid|privat|protect|secret|classif|draft|publish|expir|embargo"
+)
+UNNAMED = "nobody is named who may read it; pass audience=[...] or add front matter"
+
+
+@dataclass(frozen=True, order=True)
+class Unreadable:
+    """A file or folder that gave no document, and why. `path` is relative to the folder that was
+    read."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one look at a folder gave. `files` has one entry for each document: relative path ->
+    SHA-256 of the bytes.
+
+    A file that has become unreadable is not in `files`, so `changes` calls it deleted, and its old
+    text is served no longer.
+    """
+
+    folder: Path
+    documents: list[Document]
+    unreadable: tuple[Unreadable, ...]
+    files: dict[str, str]
+    ignored: tuple[str, ...]  # files of other types, and links to what is read under its own name
+
+    @property
+    def by_path(self) -> dict[str, Document]:
+        """The documents by the keys of `files`."""
+        return {d.path.relative_to(self.folder).as_posix(): d for d in self.documents}
+
+    def __str__(self) -> str:
+        return "\n".join([self._summary(), *(f"  {one}" for one in self.unreadable)])
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<li><code>{html.escape(one.path)}</code>: {html.escape(one.reason)}</li>"
+            for one in self.unreadable
+        )
+        return f"<p>{html.escape(self._summary())}</p>" + (f"<ul>{items}</ul>" if items else "")
+
+    def _summary(self) -> str:
+        formats = Counter(d.source.format for d in self.documents if d.source)
+        kinds = (
+            f" ({', '.join(f'{n} {name}' for name, n in sorted(formats.items()))})"
+            if formats
+            else ""
+        )
+        return (
+            f"{settings.shown(self.folder)}: {len(self.documents)} documents{kinds},"
+            f" {len(self.unreadable)} unreadable, {len(self.ignored)} ignored"
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Which files came, changed, went and stayed? Relative paths, sorted."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    deleted: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{len(paths)} {name}" for name, paths in vars(self).items())
+
+
+def changes(previous: Mapping[str, str], files: Mapping[str, str]) -> Changes:
+    """What changed between two `Reading.files`? Bytes only: a document can change without its file.
+
+    Who may read it may follow from the argument `audience`, and until when it is in force from
+    another file that supersedes it.
+    """
+    both = sorted(previous.keys() & files.keys())
+    return Changes(
+        added=tuple(sorted(files.keys() - previous.keys())),
+        changed=tuple(path for path in both if previous[path] != files[path]),
+        deleted=tuple(sorted(previous.keys() - files.keys())),
+        unchanged=tuple(path for path in both if previous[path] == files[path]),
+    )
+
+
+def read_folder(
+    folder: Path | str, audience: Collection[str] | None = None, max_bytes: int = MAX_BYTES
+) -> Reading:
+    """Which documents does a folder hold? Every .md, .txt, .html and .pdf below it; one that cannot
+    be read is listed and stops no other.
+
+    audience: the groups that may read whatever has no front matter of its own (a site generator's
+    title or tags are none). Such a file gets an id from its path, version 1, in force since
+    1970-01-01 and everywhere. max_bytes: larger files are listed unread. Hidden files are skipped,
+    and no link is followed. Raises DataError when `folder` is none, ValueError when `audience` is a
+    single string.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(
+            f"{settings.shown(folder)}: there is no such folder; name one that holds .md, .txt,"
+            " .html or .pdf files"
+        )
+    if isinstance(audience, str):
+        raise ValueError(f"audience must be a list of groups; write audience=[{audience!r}]")
+    documents: list[Document] = []
+    unreadable: list[Unreadable] = []
+    ignored: list[str] = []
+    for path, why_not in _walk(folder):
+        name = _printable(path.relative_to(folder).as_posix())
+        if why_not:
+            unreadable.append(Unreadable(name, _printable(why_not)))
+        elif why_not == "" or path.suffix.lower() not in FORMATS:
+            ignored.append(name)
+        else:
+            try:
+                documents.append(_read(path, folder, audience, max_bytes))
+            except Exception as error:
+                # a parser may fail in any way on hostile bytes, and one file must not stop the
+                # others
+                unreadable.append(Unreadable(name, _why(error, path)))
+    documents, conflicts = chain_versions(documents)
+    for document, reason in conflicts:
+        hint = (
+            ""
+            if document.meta.supersedes
+            else "; give one of the two another id (without front matter: another file name)"
+        )
+        unreadable.append(
+            Unreadable(
+                _printable(document.path.relative_to(folder).as_posix()), _printable(reason + hint)
+            )
+        )
+    files = {d.path.relative_to(folder).as_posix(): d.source.sha256 for d in documents if d.source}
+    return Reading(
+        folder, documents, tuple(sorted(unreadable)), dict(sorted(files.items())), tuple(ignored)
+    )
+
+
+# --- from a folder to files -----------------------------------------------------------------------
+
+
+def _walk(folder: Path) -> list[tuple[Path, str | None]]:
+    """All that is below a folder and not hidden, sorted by path; and why it must not be opened,
+    None if it may, "" where that needs no word."""
+    found: list[tuple[Path, str | None]] = []
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = list(here.iterdir())
+        except OSError as error:
+            found.append(
+                (here, f"this folder cannot be opened ({error.strerror}); check its permissions")
+            )
+            continue
+        for path in entries:
+            if path.name.startswith("."):
+                continue
+            try:
+                if path.is_dir() and not path.is_symlink():
+                    waiting.append(path)
+                else:
+                    found.append((path, _why_not_opened(path, folder)))
+            except (OSError, RuntimeError) as error:
+                # RuntimeError: a link to itself, up to Python 3.12
+                found.append(
+                    (path, f"cannot be looked at ({error}); check the permissions of its folder")
+                )
+    return sorted(found, key=lambda one: one[0].relative_to(folder).as_posix())
+
+
+def _why_not_opened(path: Path, folder: Path) -> str | None:
+    """Why must this not be opened? Links could lead anywhere, and reading from a pipe could wait
+    for ever."""
+    if path.is_symlink():
+        inside = path.exists() and path.resolve().is_relative_to(folder.resolve())
+        return (
+            ""
+            if inside
+            else "is a link that leaves the folder or leads nowhere; copy the file itself here"
+        )
+    if (
+        not path.name.isascii()
+        and _printable(path.name) != path.name
+        and re.search("[\ud800-\udfff]", path.name)
+    ):
+        return "its name is not valid Unicode; rename it"
+    return (
+        None
+        if stat.S_ISREG(path.stat().st_mode)
+        else "is not an ordinary file (a pipe, a device?); move it elsewhere"
+    )
+
+
+def _why(error: Exception, path: Path) -> str:
+    """What stopped us from reading this file, as one line."""
+    if isinstance(error, DataError):
+        return _printable(str(error).removeprefix(f"{settings.shown(path)}: "))
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror or error}); check its permissions"
+    if isinstance(error, RecursionError):
+        return "is nested too deeply to be read; open it and save it again in a simpler form"
+    told = " ".join(_printable(str(error)).split())[:120]
+    return (
+        f"is damaged, or no {path.suffix.lower()} file ({type(error).__name__}: {told}); open it"
+        " and save it again"
+    )
+
+
+def _printable(text: str) -> str:
+    """A text on one line, with nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+# --- from a file to a document --------------------------------------------------------------------
+
+
+def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes: int) -> Document:
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise DataError(
+            f"is {size:,} bytes, more than max_bytes={max_bytes:,}; split it, or raise max_bytes"
+        )
+    data = path.read_bytes()
+    name, form = path.relative_to(folder), FORMATS[path.suffix.lower()]
+    digest = hashlib.sha256(data).hexdigest()
+    foreign = None
+    if (
+        form == "markdown"
+        and (text := plain(data, path)).lstrip().split("\n", 1)[0].rstrip() == "---"
+    ):
+        foreign = _foreign(text) if audience else None
+        if foreign is None:
+            return replace(parse_document(path, text), source=Source(form, digest))
+    if not audience:
+        raise DataError(UNNAMED)
+    title, text, pages = foreign or extract(form, data, path)
+    id = _slug(name.with_suffix("").as_posix())
+    titles = (
+        one_line(one)[:TITLE_CHARS]
+        for one in (title, *(found for _, _, found in headings(text)[:1]), path.stem, id)
+    )
+    meta = FrontMatter(
+        id=id,
+        policy=id,
+        title=next(filter(None, titles)),
+        section=_printable(name.parts[0]) if len(name.parts) > 1 else "root",
+        owner="unknown",
+        version=1,
+        effective_from=dt.date(1970, 1, 1),
+        supersedes=None,
+        audience=sorted(set(audience)),
+        region="all",
+    )
+    return Document(meta, text, path, source=Source(form, digest, pages))
+
+
+def _foreign(text: str) -> Extract | None:
+    """The title and text of a page whose front matter belongs to another tool (title, tags,
+    layout). None where a key is one of ours or may say who may read it, or when: then it must be
+    whole, and the audience given for other files never opens it.
+    """
+    found = re.match(r"---\n(.*?)\n---\n\n?(.*)", text, flags=re.DOTALL)
+    try:
+        fields = yaml.safe_load(found[1]) if found else None
+    except (yaml.YAMLError, ValueError):
+        return None
+    if (
+        not isinstance(fields, dict)
+        or not found[2].strip()
+        or any(key in OURS or GUARDS.search(key) for key in _keys(fields))
+    ):
+        return None
+    return Extract(str(fields.get("title") or ""), found[2])
+
+
+def _keys(fields: object) -> set[str]:
+    """Every key in nested YAML, in small letters. Each part is looked at once, however often the
+    file refers to it."""
+    keys, seen, waiting = set(), set(), [fields]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list) and id(part) not in seen:
+            seen.add(id(part))
+            keys.update(str(key).casefold() for key in part if isinstance(part, dict))
+            waiting.extend(part.values() if isinstance(part, dict) else part)
+    return keys
+
+
+def _slug(name: str) -> str:
+    """A path as an id. Where letters are lost (other scripts), a mark made of the path keeps two
+    such ids apart."""
+    flat = unicodedata.normalize("NFKD", name.casefold())
+    letters = "".join(c for c in flat if not unicodedata.combining(c))
+    slug = re.sub("[^a-z0-9]+", "-", letters).strip("-")
+    lost = any(c.isalnum() and not c.isascii() for c in letters)
+    return "-".join(
+        [slug] * bool(slug) + [hashlib.sha256(flat.encode()).hexdigest()[:8]] * (lost or not slug)
+    )

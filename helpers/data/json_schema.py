@@ -1,0 +1,324 @@
+"""May somebody else's JSON Schema be followed, and what does a value break? Draft 2020-12, judged
+by the library jsonschema.
+
+A schema comes with the data, so it is not trusted: it reaches no address and no file ($ref names
+only its own $defs), its patterns are matched by an engine that is linear in the text (Rust's, which
+pydantic brings: no look-around), and references that breed are stopped by counting. `format` is a
+remark, not a rule, as in the standard.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from helpers.core import settings
+from helpers.core.cases import Case
+from helpers.core.records import DataError, decode
+
+LONGEST_SCHEMA_CHARS = 100_000
+# followed for one value; a record of a hundred fields needs about a hundred
+MOST_REFERENCES = 5_000
+OWN_REFERENCE = re.compile(r"#|#/(?:\$defs|definitions)/([^/%~]+)")
+GROUPS, SINGLE, LISTS = (
+    ("properties", "$defs", "definitions", "dependentSchemas"),
+    ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"),
+    ("allOf", "anyOf", "oneOf", "prefixItems"),
+)
+REFUSED = {
+    "patternProperties": "name the keys in 'properties'",
+    "unevaluatedProperties": "use 'additionalProperties'",
+    "unevaluatedItems": "use 'items'",
+    "$dynamicRef": "use '$ref' to '#/$defs/…'",
+    "$recursiveRef": "use '$ref' to '#/$defs/…'",
+    "$id": "leave it out: a schema here is one text and has no address",
+}
+# what a schema gone wrong makes the library raise
+CANNOT = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class SchemaError(DataError):
+    """A schema cannot be used; the message says where in it, why, and what to write instead."""
+
+
+class Checked:
+    """A schema that may be used. `faults` says what a value breaks; `kind` and `fields` say what it
+    describes."""
+
+    def __init__(self, schema: dict):
+        _refuse(schema)
+        self.schema, self._left = schema, MOST_REFERENCES
+        self._validator = _library(self._count)
+        self.top = self.resolved(schema)
+        self.kind = _kind(self.top)
+        self.fields = tuple(self.top.get("properties", {})) if self.kind == "object" else ()
+        # a reference that goes round in circles shows at once
+        self.faults({} if self.kind == "object" else "")
+
+    def resolved(self, part: dict) -> dict:
+        """The part itself, or what its $ref names."""
+        for _ in range(100):
+            if "$ref" not in part or "type" in part:
+                return part
+            found = OWN_REFERENCE.fullmatch(part["$ref"])
+            part = _named(self.schema, found[1]) if found[1] else self.schema
+        raise SchemaError(
+            "the schema refers to itself without end; let one of its $defs say what it is"
+        )
+
+    def faults(self, value: Any) -> list[str]:
+        """What the value breaks, as "field 'a.b': …"; nothing: []. Raises SchemaError when the
+        schema itself cannot be followed."""
+        self._left = MOST_REFERENCES
+        try:
+            errors = self._validator(self.schema).iter_errors(value)
+            return [
+                _said(error)
+                for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path])
+            ]
+        except SchemaError:
+            raise
+        except CANNOT as error:
+            raise SchemaError(
+                f"the schema cannot be followed ({type(error).__name__}: {str(error)[:120]}); look"
+                " for references that go round in circles"
+            ) from error
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise SchemaError(
+                f"one value needs more than {MOST_REFERENCES:,} references; the $defs of the schema"
+                " multiply each other, write it flatter"
+            )
+
+
+def load_schema(path: Path) -> Checked:
+    """A schema from a file. Raises SchemaError with what is wrong."""
+    try:
+        text = decode(path.read_bytes(), path).removeprefix("\ufeff")
+    except OSError as error:
+        raise SchemaError(f"{settings.shown(path)}: cannot be read ({error.strerror})") from error
+    if len(text) > LONGEST_SCHEMA_CHARS:
+        raise SchemaError(
+            f"{settings.shown(path)}: has {len(text):,} characters; a schema has at most"
+            f" {LONGEST_SCHEMA_CHARS:,}"
+        )
+    try:
+        return checked(json.loads(text))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise SchemaError(f"{settings.shown(path)}: is not JSON ({error})") from error
+    except SchemaError as error:
+        raise SchemaError(f"{settings.shown(path)}: {error}") from error
+
+
+def checked(schema: dict | Checked) -> Checked:
+    """The schema, made safe to use. Raises SchemaError when it is none, asks for what is refused,
+    or describes neither objects nor texts."""
+    return schema if isinstance(schema, Checked) else Checked(schema)
+
+
+# --- what is refused before any value is seen -----------------------------------------------------
+
+
+def _refuse(schema: Any) -> None:
+    """Is it a schema, and does every part of it stay within what is safe?"""
+    from jsonschema import Draft202012Validator, exceptions
+
+    if not isinstance(schema, dict):
+        raise SchemaError(f"a schema is a JSON object, got {type(schema).__name__}")
+    try:
+        if len(json.dumps(schema)) > LONGEST_SCHEMA_CHARS:
+            raise SchemaError(f"the schema is longer than {LONGEST_SCHEMA_CHARS:,} characters")
+        Draft202012Validator.check_schema(schema, format_checker=None)
+        for place, part in _parts(schema):
+            _refuse_part(schema, place, part)
+    except exceptions.SchemaError as error:
+        where = ".".join(str(part) for part in error.absolute_path) or "the schema"
+        raise SchemaError(
+            f"{where}: {error.message[:160]}; write it as JSON Schema draft 2020-12 wants it"
+        ) from error
+    except RecursionError as error:
+        raise SchemaError("the schema is nested too deeply") from error
+
+
+def _parts(schema: dict, place: str = "the schema") -> Iterator[tuple[str, dict]]:
+    """Every schema within a schema, with the place where it stands. What is only data (enum, const,
+    default) is none."""
+    yield place, schema
+    inner = [
+        (f"{place}.{key}.{name}", part)
+        for key in GROUPS
+        for name, part in schema.get(key, {}).items()
+    ]
+    inner += [(f"{place}.{key}", schema[key]) for key in SINGLE if key in schema]
+    inner += [
+        (f"{place}.{key}.{i}", part) for key in LISTS for i, part in enumerate(schema.get(key, ()))
+    ]
+    for where, part in inner:
+        if isinstance(part, dict):
+            yield from _parts(part, where)
+
+
+def _refuse_part(whole: dict, place: str, part: dict) -> None:
+    for keyword in REFUSED.keys() & part.keys():
+        raise SchemaError(f"{place}: '{keyword}' is not used here; {REFUSED[keyword]}")
+    if "$ref" in part:
+        found = OWN_REFERENCE.fullmatch(part["$ref"])
+        if not found:
+            raise SchemaError(
+                f"{place}: $ref '{part['$ref'][:80]}' leads out of the schema; nothing is fetched:"
+                " copy what it names into '$defs'"
+            )
+        if found[1]:
+            _named(whole, found[1])
+    if "pattern" in part:
+        _matcher(part["pattern"])
+
+
+def _named(schema: dict, name: str) -> dict:
+    for group in ("$defs", "definitions"):
+        if isinstance(schema.get(group, {}).get(name), dict):
+            return schema[group][name]
+    raise SchemaError(f"$ref names '{name}', which is not among the $defs of the schema")
+
+
+def _kind(top: dict) -> Literal["object", "string"]:
+    """Objects or texts? These two can be labelled, written and scored."""
+    if top.get("type") in ("object", "string"):
+        return top["type"]
+    values = top.get("enum", [top["const"]] if "const" in top else [])
+    if values and all(isinstance(value, str) for value in values):
+        return "string"
+    if "properties" in top and "type" not in top:
+        return "object"
+    raise SchemaError(
+        'the schema must say "type": "object" or "type": "string" at its top; an output is one of'
+        " these"
+    )
+
+
+# --- the library, held ----------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=256)
+def _matcher(pattern: str):
+    """A pattern, compiled by an engine that never backtracks."""
+    from typing import Annotated
+
+    from pydantic import StringConstraints, TypeAdapter
+    from pydantic_core import SchemaError as PatternError
+
+    try:
+        return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
+    except PatternError as error:
+        why = str(error).strip().splitlines()[-1].removeprefix("error: ")
+        raise SchemaError(
+            f"the pattern {pattern[:60]!r} cannot be used ({why}); write it without look-around and"
+            " back-references"
+        ) from error
+
+
+def _pattern(validator, pattern, value, schema):
+    from jsonschema import ValidationError
+    from pydantic import ValidationError as NoMatch
+
+    if validator.is_type(value, "string"):
+        try:
+            _matcher(pattern).validate_python(value)
+        except NoMatch:
+            yield ValidationError(f"{value[:60]!r} does not match {pattern!r}")
+
+
+def _library(count: Callable[[], None]) -> Callable[[dict], Any]:
+    """schema -> jsonschema's validator, with our patterns, counting references, and with nothing to
+    fetch from."""
+    from jsonschema import Draft202012Validator, validators
+    from referencing import Registry
+
+    follow = Draft202012Validator.VALIDATORS["$ref"]
+
+    def counted(validator, ref, value, schema):
+        count()
+        yield from follow(validator, ref, value, schema)
+
+    return functools.partial(
+        validators.extend(Draft202012Validator, {"pattern": _pattern, "$ref": counted}),
+        registry=Registry(),
+    )
+
+
+def _said(error) -> str:
+    where = ".".join(str(part) for part in error.absolute_path)
+    return (f"field '{where}': " if where else "") + error.message[:160]
+
+
+pass
+
+
+MOST_LABELS = 40
+# a list is closed when its labels come back: at least so many rows for each, on average
+ROWS_A_LABEL = 3
+LONGEST_LABEL_CHARS = 60
+
+
+def derived(cases: Sequence[Case]) -> Checked | None:
+    """The schema that these rows keep; None for texts that are no closed list of labels."""
+    if not cases:
+        return None
+    if cases[0].gold.output is None:
+        labels = _labels([case.gold.answers[0] for case in cases])
+        return checked({"type": "string", "enum": labels}) if labels else None
+    rows = [case.gold.output for case in cases]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    fields = {name: _derived_field([row[name] for row in rows if name in row]) for name in names}
+    try:
+        return checked(
+            {
+                "type": "object",
+                "properties": fields,
+                "required": [name for name in names if all(name in row for row in rows)],
+                "additionalProperties": False,
+            }
+        )
+    except SchemaError:  # names or values that no schema may hold: then any object keeps the form
+        return checked({"type": "object"})
+
+
+def _derived_field(values: Sequence[Any]) -> dict[str, Any]:
+    kinds = {_label_kind(value) for value in values}
+    if kinds == {"string"} and (labels := _labels(values)):
+        return {"type": "string", "enum": labels}
+    if kinds == {"integer", "number"}:
+        kinds = {"number"}
+    if kinds & {"object", "array"}:
+        return {}
+    return {"type": kinds.pop()} if len(kinds) == 1 else {"type": sorted(kinds)}
+
+
+def _label_kind(value: Any) -> str:
+    for kind, types in (
+        ("boolean", bool),
+        ("integer", int),
+        ("number", float),
+        ("string", str),
+        ("array", list),
+        ("object", dict),
+    ):
+        if isinstance(value, types):
+            return kind
+    return "null"
+
+
+def _labels(values: Sequence[str]) -> list[str]:
+    labels = sorted(set(values))
+    closed = (
+        len(labels) <= MOST_LABELS
+        and len(values) >= ROWS_A_LABEL * len(labels)
+        and all(len(label) <= LONGEST_LABEL_CHARS for label in labels)
+    )
+    return labels if closed and len(labels) > 1 else []

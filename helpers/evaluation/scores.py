@@ -1,0 +1,162 @@
+"""What counts as right? Small functions of one prediction and its gold; no model, no judge, no
+opinion.
+
+The test split is frozen together with this file: a change here can change every figure, so it is
+announced like a change of the data.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from helpers.core.cases import Citation, Gold, Passage, Prediction
+from helpers.data.tickets import FIELDS, parse_strict
+from helpers.evaluation import retrieval_metrics
+from helpers.evaluation.refusals import abstains, hedges
+from helpers.evaluation.text import squad_normalise, tokens
+
+LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the answer by accident
+
+
+def answer_correct(text: str, answers: Sequence[str]) -> bool:
+    """Is this reply right? It holds an alias as whole tokens, is short, and does not hedge or
+    refuse; with no answers: it refuses."""
+    if not answers:
+        return abstains(text)
+    said = tokens(text)
+    if len(said) > LONGEST_ANSWER_TOKENS or hedges(text):
+        return False
+    wanted = [tokens(answer) for answer in answers]
+    return any(
+        said[i : i + len(w)] == w for w in wanted if w for i in range(len(said) - len(w) + 1)
+    )
+
+
+def question_correct(prediction: Prediction, gold: Gold) -> bool:
+    """`answer_correct` for a prediction; one that failed is wrong."""
+    return prediction.error is None and answer_correct(prediction.text, gold.answers)
+
+
+def _best(score: Callable[[str, str], float], text: str, answers: Sequence[str]) -> float:
+    """The best score over the accepted answers; SQuAD drops answers that are empty when normalised,
+    and none left means "no answer"."""
+    return max(score(text, answer) for answer in [a for a in answers if squad_normalise(a)] or [""])
+
+
+def exact_match(text: str, answers: Sequence[str]) -> float:
+    """SQuAD 2.0 exact match: 1.0 or 0.0. With no answers, the empty reply is the right one."""
+    return _best(
+        lambda said, wanted: float(squad_normalise(said) == squad_normalise(wanted)), text, answers
+    )
+
+
+def token_f1(text: str, answers: Sequence[str]) -> float:
+    """SQuAD 2.0 token F1, 0..1: how much do reply and answer share? Where either is empty: 1 if
+    both are."""
+
+    def f1(said: str, wanted: str) -> float:
+        a, b = squad_normalise(said).split(), squad_normalise(wanted).split()
+        if not a or not b:
+            return float(a == b)
+        shared = sum((Counter(a) & Counter(b)).values())
+        return 2 * shared / (len(a) + len(b))
+
+    return _best(f1, text, answers)
+
+
+def citation_valid(
+    citation: Citation, context: Sequence[Passage], sources: Mapping[str, str] | None = None
+) -> bool:
+    """Can a reader open it? The numbered passage was retrieved, is from that document, and holds
+    the quote; with `sources` (document id -> text), the passage also stands there in the source,
+    letter for letter.
+    """
+    if not 1 <= citation.number <= len(context):
+        return False
+    passage = context[citation.number - 1]
+    stands = (
+        sources is None or sources.get(passage.doc, "")[passage.start : passage.end] == passage.text
+    )
+    return (
+        passage.doc == citation.doc
+        and bool(citation.quote)
+        and citation.quote in passage.text
+        and stands
+    )
+
+
+def citation_support(
+    text: str, cited: Sequence[Citation], context: Sequence[Passage]
+) -> float | None:
+    """Which share of the answer's content words (more than three letters, or numbers) stands in the
+    passages it cites?
+
+    None where there is nothing to support or nothing cited. Shared words are a necessary sign of
+    support, not a proof.
+    """
+    words = {token for token in tokens(text) if len(token) > 3 or token[0].isdigit()}
+    shown = {
+        token
+        for c in cited
+        if 1 <= c.number <= len(context)
+        for token in tokens(context[c.number - 1].text)
+    }
+    return len(words & shown) / len(words) if words and cited else None
+
+
+def question_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
+    """What else to know about an answer: refusal, the search (where there is evidence), SQuAD's
+    scores, the citations."""
+    context, evidence, documents = prediction.context, gold.evidence, {e.doc for e in gold.evidence}
+    # a breakdown says nothing, which is not the same as refusing
+    answered = prediction.error is None
+    seen = retrieval_metrics.overlap(evidence, context) if evidence else {}
+    return {
+        "answerable": bool(gold.answers),
+        "abstained": answered and abstains(prediction.text),
+        "evidence_seen": retrieval_metrics.evidence_found(evidence, context) if evidence else None,
+        "evidence_recall": retrieval_metrics.evidence_recall(evidence, context)
+        if evidence
+        else None,
+        "context_precision": seen.get("precision"),
+        "context_iou": seen.get("iou"),
+        "reciprocal_rank": retrieval_metrics.first_hit(evidence, context) if evidence else None,
+        "exact_match": exact_match(prediction.text, gold.answers) if answered else 0.0,
+        "token_f1": token_f1(prediction.text, gold.answers) if answered else 0.0,
+        "citations_valid": (
+            all(citation_valid(c, context) for c in prediction.cited) if prediction.cited else None
+        ),
+        "citation_support": citation_support(prediction.text, prediction.cited, context),
+        "cites_evidence": any(c.doc in documents for c in prediction.cited) if documents else None,
+    }
+
+
+def ticket_correct(prediction: Prediction, gold: Gold) -> bool:
+    """Valid by the strict parser, and all four fields right (exact match)."""
+    parsed = parse_strict(prediction.text)
+    return (
+        prediction.error is None
+        and parsed.ticket is not None
+        and parsed.ticket.model_dump() == gold.output
+    )
+
+
+def ticket_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
+    """Form and judgement apart: is it valid JSON of the schema, and which fields are right? Nothing
+    in an invalid answer counts as right."""
+    parsed = parse_strict("" if prediction.error else prediction.text)
+    said = parsed.ticket.model_dump() if parsed.ticket else {}
+    fields = {f"{name}_right": said.get(name) == gold.output[name] for name in FIELDS}
+    form = {
+        "state": parsed.state,
+        "valid_json": parsed.state != "invalid JSON",
+        "valid": parsed.state == "valid",
+    }
+    return {
+        **form,
+        **fields,
+        "fields_right": sum(fields.values()) / len(FIELDS),
+        "said": said or None,
+        "gold_fields": gold.output,
+    }

@@ -1,0 +1,360 @@
+"""What if we cut, searched or handed over differently? The chunking lab: measured settings, a
+widget over them, and the same measurement live.
+
+    grid = load_grid()                                   # the reference: measured once on dev, with
+                                                         provenance
+    what_if(grid, Setting("headings", 256, 0.25, "hybrid", 3))
+    measure(documents, cases, Setting("tokens", 96))     # one that nobody has measured, on this
+                                                         machine
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import json
+import secrets
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.core import settings
+from helpers.core.cases import Case, Passage
+from helpers.data.handbook import Document
+from helpers.data.questions import pick
+from helpers.evaluation.comparison import Comparison, compare
+from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
+from helpers.evaluation.retrieval_metrics import evidence_found, overlap
+from helpers.retrieval.chunking import token_spans
+from helpers.retrieval.index import Index, build_index
+from helpers.systems import questions
+
+if TYPE_CHECKING:
+    from helpers.core.progress import Progress
+    from helpers.models.load import Generator
+
+REFERENCE = settings.DATA / "reference" / "chunking.json"
+CHUNK_SIZES, OVERLAPS, TOP_KS = (64, 128, 256, 512), (0.0, 0.25), (1, 3, 5, 10)
+N_ANSWERS = 60  # questions that the model answers in a setting
+SEARCHERS = ("dense", "bm25", "hybrid")
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """One way to run retrieval. overlap: share of the chunk size that neighbours have in common."""
+
+    strategy: str = "tokens"
+    chunk_size: int = 64
+    overlap: float = 0.25
+    retriever: str = "dense"
+    top_k: int = 1
+
+    def __str__(self) -> str:
+        return (
+            f"{self.strategy}, {self.chunk_size} tokens, overlap {self.overlap:.0%},"
+            f" {self.retriever}, k = {self.top_k}"
+        )
+
+
+BASELINE = Setting()  # what notebook 02 built
+
+
+def index_of(documents: Sequence[Document], setting: Setting) -> Index:
+    """The index of a setting, built or opened."""
+    return build_index(
+        documents,
+        setting.chunk_size,
+        int(setting.chunk_size * setting.overlap),
+        setting.strategy,
+        say=lambda _: None,
+    )
+
+
+def answerable(cases: Sequence[Case]) -> list[Case]:
+    """The cases that retrieval can be judged on: those with evidence, in the order of their ids."""
+    return sorted((case for case in cases if case.gold.evidence), key=lambda case: case.id)
+
+
+def measure(
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    setting: Setting,
+    retrievers: Sequence[str] = SEARCHERS,
+    top_ks: Sequence[int] = TOP_KS,
+) -> list[dict[str, Any]]:
+    """Cut, index and search with one setting's strategy, size and overlap: one row for every
+    retriever and k.
+
+    found: one "0" or "1" a case (in the order of `answerable`): was all of its evidence retrieved?
+    From it come `recall` and its interval, and every comparison. precision, iou: of characters,
+    means over cases. tokens: of the passages, the embedder's, mean a question. search_ms: median of
+    ten single searches, the embedding of the question included.
+    """
+    index, judged = index_of(documents, setting), answerable(cases)
+    asks = [case.ask for case in judged]
+    rows = []
+    for retriever in retrievers:
+        lists = index.search_all(asks, max(top_ks), retriever)
+        seconds = []
+        for ask in asks[:10]:
+            begun = time.perf_counter()
+            index.search(ask.input, ask.groups, ask.as_of, max(top_ks), retriever)
+            seconds.append(time.perf_counter() - begun)
+        for k in top_ks:
+            rows.append(
+                {
+                    **vars(replace(setting, retriever=retriever, top_k=k)),
+                    "chunks": index.size,
+                    "search_ms": round(1000 * statistics.median(seconds), 1),
+                    **judge(judged, [found[:k] for found in lists]),
+                }
+            )
+    return rows
+
+
+def judge(cases: Sequence[Case], lists: Sequence[Sequence[Passage]]) -> dict[str, Any]:
+    """The scores of one retrieval run: see `measure`."""
+    found = [
+        evidence_found(case.gold.evidence, passages)
+        for case, passages in zip(cases, lists, strict=True)
+    ]
+    characters = pd.DataFrame(
+        [overlap(case.gold.evidence, passages) for case, passages in zip(cases, lists, strict=True)]
+    )
+    tokens = statistics.fmean(sum(tokens_in(p.text) for p in passages) for passages in lists)
+    low, high = wilson(sum(found), len(found))
+    return {
+        "n": len(found),
+        "recall": sum(found) / len(found),
+        "low": low,
+        "high": high,
+        "tokens": round(tokens, 1),
+        "precision": round(characters["precision"].mean(), 4),
+        "iou": round(characters["iou"].mean(), 4),
+        "found": "".join("01"[f] for f in found),
+    }
+
+
+@functools.lru_cache(maxsize=50_000)
+def tokens_in(text: str) -> int:
+    return len(token_spans(text))
+
+
+def answered(
+    generator: Generator,
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    setting: Setting,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """What the model makes of a setting: `right` as "0" and "1" a case, and the tokens it read.
+    Kept, so the second time is instant."""
+    arm = questions.retrieval_augmented(
+        generator,
+        index_of(documents, setting),
+        setting.top_k,
+        str(setting),
+        retriever=setting.retriever,
+    )
+    if progress:
+        done, plain = itertools.count(1), arm.answer
+
+        def counted(asks):
+            for prediction in plain(asks):
+                progress(next(done), len(cases), "the model answers")
+                yield prediction
+
+        arm = replace(arm, answer=counted)
+    table = evaluate(arm, cases, QUESTIONS).set_index("id").loc[[case.id for case in cases]]
+    return {
+        "n_answers": len(table),
+        "right": "".join("01"[bool(r)] for r in table["right"]),
+        "prompt_tokens": round(float(table["tokens_in"].mean()), 1),
+    }
+
+
+def live(
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    setting: Setting,
+    progress: Progress,
+    answers: bool = False,
+) -> pd.DataFrame:
+    """What `measure` (and `answered`) say on this machine, as rows of the grid; kept on disk, so
+    that the second time is instant."""
+    progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
+    index = index_of(documents, setting)
+    key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], _code()))
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    kept = settings.cache_folder("labs") / f"{name}.json"
+    progress(0.5, 1, "searching for all questions")
+    if kept.exists():
+        rows = json.loads(kept.read_text(encoding="utf-8"))
+    else:
+        rows = measure(documents, cases, setting)
+        # moved into place whole: a kernel killed while it writes must not spoil the next run
+        aside = kept.with_suffix(f".{secrets.token_hex(4)}")
+        aside.write_text(json.dumps(rows), encoding="utf-8")
+        aside.replace(kept)
+    if answers:
+        from helpers.models.load import load_generator
+
+        chosen = next(
+            row for row in rows if all(row[key] == value for key, value in vars(setting).items())
+        )
+        chosen |= answered(
+            load_generator(), documents, pick(answerable(cases), N_ANSWERS), setting, progress
+        )
+    return finished(pd.DataFrame(rows))
+
+
+@functools.cache
+def _code() -> str:
+    return hashlib.sha256(
+        b"".join(
+            Path(__file__).with_name(f"{name}.py").read_bytes()
+            for name in ("chunk_lab", "chunking", "index", "lexical", "ranking")
+        )
+    ).hexdigest()
+
+
+def finished(grid: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the share of right answers and its interval, where answers were measured."""
+    right = [
+        bits if isinstance(bits, str) else None for bits in grid.get("right", [None] * len(grid))
+    ]
+    spread = [wilson(bits.count("1"), len(bits)) if bits else (None, None) for bits in right]
+    shares = [bits.count("1") / len(bits) if bits else None for bits in right]
+    return grid.assign(
+        right=right,
+        accuracy=shares,
+        accuracy_low=[low for low, _ in spread],
+        accuracy_high=[high for _, high in spread],
+    )
+
+
+def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The grid with rows measured here in place of, or beside, those it has; an answer measured
+    elsewhere stays where there is none from here."""
+    keys = list(vars(Setting()))
+    both = pd.concat([rows, grid]).groupby(keys, sort=False).first().reset_index()
+    both.attrs = grid.attrs
+    return both
+
+
+@functools.lru_cache(maxsize=1)
+def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
+    """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it); provenance
+    in `.attrs`."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    grid = finished(pd.DataFrame(kept["rows"]))
+    grid.attrs = {key: value for key, value in kept.items() if key != "rows"}
+    return grid
+
+
+def row_of(grid: pd.DataFrame, setting: Setting) -> pd.Series:
+    """The row of a setting. Raises KeyError that says what was measured."""
+    keys = vars(setting)
+    there = np.flatnonzero(
+        np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()])
+    )
+    if not len(there):
+        raise KeyError(
+            f"nobody has measured {setting}; measure(documents, cases, setting) does it now"
+        )
+    row = grid.iloc[there[0]]
+    row.attrs = {}  # pandas would copy them deeply at every step
+    return row
+
+
+@functools.lru_cache(maxsize=512)
+def versus(
+    ours: str,
+    base: str,
+    facts: tuple[str, ...],
+    names: tuple[str, str],
+    what: str,
+    comparisons: int = 1,
+) -> Comparison:
+    """Is one setting better than another, case by case? From the strings of "0" and "1" that the
+    grid keeps."""
+    first, second = (
+        pd.DataFrame(
+            {"id": range(len(bits)), "fact": facts, "right": [b == "1" for b in bits], "arm": name}
+        ).assign(measure=what)
+        for bits, name in ((base, names[1]), (ours, names[0]))
+    )
+    return compare(first, second, comparisons=comparisons)
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A setting and a baseline: their rows, the paired comparison of what was found, and of the
+    answers where both were measured."""
+
+    setting: Setting
+    baseline: Setting
+    row: pd.Series
+    base: pd.Series
+    found: Comparison | None
+    right: Comparison | None
+
+    def sentence(self) -> str:
+        """What would change, in one line."""
+        if self.found is None:
+            return "This is the baseline. Move a slider."
+        more = self.row["tokens"] / self.base["tokens"]
+        answers = (
+            "answers: not measured here (Run it for real)"
+            if self.right is None
+            else f"answers: {_verdict(self.right)}"
+        )
+        return (
+            f"Evidence: {_verdict(self.found)}. The reader reads {more:.1f} times the tokens;"
+            f" {answers}."
+        )
+
+
+def _verdict(c: Comparison) -> str:
+    return (
+        f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
+    )
+
+
+def what_if(
+    grid: pd.DataFrame, setting: Setting, baseline: Setting = BASELINE, comparisons: int = 1
+) -> WhatIf:
+    """What would this setting change against the baseline? The function under the widget; call it
+    from a plain cell as well.
+
+    comparisons: how many are looked at together; the intervals are widened so that all of them hold
+    at once.
+    """
+    row, base = row_of(grid, setting), row_of(grid, baseline)
+    if setting == baseline:
+        return WhatIf(setting, baseline, row, base, None, None)
+    names = (str(setting), str(baseline))
+    found = versus(
+        row["found"], base["found"], tuple(grid.attrs["facts"]), names, "evidence", comparisons
+    )
+    both = isinstance(row["right"], str) and isinstance(base["right"], str)
+    right = (
+        versus(
+            row["right"],
+            base["right"],
+            tuple(grid.attrs["answer_facts"]),
+            names,
+            "answers",
+            comparisons,
+        )
+        if both
+        else None
+    )
+    return WhatIf(setting, baseline, row, base, found, right)

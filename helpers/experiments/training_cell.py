@@ -1,0 +1,264 @@
+"""What do this many labels buy? One cell of the training-size lab: its tickets, the training, the
+dev tickets answered, and how long all that takes here.
+
+    row = live(Setting(rows=48), progress)     # trained and judged on this machine, and kept
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import random
+import secrets
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from helpers.core import settings
+from helpers.core.cases import Case
+from helpers.data.questions import pick
+from helpers.data.tickets import FIELDS, load_tickets
+from helpers.evaluation.evaluator import TICKETS, evaluate
+from helpers.systems import tickets
+from helpers.training.adapters import with_adapter
+from helpers.training.trainer import Settings, finetune
+
+if TYPE_CHECKING:
+    from helpers.core.progress import Progress
+    from helpers.models.load import Generator
+
+ROWS, EPOCHS, RANKS, NOISES, SEEDS = (
+    (0, 16, 32, 64, 128, 256, 512),
+    (1, 2, 4),
+    (2, 8, 32),
+    (0.0, 0.1, 0.3),
+    (0, 1, 2),
+)
+N_DEV = 60  # tickets that judge every cell, the same for all
+BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # small batches: a few labels make few steps
+MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid keeps one "0" or "1" a ticket of
+# what shapes a row
+CODE = (
+    "finetune",
+    "lora",
+    "adapters",
+    "format_task",
+    "generate",
+    "arms",
+    "models",
+    "scores",
+    "tickets",
+    "cases",
+)
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """One way to train. rows: labelled tickets (0: the model as it came); label_noise: share of
+    them with one wrong field."""
+
+    rows: int = 64
+    epochs: int = 1
+    rank: int = 8
+    label_noise: float = 0.0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "untrained"
+        parts = [f"{self.rows} labels"] + [f"{self.epochs} epochs"] * (self.epochs > 1)
+        parts += [f"rank {self.rank}"] * (self.rank != 8) + [
+            f"{100 * self.label_noise:.0f} % of them wrong"
+        ] * (self.label_noise > 0)
+        return ", ".join(parts)
+
+    @property
+    def key(self) -> Setting:
+        """The setting as the grid names it: without labels, nothing else matters."""
+        return Setting(0, 1, 8, 0.0, 0) if not self.rows else self
+
+
+# --- one cell -------------------------------------------------------------------------------------
+
+
+def dev_tickets() -> list[Case]:
+    """The tickets that judge every cell."""
+    return pick(load_tickets("dev"), N_DEV)
+
+
+def labelled(setting: Setting) -> list[Case]:
+    """The training tickets of a setting. With one seed a smaller set is the beginning of every
+    larger one, noise or not.
+
+    Raises ValueError when more are wanted than there are.
+    """
+    cases = load_tickets("train", setting.label_noise, setting.seed)
+    if not 0 <= setting.rows <= len(cases):
+        raise ValueError(
+            f"there are {len(cases)} labelled training tickets; rows must be 0 to {len(cases)}, not"
+            f" {setting.rows}"
+        )
+    # a stream of its own: the order must know nothing of which labels are spoilt
+    random.Random(f"order {setting.seed}").shuffle(cases)
+    return cases[: setting.rows]
+
+
+def how(setting: Setting) -> Settings:
+    return Settings(
+        epochs=setting.epochs,
+        rank=setting.rank,
+        learning_rate=LEARNING_RATE,
+        batch_rows=BATCH_ROWS,
+        seed=setting.seed,
+    )
+
+
+def bits_of(table: pd.DataFrame) -> dict[str, str]:
+    """A table of `evaluate` as the strings of "0" and "1" that a grid keeps: all four right, valid,
+    and each field."""
+    columns = {"right": "right", "valid": "valid"} | {field: f"{field}_right" for field in FIELDS}
+    return {
+        measure: "".join("01"[bool(x)] for x in table[column])
+        for measure, column in columns.items()
+    }
+
+
+def measure(
+    generator: Generator,
+    setting: Setting,
+    progress: Progress | None = None,
+    dev: Sequence[Case] | None = None,
+) -> dict[str, Any]:
+    """Train a setting, ask the dev tickets, and give back its row of the grid. Adapter and answers
+    are kept, so a second time is quick.
+
+    seconds: training alone; answer_seconds: all dev tickets; loss: per answer token, mean of the
+    last steps.
+    """
+    setting, dev, model, card = setting.key, dev_tickets() if dev is None else dev, generator, None
+    if setting.rows:
+        cases = labelled(setting)
+        about = {
+            "task": "tickets",
+            "ids": [case.id for case in cases],
+            "label_noise": setting.label_noise,
+        }
+        adapter = finetune(
+            generator,
+            tickets.training_rows(generator, cases),
+            how(setting),
+            progress=progress,
+            about=about,
+            say=lambda _: None,
+        )
+        model, card = with_adapter(generator, adapter), adapter.card
+    arm = tickets.tuned(model)
+    table = evaluate(_counted(arm, len(dev), progress) if progress else arm, dev, TICKETS)
+    losses = card["losses"] if card else []
+    return {
+        **vars(setting),
+        "n": len(dev),
+        **bits_of(table),
+        "seconds": card["seconds"] if card else 0.0,
+        "answer_seconds": round(float(table["seconds"].sum()), 1),
+        "steps": len(losses),
+        "loss": round(statistics.fmean(losses[-10:]), 4) if losses else None,
+    }
+
+
+def _counted(arm, n: int, progress: Progress):
+    """The same arm, saying how far it is."""
+
+    def answer(asks):
+        for done, prediction in enumerate(arm.answer(asks), start=1):
+            progress(done, n, f"trained; {n} dev tickets are answered")
+            yield prediction
+
+    return replace(arm, answer=answer)
+
+
+def kept_row(generator: Generator, setting: Setting) -> Path:
+    """Where this cell is kept: a name made of all that shapes it (weights, labels, settings, dev
+    tickets, code)."""
+    return (
+        settings.cache_folder("labs")
+        / f"{_prefix(generator)}{_name(generator.fingerprint, setting.key)}.json"
+    )
+
+
+def _prefix(generator: Generator) -> str:
+    return f"train-{hashlib.sha256(generator.fingerprint.encode()).hexdigest()[:8]}-"
+
+
+@functools.lru_cache(maxsize=512)
+def _name(fingerprint: str, setting: Setting) -> str:
+    cases = [(case.ask, case.gold) for case in (*labelled(setting), *dev_tickets())]
+    return hashlib.sha256(
+        repr((fingerprint, setting, how(setting), cases, code())).encode()
+    ).hexdigest()[:16]
+
+
+@functools.cache
+def code() -> str:
+    return hashlib.sha256(
+        b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in CODE)
+    ).hexdigest()
+
+
+def live(
+    setting: Setting, progress: Progress | None = None, generator: Generator | None = None
+) -> dict[str, Any]:
+    """What `measure` says on this machine, as a row of the grid marked `here`; kept on disk, so
+    that the second time is instant."""
+    if generator is None:
+        from helpers.models.load import load_generator
+
+        generator = load_generator()
+    kept = kept_row(generator, setting)
+    if kept.exists():
+        row = json.loads(kept.read_text(encoding="utf-8"))
+    else:
+        row = measure(generator, setting, progress)
+        # moved into place whole: a kernel killed while it writes must not spoil the next run
+        aside = kept.with_suffix(f".{secrets.token_hex(4)}")
+        aside.write_text(json.dumps(row), encoding="utf-8")
+        aside.replace(kept)
+    return row | {"here": True}
+
+
+# --- how long would it take? ----------------------------------------------------------------------
+
+
+def pace(generator: Generator) -> tuple[float, float] | None:
+    """(rows trained a second, seconds to answer the dev tickets) of this model on this machine,
+    from the cells kept here; None when there are none."""
+    files = settings.cache_folder("labs").glob(f"{_prefix(generator)}*.json")
+    rows = [
+        row
+        for row in (json.loads(file.read_text(encoding="utf-8")) for file in files)
+        if row["seconds"]
+    ]
+    if not rows:
+        return None
+    return sum(row["rows"] * row["epochs"] for row in rows) / sum(
+        row["seconds"] for row in rows
+    ), statistics.median(row["answer_seconds"] for row in rows)
+
+
+def probe(generator: Generator, progress: Progress | None = None) -> tuple[float, float]:
+    """The pace of this machine; where no cell is kept yet, the smallest one is trained to find
+    out."""
+    if (known := pace(generator)) is None:
+        live(Setting(ROWS[1]), progress, generator)
+        known = pace(generator)
+    return known
+
+
+def seconds_for(setting: Setting, at: tuple[float, float]) -> float:
+    """How long would this setting take at that pace, training and answering?"""
+    return setting.rows * setting.epochs / at[0] + at[1]

@@ -1,0 +1,413 @@
+"""Would more labels fix it? The training-size lab: what was measured, and a what-if over it. No
+model is needed for that.
+
+    grid = load_grid()                                   # the reference: trained and measured once
+                                                         on dev, with provenance
+    what_if(grid, Setting(rows=128, epochs=2))           # against the same labels in one pass
+    joined(grid, train_cells.live(Setting(rows=48)))     # one that nobody has trained, beside it
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.core import settings
+from helpers.core.cases import Case
+from helpers.data.tickets import FIELDS
+from helpers.evaluation.comparison import Comparison, cases_to_settle, compare, interval
+from helpers.evaluation.evaluator import wilson
+from helpers.experiments.training_cell import MEASURES, Setting
+
+REFERENCE = settings.DATA / "reference" / "training.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """What was measured: one row a setting and seed; `here` in a row: trained on this machine. (No
+    DataFrame: its look-ups would take longer than a picture.)"""
+
+    rows: tuple[dict[str, Any], ...]
+    # the systems that need no training: arm, rows (labels used), seed, and the same strings
+    baselines: tuple[dict[str, Any], ...]
+    dev_ids: tuple[str, ...]
+    provenance: dict[str, Any]
+
+    @functools.cached_property
+    def found(self) -> dict[tuple, list[dict[str, Any]]]:
+        found: dict[tuple, list[dict[str, Any]]] = {}
+        for row in sorted(self.rows, key=lambda row: row["seed"]):
+            found.setdefault(
+                (row["rows"], row["epochs"], row["rank"], row["label_noise"], row["here"]), []
+            ).append(row)
+        return found
+
+    def cells(self, setting: Setting, here: bool | None = None) -> list[dict[str, Any]]:
+        """The rows of a setting, all its seeds in order. here: trained on this machine, or in the
+        reference; None: the reference where it has any."""
+        s = setting.key
+        wanted = [False, True] if here is None else [here]
+        return next(
+            (
+                found
+                for where in wanted
+                if (found := self.found.get((s.rows, s.epochs, s.rank, s.label_noise, where)))
+            ),
+            [],
+        )
+
+    def sizes(self, like: Setting | None = None) -> list[Setting]:
+        """All sizes at which a recipe (epochs, rank, noise; the plain one by default) was measured
+        for the reference, the untrained model first."""
+        return [
+            size
+            for rows in sorted({0} | {r["rows"] for r in self.rows})
+            if self.cells(size := replace(like or Setting(), rows=rows), here=False)
+        ]
+
+    @property
+    def most(self) -> int:
+        """The largest size of the reference."""
+        return self.sizes()[-1].rows
+
+
+@functools.lru_cache(maxsize=1)
+def load_grid(path: Path = REFERENCE) -> Grid:
+    """The reference grid, as `labs_data/build/training.py` has measured it."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return Grid(
+        tuple(row | {"here": False} for row in kept["rows"]),
+        tuple(kept["baselines"]),
+        tuple(kept["dev_ids"]),
+        kept["provenance"],
+    )
+
+
+def joined(grid: Grid, row: dict[str, Any]) -> Grid:
+    """The grid and what was trained here: beside the reference, never in place of it; the same cell
+    again replaces itself."""
+    named = [*vars(Setting()), "here"]
+    return replace(
+        grid, rows=(*(r for r in grid.rows if any(r[key] != row[key] for key in named)), row)
+    )
+
+
+# --- shares and differences -----------------------------------------------------------------------
+
+Luck = tuple[float, int]  # (standard deviation of a seed's share, degrees of freedom behind it)
+
+
+@functools.lru_cache(maxsize=64)
+def luck(grid: Grid, column: str = "right") -> Luck:
+    """How much do seeds differ? From all settings of the reference that have two seeds or more, for
+    three seeds tell little about their own spread (a share near 0 or 1 differs less than this
+    says).
+    """
+    return pooled(
+        [r[column] for r in found] for (*_, here), found in grid.found.items() if not here
+    )
+
+
+def pooled(groups: Iterable[Sequence[str]]) -> Luck:
+    """(one standard deviation of a share between seeds, its degrees of freedom); each group holds
+    one string of "0" and "1" a seed.
+
+    (0, 0) when no group has two seeds.
+    """
+    cells = [[bits.count("1") / len(bits) for bits in strings] for strings in groups]
+    freedom = sum(len(shares) - 1 for shares in cells)
+    return (
+        (
+            math.sqrt(
+                sum((x - statistics.fmean(shares)) ** 2 for shares in cells for x in shares)
+                / freedom
+            ),
+            freedom,
+        )
+        if freedom
+        else (0.0, 0)
+    )
+
+
+def spread(strings: Sequence[str], by_luck: Luck = (0.0, 0)) -> dict[str, float]:
+    """The share of "1" and its 95 % interval, of one string a seed over the same tickets: share,
+    low, high, n tickets, seeds.
+
+    Wilson's interval says what other tickets would have done; Student's t times the luck of seeds,
+    what other seeds would have; both are independent, so the half-widths are added in squares.
+    """
+    return dict(_spread(tuple(strings), by_luck))
+
+
+@functools.lru_cache(maxsize=2048)
+def _spread(strings: tuple[str, ...], by_luck: Luck) -> dict[str, float]:
+    from scipy.stats import t
+
+    n, (deviation, freedom) = len(strings[0]), by_luck
+    share = statistics.fmean(bits.count("1") / n for bits in strings)
+    low, high = (
+        wilson(math.floor(share * n + 1e-9), n)[0],
+        wilson(math.ceil(share * n - 1e-9), n)[1],
+    )
+    seeds = float(t.ppf(0.975, freedom)) * deviation / math.sqrt(len(strings)) if freedom else 0.0
+    return {
+        "share": share,
+        "low": max(0.0, share - math.hypot(share - low, seeds)),
+        "high": min(1.0, share + math.hypot(high - share, seeds)),
+        "n": n,
+        "seeds": len(strings),
+    }
+
+
+def stands(grid: Grid, setting: Setting, column: str = "right") -> dict[str, float]:
+    """Where a setting stands: `spread` of its seeds. Raises KeyError for what nobody has
+    trained."""
+    if not (found := grid.cells(setting)):
+        raise KeyError(f"nobody has trained {setting}; train_cells.live(setting) does it now")
+    return spread([r[column] for r in found], luck(grid, column) if setting.rows else (0.0, 0))
+
+
+def summary(grid: Grid, points: Sequence[Setting], column: str = "right") -> pd.DataFrame:
+    """One line a setting: share, interval, n, seeds, mean training seconds. Settings that nobody
+    has measured are left out."""
+    known = [s for s in points if grid.cells(s)]
+    rows = [
+        {
+            "rows": s.rows,
+            **stands(grid, s, column),
+            "seconds": statistics.fmean(r["seconds"] for r in grid.cells(s)),
+        }
+        for s in known
+    ]
+    return pd.DataFrame(
+        rows,
+        index=[str(s) for s in known],
+        columns=["rows", "share", "low", "high", "n", "seeds", "seconds"],
+    )
+
+
+# name, one string of "0" and "1" a seed, and whether seeds could have made it different
+Side = tuple[str, tuple[str, ...], bool]
+
+
+@functools.lru_cache(maxsize=512)
+def versus(
+    first: Side,
+    second: Side,
+    ids: tuple[str, ...],
+    by_luck: Luck = (0.0, 0),
+    column: str = "right",
+    comparisons: int = 1,
+) -> Comparison:
+    """Is the second better than the first, ticket by ticket? `compare`, but the seeds' part of the
+    interval comes from the luck in the whole grid.
+
+    `compare` knows only the two or three seeds before it, and Student's t then makes the interval
+    three times as wide as it need be.
+    """
+    tables = [
+        [
+            pd.DataFrame({"id": ids, "fact": ids, column: [b == "1" for b in bits], "arm": name})
+            for bits in strings
+        ]
+        for name, strings, _ in (first, second)
+    ]
+    plain, (deviation, freedom) = compare(*tables, column=column, comparisons=comparisons), by_luck
+    if not freedom:
+        return plain
+    a, b = (sum(table[column].astype(float) for table in side) / len(side) for side in tables)
+    parts = [
+        deviation / math.sqrt(len(strings)) for _, strings, random in (first, second) if random
+    ]
+    low, high = interval(
+        b - a,
+        pd.Series(ids),
+        plain.level,
+        [(part * math.sqrt(freedom + 1), freedom + 1) for part in parts],
+    )
+    verdict = "better" if low > 0 else "worse" if high < 0 else "cannot tell"
+    settle = None
+    if verdict == "cannot tell":
+        alone = interval(b - a, pd.Series(ids), plain.level)
+        settle = cases_to_settle(
+            plain.difference, (alone[1] - alone[0]) / 2, len(ids), plain.level, math.hypot(*parts)
+        )
+    return replace(plain, low=low, high=high, verdict=verdict, n_to_settle=settle)
+
+
+def paired(
+    grid: Grid, first: Setting, second: Setting, column: str = "right", comparisons: int = 1
+) -> Comparison:
+    """Second minus first, over the seeds that both were trained with. Raises KeyError that says
+    what was not measured."""
+    sides = [{r["seed"]: r[column] for r in grid.cells(s)} for s in (first, second)]
+    common = set.intersection(
+        *(set(side) for s, side in zip((first, second), sides, strict=True) if s.rows)
+    )
+    for s, side in zip((first, second), sides, strict=True):
+        if not side or not common:
+            raise KeyError(
+                f"nobody has trained {s}"
+                + (" with the same seed" if side else "")
+                + "; train_cells.live(setting) does it now"
+            )
+    told = [
+        (str(s), tuple(side[seed] for seed in sorted(common if s.rows else side)), bool(s.rows))
+        for s, side in zip((first, second), sides, strict=True)
+    ]
+    return versus(*told, grid.dev_ids, luck(grid, column), column, comparisons)
+
+
+def over(grid: Grid, arm: str, setting: Setting, column: str = "right") -> Comparison:
+    """A setting minus a system that needs no training: with the same labels where that learns from
+    labels, too, else as it is."""
+    rows = [b for b in grid.baselines if b["arm"] == arm]
+    same = {b["seed"]: b[column] for b in rows if b["rows"] == setting.rows}
+    found = {r["seed"]: r[column] for r in grid.cells(setting)}
+    seeds = sorted(set(found) & set(same)) if len(rows) > 1 else sorted(found)
+    base = tuple(same[seed] for seed in seeds) if len(rows) > 1 else (rows[0][column],)
+    return versus(
+        (arm, base, len(rows) > 1),
+        (str(setting), tuple(found[seed] for seed in seeds), True),
+        grid.dev_ids,
+        luck(grid, column),
+        column,
+    )
+
+
+# --- what if? -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A setting and its neighbour: where the setting stands (share, interval, seeds, seconds; of
+    every measure), and the paired comparison."""
+
+    setting: Setting
+    baseline: Setting | None
+    stands: pd.DataFrame
+    seconds: float
+    right: Comparison | None
+
+    def sentence(self) -> str:
+        """What would change, in one line."""
+        if self.right is None:
+            return "This is the model as it came: no labels, no training. Move a slider."
+        c, seeds = self.right, int(self.stands.loc["right", "seeds"])
+        by = f"{seeds} seed{'s' * (seeds > 1)}"
+        told = (
+            f"Against {self.baseline}: {c.verdict} ({100 * c.difference:+.0f} points,"
+            f" {100 * c.low:+.0f} to {100 * c.high:+.0f}; {by})."
+        )
+        return f"{told} Training took {self.seconds:.0f} s where it was measured."
+
+
+def neighbour(grid: Grid, setting: Setting) -> Setting | None:
+    """What is a setting compared with? The plain recipe on the same labels; of a plain one the next
+    smaller size that was measured."""
+    plain = replace(Setting(), rows=setting.rows)
+    if not setting.rows:
+        return None
+    if replace(setting, seed=0) != plain and grid.cells(plain):
+        return plain
+    return max(
+        (s for s in grid.sizes() if s.rows < setting.rows), key=lambda s: s.rows, default=None
+    )
+
+
+def what_if(
+    grid: Grid, setting: Setting, baseline: Setting | None = None, comparisons: int = 1
+) -> WhatIf:
+    """What would this setting change against another (its `neighbour` when none is given)? The
+    function under the widget; call it from a plain cell as well.
+
+    All seeds that were trained are used together; setting.seed only names the one that *Run it for
+    real* trains. comparisons: how many are looked at together; the intervals are widened so that
+    all of them hold at once. Raises KeyError for what nobody has trained.
+    """
+    table = pd.DataFrame({measure: stands(grid, setting, measure) for measure in MEASURES}).T
+    baseline = baseline or neighbour(grid, setting)
+    right = (
+        paired(grid, baseline, setting, comparisons=comparisons)
+        if baseline and baseline.key != setting.key
+        else None
+    )
+    return WhatIf(
+        setting, baseline, table, statistics.fmean(r["seconds"] for r in grid.cells(setting)), right
+    )
+
+
+def steps_up(grid: Grid, column: str = "right") -> list[Comparison]:
+    """Each size against the next smaller one, all of them at once: where do more labels show?"""
+    sizes = grid.sizes()
+    return [
+        paired(grid, a, b, column, comparisons=len(sizes) - 1) for a, b in itertools.pairwise(sizes)
+    ]
+
+
+# --- what still fails, and what needs no model ----------------------------------------------------
+
+
+def mended(grid: Grid, setting: Setting) -> pd.DataFrame:
+    """Which field still fails? For each: share right with its interval, and how many tickets would
+    be all right if this field alone were mended."""
+    found, rows = grid.cells(setting), {}
+    for field in FIELDS:
+        others = [other for other in FIELDS if other != field]
+        # an invalid record has no field right
+        would = [
+            "".join("01"[all(r[o][i] == "1" for o in others)] for i in range(len(r["right"])))
+            for r in found
+        ]
+        rows[field] = {**stands(grid, setting, field), "all four if mended": spread(would)["share"]}
+    now = spread([r["right"] for r in found])["share"]
+    return pd.DataFrame.from_dict(rows, orient="index").assign(
+        gain=lambda t: t["all four if mended"] - now
+    )
+
+
+def without_training(train: Sequence[Case], dev: Sequence[Case]) -> dict[str, dict[str, str]]:
+    """What do the same labels buy without any training? The commonest label of each field, and the
+    label of the most similar message (MiniLM)."""
+    from helpers.retrieval.embedding import embed_kept
+
+    commonest = {
+        field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0]
+        for field in FIELDS
+    }
+    known, asked = (embed_kept([case.ask.input for case in cases])[0] for cases in (train, dev))
+    nearest = [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
+    return {
+        "majority label": judged([commonest] * len(dev), dev),
+        "nearest neighbour": judged(nearest, dev),
+    }
+
+
+def judged(outputs: Sequence[dict], dev: Sequence[Case]) -> dict[str, str]:
+    """Records as the strings of "0" and "1" that a grid keeps."""
+    pairs = [(output, case.gold.output) for output, case in zip(outputs, dev, strict=True)]
+    return {"right": "".join("01"[o == gold] for o, gold in pairs), "valid": "1" * len(pairs)} | {
+        f: "".join("01"[o[f] == gold[f]] for o, gold in pairs) for f in FIELDS
+    }
+
+
+@functools.lru_cache(maxsize=64)
+def baselines(grid: Grid, column: str = "right") -> pd.DataFrame:
+    """The systems that need no training, one line an arm and size (rows: labels used): share and
+    interval, over the seeds of the subsets."""
+    kept: dict[tuple[str, int], list[str]] = {}
+    for one in grid.baselines:
+        kept.setdefault((one["arm"], one["rows"]), []).append(one[column])
+    return pd.DataFrame(
+        [{"arm": arm, "rows": rows, **spread(strings)} for (arm, rows), strings in kept.items()]
+    )

@@ -1,0 +1,164 @@
+"""The chunking lab as a widget: thin, over `chunk_lab.what_if`, `plots_rag.setting` and
+`chunk_lab.coloured_chunks`, which a plain cell can call as well."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from helpers.core.cases import Case
+from helpers.core.progress import Progress
+from helpers.data.handbook import Document
+from helpers.decision.conclusion import one_line
+from helpers.decision.findings import load_evidence
+from helpers.decision.scenarios import SCENARIOS
+from helpers.experiments import chunking_grid
+from helpers.experiments.chunking_grid import BASELINE, Setting
+from helpers.labs.job import job
+from helpers.plots import retrieval
+from helpers.retrieval.chunking import STRATEGIES, chunk
+
+if TYPE_CHECKING:
+    from helpers.core.progress import Progress
+
+TINTS = ("#DCEBF7", "#FBE8C9", "#DDF1E7", "#F5DDE9")  # pale enough to read black text on
+
+
+def coloured_chunks(document: Document, setting: Setting, evidence: str, window: int = 900) -> str:
+    """HTML of the text around the evidence: one tint a chunk (overlap is drawn as an underline, for
+    striped tints would hide it), the evidence framed, and a sentence that says into how many chunks
+    the evidence was cut.
+    """
+    at = document.text.index(evidence)
+    low, high = max(0, at - window // 2), min(len(document.text), at + len(evidence) + window // 2)
+    pieces = chunk(
+        document, setting.chunk_size, int(setting.chunk_size * setting.overlap), setting.strategy
+    )
+    whole = [i for i, p in enumerate(pieces) if p.start <= at and at + len(evidence) <= p.end]
+    touching = [i for i, p in enumerate(pieces) if p.start < at + len(evidence) and p.end > at]
+    edges = sorted(
+        {low, high, at, at + len(evidence)}
+        | {e for p in pieces for e in (p.start, p.end) if low < e < high}
+    )
+    out = []
+    for start, end in itertools.pairwise(edges):
+        inside = [i for i, p in enumerate(pieces) if p.start <= start and end <= p.end]
+        style = f"background:{TINTS[inside[0] % len(TINTS)]};" if inside else ""
+        style += "border-bottom:2px solid #777;" if len(inside) > 1 else ""
+        style += "outline:2px solid #D55E00;" if at <= start and end <= at + len(evidence) else ""
+        out.append(f"<span style='{style}'>{html.escape(document.text[start:end])}</span>")
+    verdict = (
+        f"The evidence (framed) stands whole in chunk {whole[0] + 1} of {len(pieces)}."
+        if whole
+        else (
+            f"The evidence (framed) is cut over {len(touching)} chunks of {len(pieces)}: no single"
+            " passage holds it."
+        )
+    )
+    text = "".join(out).replace("\n", "<br>")
+    return (
+        f"<p><b>{html.escape(document.title)}.</b> {verdict} Underlined text belongs to two chunks"
+        " (overlap).</p><div"
+        " style='font-size:90%;line-height:1.55;color:#222;background:#fff;padding:.6em;border:1px"
+        f" solid #ccc'>… {text} …</div>"
+    )
+
+
+UNSEEN = (32, 96, 192, 384)  # chunk sizes that the sliders offer and nobody has measured
+
+
+def chunking_lab(
+    grid: pd.DataFrame,
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    example: Document,
+    evidence: str,
+    baseline: Setting = BASELINE,
+):
+    """Move a setting and see what it finds, what it costs, and whether one can tell it from the
+    baseline; run what nobody has measured.
+
+    grid: of `chunk_lab.load_grid`; what is measured live is drawn like the rest. example, evidence:
+    a document to be cut before your eyes.
+    """
+    import ipywidgets as widgets
+
+    state, findings = {"grid": grid}, load_evidence()
+    look = {"description_width": "110px"}
+    options = {
+        "strategy": list(STRATEGIES),
+        "chunk_size": sorted({*chunking_grid.CHUNK_SIZES, *UNSEEN}),
+        "overlap": [("none", 0.0), ("a quarter", 0.25)],
+        "retriever": list(chunking_grid.SEARCHERS),
+        "top_k": list(chunking_grid.TOP_KS),
+    }
+    labels = {
+        "strategy": "strategy",
+        "chunk_size": "chunk size",
+        "overlap": "overlap",
+        "retriever": "retriever",
+        "top_k": "passages (k)",
+    }
+    controls = {
+        key: widgets.SelectionSlider(
+            options=values,
+            value=vars(baseline)[key],
+            description=labels[key],
+            style=look,
+            continuous_update=False,
+        )
+        for key, values in options.items()
+    }
+    picture, said, framework, text = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
+
+    def setting() -> Setting:
+        return Setting(**{key: control.value for key, control in controls.items()})
+
+    def draw(_=None) -> None:
+        try:
+            case = chunking_grid.what_if(state["grid"], setting(), baseline)
+            picture.value, said.value = (
+                retrieval.setting(state["grid"], case)._repr_html_(),
+                f"<p role='status'>{html.escape(case.sentence())}</p>",
+            )
+            asked = SCENARIOS["policy assistant"].requirements
+            advice = one_line(asked, findings.at_retrieval(case.row))
+            framework.value = f"<p>For a policy assistant. {html.escape(advice)}</p>"
+        except KeyError:
+            said.value = (
+                f"<p role='status'>Nobody has measured {html.escape(str(setting()))}. <b>Run it for"
+                " real</b> does it on this machine.</p>"
+            )
+        text.value = coloured_chunks(example, setting(), evidence)
+
+    def search(progress: Progress):
+        return chunking_grid.live(documents, cases, setting(), progress)
+
+    def answer(progress: Progress):
+        return chunking_grid.live(documents, cases, setting(), progress, answers=True)
+
+    def done(rows: pd.DataFrame) -> str:
+        state["grid"] = chunking_grid.joined(state["grid"], rows)
+        draw()
+        return "Measured here, on this machine"
+
+    for key, control in controls.items():
+        control.observe(draw, "value")
+        control.add_class(f"t-{key.replace('_', '-')}")
+    for widget, name in (
+        (picture, "t-plot"),
+        (said, "t-said"),
+        (framework, "t-framework"),
+        (text, "t-chunks"),
+    ):
+        widget.add_class(name)
+    draw()
+    jobs = [
+        job("Run it for real", search, done, "run"),
+        job("… and let the model answer", answer, done, "answer"),
+    ]
+    return widgets.VBox([*controls.values(), said, picture, framework, *jobs, text])

@@ -1,0 +1,272 @@
+"""What was decided, from what, and when must we ask again? The record of a decision as Markdown and
+as one HTML page with its charts inside.
+
+    write(decision, "Policy assistant", note="For the steering group of March.")      # ->
+    my_work/decisions/2026-03-02-policy-assistant/
+
+The folder appears whole or not at all, and never replaces an older one. All text is escaped: names
+and notes may hold anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import html
+import itertools
+import os
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import __version__
+from helpers.core import settings
+from helpers.data.journal_file import JournalError
+from helpers.decision import sensitivity
+from helpers.decision.conclusion import Decision, best_system
+from helpers.decision.costs import bill
+from helpers.decision.rules import HARD, MEASURED
+from helpers.plots import decision as plots_decision
+
+RULED_BY = ("requirements", "evidence", "options", "costs", "rules", "decide", "flips")
+STYLE = """body{font:15px/1.5 "DejaVu Sans",Arial,sans-serif;color:#222;
+max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}
+table{border-collapse:collapse;font-size:.85rem;display:block;overflow-x:auto}
+th,td{border-bottom:1px solid #ddd;padding:.2rem .6rem;text-align:left;vertical-align:top}
+img{max-width:100%}
+.answer{border-left:6px solid #0072B2;padding:.4rem 1rem;font-size:1.15rem;background:#f3f7fa}
+@media print{body{margin:0;max-width:none}table{display:table}
+thead{display:table-header-group;break-after:avoid}
+h2{break-after:avoid}tr,img,li{break-inside:avoid}}"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of the record: a heading and its paragraphs, lists, tables and pictures, in
+    order."""
+
+    heading: str
+    # a picture is (file name, finding in words, bytes)
+    content: tuple[str | list[str] | pd.DataFrame | tuple[str, str, bytes], ...]
+
+
+def parts(decision: Decision, note: str = "", guesses: pd.DataFrame | None = None) -> list[Part]:
+    """All that the record says, before it is Markdown or HTML. guesses: of
+    `journal.calibration`."""
+    r, evidence, option = (
+        decision.requirements,
+        decision.evidence,
+        decision.option or best_system(decision) or decision.leader,
+    )
+    swept = sensitivity.sweep(r, evidence)
+    found, agreed = sensitivity.flips(r, evidence, swept), sensitivity.agreement(r, evidence)
+    costs, drawn = plots_decision.costs(decision), plots_decision.flips(decision, swept, found)
+    answer = (
+        f"Not yet: measure {decision.measure}. {decision.measure.why}"
+        if decision.measure
+        else f"{decision.answer}."
+    )
+    governed = [
+        f"version: {option.version}",
+        f"test: {option.test}",
+        f"roll back: {option.roll_back}",
+        *(f"risk: {risk}" for risk in option.risks),
+    ]
+    table = evidence.table().drop(columns="says").astype(object)
+    share = (
+        f"{100 * agreed.share:.0f} % of {agreed.n} draws around the stated numbers (each from a"
+        " third to three times, shares within 20 points) give the same answer"
+        f" ({100 * agreed.low:.0f} to {100 * agreed.high:.0f} %)."
+    )
+    return [
+        Part("Answer", (answer, *([note] if note else []), share)),
+        Part("Reasons", ([str(reason) for reason in decision.reasons],)),
+        Part(
+            "The pairs that decide",
+            (
+                decision.table().round(3),
+                (
+                    "Gain and needed gain are shares of all requests; low and high are the 95 %"
+                    " interval."
+                ),
+            ),
+        ),
+        Part(
+            "What it costs",
+            (("costs.svg", costs.alt, costs.svg.encode()), bill(r, evidence).round(2)),
+        ),
+        Part(
+            "What would change the answer",
+            (("flips.svg", drawn.alt, drawn.svg.encode()), sensitivity.as_table(found)),
+        ),
+        *([Part(f"What {option} asks of its owners", (governed,))] if option.version else []),
+        Part("What is required (stated, not measured)", (r.table().drop(columns=["from", "to"]),)),
+        Part("What was measured", (table,)),
+        *(
+            [Part("How good the guesses were", (guesses,))]
+            if guesses is not None and len(guesses)
+            else []
+        ),
+        Part("Provenance", ([f"{name}: {value}" for name, value in provenance(decision).items()],)),
+    ]
+
+
+def provenance(decision: Decision) -> dict[str, str]:
+    """Where the record comes from: date, machine, versions, the code that decided, rules that were
+    added or left out, the reference."""
+    code = hashlib.sha256(
+        b"".join((settings.ROOT / "helpers" / f"{name}.py").read_bytes() for name in RULED_BY)
+    ).hexdigest()[:16]
+    about = decision.evidence.about
+    whose = decision.evidence.table()["whose"].value_counts()
+    return {
+        "made": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "workbook": __version__,
+        "code that decided (SHA-256)": code,
+        "hard rules": ", ".join(HARD),
+        "measured rules": ", ".join(MEASURED),
+        "findings": ", ".join(f"{count} {name}" for name, count in whose.items()),
+        **{f"reference, {name}": str(value) for name, value in about.items()},
+    }
+
+
+def markdown(title: str, sections: Sequence[Part]) -> str:
+    """The record as Markdown; pictures are files beside it."""
+    return (
+        "\n\n".join(
+            [
+                f"# {_plain(title)}",
+                *(
+                    f"## {_plain(part.heading)}\n\n" + "\n\n".join(map(_md, part.content))
+                    for part in sections
+                ),
+            ]
+        )
+        + "\n"
+    )
+
+
+def page(title: str, sections: Sequence[Part]) -> str:
+    """The record as one HTML page that needs no other file and asks no other host for anything."""
+    body = "".join(
+        f"<section><h2>{html.escape(part.heading)}</h2>"
+        + "".join(
+            _html(one, first=part.heading == "Answer" and i == 0)
+            for i, one in enumerate(part.content)
+        )
+        + "</section>"
+        for part in sections
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
+        ' content="width=device-width">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:;'
+        " style-src 'unsafe-inline'\">"
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
+    )
+
+
+def write(
+    decision: Decision, title: str, note: str = "", guesses: pd.DataFrame | None = None
+) -> Path:
+    """Keep the record in `my_work/decisions/`; the folder it is in. Raises JournalError where it
+    cannot be written; then nothing is there."""
+    sections, home = parts(decision, note, guesses), settings.my_work() / "decisions"
+    files = {
+        "decision.md": markdown(title, sections).encode(),
+        "decision.html": page(title, sections).encode(),
+    }
+    files |= {one[0]: one[2] for part in sections for one in part.content if isinstance(one, tuple)}
+    aside = None
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=home))
+        aside.chmod(0o755)
+        for name, data in files.items():
+            with (aside / name).open("wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+        for name in _names(title):
+            if not (home / name).exists():
+                aside.rename(home / name)
+                return home / name
+    except OSError as error:
+        raise JournalError(
+            f"{settings.shown(home)}: the record was not written ({error}); make room there, or set"
+            " WORKBOOK_MY_WORK to a folder you own"
+        ) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)  # gone already when it was moved into place
+    raise AssertionError("unreachable: there is always a next name")
+
+
+def _names(title: str) -> Iterable[str]:
+    """Folder names for today: letters, digits and dashes only, so that no title can leave the
+    folder."""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "decision"
+    first = f"{dt.date.today().isoformat()}-{slug}"
+    return itertools.chain([first], (f"{first}-{i}" for i in itertools.count(2)))
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: no mark of its own works in it."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", " ".join(str(text).split()))
+
+
+def _md(one: object) -> str:
+    if isinstance(one, pd.DataFrame):
+        rows = one.reset_index() if one.index.name else one
+        lines = [
+            list(map(str, rows.columns)),
+            ["---"] * len(rows.columns),
+            *([_cell(v) for v in row] for row in rows.itertuples(index=False)),
+        ]
+        return "\n".join(
+            "| " + " | ".join(cell if cell == "---" else _plain(cell) for cell in line) + " |"
+            for line in lines
+        )
+    if isinstance(one, list):
+        return "\n".join(f"{i}. {_plain(item)}" for i, item in enumerate(one, start=1))
+    return f"![{_plain(one[1])}]({one[0]})" if isinstance(one, tuple) else _plain(one)
+
+
+def _html(one: object, first: bool = False) -> str:
+    if isinstance(one, pd.DataFrame):
+        rows = one.reset_index() if one.index.name else one
+        head = "".join(f"<th>{html.escape(str(name))}</th>" for name in rows.columns)
+        return (
+            f"<table><tr>{head}</tr>"
+            + "".join(
+                "<tr>" + "".join(f"<td>{html.escape(_cell(v))}</td>" for v in row) + "</tr>"
+                for row in rows.itertuples(index=False)
+            )
+            + "</table>"
+        )
+    if isinstance(one, list):
+        return "<ol>" + "".join(f"<li>{html.escape(item)}</li>" for item in one) + "</ol>"
+    if isinstance(one, tuple):
+        kind = "png" if one[0].endswith(".png") else "svg+xml"
+        return (
+            f'<img alt="{html.escape(one[1])}"'
+            f' src="data:image/{kind};base64,{base64.b64encode(one[2]).decode()}">'
+        )
+    return f'<p class="answer">{html.escape(one)}</p>' if first else f"<p>{html.escape(one)}</p>"

@@ -1,0 +1,196 @@
+"""The training-size lab as a widget: thin, over `train_lab.what_if`, `plots_train.setting` and
+`train_cells.live`, which a plain cell can call as well."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from helpers.core.progress import Progress
+from helpers.decision.conclusion import one_line
+from helpers.decision.findings import load_evidence
+from helpers.decision.scenarios import SCENARIOS
+from helpers.experiments import training_cell, training_grid
+from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
+from helpers.experiments.training_grid import Grid
+from helpers.labs.job import job
+from helpers.models.load import Generator
+from helpers.plots import training
+
+UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and nobody has measured
+PATIENCE_SECONDS = 60  # what takes longer is not started before it has been said how long
+
+
+def training_lab(grid: Grid, generator: Generator, first: Setting | None = None):
+    """Move a setting and see what its labels buy, how long it trains, and whether one can tell it
+    from its neighbour; train what nobody has trained.
+
+    grid: of `train_lab.load_grid`. What is trained live is drawn over the reference, as a star.
+    """
+    import ipywidgets as widgets
+
+    state, evidence = {"grid": grid, "agreed": None}, load_evidence()
+    look = {"description_width": "110px"}
+    options = {
+        "rows": sorted({*ROWS, *UNSEEN}),
+        "epochs": list(EPOCHS),
+        "rank": list(RANKS),
+        "label_noise": [("none", 0.0), *((f"{100 * n:.0f} %", n) for n in NOISES if n)],
+        "seed": list(SEEDS),
+    }
+    labels = {
+        "rows": "labels",
+        "epochs": "epochs",
+        "rank": "rank",
+        "label_noise": "wrong labels",
+        "seed": "seed",
+    }
+    start = vars(first or Setting())
+    controls = {
+        key: widgets.SelectionSlider(
+            options=values,
+            value=start[key],
+            description=labels[key],
+            style=look,
+            continuous_update=False,
+        )
+        for key, values in options.items()
+    }
+    picture, said, price, framework = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
+    smaller = widgets.Button(
+        description="Take the smaller setting",
+        layout={"width": "auto", "display": "none"},
+        tooltip="Take the smaller setting",
+    )
+
+    def setting() -> Setting:
+        return Setting(**{key: control.value for key, control in controls.items()})
+
+    def draw(_=None) -> None:
+        s = setting()
+        try:
+            case = training_grid.what_if(state["grid"], s)
+            picture.value, said.value = (
+                training.setting(state["grid"], case)._repr_html_(),
+                f"<p role='status'>{html.escape(case.sentence())}</p>",
+            )
+        except KeyError:
+            said.value = (
+                f"<p role='status'>Nobody has trained {html.escape(str(s))}. <b>Run it for real</b>"
+                " does it on this machine.</p>"
+            )
+        asked = SCENARIOS["support macros"].requirements
+        advice = one_line(asked, evidence.at_rows(s.rows))
+        framework.value = f"<p>For macros of the support desk. {html.escape(advice)}</p>"
+        price.value, less = f"<p>{html.escape(in_words(s, generator))}</p>", fitting(s, generator)
+        smaller.layout.display = "none" if less == s else "inline-flex"
+        if less != s:
+            smaller.description = smaller.tooltip = f"Take {less.rows} labels instead"
+
+    def run(progress: Progress):
+        s = setting()
+        if not training_cell.kept_row(generator, s).exists():
+            at = training_cell.probe(
+                generator, timed(progress, "finding out how fast this machine trains: ")
+            )
+            if training_cell.seconds_for(s, at) > PATIENCE_SECONDS and state["agreed"] != s:
+                state["agreed"] = s  # the next press starts it
+                return None
+        return training_cell.live(s, timed(progress), generator)
+
+    def done(row: dict[str, Any] | None) -> str:
+        if row is not None:
+            state["grid"] = training_grid.joined(state["grid"], row)
+        draw()
+        if row is None:
+            return f"{in_words(setting(), generator)} Press again to start all the same."
+        return (
+            f"Trained here: {row['right'].count('1')} of {row['n']} dev tickets all right, seed"
+            f" {row['seed']}"
+        )
+
+    for key, control in controls.items():
+        control.observe(draw, "value")
+        control.add_class(f"t-{key.replace('_', '-')}")
+    for widget, name in (
+        (picture, "t-plot"),
+        (said, "t-said"),
+        (price, "t-price"),
+        (framework, "t-framework"),
+        (smaller, "t-smaller"),
+    ):
+        widget.add_class(name)
+
+    def take(_) -> None:
+        less = fitting(setting(), generator)
+        controls["epochs"].value, controls["rows"].value = less.epochs, less.rows
+
+    smaller.on_click(take)
+    draw()
+    return widgets.VBox(
+        [
+            *controls.values(),
+            said,
+            picture,
+            framework,
+            price,
+            smaller,
+            job("Run it for real", run, done, "train"),
+        ]
+    )
+
+
+def in_words(setting: Setting, generator: Generator) -> str:
+    """How long would *Run it for real* take here? Said before it starts."""
+    if training_cell.kept_row(generator, setting).exists():
+        return "Run it for real: trained here before, so it is there at once."
+    if (at := training_cell.pace(generator)) is None:
+        return (
+            f"Run it for real: nothing was trained on this machine yet, so {ROWS[1]} labels are"
+            " timed first."
+        )
+    seconds = training_cell.seconds_for(setting, at)
+    took = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} minutes"
+    return (
+        f"Run it for real: about {took} here ({at[0]:.1f} rows a second, and {at[1]:.0f} s to"
+        f" answer {training_cell.N_DEV} dev tickets)."
+    )
+
+
+def fitting(setting: Setting, generator: Generator) -> Setting:
+    """The setting itself where it takes no longer than PATIENCE_SECONDS here (or nobody knows),
+    else the largest smaller one that does: fewer labels, one epoch."""
+    at = training_cell.pace(generator)
+    if (
+        at is None
+        or training_cell.seconds_for(setting, at) <= PATIENCE_SECONDS
+        or training_cell.kept_row(generator, setting).exists()
+    ):
+        return setting
+    tries = [
+        replace(setting, rows=rows, epochs=1)
+        for rows in sorted({*ROWS, *UNSEEN}, reverse=True)
+        if 0 < rows <= setting.rows
+    ]
+    return next(
+        (s for s in tries if training_cell.seconds_for(s, at) <= PATIENCE_SECONDS), tries[-1]
+    )
+
+
+def timed(progress: Progress, before: str = "") -> Callable[[float, float, str], None]:
+    """The same progress, saying also how much time is left of what is going on."""
+    begun: dict[str, float] = {}
+
+    def tell(done: float, of: float, what: str) -> None:
+        # "training, loss 0.31": the loss changes, the kind of work does not
+        kind = what.split(",")[0]
+        since = time.perf_counter() - begun.setdefault(kind, time.perf_counter())
+        left = (
+            f", {since / done * (of - done):.0f} s left" if done >= 2 and "left" not in what else ""
+        )
+        progress(done, of, f"{before}{what}{left}")
+
+    return tell

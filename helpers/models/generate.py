@@ -1,0 +1,226 @@
+"""How does the model turn prompts into answers? Greedily, in batches of prompts of similar
+length."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from helpers.models import constrain
+from helpers.models.load import Generator
+
+# prompt tokens read at once; bounds memory (about 1 GB here) whatever the prompt length
+BATCH_TOKENS = 6_000
+BATCH_ROWS = 32
+# tokens that a batch may hold in memory, answers and shared beginnings included (about 1 GB here)
+CACHE_TOKENS = 24_000
+SHARED_TOKENS = 48  # a common beginning at least this long is read once instead of once per prompt
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The answer to prompt number `index`. `seconds` is its share of the batch's time, not its
+    latency alone."""
+
+    index: int
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+
+
+def chat(
+    generator: Generator,
+    user: str,
+    system: str | None = None,
+    turns: Sequence[tuple[str, str]] = (),
+) -> str:
+    """The prompt in the model's own chat format, ending where the assistant begins to speak. turns:
+    (user, assistant) before.
+
+    Nothing in the texts can end a turn or begin another: see `defused`.
+    """
+    messages = [{"role": "system", "content": system}] if system else []
+    for said, answered in turns:
+        messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answered}]
+    messages.append({"role": "user", "content": user})
+    messages = [one | {"content": defused(generator, one["content"])} for one in messages]
+    return generator.tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True
+    )
+
+
+def defused(generator: Generator, text: str) -> str:
+    """The text with the model's control tokens broken up: "<|im_end|>" in a document is then "<
+    |im_end|>", and ends no turn."""
+    return functools.reduce(
+        lambda safe, token: safe.replace(token, f"{token[0]} {token[1:]}"),
+        _control_tokens(generator.tokenizer),
+        text,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _control_tokens(tokenizer) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            (
+                token
+                for token in {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+                if len(token) > 1 and not token.isspace()
+            ),
+            key=len,
+            reverse=True,
+        )
+    )
+
+
+def plan_batches(
+    lengths: Sequence[int], batch_tokens: int = BATCH_TOKENS, batch_rows: int = BATCH_ROWS
+) -> list[list[int]]:
+    """Which prompts are read together? Indices sorted by length, so that little of a batch is
+    padding; longest first."""
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    batches: list[list[int]] = []
+    for i in order:
+        full = (
+            not batches
+            or len(batches[-1]) == batch_rows
+            or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > batch_tokens
+        )
+        if full:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+def complete(
+    generator: Generator,
+    prompts: Sequence[str],
+    max_new_tokens: int = 48,
+    schema: dict | None = None,
+) -> Iterator[Completion]:
+    """Answer every prompt greedily; yields Completions batch by batch, not in the order of the
+    prompts.
+
+    schema: a JSON Schema that constrains every answer (see `constrain`). Such an answer is valid
+    and whole within max_new_tokens; constrain.ConstraintError where these are too few for any. A
+    beginning that all prompts share is read once (same answers, less work).
+    """
+    import torch
+    from transformers import LogitsProcessorList
+
+    tokenizer, model = generator.tokenizer, generator.model
+    ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
+    shared = _shared_beginning(ids, leave=max(1, generator.unread_tokens))
+    prefix = _read(generator, tuple(ids[0][:shared])) if shared else None
+    longest = max(map(len, ids), default=0) + max_new_tokens
+    for batch in plan_batches(
+        [len(i) - shared for i in ids], batch_rows=max(1, min(BATCH_ROWS, CACHE_TOKENS // longest))
+    ):
+        started = time.perf_counter()
+        width = max(len(ids[i]) for i in batch)
+        # Left padding, but after the shared beginning:  shared | pad | rest | answer   -> (rows,
+        # width)
+        tokens = torch.full((len(batch), width), tokenizer.pad_token_id)
+        mask = torch.zeros_like(tokens)
+        for row, i in enumerate(batch):
+            rest = len(ids[i]) - shared
+            tokens[row, :shared] = torch.tensor(ids[i][:shared])
+            tokens[row, width - rest :] = torch.tensor(ids[i][shared:])
+            mask[row, :shared] = mask[row, width - rest :] = 1
+        # answering writes into it, and the next batch starts from the same beginning
+        cache = copy.deepcopy(prefix)
+        if cache is not None:
+            cache.batch_repeat_interleave(len(batch))
+        if generator.reader is not None:
+            cache = _read_on(generator, tokens, mask, cache, shared)
+        held = (
+            [constrain.only_valid(generator, schema, len(batch), max_new_tokens)]
+            if schema is not None
+            else []
+        )
+        with torch.inference_mode():
+            out = model.generate(
+                input_ids=tokens.to(generator.device),
+                attention_mask=mask.to(generator.device),
+                past_key_values=cache,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=tokenizer.pad_token_id,
+                logits_processor=LogitsProcessorList(held),
+            )[:, width:].tolist()
+        seconds = (time.perf_counter() - started) / len(batch)
+        for i, answer in zip(batch, out, strict=True):
+            answer = _until_end(answer, tokenizer)
+            yield Completion(
+                i,
+                tokenizer.decode(answer, skip_special_tokens=True).strip(),
+                len(ids[i]),
+                len(answer),
+                seconds,
+            )
+
+
+def _read_on(generator: Generator, tokens, mask, cache, shared: int):
+    """The memory of a batch of prompts up to the tokens that call the adapter; what comes before
+    them is the frozen model's to read."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = cache if cache is not None else DynamicCache(config=generator.model.config)
+    end = tokens.shape[1] - generator.unread_tokens
+    if end > shared:
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        part = {
+            "input_ids": tokens[:, shared:end],
+            "attention_mask": mask[:, :end],
+            "position_ids": positions[:, shared:end],
+        }
+        with torch.inference_mode():
+            generator.reader.base_model(
+                **{name: x.to(generator.device) for name, x in part.items()},
+                past_key_values=cache,
+                use_cache=True,
+            )
+    return cache
+
+
+def _shared_beginning(ids: list[list[int]], leave: int = 1) -> int:
+    """How many tokens do all prompts begin with? 0 when too few to be worth it; at least `leave`
+    tokens are left to each."""
+    if len(ids) < 2:
+        return 0
+    first, last = min(ids), max(ids)  # in dictionary order: what these two share, all share
+    differs = next(
+        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
+    )
+    shared = min(differs, min(len(i) for i in ids) - leave)
+    return shared if shared >= SHARED_TOKENS else 0
+
+
+# a long list of asks comes in groups, and their prompts begin alike; one beginning is some 50 MB
+@functools.lru_cache(maxsize=1)
+def _read(generator: Generator, ids: tuple[int, ...]):
+    """The model's memory (key-value cache) after reading these tokens once. Kept for the next call,
+    so: copy it, never write to it."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=generator.model.config)
+    with torch.inference_mode():
+        reader = generator.reader if generator.reader is not None else generator.model
+        reader.base_model(
+            input_ids=torch.tensor([ids], device=generator.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+    return cache
+
+
+def _until_end(ids: list[int], tokenizer) -> list[int]:
+    """The tokens before the end-of-turn token; what follows is padding."""
+    return ids[: ids.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in ids else ids

@@ -1,0 +1,435 @@
+"""How does a finding look? One style, one colour per arm everywhere, intervals always drawn, and
+words for those who cannot see it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from helpers.evaluation import evaluator
+from helpers.evaluation.comparison import Comparison, as_table
+from helpers.plots.blame import attribution
+from helpers.plots.canvas import (
+    CAUSE_COLOURS,
+    COLOURS,
+    INK,
+    PALE,
+    WIDE,
+    Picture,
+    _canvas,
+    _finish,
+    colour_of,
+    ink_on,
+    percent,
+    styled,
+)
+
+__all__ = ["attribution", "bars", "confusion", "differences", "loss_curve", "percent"]
+# Not Okabe and Ito's: a verdict on two systems has colours of its own (ColorBrewer's BrBG, safe as
+# well).
+VERDICT_COLOURS = {"better": "#01665E", "worse": "#8C510A", "cannot tell": "#777777"}
+
+
+@styled
+def bars(
+    summary: pd.DataFrame,
+    title: str,
+    axis: str = "share right",
+    guess: Mapping[str, float] | None = None,
+) -> Picture:
+    """One bar an arm with its 95 % interval, n written beside it; a learner's guesses as hollow
+    marks."""
+    figure, axes = _canvas(7.6, 0.62 * len(summary) + 1.3)
+    for y, (name, row) in enumerate(summary[::-1].iterrows()):
+        axes.barh(y, row["share"], color=colour_of(name), height=0.62)
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
+        axes.text(
+            row["high"] + 0.015, y, f"{percent(row['share'])}  (n = {row['n']:.0f})", va="center"
+        )
+        if guess and guess.get(name) is not None:
+            axes.plot(
+                guess[name],
+                y - 0.44,
+                marker="D",
+                markersize=7,
+                markerfacecolor="none",
+                markeredgecolor=INK,
+                markeredgewidth=1.4,
+            )
+    axes.set_yticks(range(len(summary)), list(summary.index[::-1]))
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, 1.16)
+    axes.set_ylim(-0.62, len(summary) - 0.5)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_xlabel(
+        f"{axis}, with 95 % interval"
+        + ("; ◇ your guess" if guess and any(v is not None for v in guess.values()) else "")
+    )
+    axes.set_title(textwrap.fill(title, 74))
+    said = "; ".join(
+        f"{name} {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])}, n ="
+        f" {r['n']:.0f})"
+        for name, r in summary.iterrows()
+    )
+    return _finish(figure, f"{title}. {axis}: {said}.", summary)
+
+
+@styled
+def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
+    """Loss on the completions, step by step; epochs marked."""
+    table = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses})
+    figure, axes = _canvas(7.6, 2.9)
+    axes.plot(table["step"], table["loss"], color=COLOURS["tuned"], linewidth=2)
+    for epoch in range(1, len(losses) // steps_per_epoch + 1):
+        axes.axvline(epoch * steps_per_epoch, color=PALE, linewidth=1, zorder=0)
+        axes.text(
+            epoch * steps_per_epoch,
+            max(losses),
+            f"epoch {epoch} ",
+            ha="right",
+            va="top",
+            color="#777777",
+            fontsize=9,
+        )
+    axes.set_ylim(0)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss per answer token")
+    edge = max(1, min(10, len(losses) // 4))
+    title = (
+        f"The loss goes from {table['loss'][:edge].mean():.2f} (first {edge} steps) to"
+        f" {table['loss'][-edge:].mean():.2f} (last {edge})"
+    )
+    axes.set_title(textwrap.fill(title, 74))
+    return _finish(figure, title + ".", table)
+
+
+@styled
+def differences(comparisons: Sequence[Comparison], title: str) -> Picture:
+    """Which differences are real? A point and its interval for each comparison; a verdict needs an
+    interval that leaves zero out."""
+    if not comparisons:
+        raise ValueError("there is nothing to draw: no comparison was given")
+    one_first = len({c.first for c in comparisons}) == 1
+    names = [
+        textwrap.wrap(c.second if one_first else f"{c.second} against {c.first}", 26)
+        for c in comparisons
+    ]
+    figure, axes = _canvas(WIDE, max(0.56, 0.22 * max(map(len, names))) * len(comparisons) + 1.55)
+    figure.get_layout_engine().set(h_pad=0.1)
+    axes.axvline(0, color="#888888", linewidth=1, zorder=0)
+    for y, c in enumerate(comparisons):
+        colour, sure, low, point, high = (
+            VERDICT_COLOURS[c.verdict],
+            c.verdict != "cannot tell",
+            *(100 * v for v in (c.low, c.difference, c.high)),
+        )
+        axes.plot([low, high], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
+        axes.plot(
+            point,
+            y,
+            marker="o",
+            markersize=8,
+            color=colour,
+            markerfacecolor=colour if sure else "white",
+            markeredgewidth=1.8,
+        )
+        beside = {"transform": axes.get_yaxis_transform(), "color": colour}
+        axes.text(1.03, y, c.verdict, va="bottom", fontweight="bold", **beside)
+        axes.text(
+            1.03,
+            y + 0.05,
+            f"{point:+.1f} ({low:+.1f} to {high:+.1f}), n = {c.n}".replace("-", "−"),
+            va="top",
+            fontsize=9,
+            **beside,
+        )
+    axes.annotate(
+        "← worse",
+        (0, -0.75),
+        (-6, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        fontsize=9,
+        color="#666666",
+    )
+    axes.annotate(
+        "better →",
+        (0, -0.75),
+        (6, 0),
+        textcoords="offset points",
+        ha="left",
+        va="center",
+        fontsize=9,
+        color="#666666",
+    )
+    axes.set_ylim(len(comparisons) - 0.4, -1)
+    axes.set_yticks(range(len(comparisons)), ["\n".join(name) for name in names], parse_math=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    levels = {f"{100 * c.level:.4g} %" for c in comparisons}
+    axes.set_xlabel(
+        f"difference in points{f' against {comparisons[0].first}' if one_first else ''},\nwith"
+        f" {levels.pop() if len(levels) == 1 else 'its'} interval"
+    )
+    figure.suptitle(textwrap.fill(title, 74), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    return _finish(figure, f"{title}. {' '.join(map(str, comparisons))}", as_table(comparisons))
+
+
+@styled
+def confusion(table: pd.DataFrame, field: str) -> Picture:
+    """What is taken for what? The counts of `evaluate.confusion`: one row for each right value; the
+    darker a cell, the larger its share of the row."""
+    counts = evaluator.confusion(table, field)
+    n, right = int(counts.to_numpy().sum()), sum(counts.loc[value, value] for value in counts.index)
+    wrong = sorted(
+        (
+            (int(counts.loc[v, w]), v, w)
+            for v in counts.index
+            for w in counts.columns
+            if v != w and counts.loc[v, w]
+        ),
+        reverse=True,
+    )
+    low, high = evaluator.wilson(right, n)
+    title = f"{field}: {percent(right / n)} of {n} right ({percent(low)} to {percent(high)})"
+    if wrong and (len(wrong) == 1 or wrong[0][0] > wrong[1][0]):
+        title += (
+            f"; most often {wrong[0][2]} where {wrong[0][1]} is right ({wrong[0][0]} of"
+            f" {counts.loc[wrong[0][1]].sum()})"
+        )
+    figure, axes = _canvas(WIDE, 1.5 + 0.42 * len(counts))
+    figure.suptitle(textwrap.fill(title, 74), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    figure.get_layout_engine().set(h_pad=0.1)
+    for y, value in enumerate(counts.index):
+        for x, said in enumerate(counts.columns):
+            hit, count = value == said, counts.loc[value, said]
+            shade = 0.75 * count / max(1, counts.loc[value].sum())
+            axes.barh(
+                y,
+                0.95,
+                left=x - 0.475,
+                height=0.92,
+                color=CAUSE_COLOURS["right" if hit else "valid but wrong"],
+                alpha=shade,
+            )
+            axes.text(
+                x,
+                y,
+                f"{count}",
+                ha="center",
+                va="center",
+                color=INK if count else "#999999",
+                fontweight="bold" if hit else "normal",
+            )
+    axes.set(
+        xlim=(-0.5, len(counts.columns) - 0.5),
+        ylim=(len(counts) - 0.5, -0.5),
+        xlabel="said",
+        ylabel="right value",
+    )
+    axes.set_xticks(range(len(counts.columns)), counts.columns)
+    axes.set_yticks(range(len(counts)), counts.index)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return _finish(
+        figure,
+        f"{title}. Wrong:"
+        f" {'; '.join(f'{said} for {value} {k}' for k, value, said in wrong) or 'none'}.",
+        counts,
+    )
+
+
+READER_COLOURS = {"base": COLOURS["RAG"], "reader": COLOURS["tuned"]}
+
+
+@styled
+def evidence_removed(table: pd.DataFrame, title: str) -> Picture:
+    """Share right against the share of cases whose evidence was taken away, one line a system
+    (`removal.removal`)."""
+    figure, axes = _canvas(7.2, 3.6)
+    ends = []
+    for name, rows in table.groupby("system", sort=False):
+        colour = READER_COLOURS[name]
+        axes.plot(rows["lost"], rows["share"], color=colour, marker="o")
+        axes.vlines(rows["lost"], rows["low"], rows["high"], color=colour, alpha=0.45, linewidth=2)
+        ends.append((float(rows["share"].iloc[0]), name, colour))
+    for value, name, colour in ends:
+        axes.annotate(
+            name,
+            (0, value),
+            xytext=(-8, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=colour,
+            fontweight="bold",
+        )
+    axes.set_xlim(-0.16, 1.04)
+    axes.set_ylim(0, max(0.2, float(table["high"].max()) * 1.05))
+    axes.set_xticks(
+        sorted(table["lost"].unique()), [percent(x) for x in sorted(table["lost"].unique())]
+    )
+    axes.yaxis.set_major_formatter(lambda value, _: percent(value))
+    axes.set_xlabel("questions whose evidence the search lost")
+    axes.set_ylabel("right")
+    axes.set_title(title)
+    lines = [
+        f"{name}: "
+        + ", ".join(
+            f"{percent(r['share'])} at {percent(r['lost'])} lost" for _, r in rows.iterrows()
+        )
+        for name, rows in table.groupby("system", sort=False)
+    ]
+    return _finish(figure, f"{title}. {'; '.join(lines)}.", table)
+
+
+SAID_COLOURS = {
+    "the new value": "#009E73",
+    "the old value": "#D55E00",
+    "something else": "#BBBBBB",
+    "refuses": "#56B4E9",
+}
+MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]}
+SIDES = ("no retrieval", "retrieval")
+
+
+@styled
+def two_by_two(
+    summary: pd.DataFrame,
+    cells: Mapping[str, tuple[str, str]],
+    title: str,
+    guess: Mapping[str, float] | None = None,
+) -> Picture:
+    """What does tuning buy with and without search? `evaluate.summary` of four arms as two lines,
+    base and tuned, from no retrieval to retrieval.
+
+    cells: arm -> (model, "no retrieval" or "retrieval"). A steep line: search does it. Lines far
+    apart: the adapter does.
+    """
+    table = pd.DataFrame(
+        [
+            {
+                "arm": arm,
+                "model": model,
+                "side": side,
+                **summary.loc[arm, ["share", "low", "high", "n"]],
+            }
+            for arm, (model, side) in cells.items()
+        ]
+    )
+    figure, axes = _canvas(7.6, 4.1)
+    for i, (model, rows) in enumerate(table.groupby("model", sort=False)):
+        colour = MODEL_COLOURS.get(model, "#0072B2")
+        rows = rows.set_index("side").loc[list(SIDES)]
+        at = [x + 0.03 * (2 * i - 1) for x in range(2)]
+        axes.plot(
+            at,
+            rows["share"],
+            color=colour,
+            linewidth=2.4,
+            marker="os"[i % 2],
+            markersize=8,
+            zorder=3,
+            clip_on=False,
+        )
+        for x, (_, row), side in zip(at, rows.iterrows(), ("right", "left"), strict=True):
+            axes.plot([x, x], [row["low"], row["high"]], color=colour, linewidth=1.6, zorder=2)
+            out = -0.035 if side == "right" else 0.035
+            axes.text(
+                x + out,
+                row["share"],
+                (
+                    f"{model}  {percent(row['share'])}"
+                    if side == "right"
+                    else f"{percent(row['share'])}  {model}"
+                ),
+                ha=side,
+                va="center",
+                color=INK,
+                fontsize=10,
+            )
+            if guess and guess.get(row["arm"]) is not None:
+                axes.plot(
+                    x,
+                    guess[row["arm"]],
+                    marker="D",
+                    markersize=7,
+                    markerfacecolor="none",
+                    markeredgecolor=colour,
+                    markeredgewidth=1.4,
+                    zorder=4,
+                )
+    axes.set_xlim(-0.62, 1.62)
+    axes.set_ylim(0, 1.04)
+    axes.set_xticks([0, 1], list(SIDES))
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_ylabel(
+        "share right, with 95 % interval"
+        + ("; ◇ your guess" if guess and any(v is not None for v in guess.values()) else "")
+    )
+    axes.grid(axis="y", color=PALE, linewidth=0.6)
+    axes.set_title(textwrap.fill(title, 74))
+    said = "; ".join(
+        f"{r['model']}, {r['side']}: {percent(r['share'])} ({percent(r['low'])} to"
+        f" {percent(r['high'])}, n = {r['n']:.0f})"
+        for _, r in table.iterrows()
+    )
+    return _finish(figure, f"{title}. Share right: {said}.", table)
+
+
+@styled
+def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
+    """After a policy changed, who says the new value and who the old? One bar a system, counted in
+    asks (`facts.old_or_new`)."""
+    counts = (
+        pd.DataFrame({name: table["said"].value_counts() for name, table in tables.items()})
+        .reindex(list(SAID_COLOURS))
+        .fillna(0)
+        .astype(int)
+        .T
+    )
+    n = int(counts.iloc[0].sum())
+    title = "New value after the change: " + ", ".join(
+        f"{name} {row['the new value']} of {row.sum()}" for name, row in counts.iterrows()
+    )
+    figure, axes = _canvas(7.6, 0.62 * len(counts) + 1.6)
+    for y, (_, row) in enumerate(counts.iterrows()):
+        left = 0
+        for said, value in row.items():
+            axes.barh(y, value, left=left, height=0.6, color=SAID_COLOURS[said], edgecolor="white")
+            if value >= max(1, 0.05 * n):
+                axes.text(
+                    left + value / 2,
+                    y,
+                    str(value),
+                    ha="center",
+                    va="center",
+                    color=ink_on(SAID_COLOURS[said]),
+                )
+            left += value
+    axes.set_yticks(range(len(counts)), list(counts.index))
+    axes.set_ylim(len(counts) - 0.45, -0.85)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlim(0, n)
+    axes.set_xticks(range(0, n + 1, max(1, round(n / 5))))
+    axes.set_xlabel(f"questions about changed facts (n = {n})")
+    at, used = 0.015 * n, [said for said in SAID_COLOURS if counts[said].any()]
+    for said in used:  # the heads stand above the first bar, in the colours that they name
+        axes.plot(at, -0.62, "s", color=SAID_COLOURS[said], markersize=8, clip_on=False)
+        axes.text(at + 0.018 * n, -0.62, said, va="center", fontsize=9.5)
+        at += n * (0.06 + 0.0165 * len(said))
+    figure.suptitle(textwrap.fill(title, 84), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    return _finish(
+        figure,
+        f"{title}. "
+        + "; ".join(
+            f"{name}: " + ", ".join(f"{said} {row[said]}" for said in used)
+            for name, row in counts.iterrows()
+        )
+        + ".",
+        counts,
+    )

@@ -1,0 +1,470 @@
+"""Figures of the retrieval track, in the style of `plots`."""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from helpers.evaluation.evaluator import wilson
+from helpers.plots.canvas import (
+    COLOURS,
+    INK,
+    PALE,
+    Picture,
+    _canvas,
+    _figure,
+    _finish,
+    _png,
+    percent,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from helpers.experiments.chunking_grid import Setting, WhatIf
+
+DOOR_COLOURS = {"attacks": "#D55E00", "look-alikes": "#56B4E9", "handbook": "#0072B2"}
+RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
+CHOSEN, BASE = INK, "#777777"
+STAGE = threading.Lock()  # the lab has one figure for all its settings, so one picture at a time
+
+
+@functools.lru_cache(maxsize=2)
+def _stage(tokens: bytes, recall: bytes):
+    """(figure, its two axes, their picture): what all settings of one grid have in common, drawn
+    once; it is three quarters of the time of a whole drawing."""
+    figure = _figure(9.2, 3.7, layout="none")
+    figure.set_dpi(110)
+    price, scores = figure.subplots(
+        1,
+        2,
+        width_ratios=[1.55, 1],
+        gridspec_kw={"left": 0.095, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.24},
+    )
+    price.scatter(np.frombuffer(tokens), np.frombuffer(recall), s=5, color="#DDDDDD", zorder=1)
+    price.set_xscale("log")
+    price.set_xticks([30, 100, 300, 1000, 3000], ["30", "100", "300", "1,000", "3,000"])
+    price.minorticks_off()
+    price.set_xlim(15, 9000)
+    price.set_xlabel("tokens of passages the reader must read")
+    price.set_ylabel("evidence found")
+    _shares(price.yaxis, price.set_ylim)
+    scores.set_yticks([1, 0], ["evidence\nfound", "answers\nright"])
+    scores.set_ylim(-0.5, 1.5)
+    _shares(scores.xaxis, scores.set_xlim)
+    scores.set_title("◇ baseline   ● this setting", fontsize=9, fontweight="normal", color=INK)
+    figure.canvas.draw()
+    return figure, price, scores, figure.canvas.copy_from_bbox(figure.bbox)
+
+
+@styled
+def setting(grid: pd.DataFrame, case: WhatIf) -> Picture:
+    """What does a setting find, at what price in tokens, and what do answers make of it? The chosen
+    setting, the baseline, and all that was measured."""
+    s, row, base = case.setting, case.row.to_dict(), case.base.to_dict()
+    title = (
+        f"{str(s)[0].upper()}{str(s)[1:]}: evidence found {percent(row['recall'])},"
+        f" {row['tokens']:,.0f} tokens to read"
+    )
+    table = pd.DataFrame({"this setting": row, "baseline": base}).drop(
+        index=["found", "right"], errors="ignore"
+    )
+    answers = (
+        "answers not measured"
+        if pd.isna(row["accuracy"])
+        else (
+            f"answers right {percent(row['accuracy'])} ({percent(row['accuracy_low'])} to"
+            f" {percent(row['accuracy_high'])}), n = {row['n_answers']:.0f}"
+        )
+    )
+    alt = (
+        f"{title} ({percent(row['low'])} to {percent(row['high'])}, n = {row['n']:.0f}); {answers}."
+        f" Against the baseline, {case.baseline}: {case.sentence()}"
+    )
+    column = {
+        name: grid[name].to_numpy()
+        for name in ("strategy", "overlap", "top_k", "retriever", "chunk_size", "tokens", "recall")
+    }
+    with STAGE:
+        figure, price, scores, ground = _stage(
+            *(column[name].astype(float).tobytes() for name in ("tokens", "recall"))
+        )
+        figure.canvas.restore_region(ground)
+        try:
+            _on_price(price, column, case, row, base)
+            _on_scores(scores, s, row, base)
+            figure.text(
+                0.01,
+                0.98,
+                textwrap.fill(title, 92),
+                ha="left",
+                va="top",
+                fontweight="bold",
+                fontsize=11,
+            )
+            for part in (price, scores, figure):
+                for artist in sorted([*part.lines, *part.texts], key=lambda one: one.get_zorder()):
+                    part.draw_artist(artist)
+            return Picture(_png(figure), alt, table)
+        finally:
+            for artist in [
+                one for part in (price, scores, figure) for one in (*part.lines, *part.texts)
+            ]:
+                artist.remove()
+
+
+def _on_price(price, column: dict[str, np.ndarray], case: WhatIf, row: dict, base: dict) -> None:
+    """Left: each retriever over the chunk sizes, the baseline, and the chosen setting with its
+    interval."""
+    s, ends = case.setting, []
+    alike = (
+        (column["strategy"] == s.strategy)
+        & (column["overlap"] == s.overlap)
+        & (column["top_k"] == s.top_k)
+    )
+    for retriever, colour in RETRIEVER_COLOURS.items():
+        mine = np.flatnonzero(alike & (column["retriever"] == retriever))
+        mine = mine[np.argsort(column["chunk_size"][mine])]
+        tokens, recall, on = (
+            column["tokens"][mine],
+            column["recall"][mine],
+            retriever == s.retriever,
+        )
+        price.plot(
+            tokens,
+            recall,
+            color=colour,
+            linewidth=2.2 if on else 1.1,
+            marker="o",
+            markersize=3.5,
+            zorder=2,
+        )
+        ends.append((recall[-1], tokens[-1], retriever))
+    free = 0.0
+    # from below; a label that would lie on another moves up
+    for recall, tokens, retriever in sorted(ends):
+        free = max(recall, free)
+        look = {
+            "color": RETRIEVER_COLOURS[retriever],
+            "fontweight": "bold" if retriever == s.retriever else "normal",
+        }
+        price.text(tokens * 1.12, free, retriever, va="center", fontsize=9, **look)
+        free += 0.065
+    if case.found is not None:
+        price.plot(
+            base["tokens"],
+            base["recall"],
+            "D",
+            color="white",
+            markeredgecolor=BASE,
+            markersize=7,
+            zorder=3,
+        )
+        price.annotate(
+            "baseline",
+            (base["tokens"], base["recall"]),
+            xytext=(0, -13),
+            textcoords="offset points",
+            color=BASE,
+            ha="center",
+            fontsize=9,
+        )
+    price.plot(
+        [row["tokens"]] * 2, [row["low"], row["high"]], color=CHOSEN, linewidth=1.6, zorder=4
+    )
+    price.plot(
+        row["tokens"],
+        row["recall"],
+        "o",
+        color=RETRIEVER_COLOURS[s.retriever],
+        markeredgecolor=CHOSEN,
+        markersize=9,
+        zorder=5,
+    )
+
+
+def _on_scores(scores, s: Setting, row: dict, base: dict) -> None:
+    """Right: evidence found and answers right, each for the baseline and the chosen setting, with
+    intervals."""
+    for y, (value, low, high) in (
+        (1, ("recall", "low", "high")),
+        (0, ("accuracy", "accuracy_low", "accuracy_high")),
+    ):
+        for one, colour, up, mark in ((base, BASE, 0.14, "D"), (row, CHOSEN, -0.14, "o")):
+            if pd.isna(one[value]):
+                scores.text(
+                    0.02,
+                    y + up,
+                    "not measured: Run it for real",
+                    fontsize=9,
+                    color=colour,
+                    va="center",
+                )
+                continue
+            scores.plot([one[low], one[high]], [y + up] * 2, color=colour, linewidth=1.6)
+            scores.plot(
+                one[value],
+                y + up,
+                mark,
+                color="white" if mark == "D" else RETRIEVER_COLOURS[s.retriever],
+                markeredgecolor=colour,
+                markersize=8,
+            )
+            scores.text(
+                min(one[high] + 0.03, 0.98),
+                y + up,
+                percent(one[value]),
+                va="center",
+                fontsize=9,
+                color=colour,
+            )
+
+
+def _shares(axis, limits) -> None:
+    limits(0, 1.05)
+    axis.set_ticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+
+
+@styled
+def evidence_and_answers(answered: pd.DataFrame) -> Picture:
+    """Do right answers follow found evidence? One dot a setting, with the interval of its answers;
+    what lies on the diagonal was found and read."""
+    figure, axes = _canvas(7.6, 3.9)
+    axes.plot([0, 1], [0, 1], color="#DDDDDD", linewidth=1.2)
+    axes.text(
+        0.47,
+        0.5,
+        "every found answer\nread rightly",
+        color="#999999",
+        fontsize=9,
+        rotation=0,
+        ha="right",
+    )
+    for k, colour in ((1, COLOURS["RAG"]), (3, COLOURS["RAG, 3 passages"])):
+        rows = answered[answered["top_k"] == k]
+        if rows.empty:
+            continue
+        axes.vlines(
+            rows["recall"],
+            rows["accuracy_low"],
+            rows["accuracy_high"],
+            color=colour,
+            linewidth=0.8,
+            alpha=0.5,
+        )
+        axes.plot(rows["recall"], rows["accuracy"], "o", color=colour, markeredgecolor="white")
+        axes.annotate(
+            f"k = {k}",
+            (rows["recall"].mean(), rows["accuracy_high"].max() + 0.03),
+            color=colour,
+            ha="center",
+            fontweight="bold",
+        )
+    _shares(axes.xaxis, axes.set_xlim)
+    axes.set_ylim(0, 0.6)
+    axes.set_yticks([0, 0.25, 0.5], ["0", "25 %", "50 %"])
+    axes.set_xlabel("evidence found")
+    axes.set_ylabel("answers right")
+    lines = {
+        k: answered.loc[answered["top_k"] == k, ["recall", "accuracy"]].mean()
+        for k in sorted(answered["top_k"].unique())
+    }
+    said = "; ".join(
+        f"k = {k}: evidence {percent(m['recall'])}, right {percent(m['accuracy'])}"
+        for k, m in lines.items()
+    )
+    title = f"Evidence is not yet an answer ({said})"
+    axes.set_title(textwrap.fill(title, 66))
+    return _finish(
+        figure,
+        f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f}"
+        " questions each.",
+        answered,
+    )
+
+
+@styled
+def access(counts: pd.DataFrame, allowed: pd.DataFrame) -> Picture:
+    """Who was shown what? A cell for each user and restricted document: passages found. Green: may
+    read it; every number elsewhere is a leak."""
+    leaks, shown = (
+        int(counts.where(~allowed, 0).to_numpy().sum()),
+        int(counts.where(allowed, 0).to_numpy().sum()),
+    )
+    figure, axes = _canvas(9.2, 0.36 * len(counts) + 2.4)
+    for y, who in enumerate(counts.index):
+        for x, document in enumerate(counts.columns):
+            count, may = counts.loc[who, document], allowed.loc[who, document]
+            axes.barh(
+                y,
+                0.94,
+                left=x - 0.47,
+                height=0.9,
+                color="#9ADBC5" if may else "#D55E00" if count else "#F0F0F0",
+            )
+            axes.text(
+                x,
+                y,
+                str(count),
+                ha="center",
+                va="center",
+                color=INK if may or count else "#777777",
+                fontsize=9,
+                fontweight="bold" if count else "normal",
+            )
+    axes.set(xlim=(-0.5, len(counts.columns) - 0.5), ylim=(len(counts) - 0.5, -0.5))
+    axes.set_xticks(
+        range(len(counts.columns)),
+        [textwrap.fill(name.replace("-", " "), 13) for name in counts.columns],
+        fontsize=8,
+    )
+    axes.set_yticks(range(len(counts)), counts.index)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    title = (
+        f"{leaks} passages reached somebody who may not read them; {shown} reached those who may"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    axes.set_xlabel("passages found; green: this user may read the document", fontsize=9)
+    return _finish(figure, f"{title}. Users in rows, restricted documents in columns.", counts)
+
+
+@styled
+def doors(rules: dict[str, dict]) -> Picture:
+    """What does each rule at the door keep out? Of `ingestion` in reference/attacks.json: attacks,
+    look-alikes, the handbook, each with its interval."""
+    rows = []
+    for rule, found in rules.items():
+        parts = {
+            "attacks": [*found["poisoned"].values()],
+            "look-alikes": [*found["look_alike"].values()],
+            "handbook": [found["handbook"]],
+        }
+        for what, counts in parts.items():
+            count, n = sum(c["count"] for c in counts), sum(c["n"] for c in counts)
+            rows.append(
+                {"rule": rule, "pages": what, "kept out": count, "n": n, "share": count / n}
+                | dict(zip(("low", "high"), wilson(count, n), strict=True))
+            )
+    table = pd.DataFrame(rows)
+    figure, axes = _canvas(7.6, 0.95 * len(rules) + 1.5)
+    for i, row in table.iterrows():
+        y = i // 3 + 0.27 * (i % 3 - 1)
+        axes.barh(y, row["share"], color=DOOR_COLOURS[row["pages"]], height=0.24)
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4)
+        axes.text(
+            row["high"] + 0.015,
+            y,
+            f"{row['pages']}: {row['kept out']} of {row['n']}",
+            va="center",
+            fontsize=9,
+        )
+    axes.set_yticks(range(len(rules)), list(rules))
+    axes.set_ylim(len(rules) - 0.5, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, 1.3)
+    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.set_xlabel("pages kept out, with 95 % interval: attacks should be, the others should not")
+    bad = table[table["pages"] == "attacks"]
+    title = "No rule keeps all attacks out: " + ", ".join(
+        f"{r['rule']} {r['kept out']} of {r['n']}" for _, r in bad.iterrows()
+    )
+    if (bad["kept out"] == bad["n"]).any():
+        title = title.replace("No rule keeps all attacks out", "Attacks kept out")
+    figure.suptitle(textwrap.fill(title, 72), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    return _finish(
+        figure,
+        f"{title}. "
+        + "; ".join(
+            f"{r['rule']}, {r['pages']}: {r['kept out']} of {r['n']} kept out"
+            for _, r in table.iterrows()
+        ),
+        table,
+    )
+
+
+SCALED = {  # panel -> (column of `bench_scale.flat`, what it is, colour)
+    "seconds": [
+        ("build_seconds", "build", INK),
+        ("ready_seconds", "open, first answer", COLOURS["RAG"]),
+        ("bm25_setup_seconds", "set up BM25", COLOURS["few-shot"]),
+    ],
+    "ms an answer (median)": [
+        ("dense_ms_p50", "dense", COLOURS["RAG"]),
+        ("graph_ms_p50", "by the graph", COLOURS["oracle context"]),
+        ("graph_ms_without_condition_p50", "graph, no condition", "#56B4E9"),
+        ("bm25_ms_p50", "BM25", COLOURS["few-shot"]),
+    ],
+    "recall in the top 10, against exact": [
+        ("recall_at_10", "dense", COLOURS["RAG"]),
+        ("graph_recall_at_10", "by the graph", COLOURS["oracle context"]),
+    ],
+}
+
+
+@styled
+def scale(table: pd.DataFrame) -> Picture:
+    """What do more chunks cost, and does the search still find as much? `bench_scale.flat` as a
+    table, drawn over the number of chunks (log scale)."""
+    table = (
+        table.sort_values("chunks")
+        .assign(ready_seconds=lambda t: t["open_seconds"] + t["first_answer_seconds"])
+        .reset_index(drop=True)
+    )
+    last = table.iloc[-1]
+    title = (
+        f"At {last['chunks']:,.0f} chunks: {last['build_seconds']:,.0f} s to build,"
+        f" {last['dense_ms_p50']:,.0f} ms a dense answer, recall@10 {last['recall_at_10']:.3f}"
+    )
+    graphs = table[table["graph_ms_p50"].notna()]
+    if len(graphs):
+        most = graphs.iloc[-1]
+        title += (
+            f". Chroma's graph at {most['chunks']:,.0f}: {most['graph_ms_p50']:,.0f} ms with the"
+            f" condition on access, {most['graph_ms_without_condition_p50']:,.0f} without"
+        )
+    figure, only = _canvas(9.4, 3.7)
+    only.remove()
+    for axes, (panel, lines) in zip(figure.subplots(1, len(SCALED)), SCALED.items(), strict=True):
+        for i, (column, name, colour) in enumerate(lines):
+            axes.plot(
+                table["chunks"],
+                table[column],
+                color=colour,
+                marker="osD^"[i],
+                markersize=5,
+                linewidth=1.8,
+                label=name,
+            )
+        recall = panel.startswith("recall")
+        axes.set(xscale="log", yscale="linear" if recall else "log", xlabel="chunks")
+        axes.set_xticks(
+            [
+                n
+                for n in (1_000, 10_000, 100_000, 1_000_000)
+                if table["chunks"].min() <= n <= last["chunks"]
+            ]
+        )
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        if recall:
+            axes.set_ylim(min(0.9, table["recall_at_10"].min() - 0.02), 1.005)
+        axes.set_title(panel, fontsize=10)
+        axes.legend(frameon=False, fontsize=8.5, loc="lower left" if recall else "upper left")
+        axes.margins(y=0.17 * len(lines))  # room for the legend
+        axes.grid(color=PALE, linewidth=0.6)
+    figure.suptitle(textwrap.fill(title, 92), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    said = "; ".join(
+        f"{r['chunks']:,.0f} chunks: "
+        + ", ".join(
+            f"{name} {r[column]:,.4g}"
+            for lines in SCALED.values()
+            for column, name, _ in lines
+            if pd.notna(r[column])
+        )
+        for _, r in table.iterrows()
+    )
+    return _finish(figure, f"{title}. {'; '.join(SCALED)}. {said}.", table)

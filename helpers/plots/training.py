@@ -1,0 +1,467 @@
+"""Figures of the training-size lab, in the style of `plots`."""
+
+from __future__ import annotations
+
+import functools
+import math
+import textwrap
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from helpers.data.tickets import FIELDS
+from helpers.decision.payback import Plan, costs, pays_from, saved, spent, tokens_saved
+from helpers.evaluation.evaluator import share
+from helpers.experiments import training_grid
+from helpers.experiments.training_cell import Setting
+from helpers.plots.canvas import (
+    COLOURS,
+    INK,
+    Picture,
+    _canvas,
+    _figure,
+    _finish,
+    _png,
+    percent,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from helpers.evaluation.learning_curve import Curve
+    from helpers.experiments.training_grid import Grid, WhatIf
+
+TUNED, BASE = COLOURS["tuned"], "#777777"
+UNTRAINED = {
+    "nearest neighbour": "#0072B2",
+    "few-shot": COLOURS["few-shot"],
+    "majority label": COLOURS["majority label"],
+    "keywords": "#009E73",
+}
+PLACES = range(1 + len(FIELDS))
+STAGE = threading.Lock()  # the lab has one figure for all its settings, so one picture at a time
+SIZES = (0, 16, 32, 64, 128, 256, 512)
+
+
+def place(rows: float) -> float:
+    """Where on the axis? Doublings are steps of one from 16 on; below, straight down to 0, which a
+    log scale does not have."""
+    return rows / 16 if rows < 16 else math.log2(rows / 8)
+
+
+def _row_axis(axes, last: float = 512) -> None:
+    axes.set_xticks([place(n) for n in SIZES if n <= last], [str(n) for n in SIZES if n <= last])
+    axes.set_xlabel("labelled training tickets")
+
+
+def _share_axis(axis, limits, most: float = 1.0) -> None:
+    limits(0, most * 1.05)
+    ticks = [
+        step * i
+        for step in [0.1 if most <= 0.5 else 0.25]
+        for i in range(11)
+        if step * i <= min(1, most * 1.05)
+    ]
+    axis.set_ticks(ticks, ["0", *(percent(t) for t in ticks[1:])])
+
+
+def _labels(axes, x: float, ends: list[tuple[float, str, str]], apart: float) -> None:
+    """Names at the right end of lines, from below; a label that would lie on another moves up."""
+    free = -1.0
+    for y, name, colour in sorted(ends):
+        free = max(y, free)
+        axes.text(x, free, name, va="center", fontsize=9, color=colour)
+        free += apart
+
+
+@functools.lru_cache(maxsize=2)
+def _stage(grid: Grid):
+    """(figure, its two axes, their picture): what all settings of one grid have in common, drawn
+    once; it is most of the time of a whole drawing."""
+    # fixed margins, for a layout would be computed anew for every picture
+    figure = _figure(9.2, 3.7, layout="none")
+    figure.set_dpi(110)
+    curve, fields = figure.subplots(
+        1,
+        2,
+        width_ratios=[1.55, 1],
+        gridspec_kw={"left": 0.085, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.72},
+    )
+    plain, ends = training_grid.summary(grid, grid.sizes()), []
+    for arm, lines in training_grid.baselines(grid).groupby("arm", sort=False):
+        shares = lines["share"].tolist()
+        if len(shares) > 1:  # it learns from labels, too
+            curve.plot(
+                [place(n) for n in lines["rows"]],
+                shares,
+                color=UNTRAINED[arm],
+                linewidth=1.2,
+                linestyle="--",
+            )
+        else:
+            curve.plot([-0.3, 6.2], shares * 2, color=UNTRAINED[arm], linewidth=1.2, linestyle=":")
+        ends.append((shares[-1], arm, UNTRAINED[arm]))
+    at = [place(n) for n in plain["rows"]]
+    curve.fill_between(at, plain["low"], plain["high"], color=TUNED, alpha=0.16, linewidth=0)
+    curve.plot(at, plain["share"], color=TUNED, linewidth=2.2)
+    curve.plot(
+        *zip(
+            *[(place(size.rows), _share(r)) for size in grid.sizes() for r in grid.cells(size)],
+            strict=True,
+        ),
+        ".",
+        color=TUNED,
+        markersize=4,
+    )
+    ends.append((plain["share"].iloc[-1], "tuned", TUNED))
+    most = max(0.4, *(training_grid.stands(grid, Setting(*key[:-1]))["high"] for key in grid.found))
+    _share_axis(curve.yaxis, curve.set_ylim, most)
+    curve.set_xlim(-0.3, 6.2)
+    _labels(curve, 6.3, ends, most * 0.065)
+    _row_axis(curve)
+    curve.set_ylabel("all four fields right")
+    if kept := [b for b in grid.baselines if b["arm"] == "majority label"]:
+        share = [_share(kept[-1], field) for field in FIELDS]
+        fields.vlines(
+            share,
+            [y - 0.3 for y in PLACES[1:]],
+            [y + 0.3 for y in PLACES[1:]],
+            color=UNTRAINED["majority label"],
+            linewidth=2,
+        )
+    fields.set_yticks(PLACES, ["valid", *FIELDS], fontsize=9.5)
+    fields.set_ylim(len(PLACES) - 0.5, -0.5)
+    fields.set_xlim(-0.03, 1.2)
+    fields.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    fields.tick_params(axis="y", length=0)
+    fields.set_title(
+        "● this   ◇ neighbour   | commonest label", fontsize=8.5, fontweight="normal", color=INK
+    )
+    figure.canvas.draw()
+    return figure, curve, fields, figure.canvas.copy_from_bbox(figure.bbox)
+
+
+def _share(row: dict, measure: str = "right") -> float:
+    return row[measure].count("1") / len(row[measure])
+
+
+@styled
+def setting(grid: Grid, case: WhatIf) -> Picture:
+    """What do so many labels buy? Left the learning curve with what needs no training; right the
+    fields of this setting (●) and of its neighbour (◇)."""
+    s, right = case.setting, case.stands.loc["right"].to_dict()
+    seconds = f", trained in {case.seconds:.0f} s" if s.rows else ""
+    title = (
+        f"{str(s)[0].upper()}{str(s)[1:]}: all four fields right {percent(right['share'])}"
+        f" ({100 * right['low']:.0f} to {percent(right['high'])}){seconds}"
+    )
+    said = "; ".join(
+        f"{m} {percent(r['share'])} ({100 * r['low']:.0f} to {percent(r['high'])})"
+        for m, r in case.stands.drop("right").iterrows()
+    )
+    mine = [(place(r["rows"]), _share(r)) for r in grid.rows if r["here"]]
+    own = (
+        f" Trained here: {len(mine)} point{'s' * (len(mine) > 1)}, the last {percent(mine[-1][1])}."
+        if mine
+        else ""
+    )
+    alt = (
+        f"{title}, n = {right['n']:.0f} tickets, {right['seeds']:.0f}"
+        f" seed{'s' * int(right['seeds'] > 1)}. {said}.{own} {case.sentence()}"
+    )
+    with STAGE:
+        figure, curve, fields, ground = _stage(grid)
+        figure.canvas.restore_region(ground)
+        before = [part for axes in (curve, fields, figure) for part in (*axes.lines, *axes.texts)]
+        try:
+            if mine:
+                curve.plot(
+                    *zip(*mine, strict=True),
+                    "*",
+                    color=INK,
+                    markersize=11,
+                    markeredgecolor="white",
+                    zorder=6,
+                )
+                curve.annotate(
+                    "yours",
+                    mine[-1],
+                    xytext=(0, 8),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=9,
+                    zorder=6,
+                )
+            curve.plot(
+                [place(s.rows)] * 2,
+                [right["low"], right["high"]],
+                color=INK,
+                linewidth=1.6,
+                zorder=4,
+            )
+            curve.plot(
+                place(s.rows),
+                right["share"],
+                "o",
+                color=TUNED,
+                markeredgecolor=INK,
+                markersize=9,
+                zorder=5,
+            )
+            _fields(fields, grid, case)
+            figure.text(
+                0.01,
+                0.98,
+                textwrap.fill(title, 92),
+                ha="left",
+                va="top",
+                fontweight="bold",
+                fontsize=11,
+            )
+            for axes in (curve, fields, figure):
+                for part in sorted(
+                    (one for one in (*axes.lines, *axes.texts) if one not in before),
+                    key=lambda one: one.get_zorder(),
+                ):
+                    axes.draw_artist(part)
+            return Picture(_png(figure), alt, case.stands)
+        finally:
+            for part in [
+                one
+                for axes in (curve, fields, figure)
+                for one in (*axes.lines, *axes.texts)
+                if one not in before
+            ]:
+                part.remove()
+
+
+def _fields(axes, grid: Grid, case: WhatIf) -> None:
+    """Validity and the four fields, each with its interval; ◇ the neighbour."""
+    names = ["valid", *FIELDS]
+    if case.baseline:
+        axes.plot(
+            [training_grid.stands(grid, case.baseline, name)["share"] for name in names],
+            PLACES,
+            "D",
+            color="white",
+            markeredgecolor=BASE,
+            markersize=6,
+        )
+    for y, name in zip(PLACES, names, strict=True):
+        row = case.stands.loc[name]
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
+        axes.text(1.06, y, percent(row["share"]), va="center", fontsize=9)
+    axes.plot(
+        case.stands.loc[names, "share"], PLACES, "o", color=TUNED, markeredgecolor=INK, markersize=8
+    )
+
+
+@styled
+def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "right") -> Picture:
+    """Where does the learning curve go? What was measured, the fitted curve with its 95 % band, and
+    dashed the sizes that nobody has measured."""
+    figure, axes = _canvas(7.6, 3.5)
+    table = training_grid.summary(grid, grid.sizes()[1:], column)
+    sizes = [*table["rows"], last]
+    axes.vlines(
+        [place(n) for n in table["rows"]], table["low"], table["high"], color=INK, linewidth=1.4
+    )
+    axes.plot(
+        [place(n) for n in table["rows"]],
+        table["share"],
+        "o",
+        color=TUNED,
+        markeredgecolor=INK,
+        markersize=7,
+        zorder=3,
+    )
+    if curve.fit is None:
+        title = f"No curve: {curve.why.rstrip('.')}"
+    else:
+        along = [curve.sizes[0] * (last / curve.sizes[0]) ** (i / 60) for i in range(61)]
+        band, known = [curve.at(n) for n in along], [n <= curve.sizes[-1] for n in along]
+        axes.fill_between(
+            [place(n) for n in along],
+            [b[1] for b in band],
+            [b[2] for b in band],
+            color=TUNED,
+            alpha=0.16,
+            linewidth=0,
+        )
+        for inside, style in ((True, "-"), (False, "--")):
+            axes.plot(
+                [place(n) for n, k in zip(along, known, strict=True) if k is inside],
+                [b[0] for b, k in zip(band, known, strict=True) if k is inside],
+                style,
+                color=TUNED,
+                linewidth=2,
+            )
+        share, low, high = curve.at(last)
+        axes.text(
+            place(last) + 0.08,
+            share,
+            f"{last:,}: {percent(share)}\n({100 * low:.0f} to {percent(high)})",
+            va="center",
+            fontsize=9,
+            color=TUNED,
+        )
+        title = (
+            f"If it goes on like this, {last:,} labels would get {100 * low:.0f} to {percent(high)}"
+            " right"
+        )
+    _share_axis(
+        axes.yaxis,
+        axes.set_ylim,
+        max([0.4, *table["high"], curve.at(last)[2] if curve.fit is not None else 0]),
+    )
+    axes.set_xlim(place(sizes[0]) - 0.4, place(last) + 1.1)
+    axes.set_xticks([place(n) for n in sizes], [f"{n:,.0f}" for n in sizes])
+    axes.set_xlabel("labelled training tickets")
+    axes.set_ylabel("all four right" if column == "right" else f"{column} right")
+    axes.set_title(textwrap.fill(title, 74))
+    said = "; ".join(
+        f"{r['rows']:.0f} labels {percent(r['share'])} ({100 * r['low']:.0f} to"
+        f" {percent(r['high'])})"
+        for _, r in table.iterrows()
+    )
+    return _finish(figure, f"{title}. Measured: {said}; n = {len(grid.dev_ids)} tickets.", table)
+
+
+@styled
+def payoff(plan: Plan, currency: str = "EUR", label_factor: float = 2.0) -> Picture:
+    """What has each way cost after n requests, and where do the lines cross? The band: a label
+    costs half or double (label_factor)."""
+    at = pays_from(plan)
+    middle = at if 0 < at < math.inf else 10_000
+    n = np.geomspace(max(1, middle / 100), middle * 100, 120)
+    table = costs(plan, n)
+    cheap, dear = (
+        replace(
+            plan, cost_per_label=plan.cost_per_label._replace(value=plan.cost_per_label.value * by)
+        )
+        for by in (1 / label_factor, label_factor)
+    )
+    band = pd.DataFrame({"low": costs(cheap, n)["tuned"], "high": costs(dear, n)["tuned"]})
+    figure, axes = _canvas(7.8, 3.9)
+    axes.fill_between(n, band["low"], band["high"], color=COLOURS["tuned"], alpha=0.15, linewidth=0)
+    for column, name in (("few_shot", "few-shot"), ("tuned", "tuned")):
+        axes.plot(n, table[column], color=COLOURS[name], linewidth=2.2)
+        left = column == "tuned"
+        axes.annotate(
+            name,
+            (n[0 if left else -1], table[column].iloc[0 if left else -1]),
+            xytext=(4 if left else -6, 5 if left else 4),
+            textcoords="offset points",
+            color=COLOURS[name],
+            fontweight="bold",
+            ha="left" if left else "right",
+            va="bottom",
+        )
+    axes.set(xscale="log", yscale="log", xlabel="requests", ylabel=f"cost so far, {currency}")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.10g}")
+    axes.minorticks_off()
+    title = "Tuning never pays by shorter prompts: a request saves nothing"
+    if at < math.inf:
+        low, high = pays_from(cheap), pays_from(dear)
+        title = (
+            f"Tuning pays from about {_about(at)} requests on ({_about(low)} to {_about(high)}, as"
+            f" a label costs 1/{label_factor:g} to {label_factor:g} times as much)"
+        )
+        if at > 0:
+            cross = costs(plan, [at])["tuned"].iloc[0]
+            axes.axvline(at, color=INK, linewidth=0.8, linestyle=":")
+            axes.plot(at, cross, "o", color=INK, markersize=6, zorder=5)
+            axes.annotate(
+                _about(at),
+                (at, cross),
+                xytext=(7, -13),
+                textcoords="offset points",
+                color=INK,
+                fontsize=9,
+            )
+    figure.suptitle(textwrap.fill(title, 70), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    alt = (
+        f"{title}. Once: {spent(plan):,.2f} {currency}; each request saves"
+        f" {tokens_saved(plan):,.0f} prompt tokens, {saved(plan):.3g} {currency}. Answers are taken"
+        " to be equally good."
+    )
+    return _finish(figure, alt, table)
+
+
+def _about(requests: float) -> str:
+    """A number of requests to two figures: an estimate made of assumptions has no more."""
+    return f"{float(f'{requests:.2g}'):,.0f}"
+
+
+@styled
+def rules_kept(
+    tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame], rules: Sequence[str]
+) -> Picture:
+    """Which rules of the house style does each system keep? One line a rule, one mark a system with
+    its 95 % interval; right is: all rules kept."""
+    named = (
+        dict(tables.items())
+        if isinstance(tables, Mapping)
+        else {t["arm"].iloc[0]: t for t in tables}
+    )
+    columns = {rule: rule for rule in rules} | {"all rules": "right"}
+    table = pd.DataFrame(
+        [
+            {"rule": rule, "arm": name, **share(t, column)}
+            for rule, column in columns.items()
+            for name, t in named.items()
+        ]
+    )
+    figure, axes = _canvas(7.8, (0.08 + 0.1 * len(named)) * len(columns) + 1.5)
+    step, marks = 0.62 / len(named), "osD^vP"
+    for i, row in table.iterrows():
+        at, which = divmod(i, len(named))
+        y, colour = at + step * (which - (len(named) - 1) / 2), COLOURS.get(row["arm"], INK)
+        axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.2)
+        axes.plot(
+            row["share"], y, marks[which % 6], color=colour, markeredgecolor="white", markersize=7.5
+        )
+    for at in range(len(columns) - 1):
+        axes.axhline(
+            at + 0.5, color="#EEEEEE" if at < len(rules) - 1 else "#999999", linewidth=0.8, zorder=0
+        )
+    axes.set_yticks(range(len(columns)), list(columns))
+    axes.get_yticklabels()[-1].set_fontweight("bold")
+    axes.set_ylim(len(columns) - 0.45, -0.55)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.set_xlabel("replies that keep the rule, with 95 % interval")
+    axes.tick_params(axis="y", length=0)
+    handles = [
+        axes.plot([], [], mark, color=COLOURS.get(name, INK), markersize=8, label=name)[0]
+        for name, mark in zip(named, marks, strict=False)
+    ]
+    axes.legend(
+        handles=handles,
+        frameon=False,
+        ncols=len(handles),
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.99),
+        fontsize=9,
+        handletextpad=0.2,
+    )
+    whole = table[table["rule"] == "all rules"]
+    title = (
+        "All rules kept: "
+        + ", ".join(f"{r['arm']} {percent(r['share'])}" for _, r in whole.iterrows())
+        + f" (n = {whole['n'].iloc[0]})"
+    )
+    figure.suptitle(textwrap.fill(title, 80), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    return _finish(
+        figure,
+        f"{title}. "
+        + "; ".join(
+            f"{rule}: " + ", ".join(f"{r['arm']} {percent(r['share'])}" for _, r in rows.iterrows())
+            for rule, rows in table.groupby("rule", sort=False)
+        ),
+        table,
+    )

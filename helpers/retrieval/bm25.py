@@ -1,0 +1,141 @@
+"""Which texts share the question's rarer words? BM25 (Robertson and Zaragoza, 2009), by the library
+bm25s: the baseline that no embedder may lose to."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from helpers.core.cases import Ask, Passage
+from helpers.data.handbook import Document
+from helpers.retrieval.chunking import Chunk, cut
+from helpers.retrieval.rows import Rows, _metadata, embedded_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WORD = r"(?u)\b\w+\b"  # numbers and single letters count: "grade 7", "form B"
+
+
+class Lexical:
+    """A BM25 index over texts (method "lucene", k1 = 1.5, b = 0.75, English stop words left out),
+    held in memory."""
+
+    def __init__(self, texts: Sequence[str]):
+        import bm25s
+
+        self.size = len(texts)
+        tokens = bm25s.tokenize(
+            list(texts), token_pattern=WORD, stopwords="en", show_progress=False
+        )
+        self._bm25 = bm25s.BM25()
+        self._empty = not any(len(ids) for ids in tokens.ids)
+        if not self._empty:
+            self._bm25.index(tokens, show_progress=False)
+
+    def best(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """(row, score) of the k best texts among the allowed ones (bool per text), best first;
+        texts without a common word are none."""
+        import bm25s
+        import numpy as np
+
+        words = bm25s.tokenize(
+            [question], token_pattern=WORD, stopwords="en", return_ids=False, show_progress=False
+        )
+        if self._empty or not words or not words[0]:
+            return []
+        scores = self._bm25.get_scores(words[0], weight_mask=allowed.astype(np.float32))
+        rows = np.argsort(-scores, kind="stable")[:k]
+        return [(int(row), float(scores[row])) for row in rows if scores[row] > 0 and allowed[row]]
+
+
+pass
+
+
+QUERY_WORD = re.compile(r"\w+|[^\w\s]")
+# an English word is about 1.3 tokens: so that chunks come out about as long as the embedder's
+WORDS_A_TOKEN = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class LexicalIndex:
+    """Chunks in memory and a BM25 index over them; the retriever that is asked for makes no
+    difference."""
+
+    name: str
+    size: int
+    rows: Rows
+    _lexical: Lexical
+
+    def search_all(
+        self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "bm25"
+    ) -> list[list[Passage]]:
+        """For every ask the top_k passages by words, among those that the asker may read on the
+        day. No groups, no passages."""
+        return [self._best(ask, top_k) if ask.groups and ask.as_of else [] for ask in asks]
+
+    def search(
+        self, question: str, groups, as_of, top_k: int = 3, retriever: str = "bm25"
+    ) -> list[Passage]:
+        return self.search_all([Ask("", question, tuple(groups), as_of)], top_k)[0]
+
+    def _best(self, ask: Ask, top_k: int) -> list[Passage]:
+        return self.rows.passages(
+            self._lexical.best(ask.input, self.rows.allowed(ask.groups, ask.as_of), top_k)
+        )
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Where is each word or mark? What `chunking.cut` counts here."""
+    return [m.span() for m in QUERY_WORD.finditer(text)]
+
+
+def chunks(
+    documents: Sequence[Document], chunk_tokens: int = 128, overlap_tokens: int = 32
+) -> Iterator[Chunk]:
+    """Windows of words, about chunk_tokens of the embedder's tokens long."""
+    size, overlap = (
+        max(8, round(chunk_tokens * WORDS_A_TOKEN)),
+        round(overlap_tokens * WORDS_A_TOKEN),
+    )
+    for document in documents:
+        for start, end in cut(document.text, size, overlap, "tokens", words):
+            yield Chunk(document, start, end)
+
+
+def lexical_index(
+    documents: Sequence[Document], chunk_tokens: int = 128, overlap_tokens: int = 32
+) -> LexicalIndex:
+    """The index of these documents, made now. Raises ValueError where they hold no text."""
+    digest, metadatas, texts, leads = (
+        hashlib.sha256(f"{chunk_tokens} {overlap_tokens}".encode()),
+        [],
+        [],
+        [],
+    )
+    shared: dict[str, str] = {}
+    for document, own in itertools.groupby(
+        chunks(documents, chunk_tokens, overlap_tokens), key=lambda chunk: chunk.document
+    ):
+        groups = list(document.meta.audience)
+        digest.update(
+            f"{document.id} {groups} {document.meta.effective_from}"
+            f" {document.effective_until}".encode()
+            + document.text.encode("utf-8", "surrogatepass")
+        )
+        for chunk in own:
+            meta = _metadata(chunk, embedded_text(chunk)) | {"groups": groups}
+            meta["lead"] = shared.setdefault(meta["lead"], meta["lead"])
+            metadatas.append(meta)
+            texts.append(chunk.text)
+            leads.append(meta["lead"])
+    if not texts:
+        raise ValueError("there is nothing to search: the documents hold no text")
+    lexical = Lexical([lead + text for lead, text in zip(leads, texts, strict=True)])
+    return LexicalIndex(
+        f"bm25-{digest.hexdigest()[:16]}", len(texts), Rows(metadatas, texts, None), lexical
+    )

@@ -1,0 +1,284 @@
+"""Where are the passages that may answer this question, for this asker, on this day? A Chroma
+collection that is built once.
+
+An index is content-addressed: it is named by a fingerprint of the chunks, who may read them, and
+the embedder. Other chunks are another index, so yesterday's can never mix with today's. It is built
+aside, switched into place in one step and never written again: readers in any number of processes
+are safe, and a build killed half way is simply not there. (`shelf` says which index answers today.)
+
+By default an index is a folder in the cache. With CHROMA_URL it is a collection on that server; the
+same code asks both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from helpers.core.cases import Ask, Passage
+from helpers.data.handbook import Document
+from helpers.models import load
+from helpers.retrieval import chroma_store, embedding
+from helpers.retrieval.bm25 import Lexical
+from helpers.retrieval.chunking import Chunk, chunk_all
+from helpers.retrieval.rows import PAGE, Rows, _metadata, _passage, embedded_text, may_read
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LAYOUT = 3  # raise when the metadata below changes its meaning
+RETRIEVERS = ("dense", "bm25", "hybrid", "exact")
+# the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): a rank counts 1 / (60
+# + rank)
+FUSED = 60
+DEPTH = 100  # how far down both lists the fusion looks
+
+
+class IndexUnusableError(RuntimeError):
+    """An index cannot be used as asked; the message says why and what to do."""
+
+
+def fingerprint(
+    chunks: Sequence[Chunk],
+    read_as: Callable[[Chunk], str] = embedded_text,
+    vectors: np.ndarray | None = None,
+) -> str:
+    """A name for exactly this index: any change of text, span, audience, date, of what is read, of
+    the embedder, or of vectors given changes it."""
+    digest = hashlib.sha256(f"{LAYOUT} {load.embedder_fingerprint()}".encode())
+    for chunk in chunks:
+        digest.update(
+            json.dumps([_metadata(chunk, read_as(chunk)), chunk.text], sort_keys=True).encode(
+                "utf-8", "surrogatepass"
+            )
+        )
+    if vectors is not None:
+        digest.update(f"{vectors.dtype} {vectors.shape}".encode() + vectors.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """A finished index, ready to be searched. new: how many of its vectors had to be computed when
+    it was opened (0 when it was there)."""
+
+    name: str
+    size: int
+    collection: Any
+    embedder: str
+    new: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Names exactly these chunks, their audiences and the embedder."""
+        return self.name
+
+    def search(
+        self,
+        question: str,
+        groups: Collection[str],
+        as_of: dt.date,
+        top_k: int = 3,
+        retriever: str = "dense",
+    ) -> list[Passage]:
+        """The top_k best passages that one of the groups may read and that were in force on that
+        day. See `search_all`."""
+        return self.search_all([Ask("", question, tuple(groups), as_of)], top_k, retriever)[0]
+
+    def search_all(
+        self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "dense"
+    ) -> list[list[Passage]]:
+        """For every ask the top_k passages by meaning ("dense"; "exact" without Chroma's
+        approximation), words ("bm25"), or both ("hybrid").
+
+        In an index of more than `index_store.GRAPH_UP_TO` chunks "dense" is exact, too.
+        Access and date are conditions of the query itself. Filtering afterwards would hand out
+        fewer than top_k passages, and asking the model to keep a secret in its prompt would keep
+        none. No groups, no passages.
+        """
+        if retriever not in RETRIEVERS:
+            raise ValueError(
+                f"there is no retriever '{retriever}'; choose one of {', '.join(RETRIEVERS)}"
+            )
+        if top_k < 1:  # a slice up to -1 would hand out all passages but one
+            raise ValueError(f"top_k must be at least 1; got {top_k}")
+        if retriever != "bm25" and self.embedder != (mine := load.embedder_fingerprint()):
+            raise IndexUnusableError(
+                f"index {self.name} was built with {self.embedder}, questions are embedded with"
+                f" {mine}: distances between the two mean nothing, so it is refused; build the"
+                " index again"
+            )
+        found: dict[int, list[Passage]] = {i: [] for i in range(len(asks))}
+        who: dict[tuple, list[int]] = {}
+        for i, ask in enumerate(asks):
+            if ask.groups and ask.as_of:
+                who.setdefault((frozenset(ask.groups), ask.as_of), []).append(i)
+        # those who may read the same are asked together
+        for (groups, as_of), numbers in who.items():
+            questions = [asks[i].input for i in numbers]
+            for i, passages in zip(
+                numbers, self._ranked(questions, groups, as_of, top_k, retriever), strict=True
+            ):
+                found[i] = passages
+        return [found[i] for i in range(len(asks))]
+
+    def _ranked(
+        self,
+        questions: Sequence[str],
+        groups: Collection[str],
+        as_of: dt.date,
+        top_k: int,
+        retriever: str,
+    ) -> list[list[Passage]]:
+        if retriever in ("dense", "exact"):
+            return self._dense(questions, groups, as_of, top_k, exact=retriever == "exact")
+        depth = top_k if retriever == "bm25" else DEPTH
+        allowed = self.rows.allowed(groups, as_of)
+        words = [self.rows.passages(self._lexical.best(q, allowed, depth)) for q in questions]
+        if retriever == "bm25":
+            return words
+        return [
+            fuse(both, top_k)
+            for both in zip(self._dense(questions, groups, as_of, DEPTH), words, strict=True)
+        ]
+
+    def _dense(
+        self,
+        questions: Sequence[str],
+        groups: Collection[str],
+        as_of: dt.date,
+        top_k: int,
+        exact: bool = False,
+    ) -> list[list[Passage]]:
+        # Many questions at once are a measurement, which will be repeated: their vectors are kept.
+        # One question is a user's, and is not.
+        asked = (
+            embedding.embed_kept(questions)[0] if len(questions) > 1 else embedding.embed(questions)
+        )
+        if exact or self.size > chroma_store.GRAPH_UP_TO:
+            with self._answering():
+                self.rows.vectors  # noqa: B018  read now, where it can be told that the index is gone
+            allowed = self.rows.allowed(groups, as_of)
+            return [self.rows.passages(self.rows.nearest(one, allowed, top_k)) for one in asked]
+        with self._answering():
+            found = self.collection.query(
+                query_embeddings=asked, n_results=top_k, where=may_read(groups, as_of)
+            )
+        parts = zip(found["metadatas"], found["documents"], found["distances"], strict=True)
+        return [
+            [_passage(m, text, 1 - d) for m, text, d in zip(*part, strict=True)] for part in parts
+        ]
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # chromadb raises many types, some of them from Rust
+            raise IndexUnusableError(
+                f"index {self.name} does not answer ({type(error).__name__}: {error}); was it"
+                " removed? Build or open it again"
+            ) from error
+
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """All chunks in memory: texts and metadata, in order."""
+        with self._answering():
+            return Rows.of(self.collection, self.size)
+
+    @functools.cached_property
+    def _lexical(self) -> Lexical:
+        return Lexical(
+            [m["lead"] + text for m, text in zip(self.rows.metadatas, self.rows.texts, strict=True)]
+        )
+
+
+def fuse(rankings: Sequence[Sequence[Passage]], top_k: int) -> list[Passage]:
+    """Reciprocal rank fusion: which passages stand high in either list? Only ranks count, because
+    the scores have different scales."""
+    points: dict[tuple, float] = {}
+    passages: dict[tuple, Passage] = {}
+    for ranking in rankings:
+        for rank, p in enumerate(ranking, start=1):
+            key = (p.doc, p.start, p.end)
+            points[key] = points.get(key, 0.0) + 1 / (FUSED + rank)
+            passages.setdefault(key, p)
+    best = sorted(points, key=lambda key: (-points[key], key))[:top_k]
+    return [
+        Passage(p.doc, p.title, p.start, p.end, p.text, points[key])
+        for key in best
+        for p in [passages[key]]
+    ]
+
+
+def build_index(
+    documents: Sequence[Document],
+    chunk_size: int = 128,
+    overlap: int = 32,
+    strategy: str = "tokens",
+    say=print,
+) -> Index:
+    """The index of these documents: opened when it exists, built when not, and built again when it
+    is damaged."""
+    return index_chunks(chunk_all(documents, chunk_size, overlap, strategy), say=say)
+
+
+def index_chunks(
+    chunks: Sequence[Chunk],
+    read_as: Callable[[Chunk], str] = embedded_text,
+    say=print,
+    vectors: np.ndarray | None = None,
+) -> Index:
+    """The index of these chunks. read_as: what embedder and BM25 read of a chunk; must end with the
+    chunk's own text.
+
+    vectors: one a chunk, in its order; by default those of the embedder, kept for the next time.
+    """
+    if not chunks:
+        raise IndexUnusableError("there is nothing to index: the documents hold no text")
+    read = [read_as(chunk) for chunk in chunks]
+    if odd := next(
+        (c for c, text in zip(chunks, read, strict=True) if not text.endswith(c.text)), None
+    ):
+        raise ValueError(
+            f"read_as must end with the chunk's own text; it does not for '{odd.document.id}' at"
+            f" {odd.start}"
+        )
+    if vectors is not None and len(vectors) != len(chunks):
+        raise ValueError(
+            f"{len(vectors)} vectors were given for {len(chunks)} chunks; give one for each"
+        )
+    computed = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        """What the collection is filled with, in parts; asked for only when it is not there yet."""
+        nonlocal computed
+        made, computed = embedding.embed_kept(read) if vectors is None else (vectors, 0)
+        for start in range(0, len(chunks), PAGE):
+            part = range(start, min(start + PAGE, len(chunks)))
+            yield {
+                "ids": [f"{i:08d}" for i in part],
+                "embeddings": made[part.start : part.stop],
+                "documents": [chunks[i].text for i in part],
+                "metadatas": [_metadata(chunks[i], read[i]) for i in part],
+            }
+
+    name = fingerprint(chunks, read_as, vectors)
+    manifest = {"layout": LAYOUT, "chunks": len(chunks), "embedder": load.embedder_fingerprint()}
+    collection = chroma_store.collection(name, manifest, rows, say)
+    return Index(name, len(chunks), collection, load.embedder_fingerprint(), computed)
+
+
+def open_index(name: str) -> Index:
+    """A finished index by its name. Raises IndexUnusableError when it is not there, damaged, or
+    made by another embedder."""
+    try:
+        collection, manifest = chroma_store.open_there(name)
+    except chroma_store.DamagedError as error:
+        raise IndexUnusableError(f"{error}; build it again") from error
+    return Index(name, manifest["chunks"], collection, manifest["embedder"])

@@ -1,0 +1,81 @@
+"""Which passage does an answer rest on? The number the model wrote, or the sentence most like it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Sequence
+
+from helpers.core.cases import Citation, Passage
+
+MARK = re.compile(r"\s*\[(\d{1,2})\]")
+FULL_LINE = 40  # characters: a shorter line ended because it was at its end
+# of a list, a table, a heading; columns stand apart
+OWN_LINE = re.compile(r"\s*(?:[|#>•]|[-*+]\s|\d+[.)]\s)|.*\S(?:\t|\s{2,})\S")
+
+
+def unwrapped(text: str) -> str:
+    """The value of "answer" in an answer in JSON; the text as it is where it was cut off and is no
+    JSON."""
+    try:
+        return str(json.loads(text)["answer"])
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
+def cite(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
+    """Which passages does the answer rest on, and which sentence in each?
+
+    Numbers that the model wrote count when such a passage exists. A small model often writes none:
+    then the passage that shares most words with the answer is cited and marked `by="overlap"`. No
+    shared word, no citation.
+    """
+    words = _words(MARK.sub("", answer))
+    numbers = [n for n in dict.fromkeys(map(int, MARK.findall(answer))) if 1 <= n <= len(passages)]
+    if numbers:
+        return tuple(
+            Citation(n, passages[n - 1].doc, best_sentence(passages[n - 1].text, words), "model")
+            for n in numbers
+        )
+    shared = [len(words & _words(p.text)) for p in passages]
+    if not any(shared):
+        return ()
+    best = shared.index(max(shared))
+    return (
+        Citation(
+            best + 1, passages[best].doc, best_sentence(passages[best].text, words), "overlap"
+        ),
+    )
+
+
+def best_sentence(text: str, words: set[str]) -> str:
+    """The sentence (or table row) of a passage that shares most words with an answer; an exact
+    substring of the passage."""
+    return max(sentences(text), key=lambda s: len(words & _words(s)), default=text)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a passage, its headings, and the lines of its lists and tables. A sentence
+    goes on where a full line of prose merely wraps, as in a PDF."""
+    cuts = [0]
+    for gap in re.finditer(r"(?<=[.!?])\s+|\n+", text):
+        above, below = text[: gap.start()].rpartition("\n")[2], text[gap.end() :].partition("\n")[0]
+        if (
+            gap[0] != "\n"
+            or len(above) < FULL_LINE
+            or above.endswith((":", ";"))
+            or OWN_LINE.match(above)
+            or OWN_LINE.match(below)
+        ):
+            cuts.append(gap.end())
+    return [
+        s.strip()
+        for s in (text[start:end] for start, end in itertools.pairwise([*cuts, len(text)]))
+        if s.strip()
+    ]
+
+
+def _words(text: str) -> set[str]:
+    """Content words and numbers, lower case; short function words carry no evidence."""
+    return {w for w in re.findall(r"\w+", text.lower()) if len(w) > 3 or w.isdigit()}

@@ -1,0 +1,34 @@
+"""How is a model taught to read and to cite, without being taught a single fact? Rows from other
+invented worlds, in the very prompt of RAG.
+
+    adapter = finetune(generator, training_rows(generator, load_reading("train")), HOW)      # kept
+    as reference_adapter("reader", generator)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from helpers.data.reading import Reading
+from helpers.models.load import Generator
+from helpers.systems.prompts import question_prompt
+from helpers.training.trainer import Settings
+
+HOW = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
+MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of the time
+
+
+def completion(reading: Reading) -> str:
+    """What the reader learns to write: the short answer and the number of its passage, or the
+    refusal alone."""
+    return reading.answer if reading.cite is None else f"{reading.answer} [{reading.cite}]"
+
+
+def training_rows(generator: Generator, readings: Sequence[Reading]) -> list[tuple[str, str]]:
+    """(prompt, completion) pairs for `finetune`, from rows of at most three passages; the prompt is
+    the one that RAG sends, passages numbered from 1."""
+    return [
+        (question_prompt(generator, one.question, one.passages), completion(one))
+        for one in readings
+        if len(one.passages) <= MOST_PASSAGES
+    ]

@@ -1,0 +1,194 @@
+"""What does one training step do? Read the prompts, write the answers, be surprised, and nudge the
+small matrices beside the frozen weights.
+
+What makes it fast on a CPU is what it leaves out. An adapter that acts on answers only ("activated
+LoRA", Greenewald et al. 2025) leaves the reading of a prompt to the frozen model. Whatever the
+frozen model reads, it reads alike in every epoch: each prompt is read once, and every step works on
+answers alone, a third of the tokens of a ticket and a twentieth of those of a page to be read.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from helpers.models.generate import chat
+from helpers.models.load import Generator
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache
+
+# of prompts whose reading is kept for the next epoch: some 750 MB in float32, half of it in
+# bfloat16
+KEPT_TOKENS = 16_000
+
+
+class Example(NamedTuple):
+    """One row in tokens: prompt, completion and end of turn; and the position from which on the
+    adapter acts."""
+
+    ids: list[int]
+    prompt_tokens: int
+    acts_from: int
+
+
+def encode(
+    tokenizer, prompt: str, completion: str, invocation: Sequence[int] = (), everywhere: bool = True
+) -> Example:
+    """A row as the model sees it. Unless the adapter acts everywhere, it acts from the invocation
+    on, with which the prompt ends."""
+    head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    tail = tokenizer(completion, add_special_tokens=False)["input_ids"]
+    return Example(
+        head + tail + [tokenizer.eos_token_id],
+        len(head),
+        0 if everywhere else len(head) - len(invocation),
+    )
+
+
+def invocation(generator: Generator) -> list[int]:
+    """The tokens with which the assistant's turn begins, in this model's chat format: from them on
+    an adapter acts on answers."""
+    asked = [{"role": "user", "content": "?"}]
+    before = generator.tokenizer.apply_chat_template(
+        asked, tokenize=False, add_generation_prompt=False
+    )
+    begins = chat(generator, "?").removeprefix(before)
+    return (
+        generator.tokenizer(begins, add_special_tokens=False)["input_ids"]
+        if begins != chat(generator, "?")
+        else []
+    )
+
+
+def plan_epochs(lengths: Sequence[int], epochs: int, batch_rows: int, seed: int) -> list[list[int]]:
+    """Which rows make up each step? Every epoch sees every row once; rows of similar length share a
+    batch, batches in random order."""
+    dice = random.Random(seed)
+    plan = []
+    for _ in range(epochs):
+        order = sorted(range(len(lengths)), key=lambda i: (lengths[i] + dice.uniform(0, 16), i))
+        batches = [order[i : i + batch_rows] for i in range(0, len(order), batch_rows)]
+        dice.shuffle(batches)
+        plan += batches
+    return plan
+
+
+class Prompts:
+    """The frozen model's memory (keys and values) of the prompts, read when first needed and kept
+    while there is room."""
+
+    def __init__(
+        self, generator: Generator, examples: Sequence[Example], kept_tokens: int = KEPT_TOKENS
+    ):
+        self.generator, self.examples, self.room = generator, examples, kept_tokens
+        # row -> (keys, values) of each layer: (heads, tokens, size of a head)
+        self.kept: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+
+    def of(self, batch: Sequence[int]) -> DynamicCache | None:
+        """The memory of a batch, shorter prompts padded on the left. None where the adapter acts
+        everywhere: then nothing is read before."""
+        import torch
+        from transformers import DynamicCache
+
+        width = max(self.examples[i].acts_from for i in batch)
+        if width == 0:
+            return None
+        read = self.kept | self._read([i for i in batch if i not in self.kept])
+        cache = DynamicCache(config=self.generator.model.config)
+        for layer in range(len(read[batch[0]])):
+            cache.update(
+                *(
+                    torch.stack(
+                        [
+                            torch.nn.functional.pad(
+                                part := read[i][layer][side], (0, 0, width - part.shape[1], 0)
+                            )
+                            for i in batch
+                        ]
+                    )
+                    for side in (0, 1)
+                ),
+                layer,
+            )
+        return cache
+
+    def _read(self, rows: Sequence[int]) -> dict[int, list[tuple[torch.Tensor, torch.Tensor]]]:
+        import torch
+        from transformers import DynamicCache
+
+        if not rows:
+            return {}
+        lengths = [self.examples[i].acts_from for i in rows]
+        tokens = torch.full((len(rows), max(lengths)), self.generator.tokenizer.pad_token_id)
+        for row, (i, length) in enumerate(zip(rows, lengths, strict=True)):
+            tokens[row, :length] = torch.tensor(self.examples[i].ids[:length])
+        cache = DynamicCache(config=self.generator.model.config)
+        # padding stands on the right here, where causal attention never looks
+        with torch.no_grad():
+            self.generator.model.base_model(
+                input_ids=tokens.to(self.generator.device), past_key_values=cache, use_cache=True
+            )
+        read = {
+            i: [
+                (layer.keys[row, :, :length], layer.values[row, :, :length])
+                for layer in cache.layers
+            ]
+            for row, (i, length) in enumerate(zip(rows, lengths, strict=True))
+        }
+        for i, length in zip(rows, lengths, strict=True):
+            if length <= self.room:
+                self.room -= length
+                self.kept[i] = [(keys.clone(), values.clone()) for keys, values in read[i]]
+        return read
+
+
+def completion_loss(
+    model, batch: Sequence[Example], generator: Generator, memory: DynamicCache | None = None
+) -> torch.Tensor:
+    """Mean cross-entropy over the completion tokens of a batch; the prompt is given, not to be
+    learnt.
+
+    model: a causal language model with an adapter in it. memory: what was read before each row's
+    `acts_from`, see `Prompts`. The vocabulary head is a fifth of the work of a small model, so it
+    is applied only at the positions that predict completion tokens.
+    """
+    import torch
+
+    lengths = [len(one.ids) - one.acts_from for one in batch]
+    tokens = torch.full((len(batch), max(lengths)), generator.tokenizer.pad_token_id)
+    wanted = torch.zeros(tokens.shape, dtype=torch.bool)
+    for row, (one, length) in enumerate(zip(batch, lengths, strict=True)):
+        tokens[row, :length] = torch.tensor(one.ids[one.acts_from :])
+        wanted[row, one.prompt_tokens - one.acts_from : length] = True
+    tokens, wanted = tokens.to(generator.device), wanted.to(generator.device)
+    # (rows, width, size of the model)
+    hidden = model.base_model(input_ids=tokens, **_behind(memory, batch, tokens)).last_hidden_state
+    predicts = wanted[:, 1:]  # position t predicts token t + 1
+    # (completion tokens, vocabulary)
+    logits = model.get_output_embeddings()(hidden[:, :-1][predicts])
+    return torch.nn.functional.cross_entropy(logits.float(), tokens[:, 1:][predicts])
+
+
+def _behind(memory: DynamicCache | None, batch: Sequence[Example], tokens: torch.Tensor) -> dict:
+    """What the model must know to go on behind a memory that is padded on the left. Without memory:
+    nothing, for causal attention never looks to the right, where the padding is, and runs faster
+    without a mask.
+    """
+    import torch
+
+    if memory is None:
+        return {"use_cache": False}
+    read = torch.tensor([one.acts_from for one in batch], device=tokens.device)
+    behind = torch.arange(tokens.shape[1], device=tokens.device)
+    before = torch.arange(int(read.max()), device=tokens.device) >= (read.max() - read)[:, None]
+    # (rows, prompt + answer)
+    mask = torch.cat([before, torch.ones_like(tokens, dtype=torch.bool)], dim=1).long()
+    return {
+        "past_key_values": memory,
+        "attention_mask": mask,
+        "position_ids": read[:, None] + behind,
+        "use_cache": True,
+    }

@@ -1,0 +1,309 @@
+"""What do examples change? LoRA: small matrices beside the frozen weights learn to turn these
+prompts into these completions.
+
+    adapter = finetune(generator, rows, Settings(epochs=4))      # rows: (prompt, completion) pairs
+    tuned = with_adapter(generator, adapter)
+
+The result is an adapter folder in peft's standard format, a few megabytes, that any peft can load.
+`lora` holds the step itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import os
+import platform
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from helpers.core import settings
+from helpers.models import load
+from helpers.models.load import Generator
+from helpers.training import lora
+from helpers.training.adapters import CARD, Adapter, opened
+from helpers.training.adapters import with_adapter as with_adapter  # who trains wants to use it
+
+if TYPE_CHECKING:
+    pass
+
+Rows = Sequence[tuple[str, str]]
+# a row longer than this is a mistake more often than a wish, and would need gigabytes
+LONGEST_TOKENS = 4_096
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or went wrong; nothing half-trained is left behind."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. rank = width of the LoRA matrices; learning_rate falls linearly to 0 after a
+    short warm-up.
+
+    acts_on: "answer" (how to write; the frozen model reads the prompt, which makes training about
+    three times as fast) or "everything" (reading as well: classic LoRA). patience: with dev rows,
+    stop after so many epochs without a smaller loss on them.
+    """
+
+    epochs: int = 4
+    rank: int = 8
+    learning_rate: float = 1e-3
+    batch_rows: int = 8
+    seed: int = 0
+    acts_on: Literal["answer", "everything"] = "answer"
+    patience: int = 1
+
+
+def adapter_fingerprint(
+    generator: Generator,
+    rows: Rows,
+    how: Settings,
+    dev: Rows = (),
+    about: Mapping[str, Any] | None = None,
+) -> str:
+    """The name of the adapter that these rows, settings and weights would give (the code of
+    training included)."""
+    code = hashlib.sha256(
+        b"".join(
+            Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("finetune", "lora")
+        )
+    ).hexdigest()
+    text = json.dumps(
+        [generator.fingerprint, code, list(rows), list(dev), asdict(how), about or {}]
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def finetune(
+    generator: Generator,
+    rows: Rows,
+    how: Settings | None = None,
+    dev: Rows = (),
+    progress: Callable[[float, float, str], None] | None = None,
+    about: Mapping[str, Any] | None = None,
+    say: Callable[[str], object] = print,
+) -> Adapter:
+    """Train a LoRA adapter on (prompt, completion) rows, or hand over the finished one when the
+    same was trained before.
+
+    dev: rows that are never trained on; the epoch with the smallest loss on them is kept.
+    progress(done, of, what) is called after every step, with the loss and the seconds left in
+    words, and may raise to cancel. about: goes into the card (`about["ids"]`: ids of the rows).
+    Raises TrainingError when there is nothing to train on, the loss stops being a number, or the
+    adapter cannot be stored.
+    """
+    from filelock import FileLock
+
+    how = how or Settings()
+    _refuse(rows, dev)
+    name = adapter_fingerprint(generator, rows, how, dev, about)
+    home = settings.cache_folder("adapters")
+    with FileLock(home / f"{name}.lock"):
+        if (home / name / CARD).exists():
+            say(f"this adapter was trained before: using {settings.shown(home / name)}")
+            return opened(home / name)
+        for leftover in home.glob(f"{name}.training-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        aside = None
+        try:
+            aside = Path(tempfile.mkdtemp(prefix=f"{name}.training-", dir=home))
+            card = _train(generator, rows, how, dev, progress, aside)
+            card = {"fingerprint": name, **card, "about": dict(about or {})}
+            # last: a folder with a card is finished
+            (aside / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+            aside.chmod(0o755)
+            aside.rename(home / name)
+        except OSError as error:
+            raise TrainingError(
+                f"the adapter cannot be stored in {settings.shown(home)} ({error}); make room there"
+                " and run this again"
+            ) from error
+        finally:
+            if aside:
+                shutil.rmtree(aside, ignore_errors=True)
+    return opened(home / name)
+
+
+def _refuse(rows: Rows, dev: Rows) -> None:
+    """Rows that nothing, or nothing honest, could be learnt from."""
+    if not rows:
+        raise TrainingError("there are no rows to train on")
+    for i, (_, completion) in enumerate(rows, start=1):
+        if not completion.strip():
+            raise TrainingError(
+                f"row {i} has an empty completion: there is nothing to learn in it; take it out"
+            )
+    if both := {tuple(row) for row in rows} & {tuple(row) for row in dev}:
+        raise TrainingError(
+            f"{len(both)} dev rows are training rows as well, so they would not notice learning by"
+            f" heart; first: {next(iter(both))[0][-80:]!r}"
+        )
+
+
+def _examples(generator: Generator, rows: Rows, how: Settings) -> list[lora.Example]:
+    begins = [] if how.acts_on == "everything" else lora.invocation(generator)
+    examples = [
+        lora.encode(generator.tokenizer, prompt, completion, begins, how.acts_on == "everything")
+        for prompt, completion in rows
+    ]
+    window = min(
+        LONGEST_TOKENS, getattr(generator.model.config, "max_position_embeddings", LONGEST_TOKENS)
+    )
+    for i, one in enumerate(examples, start=1):
+        if len(one.ids) > window:
+            raise TrainingError(
+                f"row {i} has {len(one.ids)} tokens, and {window} are the limit; shorten it or take"
+                " it out"
+            )
+        if how.acts_on == "answer" and (
+            not begins or one.ids[one.acts_from : one.prompt_tokens] != begins
+        ):
+            raise TrainingError(
+                f"the prompt of row {i} does not end where the assistant begins to speak; make it"
+                ' with generate.chat, or train with acts_on="everything"'
+            )
+    return examples
+
+
+def _train(
+    generator: Generator,
+    rows: Rows,
+    how: Settings,
+    dev: Rows,
+    progress: Callable | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """The training loop; returns the card."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from tqdm.auto import tqdm
+
+    started = time.perf_counter()
+    examples, judged = _examples(generator, rows, how), _examples(generator, dev, how)
+    torch.manual_seed(how.seed)
+    config = LoraConfig(
+        r=how.rank, lora_alpha=2 * how.rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    with warnings.catch_warnings():
+        # peft asks transformers in a way that it will drop
+        warnings.simplefilter("ignore", FutureWarning)
+        wrapped = get_peft_model(load.same_weights(generator), config, autocast_adapter_dtype=True)
+    model = wrapped.train().get_base_model()
+    weights = [p for p in model.parameters() if p.requires_grad]
+    plan = lora.plan_epochs(
+        [len(one.ids) for one in examples], how.epochs, how.batch_rows, how.seed
+    )
+    memory, judged_memory = lora.Prompts(generator, examples), lora.Prompts(generator, judged)
+    optimizer = torch.optim.AdamW(weights, lr=how.learning_rate, weight_decay=0.0)
+    warmup = max(1, len(plan) // 20)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, 1 - step / len(plan))
+    )
+    losses, dev_losses, best = [], [], None
+    steps_per_epoch = len(plan) // how.epochs
+    with tqdm(plan, desc="training", unit="step", leave=False, disable=progress is not None) as bar:
+        for batch in bar:
+            loss = lora.completion_loss(
+                model, [examples[i] for i in batch], generator, memory.of(batch)
+            )
+            if not math.isfinite(loss.item()):
+                raise TrainingError(
+                    f"the loss became {loss.item()} at step {len(losses) + 1}; use a smaller"
+                    f" learning_rate than {how.learning_rate}"
+                )
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad(set_to_none=True)
+            losses.append(loss.item())
+            bar.set_postfix(loss=f"{loss.item():.3f}")
+            if progress:
+                left = (time.perf_counter() - started) * (len(plan) / len(losses) - 1)
+                progress(
+                    len(losses),
+                    len(plan),
+                    f"training: loss {loss.item():.2f}, about {left:.0f} s left",
+                )
+            if judged and len(losses) % steps_per_epoch == 0:
+                dev_losses.append(_dev_loss(model, judged, generator, judged_memory, how))
+                if dev_losses[-1] == min(dev_losses):
+                    best = [p.detach().clone() for p in weights]
+                elif len(dev_losses) - dev_losses.index(min(dev_losses)) > how.patience:
+                    break
+    if best:
+        with torch.no_grad():
+            for weight, kept in zip(weights, best, strict=True):
+                weight.copy_(kept)
+    config = wrapped.peft_config["default"]
+    # so that any peft uses it as it was trained
+    config.alora_invocation_tokens = lora.invocation(generator) if how.acts_on == "answer" else None
+    config.base_model_name_or_path, config.inference_mode = generator.name, True
+    _save(wrapped, folder)
+    return {
+        "base": generator.fingerprint,
+        "rows": len(rows),
+        "row_sha256": [_hash(row) for row in rows],
+        "rows_sha256": _hash(list(rows)),
+        "settings": asdict(how),
+        "steps": len(losses),
+        "losses": [round(x, 4) for x in losses],
+        "dev_rows": len(dev),
+        "dev_losses": [round(x, 4) for x in dev_losses],
+        "tokens": sum(len(one.ids) for one in examples),
+        "answer_tokens": sum(len(one.ids) - one.prompt_tokens for one in examples),
+        "seconds": round(time.perf_counter() - started, 1),
+        "threads": torch.get_num_threads(),
+        "trained": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "torch": torch.__version__,
+    }
+
+
+def _hash(part: object) -> str:
+    return hashlib.sha256(json.dumps(part).encode()).hexdigest()[:16]
+
+
+def _dev_loss(
+    model, judged: Sequence[lora.Example], generator: Generator, memory: lora.Prompts, how: Settings
+) -> float:
+    """Mean loss of the dev rows, batch by batch."""
+    import torch
+
+    batches = lora.plan_epochs([len(one.ids) for one in judged], 1, how.batch_rows, 0)
+    with torch.no_grad():
+        return sum(
+            lora.completion_loss(
+                model, [judged[i] for i in batch], generator, memory.of(batch)
+            ).item()
+            * len(batch)
+            for batch in batches
+        ) / len(judged)
+
+
+def _save(wrapped, folder: Path) -> None:
+    """peft's own files, the matrices in bfloat16: half the size, and nothing that a score would
+    notice."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    wrapped.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's empty form; the card says more
+    file = folder / "adapter_model.safetensors"
+    save_file(
+        {
+            name: matrix.to(torch.bfloat16).contiguous()
+            for name, matrix in sorted(load_file(file).items())
+        },
+        file,
+        metadata={"format": "pt"},
+    )

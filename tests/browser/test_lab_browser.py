@@ -1,0 +1,343 @@
+"""Notebooks as a learner meets them: real JupyterLab, headless Chromium, everything run, the
+widgets moved by keyboard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from conftest import ROOT
+
+from helpers.commands import notebooks
+
+pytestmark = pytest.mark.browser
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# JupyterLab says "idle" before a kernel is connected; running cells then does nothing, silently.
+# Wait for the real thing.
+READY = """async () => {
+    const sleep = ms => new Promise(r => setTimeout(r, ms));
+    let w; while (!(w = window.jupyterapp?.shell.currentWidget)?.sessionContext) await sleep(50);
+    await w.context.ready; await w.sessionContext.ready;
+    let k; while (!(k = w.sessionContext.session?.kernel)) await sleep(50);
+    await k.info;
+    while (k.connectionStatus !== 'connected' || k.status !== 'idle') await sleep(50);
+    window.kernelErrors = [];
+    w.sessionContext.iopubMessage.connect((_, m) => {
+        if (m.header.msg_type === 'error')
+            kernelErrors.push(m.content.ename + ': ' + m.content.evalue);
+    });
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A JupyterLab of its own, on a copy of the learner's notebook, started through the front
+    door's settings."""
+    if CHROMIUM is None:
+        if os.environ.get("WORKBOOK_REQUIRE_BROWSER"):
+            pytest.fail(
+                "Chromium is not installed, and this run requires it (Debian: apt-get install"
+                " chromium)"
+            )
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    env = dict(
+        os.environ,
+        HF_HUB_OFFLINE="1",
+        PYTHONPATH=str(ROOT),
+        WORKBOOK_CACHE=str(notebooks.settings.cache_folder()),
+    )
+    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
+        env[f"JUPYTER_{name}"] = str(tmp_path / name)
+    for name in ("SETTINGS_DIR", "WORKSPACES_DIR"):
+        env[f"JUPYTERLAB_{name}"] = str(tmp_path / name)
+    env["IPYTHONDIR"] = str(tmp_path / "ipython")
+    env.pop("MPLBACKEND", None)
+    settings = tmp_path / "SETTINGS_DIR" / "@jupyterlab"
+    for plugin, value in (
+        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+        ("notebook-extension/tracker", {"windowingMode": "none"}),
+    ):
+        file = settings / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value))
+    (tmp_path / "nb").mkdir()
+    shutil.copy(notebooks.learner_path(notebooks.sources(["03"])[0]), tmp_path / "nb" / "03.ipynb")
+    port, token = free_port(), secrets.token_hex(16)
+    words = [
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={tmp_path / 'nb'}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    log = (tmp_path / "lab.log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, *words], env=env, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT
+    )
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(
+                    f"http://127.0.0.1:{port}/api/status?token={token}", timeout=1
+                )
+                break
+            except OSError:
+                assert server.poll() is None, (tmp_path / "lab.log").read_text()[-2000:]
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", token
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@contextlib.contextmanager
+def opened(lab, tmp_path, notebook, seconds):
+    """The notebook in JupyterLab, all cells run; afterwards: no error in page or kernel, and
+    nothing was asked of the outside."""
+    from playwright.sync_api import sync_playwright
+
+    base, token = lab
+    with sync_playwright() as p:
+        context = p.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path=CHROMIUM,
+            headless=True,
+            args=FLAGS,
+            viewport={"width": 1300, "height": 1000},
+        )
+        page = context.pages[0]
+        asked, problems = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+
+        def js(code, seconds):
+            return page.evaluate(
+                "([src, ms]) => Promise.race([eval('(' + src + ')')(), new Promise((_, no) =>"
+                " setTimeout(() => no(new Error('time-out')), ms))])",
+                [code, seconds * 1000],
+            )
+
+        page.goto(f"{base}/lab/tree/{notebook}?token={token}&reset")
+        page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
+        js(READY, 60)
+        js("() => window.jupyterapp.commands.execute('notebook:run-all-cells')", seconds)
+        cells = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()")[
+            "cells"
+        ]
+        code = [c for c in cells if c["cell_type"] == "code"]
+        assert all(c["execution_count"] for c in code), "not every cell ran"
+        assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
+        yield page
+        if folder := os.environ.get("WORKBOOK_SCREENSHOTS"):
+            page.screenshot(path=f"{folder}/{notebook.removesuffix('.ipynb')}.png")
+        away = [
+            url
+            for url in asked
+            if not url.startswith((base, base.replace("http", "ws"), "data:", "blob:"))
+        ]
+        assert away == []
+        assert problems == []
+        assert page.evaluate("() => window.kernelErrors") == []
+        context.close()
+
+
+def test_a_learner_runs_the_chunking_lab(lab, tmp_path):
+    from playwright.sync_api import expect
+
+    with opened(lab, tmp_path, "03.ipynb", 500) as page:
+        picture, said = page.locator(".t-plot img"), page.locator(".t-said")
+        picture.scroll_into_view_if_needed()
+        before, cut = picture.get_attribute("src"), page.locator(".t-chunks").inner_text()
+        assert "Tokens, 64 tokens" in picture.get_attribute("alt")
+        expect(said).to_contain_text("This is the baseline")
+        page.locator(".t-chunk-size .noUi-handle").focus()
+        for size in ("96", "128"):
+            page.keyboard.press("ArrowRight")
+            expect(page.locator(".t-chunk-size .widget-readout")).to_have_text(size)
+            if size == "96":
+                expect(said).to_contain_text("Nobody has measured")
+        expect(picture).not_to_have_attribute("src", before)
+        expect(said).to_contain_text("times the tokens")
+        assert "Tokens, 128 tokens" in picture.get_attribute("alt")
+        assert page.locator(".t-chunks").inner_text() != cut
+        page.locator(".t-strategy .noUi-handle").focus()
+        # each is waited for: two quick moves of one slider may reach the kernel after a later click
+        for strategy in ("Recursive", "Sentences"):
+            page.keyboard.press("ArrowRight")
+            expect(picture).to_have_attribute("alt", re.compile(f"{strategy}, 128 tokens"))
+        page.locator(".t-chunk-size .noUi-handle").focus()
+        # sentences, 96, a quarter: the notebook itself has measured it, so it is there at once
+        page.keyboard.press("ArrowLeft")
+        expect(said).to_contain_text("Nobody has measured sentences, 96 tokens")
+        page.locator("button.t-run-start").click()
+        expect(page.locator(".t-run-status")).to_contain_text("Measured here", timeout=120_000)
+        expect(picture).to_have_attribute("alt", re.compile("Sentences, 96 tokens"))
+        page.locator("button.t-answer-start").click()
+        expect(page.locator(".t-answer-status")).to_contain_text(
+            "the model answers", timeout=120_000
+        )
+        page.locator("button.t-answer-stop").click()
+        expect(page.locator(".t-answer-status")).to_contain_text("Stopped", timeout=60_000)
+        expect(page.locator("button.t-answer-start")).to_be_enabled()
+
+
+EXPLORED = """
+import pandas as pd
+from helpers.evaluation.attribution import attribute
+from helpers.core.cases import Arm, Ask, Case, Evidence, Gold, Passage, Prediction
+from helpers.evaluation.evaluator import QUESTIONS, evaluate
+from helpers.labs.case_explorer import explorer
+
+quote = "Staff get 17 days."
+evidence = (Evidence("leave", quote, 7, 7 + len(quote)),)
+question = "Question {}: how many days? <script>window.hacked = 1</script>"
+gold = Gold(("17 days",), evidence)
+cases = [Case(Ask(f"q{i}", question.format(i), ("staff",)), gold, kind, f"f{i}", "dev")
+         for i, kind in enumerate(["single", "table", "single", "single"])]
+title, text = "Leave <img src=x onerror='window.hacked = 1'>", f"Leave. {quote} Not more, my dear"
+passage = Passage("leave", title, 0, 40, text, 0.71)
+said = ["17 days", "18 days", "<img src=x onerror='window.hacked = 1'>", "17 days"]
+seen = [(passage,), (passage,), (), (passage,)]
+system = Arm("toy", lambda asks: [
+    Prediction(a.id, said[int(a.id[1:])], seen[int(a.id[1:])]) for a in asks])
+oracle = Arm("oracle", lambda asks: [
+    Prediction(a.id, "17 days" if a.id == "q2" else "18 days") for a in asks])
+tables = [evaluate(arm, cases, QUESTIONS, keep=False) for arm in (system, oracle)]
+explorer(attribute(*tables), cases)
+"""
+
+
+def test_a_learner_leafs_through_the_cases(lab, tmp_path):
+    import nbformat
+    from playwright.sync_api import expect
+
+    # else JupyterLab asks which kernel
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(EXPLORED.strip())], metadata=python
+    )
+    nbformat.write(notebook, tmp_path / "nb" / "explorer.ipynb")
+    with opened(lab, tmp_path, "explorer.ipynb", 60) as page:
+        asked, position, verdict = (
+            page.locator(".t-panel .t-asked"),
+            page.locator(".t-position [role=status]"),
+            page.get_by_label("verdict"),
+        )
+        expect(asked).to_contain_text("Question 0")
+        expect(asked).to_contain_text("<script>")
+        expect(page.locator(".t-panel mark")).to_have_text(["17 days", "Staff get 17 days."])
+        page.locator("button.t-next").focus()
+        page.keyboard.press("Enter")
+        expect(asked).to_contain_text("Question 1")
+        expect(position).to_have_text("2 of 4")
+        verdict.select_option(label="retrieval (1)")
+        expect(asked).to_contain_text("Question 2")
+        expect(position).to_have_text("1 of 1")
+        expect(page.locator(".t-panel .t-cause")).to_contain_text("the search is to blame")
+        expect(page.locator("button.t-next")).to_be_disabled()
+        page.get_by_label("kind").select_option(label="table (1)")
+        expect(position).to_contain_text("no case is both")
+        expect(asked).to_have_count(0)
+        verdict.select_option(label="all (4)")
+        expect(asked).to_contain_text("Question 1")
+        assert page.evaluate("() => window.hacked") is None
+
+
+TRAINED = """
+import os
+
+os.environ["WORKBOOK_CACHE"] = {cache!r}
+from helpers import models, train_lab
+from helpers.experiments.training_cell import Setting
+from helpers.labs.training import training_lab
+
+training_lab(train_lab.load_grid(), models.load_generator(), Setting(16))
+"""
+
+
+def test_a_learner_trains_stops_and_finds_it_again(lab, tmp_path):
+    """In a cache of its own, so that there is something to train; the second opening is the page
+    reloaded, over the same kernel."""
+    import nbformat
+    from playwright.sync_api import expect
+
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "weights").symlink_to(notebooks.settings.cache_folder("weights"))
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(TRAINED.format(cache=str(cache)).strip())], metadata=python
+    )
+    nbformat.write(notebook, tmp_path / "nb" / "training.ipynb")
+    with opened(lab, tmp_path, "training.ipynb", 120) as page:
+        picture, said, status, start = (
+            page.locator(".t-plot img"),
+            page.locator(".t-said"),
+            page.locator(".t-train-status"),
+            page.locator("button.t-train-start"),
+        )
+        expect(picture).to_have_attribute("alt", re.compile("^16 labels"))
+        expect(page.locator(".t-price")).to_contain_text("nothing was trained on this machine yet")
+        page.locator(".t-rows .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(said).to_contain_text("Nobody has trained 8 labels")
+        page.keyboard.press("ArrowLeft")
+        expect(picture).to_have_attribute("alt", re.compile("^Untrained"))
+        page.keyboard.press("ArrowRight")
+        expect(said).to_contain_text("Nobody has trained 8 labels")
+        start.click()
+        expect(status).to_contain_text(re.compile("loss [0-9.]+"), timeout=120_000)
+        page.locator("button.t-train-stop").click()
+        expect(status).to_contain_text("Stopped", timeout=60_000)
+        expect(start).to_be_enabled()
+        assert not list(cache.glob("adapters/*/adapter_model.safetensors")), (
+            "a stopped run left something"
+        )
+        assert not list(cache.glob("labs/*.json")), "a stopped run left something"
+        start.click()
+        expect(status).to_contain_text("Trained here", timeout=400_000)
+        expect(picture).to_have_attribute("alt", re.compile("^8 labels.*Trained here: 1 point"))
+        expect(page.locator(".t-price")).to_contain_text("there at once")
+    with opened(lab, tmp_path, "training.ipynb", 120) as page:
+        page.locator(".t-rows .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator(".t-price")).to_contain_text("there at once")
+        page.locator("button.t-train-start").click()
+        expect(page.locator(".t-train-status")).to_contain_text("Trained here", timeout=10_000)
+        expect(page.locator(".t-plot img")).to_have_attribute(
+            "alt", re.compile("^8 labels.*Trained here: 1 point")
+        )

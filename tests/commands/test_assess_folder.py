@@ -1,0 +1,221 @@
+"""What is read from somebody's folder: good parts stay, every fault is named, nothing outside is
+touched."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+
+import pytest
+
+from helpers.commands.assess.config import read_wishes, template
+from helpers.commands.assess.example import write_example
+from helpers.commands.assess.folder import EVERYBODY, read_own
+from helpers.core.records import DataError
+
+
+def rows(path, *lines):
+    path.write_text(
+        "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines),
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    home = tmp_path / "own"
+    (home / "documents" / "hr").mkdir(parents=True)
+    (home / "documents" / "hr" / "leave.md").write_text(
+        "# Leave\n\nStaff get 11 days\nof leave a year.\n", encoding="utf-8"
+    )
+    (home / "documents" / "visit.txt").write_text(
+        "Guests get a badge for 3 days.\n", encoding="utf-8"
+    )
+    rows(
+        home / "questions.jsonl",
+        {
+            "id": "a",
+            "question": "How much leave?",
+            "answers": ["11 days"],
+            "evidence": [{"doc": "hr/leave.md", "quote": "11 days of leave"}],
+        },
+        {"id": "b", "question": "How tall is the tower?", "answers": []},
+    )
+    return home
+
+
+def test_good_parts_are_read_and_quotes_found_across_line_breaks(folder):
+    own = read_own(folder, dt.date(2026, 3, 2))
+    assert own.faults == ()
+    assert len(own.documents) == 2
+    first, second = own.questions
+    assert first.gold.evidence[0].quote == "11 days\nof leave"
+    assert first.ask.groups == (EVERYBODY,)
+    assert first.ask.as_of == dt.date(2026, 3, 2)
+    assert second.gold.answers == ()
+    assert second.kind == "to refuse"
+
+
+def test_a_quote_is_looked_for_as_whole_words_first(folder):
+    (folder / "documents" / "visit.txt").write_text(
+        "A pass is good for 15 days, a badge for 5 days. 访客证有效期三天。\n", encoding="utf-8"
+    )
+    quoted = [
+        {
+            "question": f"{quote}?",
+            "answers": ["x"],
+            "evidence": [{"doc": "visit.txt", "quote": quote}],
+        }
+        for quote in ("5 days", "ass is", "有效期三天")
+    ]
+    rows(folder / "questions.jsonl", *quoted)
+    own = read_own(folder)
+    assert own.faults == ()
+    assert [case.gold.evidence[0].start for case in own.questions] == [
+        40,
+        3,
+        51,
+    ]
+
+
+BAD = (
+    ('{"id": "a", "question": "again?", "answers": ["x"]}', "already used in line 1"),
+    ("{oh", "is not JSON"),
+    ("", "is empty"),
+    ('{"question": "no answers?"}', "field 'answers'"),
+    ('{"question": 7, "answers": []}', "field 'question'"),
+    ('{"question": "q?", "answers": ["x"], "groups": "staff"}', "field 'groups'"),
+    ('{"question": "q?", "answers": ["x"], "as_of": "2026-02-30"}', "field 'as_of'"),
+    (
+        '{"question": "q?", "answers": ["x"], "evidence": [{"doc": "none.md", "quote": "x"}]}',
+        "no document 'none.md'",
+    ),
+    (
+        (
+            '{"question": "q?", "answers": ["x"], "evidence": [{"doc": "visit.txt", "quote": "5'
+            ' days"}]}'
+        ),
+        "does not stand in",
+    ),
+    ("[1]", "is not a row"),
+)
+
+
+def test_each_fault_has_its_file_line_and_reason_and_the_rest_is_read(folder):
+    with (folder / "questions.jsonl").open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line, _ in BAD))
+    (folder / "documents" / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    (folder / "documents" / "empty.txt").write_bytes(b"")
+    own = read_own(folder)
+    for number, (_, reason) in enumerate(BAD, start=3):
+        assert any(
+            f.file == "questions.jsonl" and f.line == number and reason in f.reason
+            for f in own.faults
+        ), (number, reason, own.faults)
+    assert {f.file for f in own.faults} == {
+        "questions.jsonl",
+        "documents/broken.pdf",
+        "documents/empty.txt",
+    }
+    assert [q.id for q in own.questions] == ["a", "b", "q-0010", "q-0011"]
+    assert own.questions[2].gold.evidence == ()
+
+
+def test_examples_that_can_be_used_are_and_the_others_are_named(folder):
+    rows(
+        folder / "examples.jsonl",
+        {"input": "it broke", "output": "fault"},
+        {"input": "", "output": "fault"},
+        {"input": "where is it", "output": {"a": 1}},
+        {"input": "my bill", "output": "billing"},
+    )
+    own = read_own(folder)
+    assert [c.gold.answers for c in own.examples] == [("fault",), ("billing",)]
+    assert [(f.file, f.line) for f in own.faults] == [("examples.jsonl", 2), ("examples.jsonl", 3)]
+    (folder / "schema.json").write_text(
+        '{"type": "string", "$ref": "http://example.com/x"}', encoding="utf-8"
+    )
+    own = read_own(folder)
+    assert own.schema is None
+    assert len(own.examples) == 2
+    assert any(f.file == "schema.json" and "nothing is fetched" in f.reason for f in own.faults)
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="no symbolic links")
+def test_no_link_that_leaves_the_folder_is_followed(folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "secret.md").write_text("# Secret\n\nThe safe opens with 4711.\n", encoding="utf-8")
+    rows(secret / "examples.jsonl", {"input": "secret", "output": "4711"})
+    (folder / "documents" / "link.md").symlink_to(secret / "secret.md")
+    (folder / "documents" / "links").symlink_to(secret)
+    (folder / "examples.jsonl").symlink_to(secret / "examples.jsonl")
+    (folder / "assess.toml").symlink_to(tmp_path / "nowhere.toml")
+    own = read_own(folder)
+    assert "4711" not in repr(own)
+    assert own.examples == ()
+    assert {f.file for f in own.faults if "link" in f.reason} == {
+        "documents/link.md",
+        "documents/links",
+        "examples.jsonl",
+        "assess.toml",
+    }
+    moved = folder.with_name("documents-elsewhere")
+    (folder / "documents").rename(moved)
+    (folder / "documents").symlink_to(moved)
+    assert read_own(folder).documents == ()
+
+
+def test_a_folder_without_anything_to_judge_says_what_belongs_in_it(tmp_path):
+    with pytest.raises(DataError, match="there is no such folder"):
+        read_own(tmp_path / "none")
+    with pytest.raises(DataError, match=r"questions\.jsonl"):
+        read_own(tmp_path)
+
+
+def test_wishes_that_are_wrong_are_named_and_the_others_count():
+    wishes, faults = read_wishes(
+        'minutes = 5\n[search]\nretriever = "magic"\ntop_k = 4\n[requirements]\nlookup_share ='
+        ' 80\ncitations = true\nmood = 1\n[endpoint]\nkey = "sk-1"\n'
+    )
+    assert wishes.minutes == 5
+    assert wishes.top_k == 4
+    assert wishes.retriever == "auto"
+    assert wishes.stated == {"citations": True}
+    assert sorted(line for line, _ in faults) == [3, 6, 8, 10]
+    assert any("did you mean 0.8" in reason for _, reason in faults)
+    assert (8, "'mood' is no requirement") in [
+        (line, reason.split(";")[0]) for line, reason in faults
+    ]
+    assert read_wishes("a = 1\nb = = 2\n")[1][0][0] == 2
+
+
+def test_every_requirement_stands_in_the_template_and_works_without_its_mark():
+    stated = template().replace("\n# ", "\n").split("[requirements]")[1]
+    wishes, faults = read_wishes("[requirements]" + stated)
+    assert faults == []
+    assert len(wishes.stated) == 26
+
+
+def test_the_example_folder_reads_without_a_fault_and_is_never_written_over(tmp_path):
+    own = read_own(write_example(tmp_path / "example"))
+    assert own.faults == ()
+    assert len(own.questions) == 60
+    assert len(own.examples) == 160
+    assert own.schema.kind == "object"
+    assert own.documents
+    assert sum(bool(case.gold.evidence) for case in own.questions) == sum(
+        bool(case.gold.answers) for case in own.questions
+    )
+    with pytest.raises(DataError, match="not empty"):
+        write_example(tmp_path / "example")
+
+
+def test_another_folder_has_another_fingerprint(folder):
+    before = read_own(folder, dt.date(2026, 3, 2)).fingerprint
+    assert read_own(folder, dt.date(2026, 3, 2)).fingerprint == before
+    (folder / "documents" / "visit.txt").write_text(
+        "Guests get a badge for 4 days.\n", encoding="utf-8"
+    )
+    assert read_own(folder, dt.date(2026, 3, 2)).fingerprint != before

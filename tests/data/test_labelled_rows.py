@@ -1,0 +1,637 @@
+"""Your own rows: every fault is named with file and line, all at once; nobody's schema fetches,
+hangs or is half obeyed; the same scores as the ticket task."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+from test_arms import TOY
+
+from helpers.core import settings
+from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
+from helpers.data.json_schema import SchemaError, checked, load_schema
+from helpers.data.labelled_rows import LabelledError, parse_json, plain, read_labelled, split
+from helpers.data.tickets import Ticket, load_tickets
+from helpers.evaluation.evaluator import TICKETS, evaluate
+from helpers.evaluation.labelled_task import same, task_of
+from helpers.models import generate
+from helpers.systems import baselines, labelled
+from helpers.systems.labelled import instruction_of, pairs, written
+
+TICKET = Ticket.model_json_schema()
+LABELS = {"type": "string", "enum": ["refund", "repair", "C", "C++"]}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes rows (dicts, raw lines or bytes) to a file and gives back its path."""
+
+    def write(*rows, name="rows.jsonl"):
+        lines = (
+            (
+                row
+                if isinstance(row, bytes)
+                else (row if isinstance(row, str) else json.dumps(row)).encode()
+            )
+            for row in rows
+        )
+        (tmp_path / name).write_bytes(b"".join(line + b"\n" for line in lines))
+        return tmp_path / name
+
+    return write
+
+
+def ok(n=0, **more):
+    return {"input": f"message {n}", "output": "refund"} | more
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def test_good_rows_become_cases(file):
+    one, two = read_labelled(file(ok(1, id="a", note="ignored"), ok(2)), LABELS, "dev")
+    assert (one.ask, one.gold, one.split) == (
+        Ask("a", "message 1"),
+        Gold(answers=("refund",)),
+        "dev",
+    )
+    assert two.id == "rows-0002"
+    (row,) = read_labelled(file({"input": "x", "output": {"a": 1}}))
+    assert row.gold == Gold(output={"a": 1})
+    assert (
+        read_labelled(
+            file(
+                b'\xef\xbb\xbf{"input": "a", "output": "b"}\r',
+                '{"input": "c\u2028d", "output": "e"}',
+            )
+        )[1].ask.input
+        == "c\u2028d"
+    )
+
+
+def test_our_own_files_go_through_the_same_call():
+    ours = read_labelled(settings.DATA / "tickets/dev.jsonl", TICKET, "dev")
+    assert [(c.ask, c.gold) for c in ours] == [(c.ask, c.gold) for c in load_tickets("dev")]
+    assert len(read_labelled(settings.DATA / "style/train.jsonl")) >= 150
+
+
+FAULTS = {  # what is wrong: (the row, the field that is named, words of the message)
+    "no output": ({"input": "a"}, "output", "is missing"),
+    "no input": ({"output": "refund"}, "input", "is missing"),
+    "null": (ok(output=None), "output", "is missing"),
+    "empty input": (ok(input=" \n"), "input", "is empty"),
+    "empty output": (ok(output=""), "output", "is empty"),
+    "input of 100k characters": (ok(input="x" * 100_000), "input", "has 100,000 characters"),
+    "output of 100k characters": (ok(output="x" * 100_000), "output", "has 100,000 characters"),
+    "input is a list": (ok(input=["a"]), "input", "must be a text, got list"),
+    "output is a number": (ok(output=3), "output", "must be an object or a text, got int"),
+    "output is an object": (ok(output={"a": 1}), "output", "the schema wants strings"),
+    "output breaks the schema": (ok(output="Refund"), "output", "is not one of"),
+    "id is a number": (ok(id=3), "id", "must be a text"),
+    "id twice": (ok(id="first"), "id", "'first' was already used in line 1"),
+    "id of a line": (ok(id="rows-0002"), "id", "'rows-0002' was already used in line 2"),
+    "half a character": ('{"input": "\\ud83d", "output": "refund"}', "input", "half a character"),
+    "not JSON": ("{'input': 'a'}", "", "is not JSON"),
+    "key twice": ('{"input": "a", "input": "b", "output": "refund"}', "", "a key appears twice"),
+    "NaN": ('{"input": "a", "output": NaN}', "", "NaN is not JSON"),
+    "a list": ("[1]", "", "is not a row"),
+    "an empty object": ("{}", "", "is not a row"),
+    "an empty line": ("", "", "is empty; remove the line"),
+    "nested without end": ("[" * 100_000, "", "is not JSON"),
+    "Latin-1": (b'{"input": "caf\xe9", "output": "refund"}', "", "is not UTF-8"),
+    "a row of test": (ok(input="A  TEST message!"), "input", "kept apart (id 't1')"),
+}
+TEST_CASE = Case(Ask("t1", "a test message"), Gold(answers=("refund",)), "own rows", "f", "test")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_bad_row_is_refused_with_file_and_line(file, name):
+    row, field, said = FAULTS[name]
+    path = file(ok(1, id="first"), ok(2), row, ok(4))
+    with pytest.raises(LabelledError) as error:
+        read_labelled(path, LABELS, apart_from=[TEST_CASE])
+    (fault,) = error.value.faults
+    assert re.match(rf"\S*rows\.jsonl line 3: {f'field {field!r}: ' if field else ''}", fault), (
+        fault
+    )
+    assert said in fault, fault
+
+
+def test_all_faults_at_once_the_first_twenty_shown(file):
+    with pytest.raises(LabelledError) as error:
+        read_labelled(file(*({"input": "a"} for _ in range(25)), ok(1)))
+    said = str(error.value)
+    assert len(error.value.faults) == 25
+    assert said.startswith("25 faults, so nothing was read:\n")
+    assert said.endswith("… and 5 more")
+    assert "line 20:" in said
+    assert "line 21:" not in said
+    every = [row for row, _, _ in FAULTS.values()]
+    with pytest.raises(LabelledError) as error:
+        read_labelled(file(ok(1, id="first"), ok(2), *every), LABELS, apart_from=[TEST_CASE])
+    assert [int(re.search(r"line (\d+)", fault)[1]) for fault in error.value.faults] == list(
+        range(3, 3 + len(every))
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", "holds no rows"), (b"\n \n", "holds no rows"), ("{}".encode("utf-16"), "is UTF-16")],
+)
+def test_files_of_no_use(tmp_path, data, said):
+    (tmp_path / "rows.jsonl").write_bytes(data)
+    with pytest.raises(LabelledError, match=said):
+        read_labelled(tmp_path / "rows.jsonl")
+
+
+def test_files_that_are_not_there_or_too_large(tmp_path, monkeypatch):
+    for path in (tmp_path / "none.jsonl", tmp_path):
+        with pytest.raises(LabelledError, match="cannot be read"):
+            read_labelled(path)
+    monkeypatch.setattr("helpers.data.labelled_rows.LARGEST_FILE_BYTES", 10)
+    (tmp_path / "rows.jsonl").write_text('{"input": "a", "output": "b"}\n')
+    with pytest.raises(LabelledError, match="30 bytes; at most 10"):
+        read_labelled(tmp_path / "rows.jsonl")
+
+
+def test_rows_without_a_schema_are_of_one_kind(file):
+    with pytest.raises(
+        LabelledError,
+        match=r"line 2: field 'output': is an object, but the rows before are strings",
+    ):
+        read_labelled(file(ok(), ok(output={"a": 1})))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_bytes_are_faults_or_rows_never_another_error(file, seed):
+    dice = random.Random(seed)
+    good = b"".join(json.dumps(ok(n)).encode() + b"\n" for n in range(8))
+    raw = bytearray(good)
+    for _ in range(6):
+        raw[dice.randrange(len(raw))] = dice.randrange(256)
+    try:
+        assert len(read_labelled(file(bytes(raw)), LABELS)) <= 10
+    except LabelledError as error:
+        assert all("rows.jsonl" in fault for fault in error.faults)
+
+
+# --- splits ---------------------------------------------------------------------------------------
+
+
+def cases_of(*texts):
+    return [
+        Case(Ask(str(n), text), Gold(answers=("x",)), "own rows", "f", "train")
+        for n, text in enumerate(texts)
+    ]
+
+
+def test_equal_inputs_stand_on_one_side():
+    cases = cases_of(*(f"Row {n % 40}!" if n < 40 else f"row  {n % 40}" for n in range(80)))
+    parts = split(cases, seed=1)
+    sides = [{plain(c.ask.input) for c in part} for part in parts]
+    assert not sides[0] & sides[1]
+    assert not sides[0] & sides[2]
+    assert not sides[1] & sides[2]
+    assert sorted(c.id for part in parts for c in part) == sorted(c.id for c in cases)
+    assert [{c.split for c in part} for part in parts] == [{"train"}, {"dev"}, {"test"}]
+    assert 50 <= len(parts.train) <= 60
+    assert 10 <= len(parts.dev) <= 14
+
+
+def test_the_split_follows_from_content_and_seed():
+    cases = cases_of(*(f"row {n}" for n in range(50)))
+    assert (
+        {c.id for c in split(cases).test}
+        == {c.id for c in split(cases[::-1]).test}
+        != {c.id for c in split(cases, seed=1).test}
+    )
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_every_side_gets_something(n):
+    assert all(split(cases_of(*(f"row {i}" for i in range(n)), *["row 0"] * 30)))
+    with pytest.raises(ValueError, match="2 different inputs cannot be split"):
+        split(cases_of("a", "A!", "b"))
+
+
+# --- schemas --------------------------------------------------------------------------------------
+
+
+def laughs(depth=40):
+    """Each part names the next one twice: 2 to the power of depth steps."""
+    return {
+        **{f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in range(depth)},
+        f"a{depth}": {},
+    }
+
+
+HOSTILE = {
+    "address": (
+        {"type": "object", "properties": {"a": {"$ref": "https://example.com/s.json"}}},
+        "nothing is fetched",
+    ),
+    "file": (
+        {"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}},
+        "nothing is fetched",
+    ),
+    "beside": ({"type": "object", "items": {"$ref": "other.json#/a"}}, "nothing is fetched"),
+    "deep in itself": (
+        {"type": "object", "properties": {"a": {"$ref": "#/properties/b/default"}}},
+        "nothing is fetched",
+    ),
+    "base": ({"type": "object", "$id": "https://example.com/"}, r"'\$id' is not used here"),
+    "dynamic": ({"type": "object", "properties": {"a": {"$dynamicRef": "#a"}}}, "is not used here"),
+    "unknown name": (
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}},
+        "not among the",
+    ),
+    "circle at the top": ({"$ref": "#"}, "without end"),
+    "circle": (
+        {"type": "object", "allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"$ref": "#/$defs/a"}}},
+        "round in circles",
+    ),
+    "doubling": (
+        {"type": "object", "$ref": "#/$defs/a0", "$defs": laughs()},
+        "multiply each other",
+    ),
+    "look-around": ({"type": "string", "pattern": "(?=a)"}, "cannot be used"),
+    "look-around below a field": (
+        {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?<=a)b"}}},
+        "cannot be used",
+    ),
+    "back-reference": ({"type": "string", "pattern": r"(a)\1"}, "cannot be used"),
+    "huge pattern": ({"type": "string", "pattern": "((a{1000}){1000}){1000}"}, "cannot be used"),
+    "pattern keys": ({"type": "object", "patternProperties": {"(a+)+$": {}}}, "is not used here"),
+    "nested": (
+        json.loads('{"not":' * 500 + "{}" + "}" * 500) | {"type": "object"},
+        "nested too deeply",
+    ),
+    "long": ({"type": "object", "description": "x" * 200_000}, "longer than"),
+    "no schema": ({"type": "objekt"}, "draft 2020-12"),
+    "a list": ([], "a schema is a JSON object"),
+    "an array": ({"type": "array"}, "must say"),
+    "anything": ({}, "must say"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_schema_is_refused_at_once(name, monkeypatch):
+    def nobody(*_, **__):
+        raise AssertionError("the schema reached out")
+
+    monkeypatch.setattr(socket.socket, "connect", nobody)
+    monkeypatch.setattr("urllib.request.urlopen", nobody)
+    schema, said = HOSTILE[name]
+    started = time.perf_counter()
+    with pytest.raises(SchemaError, match=said):
+        checked(schema)
+    assert time.perf_counter() - started < 5
+
+
+def test_a_bomb_below_a_field_stops_at_the_first_row(file):
+    bomb = {"type": "object", "properties": {"x": {"$ref": "#/$defs/a0"}}, "$defs": laughs()}
+    started = time.perf_counter()
+    with pytest.raises(SchemaError, match=r"rows.jsonl line 1: .* multiply each other"):
+        read_labelled(file(*({"input": f"a {n}", "output": {"x": 1}} for n in range(50))), bomb)
+    assert time.perf_counter() - started < 5
+    gold = Gold(output={"x": 1})
+    assert task_of(bomb).scores(Prediction("a", '{"x": 1}'), gold)["valid"] is False, (
+        "an answer stops no table"
+    )
+
+
+def test_a_pattern_that_hangs_others_is_judged_in_time(file):
+    started = time.perf_counter()
+    with pytest.raises(LabelledError, match="does not match"):
+        read_labelled(file(ok(output="a" * 3_900 + "b")), {"type": "string", "pattern": "^(a+)+$"})
+    assert time.perf_counter() - started < 5
+
+
+def test_names_like_keywords_and_data_like_references_are_no_fault():
+    schema = {
+        "type": "object",
+        "properties": {
+            "$ref": {"type": "string"},
+            "pattern": {"enum": [{"$ref": "https://example.com"}]},
+            "patternProperties": {"const": {"$id": "x"}},
+        },
+    }
+    assert checked(schema).faults({"$ref": "a"}) == []
+
+
+def test_a_tree_may_name_itself():
+    tree = {
+        "type": "object",
+        "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}},
+        "additionalProperties": False,
+    }
+    assert checked(tree).faults({"kids": [{"kids": []}, {}]}) == []
+    assert checked(tree).faults({"kids": [{"kid": []}]}) != []
+
+
+def test_a_schema_from_a_file(tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps(LABELS))
+    assert load_schema(tmp_path / "s.json").kind == "string"
+    for content, said in (
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON|cannot"),
+        ('{"type": "array"}', "s.json: the schema must say"),
+        (" " * 200_000, "characters"),
+    ):
+        (tmp_path / "s.json").write_text(content)
+        with pytest.raises(SchemaError, match=said):
+            load_schema(tmp_path / "s.json")
+    with pytest.raises(SchemaError, match="cannot be read"):
+        load_schema(tmp_path / "none.json")
+
+
+# --- scores ---------------------------------------------------------------------------------------
+
+
+ODD = [
+    '{"category": "fault", "product": "gale", "priority": "high", "needs_human": false}',
+    '{"category": "fault", "product": "gale", "priority": "high", "needs_human": 0}',
+    '{"category": "fault", "product": "gale", "priority": "high"}',
+    '{"category": "fault", "product": "gale", "priority": "high", "needs_human": false, "x": 1}',
+    'Sure! {"category": "fault"}',
+    "",
+    "null",
+    "[]",
+    "3",
+    "NaN",
+    '{"category": "fault", "category": "fault"}',
+    '{"needs_human": false, "priority": "low", "product": "gale", "category": "fault"}',
+    "[" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_the_ticket_schema_scores_as_the_ticket_task(text):
+    gold = Gold(
+        output={"category": "fault", "product": "gale", "priority": "high", "needs_human": False}
+    )
+    ours, theirs = task_of(TICKET), TICKETS
+    for prediction in (Prediction("a", text), Prediction("a", text, error="broke")):
+        assert ours.correct(prediction, gold) == theirs.correct(prediction, gold)
+        assert ours.scores(prediction, gold) == theirs.scores(prediction, gold)
+
+
+def test_on_real_tickets_both_tasks_agree(cache):
+    cases = read_labelled(settings.DATA / "tickets/dev.jsonl", TICKET, "dev")
+    gold = {case.id: case.gold.output for case in cases}
+    dice = random.Random(0)
+
+    def careless(asks):
+        for ask in asks:
+            said = dict(gold[ask.id])
+            said[dice.choice([*said])] = dice.choice(["fault", "gale", "low", True])
+            yield Prediction(ask.id, json.dumps(said))
+
+    table = evaluate(Arm("careless", careless, "careless"), cases, task_of(TICKET, "tickets"))
+    again = evaluate(Arm("careless", careless, "careless"), cases, TICKETS)
+    columns = ["right", "valid", "state", "category_right", "needs_human_right", "fields_right"]
+    assert table[columns].equals(again[columns])
+    assert 0 < table["right"].mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "equal"),
+    [
+        (1, 1.0, True),
+        (True, 1, False),
+        (0, False, False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ([1, 2], [2, 1], False),
+        (None, None, True),
+        ("a", "A", False),
+        ({"a": [True]}, {"a": [1]}, False),
+        ("1", 1, False),
+        ({}, [], False),
+        (None, False, False),
+    ],
+)
+def test_equal_as_json_means_it(a, b, equal):
+    assert same(a, b) is same(b, a) is equal
+
+
+@pytest.mark.parametrize(
+    ("said", "gold", "schema", "right"),
+    [
+        ("The 17 days.", "17 days", None, True),
+        ("17 days or so", "17 days", None, False),
+        ("", "the", None, False),
+        ("the", "the", None, True),
+        ("!!!", "?!", None, False),
+        ("refund", "refund", LABELS, True),
+        ("Refund", "refund", LABELS, False),
+        (" refund\n", "refund", LABELS, True),
+        ("C", "C++", LABELS, False),
+        ("C++", "C++", LABELS, True),
+        ("A-12", "A-12", {"type": "string", "pattern": "^[A-Z]-[0-9]+$"}, True),
+        ("a-12", "A-12", {"type": "string", "pattern": "^[A-Z]-[0-9]+$"}, False),
+    ],
+)
+def test_texts_are_right_when(said, gold, schema, right):
+    task = task_of(schema)
+    assert task.correct(Prediction("a", said), Gold(answers=(gold,))) is right
+    assert not task.correct(Prediction("a", said, error="broke"), Gold(answers=(gold,)))
+
+
+def test_text_scores_share_words():
+    scores = task_of().scores(Prediction("a", "17 working days"), Gold(answers=("17 days",)))
+    assert scores == {"exact_match": 0.0, "token_f1": pytest.approx(0.8)}
+    assert (
+        task_of(LABELS).scores(Prediction("a", "nothing"), Gold(answers=("refund",)))["valid"]
+        is False
+    )
+
+
+def test_optional_fields_and_a_name_that_is_taken():
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    scores = task_of(schema).scores(Prediction("x", '{"a": 1}'), Gold(output={"a": 1, "b": 2}))
+    assert (scores["a_right"], scores["b_right"], scores["fields_right"]) == (True, False, 0.5)
+    assert task_of(schema).correct(Prediction("x", '{"a": 1.0}'), Gold(output={"a": 1}))
+    loose = {"type": "object", "properties": {"a": {"type": ["integer", "boolean"]}}}
+    assert not task_of(loose).correct(Prediction("x", '{"a": true}'), Gold(output={"a": 1})), (
+        "true is no number"
+    )
+    with pytest.raises(ValueError, match="cannot be called 'fields'"):
+        task_of({"type": "object", "properties": {"fields": {"type": "string"}}})
+
+
+# --- prompts and arms -----------------------------------------------------------------------------
+
+
+def test_outputs_are_written_in_the_schema_s_order():
+    gold = Gold(
+        output={"needs_human": False, "priority": "low", "product": "gale", "category": "fault"}
+    )
+    assert (
+        written(gold, TICKET)
+        == '{"category": "fault", "product": "gale", "priority": "low", "needs_human": false}'
+    )
+    assert written(Gold(answers=("café",))) == "café"
+    assert written(Gold(output={"b": "é", "a": 1})) == '{"b": "é", "a": 1}'
+    assert pairs(cases_of("a")) == [("a", "x")]
+
+
+def test_the_instruction_names_every_field_and_value():
+    said = instruction_of(TICKET)
+    assert all(f'"{word}"' in said for word in (*TICKET["properties"], "how_to", "urgent"))
+    assert "true or false" in said
+    assert instruction_of(LABELS) == 'Answer with exactly one of: "refund", "repair", "C", "C++".'
+    assert (
+        instruction_of({"type": "string", "description": "Name the town."})
+        == "Name the town.\nAnswer with the text only."
+    )
+    assert (
+        instruction_of(
+            {
+                "$ref": "#/$defs/t",
+                "$defs": {
+                    "t": {"type": "object", "properties": {"when": {"$ref": "#/$defs/d"}}},
+                    "d": {"type": "string", "description": "a day"},
+                },
+            }
+        ).splitlines()[1]
+        == '"when": string (a day)'
+    )
+
+
+def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
+    heard = []
+
+    def complete(generator, prompts, max_new_tokens, schema):
+        heard.append((list(prompts), max_new_tokens, schema))
+        yield from (
+            generate.Completion(i, '"refund"' if schema else "refund", 3, 1, 0.0)
+            for i, _ in enumerate(prompts)
+        )
+
+    monkeypatch.setattr(labelled, "complete", complete)
+    monkeypatch.setattr(
+        labelled,
+        "chat",
+        lambda generator, user, system, turns: json.dumps([system, [*turns], user]),
+    )
+    shown = [("in", "out")]
+    arms = [
+        make(TOY, "Sort.", *more, schema=schema, max_new_tokens=9)
+        for schema in (None, LABELS)
+        for make, *more in (
+            (labelled.zero_shot,),
+            (labelled.few_shot, shown),
+            (labelled.tuned,),
+        )
+    ]
+    assert [arm.name for arm in arms] == [
+        "zero-shot",
+        "few-shot",
+        "tuned",
+        "constrained",
+        "few-shot + constrained",
+        "tuned + constrained",
+    ]
+    assert len({(arm.name, arm.fingerprint) for arm in arms}) == 6
+    assert (
+        labelled.few_shot(TOY, "Sort.", [("in", "other")]).fingerprint
+        != labelled.few_shot(TOY, "Sort.", shown).fingerprint
+    )
+    for arm in arms:
+        (said,) = arm([Ask("a", "hello")])
+        assert said.text == "refund"
+        assert said.id == "a"
+    assert json.loads(heard[1][0][0]) == ["Sort.", [["in", "out"]], "hello"]
+    assert heard[3][1:] == (
+        9,
+        LABELS,
+    )
+    prompt, completion = labelled.training_rows(TOY, shown, "Sort.")[0]
+    assert json.loads(prompt) == ["Sort.", [], "in"], "what is trained is what is asked later"
+    assert completion == "out", "what is trained is what is asked later"
+
+
+def test_the_baseline_says_the_same_to_all():
+    arm = baselines.commonest([("a", "x"), ("b", "y"), ("c", "y")])
+    assert [p.text for p in arm([Ask("1", "a"), Ask("2", "b")])] == [
+        "y",
+        "y",
+    ]
+    assert arm.name == "majority label"
+    with pytest.raises(ValueError, match="no rows to count"):
+        baselines.commonest([])
+
+
+def test_room_is_the_longest_output_and_a_little():
+    toy = SimpleNamespace(tokenizer=lambda text, add_special_tokens: {"input_ids": text.split()})
+    assert labelled.room(toy, [("a", "one two three"), ("b", "one")]) == 3 + labelled.SPARE_TOKENS
+
+
+def test_a_cut_off_string_stays_as_it_is():
+    assert labelled._unquoted('"ref') == '"ref'
+    assert labelled._unquoted('"a\\"b"') == 'a"b'
+    assert labelled._unquoted("3") == "3"
+
+
+def test_json_with_something_around_it_is_none():
+    for text in ('{"a": 1} ok', "NaN", '{"a": 1, "a": 2}', "[" * 100_000):
+        with pytest.raises(ValueError):
+            parse_json(text)
+
+
+# --- the whole way, with the real model -----------------------------------------------------------
+
+
+TOWNS = {
+    "type": "object",
+    "properties": {"town": {"type": "string", "maxLength": 12}, "far": {"type": "boolean"}},
+    "required": ["town", "far"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schema", "output"),
+    [(TOWNS, {"far": False, "town": "Ulm"}), (LABELS, "repair")],
+    ids=["objects", "labels"],
+)
+def test_any_task_trains_and_is_scored_through_the_same_calls(cache, file, schema, output):
+    from helpers.models.load import load_generator
+    from helpers.training.trainer import Settings, finetune, with_adapter
+
+    generator = load_generator()
+    parts = split(
+        read_labelled(
+            file(*({"input": f"parcel {n} to Ulm", "output": output} for n in range(16))), schema
+        )
+    )
+    shown, instruction = pairs(parts.train, schema), instruction_of(schema)
+    made = finetune(
+        generator,
+        labelled.training_rows(generator, shown),
+        Settings(epochs=3, rank=4, learning_rate=3e-3, batch_rows=4),
+        say=lambda _: None,
+    )
+    model, room = with_adapter(generator, made), labelled.room(generator, shown)
+    held = [
+        labelled.zero_shot(generator, instruction, schema, room),
+        labelled.few_shot(generator, instruction, shown[:2], schema, room),
+        labelled.tuned(model, schema=schema, max_new_tokens=room),
+    ]
+    tables = [evaluate(arm, parts.test, task_of(schema)) for arm in held]
+    assert all(table["valid"].all() for table in tables), "what is held to a schema keeps it"
+    free = evaluate(labelled.tuned(model, max_new_tokens=room), parts.test, task_of(schema))
+    assert free["right"].all(), (
+        f"one answer for every input, and it was not learnt: {free['answer'].tolist()}"
+    )
