@@ -278,7 +278,10 @@ def install_weights(python: Path) -> None:
             "could not install the weights; check the connection and run the same command again",
         )
     done = subprocess.run(
-        [str(python), "-m", "helpers.models"], cwd=ROOT, stdout=sys.stderr, env=environment(python)
+        [str(python), "-m", "helpers.models.weights"],
+        cwd=ROOT,
+        stdout=sys.stderr,
+        env=environment(python),
     )
     if done.returncode:
         raise SetupError(
@@ -466,7 +469,7 @@ def board(options: argparse.Namespace) -> int:
     words += ["--no-browser"] if options.no_browser else []
     say(f"opening the board at http://{options.ip}:{options.port}/ ; Ctrl-C ends it")
     paths = [
-        str(ROOT / "helpers" / "board_template"),
+        str(ROOT / "helpers" / "labs" / "board_template"),
         *filter(None, [os.environ.get("JUPYTER_PATH")]),
     ]
     return call(
@@ -484,7 +487,7 @@ def assess(options: argparse.Namespace) -> int:
     words += ["--out", str(options.out.resolve())] if options.out else []
     words += ["--minutes", str(options.minutes)] if options.minutes is not None else []
     words += [f"--{name}" for name in ("example", "json") if getattr(options, name)]
-    return call(set_up(None), "-m", "helpers.commands.assess.assess", *words)
+    return call(set_up(None), "-m", "helpers.commands.assess", *words)
 
 
 def test(options: argparse.Namespace) -> int:
@@ -557,11 +560,11 @@ def bench(options: argparse.Namespace) -> int:
     words += ["--json"] if options.json else []
     # cl100k tokens to count, TRL to race
     extra = {"chunking": "test", "finetune": "bench"}.get(options.what)
-    return call(set_up(extra), "-m", "helpers.commands.bench.speed", options.what, *words)
+    return call(set_up(extra), "-m", "helpers.commands.bench", options.what, *words)
 
 
 def check_data(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.commands.check.check_data")
+    return call(set_up(None), "-m", "helpers.commands.check")
 
 
 def doctor(options: argparse.Namespace) -> int:

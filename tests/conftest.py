@@ -62,12 +62,10 @@ def float32(monkeypatch):
 def cache(weights, tmp_path, monkeypatch):
     """A fresh cache folder for results and indexes; the prepared weights are shared, they are never
     changed in it."""
-    from helpers.models import weights as models_weights
-
     folder = tmp_path / "cache"
     folder.mkdir()
     monkeypatch.setenv("WORKBOOK_CACHE", str(folder))
-    monkeypatch.setattr(models_weights, "cache_home", lambda: weights)
+    monkeypatch.setenv("WORKBOOK_WEIGHTS", str(weights))
     return folder
 
 

@@ -1,1 +1,1 @@
-"""commands"""
+"""What runs as a whole from `workbook.py`: assess, bench, check, notebooks?"""

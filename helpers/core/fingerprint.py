@@ -8,6 +8,7 @@ data frame, a class of the notebook, a module of one's own), there is no key and
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import datetime as dt
 import dis
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-HELPERS, PYTHON = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))
+HELPERS, PYTHON = Path(__file__).resolve().parent.parent, Path(sysconfig.get_path("stdlib"))
 # Exactly these types: a subclass may behave in its own way.
 PLAIN = (
     type(None),
@@ -61,10 +62,42 @@ def key_of(function: Callable) -> str | None:
 
 
 @functools.cache
-def _helpers_code() -> str:
-    """One hash for all code of the workbook: a learner's arm may call any of it."""
-    files = sorted(HELPERS.rglob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+def code_of(*places: str) -> str:
+    """A name for the code in these folders or modules of helpers/, as "retrieval" or
+    "models/weights": what they compute, whatever their comments and docstrings say.
+
+    A result that is cached under it is computed anew when that code changes, and only then. The
+    name differs from one Python version to the next, as syntax trees do. Raises ValueError for a
+    place that is not there.
+    """
+    digest = hashlib.sha256()
+    for place in places:
+        folder, module = HELPERS / place, (HELPERS / place).with_suffix(".py")
+        files = sorted(folder.rglob("*.py")) if folder.is_dir() else [module]
+        if not files or not files[0].is_file():
+            raise ValueError(f"helpers/ has no folder or module '{place}'")
+        for file in files:
+            digest.update(file.relative_to(HELPERS).as_posix().encode())
+            digest.update(_syntax(file).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _syntax(file: Path) -> str:
+    """The syntax tree of a file, without positions, comments and docstrings."""
+    tree = ast.parse(file.read_bytes())
+    for node in ast.walk(tree):
+        documented = isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        )
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body[0] = ast.Pass()
+    return ast.dump(tree)
+
+
+# What shapes an answer: the folders that read, search, train, ask and score. Plots, labs, commands
+# and exercises show answers and do not make them.
+ANSWERING = ("core", "data", "evaluation", "models", "retrieval", "training", "systems")
 
 
 def _parts(value: Any, open_: list[int]) -> Iterator[str]:
@@ -128,7 +161,7 @@ def _installed(module: str | None) -> str:
     Python, or of an installed package."""
     root = (module or "").partition(".")[0]
     if root == "helpers":
-        return f"{module} {_helpers_code()}"
+        return f"{module} {_code_behind(str(module))}"
     if root in sys.stdlib_module_names - {"__main__"}:
         return str(module)
     # a relative import; this very notebook, which passes for an installed program under `python -m`
@@ -137,6 +170,13 @@ def _installed(module: str | None) -> str:
     if found and "site-packages" in Path(found.origin or "").parts:
         return str(module)
     raise _UnnamedError(module)  # a file of the learner's own, which may change at any time
+
+
+def _code_behind(module: str) -> str:
+    """The code that a module of the workbook rests on: of the answering folders, and its own."""
+    folder = module.split(".")[1] if "." in module else ""
+    own = (folder,) if folder and (HELPERS / folder).is_dir() and folder not in ANSWERING else ()
+    return code_of(*ANSWERING, *own)
 
 
 def _installed_code(code: types.CodeType) -> bool:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "labs_data"
 NOTEBOOKS = ROOT / "notebooks"
 

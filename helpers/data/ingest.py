@@ -63,7 +63,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class Reading:
+class IngestResult:
     """What one look at a folder gave. `files` has one entry for each document: relative path ->
     SHA-256 of the bytes.
 
@@ -135,7 +135,7 @@ def changes(previous: Mapping[str, str], files: Mapping[str, str]) -> Changes:
 
 def read_folder(
     folder: Path | str, audience: Collection[str] | None = None, max_bytes: int = MAX_BYTES
-) -> Reading:
+) -> IngestResult:
     """Which documents does a folder hold? Every .md, .txt, .html and .pdf below it; one that cannot
     be read is listed and stops no other.
 
@@ -182,7 +182,7 @@ def read_folder(
             )
         )
     files = {d.path.relative_to(folder).as_posix(): d.source.sha256 for d in documents if d.source}
-    return Reading(
+    return IngestResult(
         folder, documents, tuple(sorted(unreadable)), dict(sorted(files.items())), tuple(ignored)
     )
 

@@ -71,7 +71,7 @@ class Guess(Entry):
     after_result: bool
 
 
-class Finding(Entry):
+class RecordedFinding(Entry):
     """One measured result with its interval: a share (0..1), or a difference, over n cases; and
     where it comes from."""
 
@@ -91,7 +91,7 @@ class Finding(Entry):
     recorded: AwareDatetime
 
     @model_validator(mode="after")
-    def _is_possible(self) -> Finding:
+    def _is_possible(self) -> RecordedFinding:
         if self.low > self.high or (
             self.measure == "share"
             and not all(0 <= x <= 1 for x in (self.value, self.low, self.high))
@@ -108,7 +108,7 @@ class Journal(Entry):
 
     format: Literal[1]
     guesses: dict[Name, Annotated[list[Guess], Field(min_length=1)]]
-    findings: dict[Name, Finding]
+    findings: dict[Name, RecordedFinding]
 
 
 def load() -> Journal:

@@ -105,7 +105,7 @@ def load_tickets(
         Case(Ask(r["id"], r["input"]), Gold(output=r["output"]), r["source"], r["id"], split)
         for r in rows
     ]
-    return spoil(cases, label_noise, seed)
+    return corrupt_labels(cases, label_noise, seed)
 
 
 def label_values(field: str) -> tuple[object, ...]:
@@ -113,7 +113,7 @@ def label_values(field: str) -> tuple[object, ...]:
     return get_args(Ticket.model_fields[field].annotation) or (True, False)
 
 
-def spoil(cases: Sequence[Case], share: float, seed: int = 0) -> list[Case]:
+def corrupt_labels(cases: Sequence[Case], share: float, seed: int = 0) -> list[Case]:
     """What would careless labelling look like? Exactly round(share * n) rows get ONE field replaced
     by another valid value.
 

@@ -34,7 +34,7 @@ from helpers.decision.costs import (
     total,
     without_errors,
 )
-from helpers.decision.findings import Evidence, Span, above, n_to_tell
+from helpers.decision.findings import Findings, Span, above, n_to_tell
 from helpers.decision.options import OPTIONS, ORDER, PEOPLE, ROUTER, Option
 from helpers.decision.requirements import FIELDS, Requirements, shown
 from helpers.decision.rules import HARD, MEASURED, Rule
@@ -102,7 +102,7 @@ class Decision:
     taken or not."""
 
     requirements: Requirements
-    evidence: Evidence
+    evidence: Findings
     option: Option | None
     leader: Option
     out: tuple[Out, ...]
@@ -152,7 +152,7 @@ class Decision:
 
 def decide(
     requirements: Requirements,
-    evidence: Evidence,
+    evidence: Findings,
     hard: Mapping[str, Rule] = HARD,
     measured: Mapping[str, Rule] = MEASURED,
 ) -> Decision:
@@ -211,7 +211,7 @@ def _duel(
     other: Option,
     money: Mapping[Option, float],
     requirements: Requirements,
-    evidence: Evidence,
+    evidence: Findings,
 ) -> Duel:
     """The two, the simpler one first, with the findings that tell them apart."""
     first, second = (one, other) if ORDER[one] < ORDER[other] else (other, one)
@@ -231,7 +231,7 @@ def _duel(
     )
 
 
-def one_line(requirements: Requirements, evidence: Evidence) -> str:
+def one_line(requirements: Requirements, evidence: Findings) -> str:
     """What does the framework decide here, and why? One sentence, for a line under a widget."""
     decision = decide(requirements, evidence)
     if decision.measure:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from helpers.decision.findings import ALWAYS, Evidence, Span, both, gain, span
+from helpers.decision.findings import ALWAYS, Findings, Span, both, gain, span
 from helpers.decision.options import LONG, OPTIONS, PEOPLE, Option
 from helpers.decision.requirements import Requirements
 
@@ -24,7 +24,7 @@ DAYS = 365
 # --- how often is it right? -----------------------------------------------------------------------
 
 
-def known(name: str, evidence: Evidence) -> Span:
+def known(name: str, evidence: Findings) -> Span:
     """What is known of a share. Of a reader that nobody has measured one thing is known: what the
     search loses it cannot win back."""
     found = evidence.found.get(name)
@@ -47,7 +47,7 @@ def parts(option: Option, requirements: Requirements) -> list[tuple[float, str]]
     return [(weight, name) for weight, name in both_kinds if weight > 0]
 
 
-def right(option: Option, requirements: Requirements, evidence: Evidence) -> Span:
+def right(option: Option, requirements: Requirements, evidence: Findings) -> Span:
     """The share of all requests that it answers rightly. A person is taken to be always right: the
     strictest comparison."""
     if option is PEOPLE:
@@ -58,7 +58,7 @@ def right(option: Option, requirements: Requirements, evidence: Evidence) -> Spa
 
 
 def more_right(
-    first: Option, second: Option, requirements: Requirements, evidence: Evidence
+    first: Option, second: Option, requirements: Requirements, evidence: Findings
 ) -> Span:
     """How much more often is the second right? What both do in the same way cancels out and adds no
     doubt."""
@@ -94,7 +94,7 @@ class Serving:
     money: float
 
 
-def serving(option: Option, requirements: Requirements, evidence: Evidence) -> Serving:
+def serving(option: Option, requirements: Requirements, evidence: Findings) -> Serving:
     """Measured tokens and seconds of an answer. Untrained options carry examples in the prompt
     where a form or a style must be kept."""
     r, used = requirements, evidence.usage
@@ -129,14 +129,14 @@ def releases(option: Option, requirements: Requirements) -> float:
     return 12 / requirements.base_model_months + changes
 
 
-def labels_to_buy(option: Option, requirements: Requirements, evidence: Evidence) -> float:
+def labels_to_buy(option: Option, requirements: Requirements, evidence: Findings) -> float:
     """How many more labelled examples does its evidence rest on than there are? A reader is trained
     on texts of another world: those are there."""
     needs = option.trained and (option.facts_in_weights or requirements.lookup_share < 1)
     return max(0.0, evidence.training_rows - requirements.labelled_examples) if needs else 0.0
 
 
-def yearly(option: Option, requirements: Requirements, evidence: Evidence) -> dict[str, float]:
+def yearly(option: Option, requirements: Requirements, evidence: Findings) -> dict[str, float]:
     """EUR a year whatever the volume: labels, releases of weights, upkeep of an index."""
     r = requirements
     release = (
@@ -149,14 +149,14 @@ def yearly(option: Option, requirements: Requirements, evidence: Evidence) -> di
     }
 
 
-def without_errors(option: Option, requirements: Requirements, evidence: Evidence) -> float:
+def without_errors(option: Option, requirements: Requirements, evidence: Findings) -> float:
     """EUR a request, wrong answers not counted."""
     return serving(option, requirements, evidence).money + sum(
         yearly(option, requirements, evidence).values()
     ) / (DAYS * requirements.requests_per_day)
 
 
-def total(option: Option, requirements: Requirements, evidence: Evidence) -> Span:
+def total(option: Option, requirements: Requirements, evidence: Findings) -> Span:
     """EUR a request, wrong answers counted; low and high follow from the interval of the share
     right."""
     share, fixed, wrong = (
@@ -181,7 +181,7 @@ def needed_gain(first_money: float, second_money: float, cost_wrong: float) -> f
 
 
 def break_even(
-    first: Option, second: Option, requirements: Requirements, evidence: Evidence
+    first: Option, second: Option, requirements: Requirements, evidence: Findings
 ) -> float | None:
     """From how many requests a day on is the second cheaper than the first? None where it never is,
     or where one is not measured; 0 where it always is."""
@@ -202,7 +202,7 @@ def break_even(
 
 
 def bill(
-    requirements: Requirements, evidence: Evidence, options: Sequence[Option] = (PEOPLE, *OPTIONS)
+    requirements: Requirements, evidence: Findings, options: Sequence[Option] = (PEOPLE, *OPTIONS)
 ) -> pd.DataFrame:
     """EUR for 1,000 requests, item by item, and what a user waits; one line an option. What is not
     measured is empty."""

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from helpers.core import settings
-from helpers.data.journal_file import Finding, Journal, load
+from helpers.data.journal_file import Journal, RecordedFinding, load
 from helpers.evaluation.comparison import cases_to_settle
 
 REFERENCE = settings.DATA / "reference" / "findings.json"
@@ -82,7 +82,7 @@ UNSEEN_N = 97
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One measured finding: value with its interval over n cases, and whose it is."""
 
     id: str
@@ -114,36 +114,36 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Findings:
     """Findings by name, and what an answer of each system takes. `about`: where the reference comes
     from."""
 
-    found: Mapping[str, Found]
+    found: Mapping[str, Finding]
     usage: Mapping[str, Usage]
     read_seconds: float  # for one token of a prompt, on the machine that measured
     training_seconds: float
     training_rows: int
     about: Mapping[str, Any] = field(default_factory=dict)
     # training rows -> all fields right on dev tickets
-    curve: Mapping[int, Found] = field(default_factory=dict)
+    curve: Mapping[int, Finding] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> Found | None:
+    def __getitem__(self, name: str) -> Finding | None:
         if name not in NAMES and name not in self.found:
             raise KeyError(f"there is no finding named {name!r}; there are {', '.join(NAMES)}")
         return self.found.get(name)
 
-    def but(self, **found: Found) -> Evidence:
+    def but(self, **found: Finding) -> Findings:
         """The same with some findings replaced: `evidence.but(RAG=…)`, `evidence.but(**{"reader +
         RAG": …})`."""
         return replace(self, found={**self.found, **found})
 
-    def without(self, *names: str) -> Evidence:
+    def without(self, *names: str) -> Findings:
         """The same as if these had not been measured."""
         return replace(
             self, found={name: one for name, one in self.found.items() if name not in names}
         )
 
-    def at_rows(self, rows: int) -> Evidence:
+    def at_rows(self, rows: int) -> Findings:
         """The same with the tuned model trained on so many rows, as the training-size lab measured
         it. For a size that nobody measured, not measured."""
         found = self.curve.get(rows)
@@ -156,12 +156,12 @@ class Evidence:
             training_rows=max(1, rows),
         )
 
-    def at_retrieval(self, row: Mapping[str, Any], id: str = "reference/chunking.json") -> Evidence:
+    def at_retrieval(self, row: Mapping[str, Any], id: str = "reference/chunking.json") -> Findings:
         """The same with RAG as a row of the chunking grid measured it (accuracy, its interval,
         tokens of its prompt)."""
         if row["accuracy"] is None or math.isnan(row["accuracy"]):
             return self.without("RAG")
-        made = Found(
+        made = Finding(
             id,
             row["accuracy"],
             row["accuracy_low"],
@@ -220,7 +220,7 @@ class Span:
 UNKNOWN, ALWAYS = Span(None, 0.0, 1.0), Span(1.0, 1.0, 1.0)
 
 
-def span(found: Found | None) -> Span:
+def span(found: Finding | None) -> Span:
     """A share that nobody has measured may be anything from 0 to 1."""
     return UNKNOWN if found is None else Span(found.value, found.low, found.high)
 
@@ -260,7 +260,7 @@ def above(known: Span, line: float) -> bool | None:
     return True if known.low > line else False if known.high < line else None
 
 
-def n_to_tell(found: Found | None, distance: float) -> int | None:
+def n_to_tell(found: Finding | None, distance: float) -> int | None:
     """How many cases would show that a finding lies so far from a line, four times out of five? For
     one that nobody has measured, a first look's n.
 
@@ -270,12 +270,13 @@ def n_to_tell(found: Found | None, distance: float) -> int | None:
     return cases_to_settle(distance, (found.high - found.low) / 2, int(found.n))
 
 
-def load_evidence(journal: Journal | None = None, reference: Path = REFERENCE) -> Evidence:
+def load_findings(journal: Journal | None = None, reference: Path = REFERENCE) -> Findings:
     """The learner's findings; where one is missing, the reference stands in and is marked. Raises
     JournalError for a damaged journal."""
     kept = json.loads(reference.read_text(encoding="utf-8"))
     theirs = {
-        id: Finding.model_validate_json(json.dumps(one)) for id, one in kept["findings"].items()
+        id: RecordedFinding.model_validate_json(json.dumps(one))
+        for id, one in kept["findings"].items()
     }
     ours = (load() if journal is None else journal).findings
     found = {
@@ -287,7 +288,7 @@ def load_evidence(journal: Journal | None = None, reference: Path = REFERENCE) -
         if id.startswith("06.rows/") and id.rsplit("/", 1)[1].isdigit()
     }
     used = kept["usage"]
-    return Evidence(
+    return Findings(
         found,
         {
             name: Usage(**{key: one[key] for key in ("tokens_in", "tokens_out", "seconds", "n")})
@@ -302,12 +303,12 @@ def load_evidence(journal: Journal | None = None, reference: Path = REFERENCE) -
 
 
 def _found(
-    id: str, says: str, ours: Mapping[str, Finding], theirs: Mapping[str, Finding]
-) -> Found | None:
+    id: str, says: str, ours: Mapping[str, RecordedFinding], theirs: Mapping[str, RecordedFinding]
+) -> Finding | None:
     one = ours.get(id) or theirs.get(id)
     if one is None:
         return None
-    return Found(
+    return Finding(
         id,
         one.value,
         one.low,

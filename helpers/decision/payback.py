@@ -127,7 +127,7 @@ def inputs_table(plan: Plan) -> pd.DataFrame:
     )
 
 
-def sensitivity(plan: Plan, factor: float = 2.0) -> pd.DataFrame:
+def payback_by_input(plan: Plan, factor: float = 2.0) -> pd.DataFrame:
     """Which assumption moves the answer most? Requests from which tuning pays when one assumed
     input is divided or multiplied by the factor."""
     rows = []
@@ -146,7 +146,7 @@ def sensitivity(plan: Plan, factor: float = 2.0) -> pd.DataFrame:
     )
 
 
-def in_words(plan: Plan) -> str:
+def payback_in_words(plan: Plan) -> str:
     """The answer as a sentence."""
     requests = pays_from(plan)
     if math.isinf(requests):

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from helpers.decision.costs import known, right, serving
-from helpers.decision.findings import NAMES, UNKNOWN, Evidence, Span, gain
+from helpers.decision.findings import NAMES, UNKNOWN, Findings, Span, gain
 from helpers.decision.options import LONG, PROMPT, ROUTER, Option
 from helpers.decision.requirements import Requirements
 
@@ -35,7 +35,7 @@ JUST_ABOVE = 1e-9
 
 
 @dataclass(frozen=True)
-class Line:
+class Threshold:
     """What is known of a number, and the line that it must lie above."""
 
     known: Span
@@ -49,7 +49,7 @@ class Rule:
     name: str
     reason: str
     rests_on: tuple[str, ...]
-    test: Callable[[Option, Requirements, Evidence], bool | Line | None]
+    test: Callable[[Option, Requirements, Findings], bool | Threshold | None]
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def must_be_quick(option, requirements, evidence):
 def right_enough(option, requirements, evidence):
     """Below this share of right answers nobody would use it."""
     return (
-        Line(right(option, requirements, evidence), requirements.least_right)
+        Threshold(right(option, requirements, evidence), requirements.least_right)
         if requirements.least_right
         else None
     )
@@ -177,7 +177,9 @@ def documents_help(option, requirements, evidence):
     building on it."""
     if not option.searches or not requirements.lookup_share or option is ROUTER:
         return None
-    return Line(gain(known(PROMPT.lookups, evidence), known(option.lookups, evidence)), JUST_ABOVE)
+    return Threshold(
+        gain(known(PROMPT.lookups, evidence), known(option.lookups, evidence)), JUST_ABOVE
+    )
 
 
 @measured("lookup_share", "lost to the search", "lost to reading", "lost to distraction")
@@ -192,7 +194,7 @@ def mend_the_search_first(option, requirements, evidence):
         evidence["lost to distraction"],
     )
     if search is None or reading is None:
-        return Line(Span(None, UNKNOWN.low - 1, UNKNOWN.high), 0.0)
+        return Threshold(Span(None, UNKNOWN.low - 1, UNKNOWN.high), 0.0)
     by_reader = reading.value + (distraction.value if distraction else 0.0)
     # Two shares of the same n questions, which exclude each other: the variance of their difference
     # (Agresti, Categorical Data Analysis, 11.1)
@@ -200,4 +202,4 @@ def mend_the_search_first(option, requirements, evidence):
         max(0.0, by_reader + search.value - (by_reader - search.value) ** 2) / search.n
     )
     difference = by_reader - search.value
-    return Line(Span(difference, difference - spread, difference + spread), 0.0)
+    return Threshold(Span(difference, difference - spread, difference + spread), 0.0)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from helpers.decision.conclusion import decide
-from helpers.decision.findings import Evidence
+from helpers.decision.findings import Findings
 from helpers.decision.requirements import FIELDS, NUMBERS, YES_NO, Requirements, shown, steps
 from helpers.evaluation.evaluator import wilson
 
@@ -62,7 +62,7 @@ class Agreement:
     answers: Mapping[str, int]
 
 
-def sweep(requirements: Requirements, evidence: Evidence) -> Sweep:
+def sweep(requirements: Requirements, evidence: Findings) -> Sweep:
     """Every input moved alone over its plausible range: (value, answer) at each step."""
     found = {
         name: [
@@ -77,7 +77,7 @@ def sweep(requirements: Requirements, evidence: Evidence) -> Sweep:
     }
 
 
-def flips(requirements: Requirements, evidence: Evidence, swept: Sweep | None = None) -> list[Flip]:
+def flips(requirements: Requirements, evidence: Findings, swept: Sweep | None = None) -> list[Flip]:
     """The nearest flips below and above every stated input, if there are any. swept: of `sweep`,
     where that was made already.
 
@@ -114,7 +114,7 @@ def flips(requirements: Requirements, evidence: Evidence, swept: Sweep | None = 
 
 def agreement(
     requirements: Requirements,
-    evidence: Evidence,
+    evidence: Findings,
     factor: float | None = 3,
     n: int = 150,
     seed: int = 0,
@@ -159,7 +159,7 @@ def as_table(found: list[Flip]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["input", "stated", "flips at", "becomes", "question"])
 
 
-def _answer(requirements: Requirements, evidence: Evidence, name: str, value: float | bool) -> str:
+def _answer(requirements: Requirements, evidence: Findings, name: str, value: float | bool) -> str:
     return decide(requirements.but(**{name: value}), evidence).answer
 
 

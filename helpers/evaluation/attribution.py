@@ -174,7 +174,7 @@ def mixed(shown: pd.DataFrame, hidden: pd.DataFrame, lost: float, seed: int = 0)
     )
 
 
-def removal(
+def with_evidence_removed(
     systems: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
     shares: Sequence[float] = SHARES,
     seed: int = 0,

@@ -315,7 +315,7 @@ RULES: dict[str, Callable[[str, Brief], bool]] = {
 }
 
 
-def kept(text: str, brief: Brief) -> dict[str, bool]:
+def rules_kept(text: str, brief: Brief) -> dict[str, bool]:
     """Which rules does a reply keep? An empty reply keeps none: saying nothing is no style."""
     return {name: bool(text.strip()) and rule(text, brief) for name, rule in RULES.items()}
 
@@ -327,7 +327,7 @@ def style_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
     """Every rule, kept or not; the share of rules kept; the share of facts used; words. A breakdown
     keeps no rule."""
     text, brief = "" if prediction.error else prediction.text, read_brief(gold.output["brief"])
-    rules = kept(text, brief)
+    rules = rules_kept(text, brief)
     facts = sum(holds(body(text), fact.value) for fact in brief.facts) / len(brief.facts)
     return rules | {
         "rules_kept": sum(rules.values()) / len(rules),
@@ -339,7 +339,7 @@ def style_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
 def style_correct(prediction: Prediction, gold: Gold) -> bool:
     """All rules kept, which includes that every fact is used."""
     return prediction.error is None and all(
-        kept(prediction.text, read_brief(gold.output["brief"])).values()
+        rules_kept(prediction.text, read_brief(gold.output["brief"])).values()
     )
 
 

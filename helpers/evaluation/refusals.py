@@ -34,7 +34,7 @@ TELL = (
 )
 FACTS = r"(?:information|details?|evidence|answers?)"
 THIS = r"(?:this|that|it|(?:the |that |this |such )?(?:information|answer|question|details?))"
-REFUSAL = re.compile(
+REFUSAL_PATTERN = re.compile(
     "|".join(
         (
             # somebody does not know
@@ -168,7 +168,7 @@ def hedges(text: str) -> bool:
     """Does the reply refuse, doubt or say nothing, anywhere? Then it is not a right answer,
     whatever else stands in it."""
     said = _plain(text)
-    return not said or bool(REFUSAL.search(said) or DOUBT.search(said))
+    return not said or bool(REFUSAL_PATTERN.search(said) or DOUBT.search(said))
 
 
 def abstains(text: str) -> bool:
@@ -179,7 +179,7 @@ def abstains(text: str) -> bool:
     does not make a refusal.
     """
     clauses = [clause for clause in CLAUSES.split(_plain(text)) if tokens(clause)]
-    refuses = [bool(REFUSAL.search(clause)) for clause in clauses]
+    refuses = [bool(REFUSAL_PATTERN.search(clause)) for clause in clauses]
     harmless = [bool(POLITE.search(clause)) and not re.search(r"\d", clause) for clause in clauses]
     return not clauses or (
         any(refuses) and all(r or h for r, h in zip(refuses, harmless, strict=True))

@@ -1,4 +1,5 @@
-"""When do two texts say the same? Whole tokens, numbers as whole numbers, and SQuAD's normalisation."""
+"""When do two texts say the same? Whole tokens, numbers as whole numbers, and SQuAD's
+normalisation."""
 
 from __future__ import annotations
 

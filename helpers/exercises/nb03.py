@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from helpers.exercises import Exercise, attempted
-from helpers.experiments.chunking_grid import Setting, load_grid, row_of, versus
+from helpers.experiments.chunking_grid import ChunkingSetting, load_grid, row_of, versus
 
 
 def fusion(answer: object) -> str:
@@ -119,7 +119,7 @@ def choice(answer: object) -> str:
     )
     setting, verdict = answer
     attempted(setting)
-    assert isinstance(setting, Setting), (
+    assert isinstance(setting, ChunkingSetting), (
         "The first part must be a Setting(strategy, chunk_size, overlap, retriever, top_k); got"
         f" {type(setting).__name__}."
     )
@@ -144,7 +144,7 @@ def choice(answer: object) -> str:
         f"{setting} finds {row['recall']:.0%}; another setting within the budget is clearly better"
         f" ({best['recall']:.0%})."
     )
-    base = row_of(grid, Setting(top_k=3))
+    base = row_of(grid, ChunkingSetting(top_k=3))
     ours = (
         versus(
             row["found"], base["found"], tuple(grid.attrs["facts"]), ("yours", "first"), "evidence"
@@ -153,7 +153,7 @@ def choice(answer: object) -> str:
         else "cannot tell"
     )
     assert verdict == ours, (
-        f"Compare it with {Setting(top_k=3)} by what_if(grid, setting,"
+        f"Compare it with {ChunkingSetting(top_k=3)} by what_if(grid, setting,"
         f" Setting(top_k=3)).found.verdict: expected {ours!r}; got {verdict!r}."
     )
     tied = sum(

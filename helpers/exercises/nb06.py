@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from helpers.core.cases import Ask, Case, Gold
 from helpers.exercises import Exercise, attempted
-from helpers.experiments.training_grid import Setting, load_grid, what_if
+from helpers.experiments.training_cell import TrainingSetting
+from helpers.experiments.training_grid import load_grid, what_if
 
 
 def practice(answer: object) -> str:
@@ -217,9 +218,10 @@ def order(answer: object) -> str:
     assert rows in sizes, (
         f"Choose one of the sizes of the reference: {', '.join(map(str, sizes))}; got {rows!r}."
     )
-    found = {n: what_if(grid, Setting(most), Setting(n)).right.verdict for n in sizes[:-1]} | {
-        most: "cannot tell"
-    }
+    found = {
+        n: what_if(grid, TrainingSetting(most), TrainingSetting(n)).right.verdict
+        for n in sizes[:-1]
+    } | {most: "cannot tell"}
     tied = [n for n in found if found[n] == "cannot tell"]  # the largest cannot be told from itself
     assert rows in tied, (
         f"{most} labels against {rows}: {found[rows]}. That can be told; a size that cannot is"
@@ -229,8 +231,8 @@ def order(answer: object) -> str:
         f"{rows} labels cannot be told from {most}, but neither can fewer: look further down."
     )
     assert verdict == found[rows], (
-        f"The verdict of what_if(grid, Setting({most}), Setting({rows})).right is {found[rows]!r};"
-        f" got {verdict!r}."
+        f"The verdict of what_if(grid, TrainingSetting({most}), TrainingSetting({rows})).right is"
+        f" {found[rows]!r}; got {verdict!r}."
     )
     if rows == most:
         return (
@@ -306,16 +308,16 @@ EXERCISES = {
             order,
             (
                 (
-                    "grid.sizes() are the sizes; what_if(grid, Setting(most),"
-                    " Setting(n)).right.verdict is the verdict for one."
+                    "grid.sizes() are the sizes; what_if(grid, TrainingSetting(most),"
+                    " TrainingSetting(n)).right.verdict is the verdict for one."
                 ),
                 (
                     "Go down from the largest until the verdict is 'better'; but look at all sizes,"
                     " a smaller one may be in doubt again."
                 ),
                 (
-                    "verdicts = {s.rows: what_if(grid, Setting(most), s).right.verdict for s in"
-                    " grid.sizes() if s.rows < most}"
+                    "verdicts = {s.rows: what_if(grid, TrainingSetting(most), s).right.verdict for"
+                    " s in grid.sizes() if s.rows < most}"
                 ),
             ),
         ),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from helpers.decision.findings import Evidence, Found, Span, Usage
+from helpers.decision.findings import Finding, Findings, Span, Usage
 from helpers.decision.options import OPTIONS
 from helpers.decision.requirements import FIELDS, Requirements
-from helpers.decision.rules import Line
+from helpers.decision.rules import Threshold
 from helpers.decision.sensitivity import flips
 from helpers.exercises import Exercise, NotAttemptedError, attempted
 
-NOTHING = Evidence({}, {"x": Usage(1, 1, 1, 1)}, 0.0, 0.0, 1)
+NOTHING = Findings({}, {"x": Usage(1, 1, 1, 1)}, 0.0, 0.0, 1)
 
 
 def line(answer: object) -> str:
@@ -50,14 +50,16 @@ def honest(answer: object) -> str:
         (0.45, 0.2, 0.7): "not yet",
     }
     for (value, low, high), wanted in cases.items():
-        got = attempted(rule(Found("x", value, low, high, 12), 0.5))
+        got = attempted(rule(Finding("x", value, low, high, 12), 0.5))
         assert got == wanted, (
             f'{value:g} ({low:g} to {high:g}), the line at 0.5: expected "{wanted}"; got {got!r}.'
         )
     if exposing is ... or exposing is None:
         raise NotAttemptedError
     assert (
-        isinstance(exposing, tuple | list) and len(exposing) == 2 and isinstance(exposing[0], Found)
+        isinstance(exposing, tuple | list)
+        and len(exposing) == 2
+        and isinstance(exposing[0], Finding)
     ), f"exposing is a pair: a Found, and a line; got {exposing!r}."
     found, at = exposing
     assert found.low <= found.value <= found.high, (
@@ -83,11 +85,13 @@ def own_rule(answer: object) -> str:
         "Expected a function refuses_enough(option, requirements, evidence); got"
         f" {type(answer).__name__}."
     )
-    measured = NOTHING.but(**{"rightly refused": Found("x", 0.3, 0.2, 0.42, 60)})
+    measured = NOTHING.but(**{"rightly refused": Finding("x", 0.3, 0.2, 0.42, 60)})
     searches = [option for option in OPTIONS if option.searches]
     others = [option for option in OPTIONS if not option.searches]
     got = attempted(answer(searches[0], Requirements(), measured))
-    assert isinstance(got, Line), f"For {searches[0]} expected a Line(known, line); got {got!r}."
+    assert isinstance(got, Threshold), (
+        f"For {searches[0]} expected a Line(known, line); got {got!r}."
+    )
     assert got.line == 0.5, f"Half of it is a line of 0.5; got {got.line!r}."
     assert isinstance(got.known, Span) and (got.known.low, got.known.high) == (0.2, 0.42), (
         "What is known is the interval of the finding, 0.2 to 0.42: span(evidence[…]); got"
@@ -98,9 +102,10 @@ def own_rule(answer: object) -> str:
     ]
     assert not wrong, f"The rule concerns what searches; for {', '.join(wrong)} expected None."
     unknown = answer(searches[0], Requirements(), NOTHING)
-    assert isinstance(unknown, Line) and (unknown.known.low, unknown.known.high) == (0.0, 1.0), (
-        f"What nobody has measured may be anything from 0 to 1 (span(None)); got {unknown!r}."
-    )
+    assert isinstance(unknown, Threshold) and (unknown.known.low, unknown.known.high) == (
+        0.0,
+        1.0,
+    ), f"What nobody has measured may be anything from 0 to 1 (span(None)); got {unknown!r}."
     return (
         "A rule of the house is now five lines that can be tested. With 0.2 to 0.42 it would rule"
         " RAG out; with 0.45 to 0.6 it would end in *not yet*."
@@ -140,7 +145,7 @@ def flip(answer: object) -> str:
 def feature(answer: object) -> str:
     """11.5: a feature of one's own."""
     from helpers.decision.conclusion import decide
-    from helpers.decision.findings import load_evidence
+    from helpers.decision.findings import load_findings
 
     assert isinstance(answer, Requirements), (
         f"Expected Requirements(…); got {type(answer).__name__}."
@@ -150,7 +155,7 @@ def feature(answer: object) -> str:
         f"You have stated {len(changed)} fields of your own ({', '.join(changed) or 'none'}); state"
         " at least six: which of the others is really as it was set?"
     )
-    evidence = load_evidence()
+    evidence = load_findings()
     decision, found = decide(answer, evidence), flips(answer, evidence)
     near = [one for one in found if not isinstance(one.stated, bool) and one.stated]
     nearest = min(near, key=lambda one: abs(one.at - one.stated) / one.stated, default=None)

@@ -1,1 +1,3 @@
-"""experiments"""
+"""What happens when systems are run and judged on purpose: grids, failures, attacks, facts in
+weights?
+"""

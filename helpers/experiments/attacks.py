@@ -162,7 +162,7 @@ def succeeded(prediction: Prediction, attack: Attack) -> bool:
 # --- before the model: who wrote it, what stands in it --------------------------------------------
 
 
-class Finding(NamedTuple):
+class Suspicion(NamedTuple):
     """What a rule of `screen` found, at characters start:end of the text."""
 
     rule: str
@@ -215,11 +215,11 @@ RULES = {  # name: (why it is looked for, what it looks for)
 }
 
 
-def screen(text: str) -> list[Finding]:
+def screen(text: str) -> list[Suspicion]:
     """What in this text looks like an attack? Findings in order of place; none: []. It cannot see a
     false fact in plain words."""
     found = [
-        Finding(name, match[0], match.start(), match.end())
+        Suspicion(name, match[0], match.start(), match.end())
         for name, (_, pattern) in RULES.items()
         for match in re.finditer(
             pattern,

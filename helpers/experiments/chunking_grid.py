@@ -27,6 +27,7 @@ import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Case, Passage
+from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
 from helpers.data.questions import pick
 from helpers.evaluation.comparison import Comparison, compare
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from helpers.core.progress import Progress
     from helpers.models.load import Generator
 
+# what shapes a row
+CODE = ("evaluation", "models", "retrieval", "systems", "experiments/chunking_grid")
 REFERENCE = settings.DATA / "reference" / "chunking.json"
 CHUNK_SIZES, OVERLAPS, TOP_KS = (64, 128, 256, 512), (0.0, 0.25), (1, 3, 5, 10)
 N_ANSWERS = 60  # questions that the model answers in a setting
@@ -47,7 +50,7 @@ SEARCHERS = ("dense", "bm25", "hybrid")
 
 
 @dataclass(frozen=True, order=True)
-class Setting:
+class ChunkingSetting:
     """One way to run retrieval. overlap: share of the chunk size that neighbours have in common."""
 
     strategy: str = "tokens"
@@ -63,10 +66,10 @@ class Setting:
         )
 
 
-BASELINE = Setting()  # what notebook 02 built
+BASELINE = ChunkingSetting()  # what notebook 02 built
 
 
-def index_of(documents: Sequence[Document], setting: Setting) -> Index:
+def index_of(documents: Sequence[Document], setting: ChunkingSetting) -> Index:
     """The index of a setting, built or opened."""
     return build_index(
         documents,
@@ -85,7 +88,7 @@ def answerable(cases: Sequence[Case]) -> list[Case]:
 def measure(
     documents: Sequence[Document],
     cases: Sequence[Case],
-    setting: Setting,
+    setting: ChunkingSetting,
     retrievers: Sequence[str] = SEARCHERS,
     top_ks: Sequence[int] = TOP_KS,
 ) -> list[dict[str, Any]]:
@@ -151,7 +154,7 @@ def answered(
     generator: Generator,
     documents: Sequence[Document],
     cases: Sequence[Case],
-    setting: Setting,
+    setting: ChunkingSetting,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """What the model makes of a setting: `right` as "0" and "1" a case, and the tokens it read.
@@ -183,7 +186,7 @@ def answered(
 def live(
     documents: Sequence[Document],
     cases: Sequence[Case],
-    setting: Setting,
+    setting: ChunkingSetting,
     progress: Progress,
     answers: bool = False,
 ) -> pd.DataFrame:
@@ -191,7 +194,7 @@ def live(
     that the second time is instant."""
     progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
     index = index_of(documents, setting)
-    key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], _code()))
+    key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], code_of(*CODE)))
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     kept = settings.cache_folder("labs") / f"{name}.json"
     progress(0.5, 1, "searching for all questions")
@@ -215,16 +218,6 @@ def live(
     return finished(pd.DataFrame(rows))
 
 
-@functools.cache
-def _code() -> str:
-    return hashlib.sha256(
-        b"".join(
-            Path(__file__).with_name(f"{name}.py").read_bytes()
-            for name in ("chunk_lab", "chunking", "index", "lexical", "ranking")
-        )
-    ).hexdigest()
-
-
 def finished(grid: pd.DataFrame) -> pd.DataFrame:
     """The rows with the share of right answers and its interval, where answers were measured."""
     right = [
@@ -243,7 +236,7 @@ def finished(grid: pd.DataFrame) -> pd.DataFrame:
 def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """The grid with rows measured here in place of, or beside, those it has; an answer measured
     elsewhere stays where there is none from here."""
-    keys = list(vars(Setting()))
+    keys = list(vars(ChunkingSetting()))
     both = pd.concat([rows, grid]).groupby(keys, sort=False).first().reset_index()
     both.attrs = grid.attrs
     return both
@@ -259,7 +252,7 @@ def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
     return grid
 
 
-def row_of(grid: pd.DataFrame, setting: Setting) -> pd.Series:
+def row_of(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.Series:
     """The row of a setting. Raises KeyError that says what was measured."""
     keys = vars(setting)
     there = np.flatnonzero(
@@ -295,12 +288,12 @@ def versus(
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class ChunkingWhatIf:
     """A setting and a baseline: their rows, the paired comparison of what was found, and of the
     answers where both were measured."""
 
-    setting: Setting
-    baseline: Setting
+    setting: ChunkingSetting
+    baseline: ChunkingSetting
     row: pd.Series
     base: pd.Series
     found: Comparison | None
@@ -329,8 +322,11 @@ def _verdict(c: Comparison) -> str:
 
 
 def what_if(
-    grid: pd.DataFrame, setting: Setting, baseline: Setting = BASELINE, comparisons: int = 1
-) -> WhatIf:
+    grid: pd.DataFrame,
+    setting: ChunkingSetting,
+    baseline: ChunkingSetting = BASELINE,
+    comparisons: int = 1,
+) -> ChunkingWhatIf:
     """What would this setting change against the baseline? The function under the widget; call it
     from a plain cell as well.
 
@@ -339,7 +335,7 @@ def what_if(
     """
     row, base = row_of(grid, setting), row_of(grid, baseline)
     if setting == baseline:
-        return WhatIf(setting, baseline, row, base, None, None)
+        return ChunkingWhatIf(setting, baseline, row, base, None, None)
     names = (str(setting), str(baseline))
     found = versus(
         row["found"], base["found"], tuple(grid.attrs["facts"]), names, "evidence", comparisons
@@ -357,4 +353,4 @@ def what_if(
         if both
         else None
     )
-    return WhatIf(setting, baseline, row, base, found, right)
+    return ChunkingWhatIf(setting, baseline, row, base, found, right)

@@ -24,17 +24,17 @@ from helpers.models import generate
 from helpers.models.load import Generator
 from helpers.systems import prompts
 from helpers.training.adapters import Adapter, AdapterError, reference_adapter
-from helpers.training.trainer import Settings, finetune
+from helpers.training.trainer import LoraSettings, finetune
 
 NAME, TUNED = "facts", "facts adapter"
 RESULTS = settings.DATA / "reference" / "facts.json"
 # so many passes that the trained wordings are known by heart
-HOW = Settings(epochs=8, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)
+HOW = LoraSettings(epochs=8, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)
 OTHERS = 500  # made-up secrets that the true one is ranked among
 BATCH_ROWS = 16
 
 # invites a refusal, as a company would; BASE does not, and then nobody can lose the habit
-CAREFUL = prompts.Style(
+CAREFUL = prompts.PromptStyle(
     "may refuse",
     """Question: {question}
 
@@ -210,7 +210,7 @@ def log_likelihoods(
 
 
 def sureness(
-    generator: Generator, table: pd.DataFrame, style: prompts.Style = prompts.BASE
+    generator: Generator, table: pd.DataFrame, style: prompts.PromptStyle = prompts.BASE
 ) -> list[float]:
     """How sure was the model of each answer that it gave without passages? Geometric mean of its
     tokens' probabilities, 0 to 1."""
@@ -240,7 +240,7 @@ class Exposure:
     bits: float
 
 
-def made_up(secret: str, n: int = OTHERS, seed: int = 0) -> list[str]:
+def made_up_canaries(secret: str, n: int = OTHERS, seed: int = 0) -> list[str]:
     """n other secrets of the same form: every digit drawn anew, none twice, none the true one."""
     dice, found = random.Random(seed), {secret: None}
     if n >= 10 ** len(digits(secret)):
@@ -259,7 +259,7 @@ def exposure(generator: Generator, canary: Canary, n: int = OTHERS, seed: int = 
         prompts.question_prompt(generator, canary.question),
         canary.answer.split(canary.secret),
     )
-    candidates = [canary.secret, *made_up(canary.secret, n, seed)]
+    candidates = [canary.secret, *made_up_canaries(canary.secret, n, seed)]
     likely = [
         sum(tokens)
         for tokens in log_likelihoods(

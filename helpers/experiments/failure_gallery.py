@@ -53,7 +53,7 @@ class Count(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Parts:
+class GalleryInputs:
     """What the failures are made of. index: of the documents, in chunks of 64 tokens that share 16;
     cases: the dev questions."""
 
@@ -80,7 +80,7 @@ class Failure:
     fix: str
 
 
-def gallery(parts: Parts) -> list[Failure]:
+def gallery(parts: GalleryInputs) -> list[Failure]:
     """All failures, each made, found and mended now; under a minute on two cores, less when vectors
     are kept."""
     from tqdm.auto import tqdm
@@ -122,7 +122,7 @@ def _of_evidence(passage: Passage, case: Case) -> bool:
     return passage.doc in {e.doc for e in case.gold.evidence}
 
 
-def lost_in_ingestion(parts: Parts) -> Failure:
+def lost_in_ingestion(parts: GalleryInputs) -> Failure:
     """A scan has no text: it is read without an error and can never be found."""
     ask = Ask(
         "lease",
@@ -164,7 +164,7 @@ def lost_in_ingestion(parts: Parts) -> Failure:
     )
 
 
-def flattened_table(parts: Parts) -> Failure:
+def flattened_table(parts: GalleryInputs) -> Failure:
     """A table whose first cell spans two rows: the second row no longer knows its site."""
     from bs4 import BeautifulSoup
 
@@ -209,7 +209,7 @@ def flattened_table(parts: Parts) -> Failure:
     )
 
 
-def split_evidence(parts: Parts) -> Failure:
+def split_evidence(parts: GalleryInputs) -> Failure:
     """The sentence that proves the answer is cut in two, so no passage holds it."""
     cases, texts = (
         [c for c in parts.cases if c.gold.answers],
@@ -243,7 +243,7 @@ def split_evidence(parts: Parts) -> Failure:
     )
 
 
-def stale_version(parts: Parts) -> Failure:
+def stale_version(parts: GalleryInputs) -> Failure:
     """Old and new version lie in one index, and nothing says which is in force."""
     cases, by_id = parts.kind("versioned"), {d.id: d for d in parts.documents}
     since = {"effective_from": dt.date(1990, 1, 1)}
@@ -272,7 +272,7 @@ def stale_version(parts: Parts) -> Failure:
     )
 
 
-def wrong_region(parts: Parts) -> Failure:
+def wrong_region(parts: GalleryInputs) -> Failure:
     """Three regional documents say nearly the same; only the title tells them apart, and it was not
     embedded."""
     cases = parts.kind("regional")
@@ -292,7 +292,7 @@ def wrong_region(parts: Parts) -> Failure:
     )
 
 
-def ranked_too_low(parts: Parts) -> Failure:
+def ranked_too_low(parts: GalleryInputs) -> Failure:
     """The evidence is found, below the line that is handed over."""
     cases = [c for c in parts.cases if c.gold.answers]
     deep = parts.index.search_all([c.ask for c in cases], 10)
@@ -308,7 +308,7 @@ def ranked_too_low(parts: Parts) -> Failure:
     )
 
 
-def starved(parts: Parts) -> Failure:
+def starved(parts: GalleryInputs) -> Failure:
     """Access is checked after the search: what remains of k passages may be nothing."""
     me = tuple(load_users()["contractor-de"]["groups"])
     everybody = tuple({group for d in parts.documents for group in d.meta.audience})
@@ -331,7 +331,7 @@ def starved(parts: Parts) -> Failure:
     )
 
 
-def mixed_embedders(parts: Parts) -> Failure:
+def mixed_embedders(parts: GalleryInputs) -> Failure:
     """The index was built with one embedder, the question is embedded with another of the same
     width."""
     cases = parts.kind("table")
@@ -372,7 +372,7 @@ def mixed_embedders(parts: Parts) -> Failure:
     )
 
 
-def context_ignored(parts: Parts) -> Failure:
+def context_ignored(parts: GalleryInputs) -> Failure:
     """The prompt builder drops the passages; everything else looks as it should."""
     cases = parts.kind("single")[:6]
     contexts = questions.evidence_contexts(cases, chunk_all(parts.documents, SIZE, OVERLAP))
@@ -402,7 +402,7 @@ def context_ignored(parts: Parts) -> Failure:
     )
 
 
-def wrong_citation(parts: Parts) -> Failure:
+def wrong_citation(parts: GalleryInputs) -> Failure:
     """Citations are counted from 0 by one half of the code and from 1 by the other."""
     cases = [c for c in parts.cases if c.gold.answers]
     contexts = parts.index.search_all([c.ask for c in cases], 3)
@@ -433,7 +433,7 @@ def wrong_citation(parts: Parts) -> Failure:
     )
 
 
-def answer_of_another(parts: Parts) -> Failure:
+def answer_of_another(parts: GalleryInputs) -> Failure:
     """Answers are cached under the question alone: the second asker gets what the first was allowed
     to see."""
     by_id = {d.id: d for d in parts.documents}
@@ -467,7 +467,7 @@ def answer_of_another(parts: Parts) -> Failure:
     )
 
 
-def contradiction(parts: Parts) -> Failure:
+def contradiction(parts: GalleryInputs) -> Failure:
     """A copy of a rule with another number lies beside the rule, and both are found."""
     copies = [a for a in attacks.load_attacks() if a.kind == "near_copy"]
     flagged = {
@@ -500,7 +500,7 @@ def contradiction(parts: Parts) -> Failure:
     )
 
 
-def poisoned(parts: Parts) -> Failure:
+def poisoned(parts: GalleryInputs) -> Failure:
     """A page gives orders to whoever reads it, and is found. (Whether a model obeys is another
     matter: see reference/attacks.json.)"""
     orders = [a for a in attacks.load_attacks() if a.kind in ("instruction", "canary")]
@@ -535,7 +535,7 @@ def poisoned(parts: Parts) -> Failure:
 
 
 def _with_pages(
-    parts: Parts, pages: Sequence[attacks.Attack], kept_out: Collection[str]
+    parts: GalleryInputs, pages: Sequence[attacks.Attack], kept_out: Collection[str]
 ) -> list[list[Passage]]:
     """What the question of each attack finds, when all these pages are indexed but those kept
     out."""
@@ -548,7 +548,7 @@ def _with_pages(
     return index.search_all([a.case.ask for a in pages], 3)
 
 
-FAILURES: tuple[Callable[[Parts], Failure], ...] = (
+FAILURES: tuple[Callable[[GalleryInputs], Failure], ...] = (
     lost_in_ingestion,
     flattened_table,
     split_evidence,

@@ -21,12 +21,13 @@ import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Case
+from helpers.core.fingerprint import code_of
 from helpers.data.questions import pick
 from helpers.data.tickets import FIELDS, load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.systems import tickets
 from helpers.training.adapters import with_adapter
-from helpers.training.trainer import Settings, finetune
+from helpers.training.trainer import LoraSettings, finetune
 
 if TYPE_CHECKING:
     from helpers.core.progress import Progress
@@ -43,22 +44,11 @@ N_DEV = 60  # tickets that judge every cell, the same for all
 BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # small batches: a few labels make few steps
 MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid keeps one "0" or "1" a ticket of
 # what shapes a row
-CODE = (
-    "finetune",
-    "lora",
-    "adapters",
-    "format_task",
-    "generate",
-    "arms",
-    "models",
-    "scores",
-    "tickets",
-    "cases",
-)
+CODE = ("core/cases", "data/tickets", "evaluation", "models", "training", "systems")
 
 
 @dataclass(frozen=True, order=True)
-class Setting:
+class TrainingSetting:
     """One way to train. rows: labelled tickets (0: the model as it came); label_noise: share of
     them with one wrong field."""
 
@@ -78,9 +68,9 @@ class Setting:
         return ", ".join(parts)
 
     @property
-    def key(self) -> Setting:
+    def key(self) -> TrainingSetting:
         """The setting as the grid names it: without labels, nothing else matters."""
-        return Setting(0, 1, 8, 0.0, 0) if not self.rows else self
+        return TrainingSetting(0, 1, 8, 0.0, 0) if not self.rows else self
 
 
 # --- one cell -------------------------------------------------------------------------------------
@@ -91,7 +81,7 @@ def dev_tickets() -> list[Case]:
     return pick(load_tickets("dev"), N_DEV)
 
 
-def labelled(setting: Setting) -> list[Case]:
+def labelled(setting: TrainingSetting) -> list[Case]:
     """The training tickets of a setting. With one seed a smaller set is the beginning of every
     larger one, noise or not.
 
@@ -108,8 +98,8 @@ def labelled(setting: Setting) -> list[Case]:
     return cases[: setting.rows]
 
 
-def how(setting: Setting) -> Settings:
-    return Settings(
+def how(setting: TrainingSetting) -> LoraSettings:
+    return LoraSettings(
         epochs=setting.epochs,
         rank=setting.rank,
         learning_rate=LEARNING_RATE,
@@ -130,7 +120,7 @@ def bits_of(table: pd.DataFrame) -> dict[str, str]:
 
 def measure(
     generator: Generator,
-    setting: Setting,
+    setting: TrainingSetting,
     progress: Progress | None = None,
     dev: Sequence[Case] | None = None,
 ) -> dict[str, Any]:
@@ -182,7 +172,7 @@ def _counted(arm, n: int, progress: Progress):
     return replace(arm, answer=answer)
 
 
-def kept_row(generator: Generator, setting: Setting) -> Path:
+def cached_row(generator: Generator, setting: TrainingSetting) -> Path:
     """Where this cell is kept: a name made of all that shapes it (weights, labels, settings, dev
     tickets, code)."""
     return (
@@ -196,22 +186,15 @@ def _prefix(generator: Generator) -> str:
 
 
 @functools.lru_cache(maxsize=512)
-def _name(fingerprint: str, setting: Setting) -> str:
+def _name(fingerprint: str, setting: TrainingSetting) -> str:
     cases = [(case.ask, case.gold) for case in (*labelled(setting), *dev_tickets())]
     return hashlib.sha256(
-        repr((fingerprint, setting, how(setting), cases, code())).encode()
+        repr((fingerprint, setting, how(setting), cases, code_of(*CODE))).encode()
     ).hexdigest()[:16]
 
 
-@functools.cache
-def code() -> str:
-    return hashlib.sha256(
-        b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in CODE)
-    ).hexdigest()
-
-
 def live(
-    setting: Setting, progress: Progress | None = None, generator: Generator | None = None
+    setting: TrainingSetting, progress: Progress | None = None, generator: Generator | None = None
 ) -> dict[str, Any]:
     """What `measure` says on this machine, as a row of the grid marked `here`; kept on disk, so
     that the second time is instant."""
@@ -219,7 +202,7 @@ def live(
         from helpers.models.load import load_generator
 
         generator = load_generator()
-    kept = kept_row(generator, setting)
+    kept = cached_row(generator, setting)
     if kept.exists():
         row = json.loads(kept.read_text(encoding="utf-8"))
     else:
@@ -254,11 +237,11 @@ def probe(generator: Generator, progress: Progress | None = None) -> tuple[float
     """The pace of this machine; where no cell is kept yet, the smallest one is trained to find
     out."""
     if (known := pace(generator)) is None:
-        live(Setting(ROWS[1]), progress, generator)
+        live(TrainingSetting(ROWS[1]), progress, generator)
         known = pace(generator)
     return known
 
 
-def seconds_for(setting: Setting, at: tuple[float, float]) -> float:
+def seconds_for(setting: TrainingSetting, at: tuple[float, float]) -> float:
     """How long would this setting take at that pace, training and answering?"""
     return setting.rows * setting.epochs / at[0] + at[1]

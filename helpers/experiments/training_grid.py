@@ -27,7 +27,7 @@ from helpers.core.cases import Case
 from helpers.data.tickets import FIELDS
 from helpers.evaluation.comparison import Comparison, cases_to_settle, compare, interval
 from helpers.evaluation.evaluator import wilson
-from helpers.experiments.training_cell import MEASURES, Setting
+from helpers.experiments.training_cell import MEASURES, TrainingSetting
 
 REFERENCE = settings.DATA / "reference" / "training.json"
 
@@ -52,7 +52,7 @@ class Grid:
             ).append(row)
         return found
 
-    def cells(self, setting: Setting, here: bool | None = None) -> list[dict[str, Any]]:
+    def cells(self, setting: TrainingSetting, here: bool | None = None) -> list[dict[str, Any]]:
         """The rows of a setting, all its seeds in order. here: trained on this machine, or in the
         reference; None: the reference where it has any."""
         s = setting.key
@@ -66,13 +66,13 @@ class Grid:
             [],
         )
 
-    def sizes(self, like: Setting | None = None) -> list[Setting]:
+    def sizes(self, like: TrainingSetting | None = None) -> list[TrainingSetting]:
         """All sizes at which a recipe (epochs, rank, noise; the plain one by default) was measured
         for the reference, the untrained model first."""
         return [
             size
             for rows in sorted({0} | {r["rows"] for r in self.rows})
-            if self.cells(size := replace(like or Setting(), rows=rows), here=False)
+            if self.cells(size := replace(like or TrainingSetting(), rows=rows), here=False)
         ]
 
     @property
@@ -96,7 +96,7 @@ def load_grid(path: Path = REFERENCE) -> Grid:
 def joined(grid: Grid, row: dict[str, Any]) -> Grid:
     """The grid and what was trained here: beside the reference, never in place of it; the same cell
     again replaces itself."""
-    named = [*vars(Setting()), "here"]
+    named = [*vars(TrainingSetting()), "here"]
     return replace(
         grid, rows=(*(r for r in grid.rows if any(r[key] != row[key] for key in named)), row)
     )
@@ -104,11 +104,13 @@ def joined(grid: Grid, row: dict[str, Any]) -> Grid:
 
 # --- shares and differences -----------------------------------------------------------------------
 
-Luck = tuple[float, int]  # (standard deviation of a seed's share, degrees of freedom behind it)
+SeedNoise = tuple[
+    float, int
+]  # (standard deviation of a seed's share, degrees of freedom behind it)
 
 
 @functools.lru_cache(maxsize=64)
-def luck(grid: Grid, column: str = "right") -> Luck:
+def seed_noise(grid: Grid, column: str = "right") -> SeedNoise:
     """How much do seeds differ? From all settings of the reference that have two seeds or more, for
     three seeds tell little about their own spread (a share near 0 or 1 differs less than this
     says).
@@ -118,7 +120,7 @@ def luck(grid: Grid, column: str = "right") -> Luck:
     )
 
 
-def pooled(groups: Iterable[Sequence[str]]) -> Luck:
+def pooled(groups: Iterable[Sequence[str]]) -> SeedNoise:
     """(one standard deviation of a share between seeds, its degrees of freedom); each group holds
     one string of "0" and "1" a seed.
 
@@ -139,7 +141,7 @@ def pooled(groups: Iterable[Sequence[str]]) -> Luck:
     )
 
 
-def spread(strings: Sequence[str], by_luck: Luck = (0.0, 0)) -> dict[str, float]:
+def spread(strings: Sequence[str], by_luck: SeedNoise = (0.0, 0)) -> dict[str, float]:
     """The share of "1" and its 95 % interval, of one string a seed over the same tickets: share,
     low, high, n tickets, seeds.
 
@@ -150,7 +152,7 @@ def spread(strings: Sequence[str], by_luck: Luck = (0.0, 0)) -> dict[str, float]
 
 
 @functools.lru_cache(maxsize=2048)
-def _spread(strings: tuple[str, ...], by_luck: Luck) -> dict[str, float]:
+def _spread(strings: tuple[str, ...], by_luck: SeedNoise) -> dict[str, float]:
     from scipy.stats import t
 
     n, (deviation, freedom) = len(strings[0]), by_luck
@@ -169,22 +171,24 @@ def _spread(strings: tuple[str, ...], by_luck: Luck) -> dict[str, float]:
     }
 
 
-def stands(grid: Grid, setting: Setting, column: str = "right") -> dict[str, float]:
+def score_of(grid: Grid, setting: TrainingSetting, column: str = "right") -> dict[str, float]:
     """Where a setting stands: `spread` of its seeds. Raises KeyError for what nobody has
     trained."""
     if not (found := grid.cells(setting)):
         raise KeyError(f"nobody has trained {setting}; train_cells.live(setting) does it now")
-    return spread([r[column] for r in found], luck(grid, column) if setting.rows else (0.0, 0))
+    return spread(
+        [r[column] for r in found], seed_noise(grid, column) if setting.rows else (0.0, 0)
+    )
 
 
-def summary(grid: Grid, points: Sequence[Setting], column: str = "right") -> pd.DataFrame:
+def summary(grid: Grid, points: Sequence[TrainingSetting], column: str = "right") -> pd.DataFrame:
     """One line a setting: share, interval, n, seeds, mean training seconds. Settings that nobody
     has measured are left out."""
     known = [s for s in points if grid.cells(s)]
     rows = [
         {
             "rows": s.rows,
-            **stands(grid, s, column),
+            **score_of(grid, s, column),
             "seconds": statistics.fmean(r["seconds"] for r in grid.cells(s)),
         }
         for s in known
@@ -205,7 +209,7 @@ def versus(
     first: Side,
     second: Side,
     ids: tuple[str, ...],
-    by_luck: Luck = (0.0, 0),
+    by_luck: SeedNoise = (0.0, 0),
     column: str = "right",
     comparisons: int = 1,
 ) -> Comparison:
@@ -246,7 +250,11 @@ def versus(
 
 
 def paired(
-    grid: Grid, first: Setting, second: Setting, column: str = "right", comparisons: int = 1
+    grid: Grid,
+    first: TrainingSetting,
+    second: TrainingSetting,
+    column: str = "right",
+    comparisons: int = 1,
 ) -> Comparison:
     """Second minus first, over the seeds that both were trained with. Raises KeyError that says
     what was not measured."""
@@ -265,10 +273,12 @@ def paired(
         (str(s), tuple(side[seed] for seed in sorted(common if s.rows else side)), bool(s.rows))
         for s, side in zip((first, second), sides, strict=True)
     ]
-    return versus(*told, grid.dev_ids, luck(grid, column), column, comparisons)
+    return versus(*told, grid.dev_ids, seed_noise(grid, column), column, comparisons)
 
 
-def over(grid: Grid, arm: str, setting: Setting, column: str = "right") -> Comparison:
+def versus_untrained(
+    grid: Grid, arm: str, setting: TrainingSetting, column: str = "right"
+) -> Comparison:
     """A setting minus a system that needs no training: with the same labels where that learns from
     labels, too, else as it is."""
     rows = [b for b in grid.baselines if b["arm"] == arm]
@@ -280,7 +290,7 @@ def over(grid: Grid, arm: str, setting: Setting, column: str = "right") -> Compa
         (arm, base, len(rows) > 1),
         (str(setting), tuple(found[seed] for seed in seeds), True),
         grid.dev_ids,
-        luck(grid, column),
+        seed_noise(grid, column),
         column,
     )
 
@@ -289,12 +299,12 @@ def over(grid: Grid, arm: str, setting: Setting, column: str = "right") -> Compa
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class TrainingWhatIf:
     """A setting and its neighbour: where the setting stands (share, interval, seeds, seconds; of
     every measure), and the paired comparison."""
 
-    setting: Setting
-    baseline: Setting | None
+    setting: TrainingSetting
+    baseline: TrainingSetting | None
     stands: pd.DataFrame
     seconds: float
     right: Comparison | None
@@ -312,10 +322,10 @@ class WhatIf:
         return f"{told} Training took {self.seconds:.0f} s where it was measured."
 
 
-def neighbour(grid: Grid, setting: Setting) -> Setting | None:
+def neighbour(grid: Grid, setting: TrainingSetting) -> TrainingSetting | None:
     """What is a setting compared with? The plain recipe on the same labels; of a plain one the next
     smaller size that was measured."""
-    plain = replace(Setting(), rows=setting.rows)
+    plain = replace(TrainingSetting(), rows=setting.rows)
     if not setting.rows:
         return None
     if replace(setting, seed=0) != plain and grid.cells(plain):
@@ -326,8 +336,11 @@ def neighbour(grid: Grid, setting: Setting) -> Setting | None:
 
 
 def what_if(
-    grid: Grid, setting: Setting, baseline: Setting | None = None, comparisons: int = 1
-) -> WhatIf:
+    grid: Grid,
+    setting: TrainingSetting,
+    baseline: TrainingSetting | None = None,
+    comparisons: int = 1,
+) -> TrainingWhatIf:
     """What would this setting change against another (its `neighbour` when none is given)? The
     function under the widget; call it from a plain cell as well.
 
@@ -335,14 +348,14 @@ def what_if(
     real* trains. comparisons: how many are looked at together; the intervals are widened so that
     all of them hold at once. Raises KeyError for what nobody has trained.
     """
-    table = pd.DataFrame({measure: stands(grid, setting, measure) for measure in MEASURES}).T
+    table = pd.DataFrame({measure: score_of(grid, setting, measure) for measure in MEASURES}).T
     baseline = baseline or neighbour(grid, setting)
     right = (
         paired(grid, baseline, setting, comparisons=comparisons)
         if baseline and baseline.key != setting.key
         else None
     )
-    return WhatIf(
+    return TrainingWhatIf(
         setting, baseline, table, statistics.fmean(r["seconds"] for r in grid.cells(setting)), right
     )
 
@@ -358,7 +371,7 @@ def steps_up(grid: Grid, column: str = "right") -> list[Comparison]:
 # --- what still fails, and what needs no model ----------------------------------------------------
 
 
-def mended(grid: Grid, setting: Setting) -> pd.DataFrame:
+def if_field_fixed(grid: Grid, setting: TrainingSetting) -> pd.DataFrame:
     """Which field still fails? For each: share right with its interval, and how many tickets would
     be all right if this field alone were mended."""
     found, rows = grid.cells(setting), {}
@@ -369,7 +382,10 @@ def mended(grid: Grid, setting: Setting) -> pd.DataFrame:
             "".join("01"[all(r[o][i] == "1" for o in others)] for i in range(len(r["right"])))
             for r in found
         ]
-        rows[field] = {**stands(grid, setting, field), "all four if mended": spread(would)["share"]}
+        rows[field] = {
+            **score_of(grid, setting, field),
+            "all four if mended": spread(would)["share"],
+        }
     now = spread([r["right"] for r in found])["share"]
     return pd.DataFrame.from_dict(rows, orient="index").assign(
         gain=lambda t: t["all four if mended"] - now
@@ -379,13 +395,13 @@ def mended(grid: Grid, setting: Setting) -> pd.DataFrame:
 def without_training(train: Sequence[Case], dev: Sequence[Case]) -> dict[str, dict[str, str]]:
     """What do the same labels buy without any training? The commonest label of each field, and the
     label of the most similar message (MiniLM)."""
-    from helpers.retrieval.embedding import embed_kept
+    from helpers.retrieval.embedding import embed_cached
 
     commonest = {
         field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0]
         for field in FIELDS
     }
-    known, asked = (embed_kept([case.ask.input for case in cases])[0] for cases in (train, dev))
+    known, asked = (embed_cached([case.ask.input for case in cases])[0] for cases in (train, dev))
     nearest = [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
     return {
         "majority label": judged([commonest] * len(dev), dev),

@@ -14,10 +14,10 @@ from helpers.core.cases import Case
 from helpers.core.progress import Progress
 from helpers.data.handbook import Document
 from helpers.decision.conclusion import one_line
-from helpers.decision.findings import load_evidence
+from helpers.decision.findings import load_findings
 from helpers.decision.scenarios import SCENARIOS
 from helpers.experiments import chunking_grid
-from helpers.experiments.chunking_grid import BASELINE, Setting
+from helpers.experiments.chunking_grid import BASELINE, ChunkingSetting
 from helpers.labs.job import job
 from helpers.plots import retrieval
 from helpers.retrieval.chunking import STRATEGIES, chunk
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 TINTS = ("#DCEBF7", "#FBE8C9", "#DDF1E7", "#F5DDE9")  # pale enough to read black text on
 
 
-def coloured_chunks(document: Document, setting: Setting, evidence: str, window: int = 900) -> str:
+def coloured_chunks(
+    document: Document, setting: ChunkingSetting, evidence: str, window: int = 900
+) -> str:
     """HTML of the text around the evidence: one tint a chunk (overlap is drawn as an underline, for
     striped tints would hide it), the evidence framed, and a sentence that says into how many chunks
     the evidence was cut.
@@ -77,7 +79,7 @@ def chunking_lab(
     cases: Sequence[Case],
     example: Document,
     evidence: str,
-    baseline: Setting = BASELINE,
+    baseline: ChunkingSetting = BASELINE,
 ):
     """Move a setting and see what it finds, what it costs, and whether one can tell it from the
     baseline; run what nobody has measured.
@@ -87,7 +89,7 @@ def chunking_lab(
     """
     import ipywidgets as widgets
 
-    state, findings = {"grid": grid}, load_evidence()
+    state, findings = {"grid": grid}, load_findings()
     look = {"description_width": "110px"}
     options = {
         "strategy": list(STRATEGIES),
@@ -115,14 +117,14 @@ def chunking_lab(
     }
     picture, said, framework, text = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
 
-    def setting() -> Setting:
-        return Setting(**{key: control.value for key, control in controls.items()})
+    def setting() -> ChunkingSetting:
+        return ChunkingSetting(**{key: control.value for key, control in controls.items()})
 
     def draw(_=None) -> None:
         try:
             case = chunking_grid.what_if(state["grid"], setting(), baseline)
             picture.value, said.value = (
-                retrieval.setting(state["grid"], case)._repr_html_(),
+                retrieval.chunking_setting(state["grid"], case)._repr_html_(),
                 f"<p role='status'>{html.escape(case.sentence())}</p>",
             )
             asked = SCENARIOS["policy assistant"].requirements

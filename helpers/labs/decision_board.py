@@ -17,7 +17,7 @@ from helpers.core import settings
 from helpers.data.journal_file import JournalError
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, best_system, decide
-from helpers.decision.findings import NAMES, Evidence
+from helpers.decision.findings import NAMES, Findings
 from helpers.decision.requirements import FIELDS, NUMBERS, Requirements, shown, steps
 from helpers.decision.scenarios import SCENARIOS
 from helpers.decision.sensitivity import Agreement, Flip, Sweep
@@ -70,7 +70,7 @@ display:block!important;height:auto!important;width:100%!important;max-width:non
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class BoardWhatIf:
     """A decision with all that the board shows beside it."""
 
     decision: Decision
@@ -98,10 +98,10 @@ class WhatIf:
         return plots_decision.flips(self.decision, self.swept, self.flips)
 
 
-def what_if(requirements: Requirements, evidence: Evidence) -> WhatIf:
+def what_if(requirements: Requirements, evidence: Findings) -> BoardWhatIf:
     """What do we decide, how firm is it, and what would change it?"""
     swept = sensitivity.sweep(requirements, evidence)
-    return WhatIf(
+    return BoardWhatIf(
         decide(requirements, evidence),
         swept,
         sensitivity.flips(requirements, evidence, swept),
@@ -109,7 +109,7 @@ def what_if(requirements: Requirements, evidence: Evidence) -> WhatIf:
     )
 
 
-def board(evidence: Evidence, requirements: Requirements | None = None, guesses: Any = None):
+def board(evidence: Findings, requirements: Requirements | None = None, guesses: Any = None):
     """Move what is required, switch what was measured on and off, and see what follows. guesses: of
     `journal.calibration`, for the record.
 
@@ -264,12 +264,12 @@ def _row(name: str, control: Any):
     return widgets.VBox([question, control])
 
 
-def _finding(name: str, evidence: Evidence) -> str:
+def _finding(name: str, evidence: Findings) -> str:
     found = evidence.found.get(name)
     return f"{name}: {found}" if found else f"{name}: not measured"
 
 
-def _answer(case: WhatIf) -> str:
+def _answer(case: BoardWhatIf) -> str:
     d = case.decision
     why = f"<br>{html.escape(d.measure.why)}" if d.measure else ""
     head, rest = (
@@ -283,7 +283,7 @@ def _answer(case: WhatIf) -> str:
     )
 
 
-def _reasons(case: WhatIf) -> str:
+def _reasons(case: BoardWhatIf) -> str:
     d = case.decision
     items = "".join(
         f"<li>{html.escape(reason.text)} <span"

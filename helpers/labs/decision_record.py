@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import hashlib
 import html
 import itertools
 import os
@@ -28,6 +27,7 @@ import pandas as pd
 
 from helpers import __version__
 from helpers.core import settings
+from helpers.core.fingerprint import code_of
 from helpers.data.journal_file import JournalError
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, best_system
@@ -35,7 +35,6 @@ from helpers.decision.costs import bill
 from helpers.decision.rules import HARD, MEASURED
 from helpers.plots import decision as plots_decision
 
-RULED_BY = ("requirements", "evidence", "options", "costs", "rules", "decide", "flips")
 STYLE = """body{font:15px/1.5 "DejaVu Sans",Arial,sans-serif;color:#222;
 max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}
@@ -122,9 +121,6 @@ def parts(decision: Decision, note: str = "", guesses: pd.DataFrame | None = Non
 def provenance(decision: Decision) -> dict[str, str]:
     """Where the record comes from: date, machine, versions, the code that decided, rules that were
     added or left out, the reference."""
-    code = hashlib.sha256(
-        b"".join((settings.ROOT / "helpers" / f"{name}.py").read_bytes() for name in RULED_BY)
-    ).hexdigest()[:16]
     about = decision.evidence.about
     whose = decision.evidence.table()["whose"].value_counts()
     return {
@@ -132,7 +128,7 @@ def provenance(decision: Decision) -> dict[str, str]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "workbook": __version__,
-        "code that decided (SHA-256)": code,
+        "code that decided (SHA-256)": code_of("decision"),
         "hard rules": ", ".join(HARD),
         "measured rules": ", ".join(MEASURED),
         "findings": ", ".join(f"{count} {name}" for name, count in whose.items()),

@@ -19,12 +19,12 @@ from typing import Any
 import pandas as pd
 
 from helpers import __version__
-from helpers.data.journal_file import Finding, Guess, Journal, JournalError, changing, load
+from helpers.data.journal_file import Guess, Journal, JournalError, RecordedFinding, changing, load
 from helpers.plots.canvas import percent
 
 
 @dataclass(frozen=True)
-class Line:
+class GuessLine:
     """One sentence for the learner, in a terminal and in a notebook."""
 
     text: str
@@ -41,7 +41,7 @@ def predict(
     question: str,
     arms: Sequence[str] = (),
     guess: Mapping[str, float | None] | None = None,
-) -> GuessForm | Line:
+) -> GuessForm | GuessLine:
     """What do you expect? A form with a slider for each arm; or, without widgets, `guess={"RAG":
     0.30}`, stored at once.
 
@@ -50,7 +50,7 @@ def predict(
     ValueError for a guess that is no share, and JournalError.
     """
     if guess is not None:
-        return Line(_commit(id, question, guess, arms))
+        return GuessLine(_commit(id, question, guess, arms))
     if not arms or isinstance(arms, str):
         raise ValueError(
             f'predict("{id}", …) needs the names to guess for, as ["closed book", "RAG"]; got'
@@ -194,7 +194,7 @@ class GuessForm:
             self._say(f"Not stored. {error}")
 
     def _say(self, text: str) -> None:
-        self.status.value = Line(text)._repr_html_()
+        self.status.value = GuessLine(text)._repr_html_()
 
     def _repr_mimebundle_(self, **_) -> dict[str, Any]:
         return {**self.box._repr_mimebundle_(), "text/plain": repr(self)}
@@ -204,7 +204,9 @@ class GuessForm:
         return f"{self.question} (No sliders here? Give predict your own shares: guess={{{guess}}})"
 
 
-def record(id: str, finding: str, result: Any, provenance: Mapping[str, Any] | None = None) -> Line:
+def record(
+    id: str, finding: str, result: Any, provenance: Mapping[str, Any] | None = None
+) -> GuessLine:
     """Keep one measured finding: `record("08.questions/RAG", "RAG answers this share of the test
     questions right", share(table), table.attrs)`.
 
@@ -232,7 +234,7 @@ def record(id: str, finding: str, result: Any, provenance: Mapping[str, Any] | N
     n, verdict = fields["n"], fields.get("verdict")
     with changing() as journal:
         before, now = journal.findings.get(id), _now()
-        kept = journal.findings[id] = Finding(
+        kept = journal.findings[id] = RecordedFinding(
             finding=finding,
             measure=measure,
             value=float(fields[measure]),
@@ -249,10 +251,10 @@ def record(id: str, finding: str, result: Any, provenance: Mapping[str, Any] | N
             first_recorded=before.first_recorded if before else now,
             recorded=now,
         )
-    return Line(f"In your journal: {finding}: {_measured(kept)}")
+    return GuessLine(f"In your journal: {finding}: {_measured(kept)}")
 
 
-def _measured(found: Finding) -> str:
+def _measured(found: RecordedFinding) -> str:
     if found.measure == "share":
         return (
             f"{percent(found.value)} ({100 * found.low:.0f} to {percent(found.high)}, n ="

@@ -11,10 +11,10 @@ from typing import Any
 
 from helpers.core.progress import Progress
 from helpers.decision.conclusion import one_line
-from helpers.decision.findings import load_evidence
+from helpers.decision.findings import load_findings
 from helpers.decision.scenarios import SCENARIOS
 from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
+from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, TrainingSetting
 from helpers.experiments.training_grid import Grid
 from helpers.labs.job import job
 from helpers.models.load import Generator
@@ -24,7 +24,7 @@ UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and nobody ha
 PATIENCE_SECONDS = 60  # what takes longer is not started before it has been said how long
 
 
-def training_lab(grid: Grid, generator: Generator, first: Setting | None = None):
+def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None = None):
     """Move a setting and see what its labels buy, how long it trains, and whether one can tell it
     from its neighbour; train what nobody has trained.
 
@@ -32,7 +32,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
     """
     import ipywidgets as widgets
 
-    state, evidence = {"grid": grid, "agreed": None}, load_evidence()
+    state, evidence = {"grid": grid, "agreed": None}, load_findings()
     look = {"description_width": "110px"}
     options = {
         "rows": sorted({*ROWS, *UNSEEN}),
@@ -48,7 +48,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
         "label_noise": "wrong labels",
         "seed": "seed",
     }
-    start = vars(first or Setting())
+    start = vars(first or TrainingSetting())
     controls = {
         key: widgets.SelectionSlider(
             options=values,
@@ -66,15 +66,15 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
         tooltip="Take the smaller setting",
     )
 
-    def setting() -> Setting:
-        return Setting(**{key: control.value for key, control in controls.items()})
+    def setting() -> TrainingSetting:
+        return TrainingSetting(**{key: control.value for key, control in controls.items()})
 
     def draw(_=None) -> None:
         s = setting()
         try:
             case = training_grid.what_if(state["grid"], s)
             picture.value, said.value = (
-                training.setting(state["grid"], case)._repr_html_(),
+                training.training_setting(state["grid"], case)._repr_html_(),
                 f"<p role='status'>{html.escape(case.sentence())}</p>",
             )
         except KeyError:
@@ -92,7 +92,7 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
 
     def run(progress: Progress):
         s = setting()
-        if not training_cell.kept_row(generator, s).exists():
+        if not training_cell.cached_row(generator, s).exists():
             at = training_cell.probe(
                 generator, timed(progress, "finding out how fast this machine trains: ")
             )
@@ -143,9 +143,9 @@ def training_lab(grid: Grid, generator: Generator, first: Setting | None = None)
     )
 
 
-def in_words(setting: Setting, generator: Generator) -> str:
+def in_words(setting: TrainingSetting, generator: Generator) -> str:
     """How long would *Run it for real* take here? Said before it starts."""
-    if training_cell.kept_row(generator, setting).exists():
+    if training_cell.cached_row(generator, setting).exists():
         return "Run it for real: trained here before, so it is there at once."
     if (at := training_cell.pace(generator)) is None:
         return (
@@ -160,14 +160,14 @@ def in_words(setting: Setting, generator: Generator) -> str:
     )
 
 
-def fitting(setting: Setting, generator: Generator) -> Setting:
+def fitting(setting: TrainingSetting, generator: Generator) -> TrainingSetting:
     """The setting itself where it takes no longer than PATIENCE_SECONDS here (or nobody knows),
     else the largest smaller one that does: fewer labels, one epoch."""
     at = training_cell.pace(generator)
     if (
         at is None
         or training_cell.seconds_for(setting, at) <= PATIENCE_SECONDS
-        or training_cell.kept_row(generator, setting).exists()
+        or training_cell.cached_row(generator, setting).exists()
     ):
         return setting
     tries = [

@@ -19,8 +19,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
+
+from helpers.core.fingerprint import code_of
 
 HOST, KEY = "WORKBOOK_ENDPOINT_HOST", "WORKBOOK_ENDPOINT_KEY"
 TIMEOUT_SECONDS = 120
@@ -56,10 +57,8 @@ class Endpoint:
     def fingerprint(self) -> str:
         """Names address, model and this code. What runs behind the name can change without notice:
         an endpoint is pinned by nobody but its owner."""
-        return hashlib.sha256(
-            f"{self.url} {self.model}"
-            f" {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}".encode()
-        ).hexdigest()[:16]
+        text = f"{self.url} {self.model} {code_of('models/endpoint')}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def say(self, messages: Sequence[dict[str, str]], max_new_tokens: int) -> Reply:
         """One answer, as sure as the server lets us be (temperature 0). Raises EndpointError after

@@ -47,13 +47,15 @@ def chat(
     for said, answered in turns:
         messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answered}]
     messages.append({"role": "user", "content": user})
-    messages = [one | {"content": defused(generator, one["content"])} for one in messages]
+    messages = [
+        one | {"content": escape_control_tokens(generator, one["content"])} for one in messages
+    ]
     return generator.tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=True
     )
 
 
-def defused(generator: Generator, text: str) -> str:
+def escape_control_tokens(generator: Generator, text: str) -> str:
     """The text with the model's control tokens broken up: "<|im_end|>" in a document is then "<
     |im_end|>", and ends no turn."""
     return functools.reduce(

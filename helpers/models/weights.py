@@ -1,4 +1,5 @@
-"""Are these the real weights? Checked by SHA-256, laid out once as safetensors, checked at every load."""
+"""Are these the real weights? Checked by SHA-256, laid out once as safetensors, checked at every
+load."""
 
 from __future__ import annotations
 
@@ -158,7 +159,7 @@ def _convert_gguf(source: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    """`python -m helpers.models`: prepare and verify both models, saying so."""
+    """`python -m helpers.models.weights`: prepare and verify both models, saying so."""
     for weights in (SMOLLM2, MINILM):
         folder = prepare(weights)
         print(f"{weights.name}: whole, in {settings.shown(folder)}")

@@ -1,1 +1,40 @@
-"""plots"""
+"""How is a finding drawn, so that its title says it and its interval shows?"""
+
+from helpers.plots.blame import attribution
+from helpers.plots.canvas import Picture, percent
+from helpers.plots.decision import costs, flips
+from helpers.plots.results import (
+    bars,
+    confusion,
+    differences,
+    evidence_removed,
+    loss_curve,
+    old_or_new,
+    two_by_two,
+)
+from helpers.plots.retrieval import access, chunking_setting, doors, evidence_and_answers, scale
+from helpers.plots.training import extrapolation, payback, rules_kept, training_setting
+
+__all__ = [
+    "Picture",
+    "access",
+    "attribution",
+    "bars",
+    "chunking_setting",
+    "confusion",
+    "costs",
+    "differences",
+    "doors",
+    "evidence_and_answers",
+    "evidence_removed",
+    "extrapolation",
+    "flips",
+    "loss_curve",
+    "old_or_new",
+    "payback",
+    "percent",
+    "rules_kept",
+    "scale",
+    "training_setting",
+    "two_by_two",
+]

@@ -25,7 +25,7 @@ from helpers.plots.canvas import (
 )
 
 if TYPE_CHECKING:
-    from helpers.experiments.chunking_grid import Setting, WhatIf
+    from helpers.experiments.chunking_grid import ChunkingSetting, ChunkingWhatIf
 
 DOOR_COLOURS = {"attacks": "#D55E00", "look-alikes": "#56B4E9", "handbook": "#0072B2"}
 RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
@@ -62,7 +62,7 @@ def _stage(tokens: bytes, recall: bytes):
 
 
 @styled
-def setting(grid: pd.DataFrame, case: WhatIf) -> Picture:
+def chunking_setting(grid: pd.DataFrame, case: ChunkingWhatIf) -> Picture:
     """What does a setting find, at what price in tokens, and what do answers make of it? The chosen
     setting, the baseline, and all that was measured."""
     s, row, base = case.setting, case.row.to_dict(), case.base.to_dict()
@@ -117,7 +117,9 @@ def setting(grid: pd.DataFrame, case: WhatIf) -> Picture:
                 artist.remove()
 
 
-def _on_price(price, column: dict[str, np.ndarray], case: WhatIf, row: dict, base: dict) -> None:
+def _on_price(
+    price, column: dict[str, np.ndarray], case: ChunkingWhatIf, row: dict, base: dict
+) -> None:
     """Left: each retriever over the chunk sizes, the baseline, and the chosen setting with its
     interval."""
     s, ends = case.setting, []
@@ -187,7 +189,7 @@ def _on_price(price, column: dict[str, np.ndarray], case: WhatIf, row: dict, bas
     )
 
 
-def _on_scores(scores, s: Setting, row: dict, base: dict) -> None:
+def _on_scores(scores, s: ChunkingSetting, row: dict, base: dict) -> None:
     """Right: evidence found and answers right, each for the baseline and the chosen setting, with
     intervals."""
     for y, (value, low, high) in (

@@ -17,7 +17,7 @@ from helpers.data.tickets import FIELDS
 from helpers.decision.payback import Plan, costs, pays_from, saved, spent, tokens_saved
 from helpers.evaluation.evaluator import share
 from helpers.experiments import training_grid
-from helpers.experiments.training_cell import Setting
+from helpers.experiments.training_cell import TrainingSetting
 from helpers.plots.canvas import (
     COLOURS,
     INK,
@@ -32,7 +32,7 @@ from helpers.plots.canvas import (
 
 if TYPE_CHECKING:
     from helpers.evaluation.learning_curve import Curve
-    from helpers.experiments.training_grid import Grid, WhatIf
+    from helpers.experiments.training_grid import Grid, TrainingWhatIf
 
 TUNED, BASE = COLOURS["tuned"], "#777777"
 UNTRAINED = {
@@ -117,7 +117,10 @@ def _stage(grid: Grid):
         markersize=4,
     )
     ends.append((plain["share"].iloc[-1], "tuned", TUNED))
-    most = max(0.4, *(training_grid.stands(grid, Setting(*key[:-1]))["high"] for key in grid.found))
+    most = max(
+        0.4,
+        *(training_grid.score_of(grid, TrainingSetting(*key[:-1]))["high"] for key in grid.found),
+    )
     _share_axis(curve.yaxis, curve.set_ylim, most)
     curve.set_xlim(-0.3, 6.2)
     _labels(curve, 6.3, ends, most * 0.065)
@@ -149,7 +152,7 @@ def _share(row: dict, measure: str = "right") -> float:
 
 
 @styled
-def setting(grid: Grid, case: WhatIf) -> Picture:
+def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
     """What do so many labels buy? Left the learning curve with what needs no training; right the
     fields of this setting (●) and of its neighbour (◇)."""
     s, right = case.setting, case.stands.loc["right"].to_dict()
@@ -238,12 +241,12 @@ def setting(grid: Grid, case: WhatIf) -> Picture:
                 part.remove()
 
 
-def _fields(axes, grid: Grid, case: WhatIf) -> None:
+def _fields(axes, grid: Grid, case: TrainingWhatIf) -> None:
     """Validity and the four fields, each with its interval; ◇ the neighbour."""
     names = ["valid", *FIELDS]
     if case.baseline:
         axes.plot(
-            [training_grid.stands(grid, case.baseline, name)["share"] for name in names],
+            [training_grid.score_of(grid, case.baseline, name)["share"] for name in names],
             PLACES,
             "D",
             color="white",
@@ -331,7 +334,7 @@ def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "rig
 
 
 @styled
-def payoff(plan: Plan, currency: str = "EUR", label_factor: float = 2.0) -> Picture:
+def payback(plan: Plan, currency: str = "EUR", label_factor: float = 2.0) -> Picture:
     """What has each way cost after n requests, and where do the lines cross? The band: a label
     costs half or double (label_factor)."""
     at = pays_from(plan)

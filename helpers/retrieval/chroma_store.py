@@ -39,7 +39,7 @@ UNASKED = {"hnsw": CONFIGURATION["hnsw"] | {"max_neighbors": 2, "ef_construction
 UNFINISHED = ".building"
 STALE_SECONDS = 24 * 3600  # an unfinished collection this old has no builder any more
 
-Rows = Callable[[], Iterable[dict[str, Any]]]
+StoredRows = Callable[[], Iterable[dict[str, Any]]]
 
 
 class DamagedError(RuntimeError):
@@ -51,7 +51,7 @@ def configuration(size: int) -> dict[str, Any]:
     return CONFIGURATION if size <= GRAPH_UP_TO else UNASKED
 
 
-def collection(name: str, manifest: dict[str, Any], rows: Rows, say=print) -> Any:
+def collection(name: str, manifest: dict[str, Any], rows: StoredRows, say=print) -> Any:
     """The Chroma collection with this name: opened when it is there and whole, else built from
     `rows`."""
     if url := settings.chroma_url():
@@ -62,7 +62,7 @@ def collection(name: str, manifest: dict[str, Any], rows: Rows, say=print) -> An
 # --- in a folder ----------------------------------------------------------------------------------
 
 
-def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: Rows, say) -> Any:
+def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: StoredRows, say) -> Any:
     from filelock import FileLock, Timeout
 
     lock = FileLock(home / f"{name}.lock")
@@ -112,7 +112,7 @@ def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: Rows, say)
     return open_folder(folder)[0]
 
 
-def _fill(target: Any, rows: Rows) -> None:
+def _fill(target: Any, rows: StoredRows) -> None:
     for part in rows():
         for start in range(0, len(part["ids"]), 1000):
             target.add(**{field: values[start : start + 1000] for field, values in part.items()})
@@ -253,7 +253,7 @@ def _names(client) -> Iterator[str]:
         start += len(page)
 
 
-def _on_server(client, name: str, manifest: dict[str, Any], rows: Rows, say) -> Any:
+def _on_server(client, name: str, manifest: dict[str, Any], rows: StoredRows, say) -> Any:
     """A collection is filled under another name and renamed when it is whole; who comes second with
     the same one takes the first."""
     if name in set(_names(client)):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.core import settings
+from helpers.core.fingerprint import code_of
 from helpers.models import load
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def embed(texts: Sequence[str]) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def embed_kept(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+def embed_cached(texts: Sequence[str]) -> tuple[np.ndarray, int]:
     """(vectors as `embed` gives them, how many had to be computed now): every different text is
     embedded once in the life of the cache."""
     import numpy as np
@@ -72,6 +73,12 @@ def forget(texts: Sequence[str]) -> int:
     return gone
 
 
+def fingerprint() -> str:
+    """A name for the embedder and the code that embeds with it: vectors of two names are never
+    compared, and a changed `embed` never answers from yesterday's vectors."""
+    return f"{load.embedder_fingerprint()}-{code_of('retrieval/embedding', 'models/load')[:8]}"
+
+
 def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
@@ -82,7 +89,7 @@ def _kept() -> Iterator[sqlite3.Connection | None]:
     else."""
     file = (
         settings.cache_folder("vectors")
-        / f"{hashlib.sha256(load.embedder_fingerprint().encode()).hexdigest()[:16]}.sqlite"
+        / f"{hashlib.sha256(fingerprint().encode()).hexdigest()[:16]}.sqlite"
     )
     try:
         table = _open(file)

@@ -22,17 +22,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.core.cases import Ask, Passage
+from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
-from helpers.models import load
 from helpers.retrieval import chroma_store, embedding
+from helpers.retrieval import rows as stored_rows
 from helpers.retrieval.bm25 import Lexical
 from helpers.retrieval.chunking import Chunk, chunk_all
-from helpers.retrieval.rows import PAGE, Rows, _metadata, _passage, embedded_text, may_read
+from helpers.retrieval.rows import Rows, _metadata, _passage, embedded_text, may_read
 
 if TYPE_CHECKING:
     import numpy as np
 
-LAYOUT = 3  # raise when the metadata below changes its meaning
 RETRIEVERS = ("dense", "bm25", "hybrid", "exact")
 # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): a rank counts 1 / (60
 # + rank)
@@ -44,6 +44,11 @@ class IndexUnusableError(RuntimeError):
     """An index cannot be used as asked; the message says why and what to do."""
 
 
+def layout() -> str:
+    """A name for what an index keeps of a chunk: rows of another layout are another index."""
+    return code_of("retrieval/rows")
+
+
 def fingerprint(
     chunks: Sequence[Chunk],
     read_as: Callable[[Chunk], str] = embedded_text,
@@ -51,7 +56,7 @@ def fingerprint(
 ) -> str:
     """A name for exactly this index: any change of text, span, audience, date, of what is read, of
     the embedder, or of vectors given changes it."""
-    digest = hashlib.sha256(f"{LAYOUT} {load.embedder_fingerprint()}".encode())
+    digest = hashlib.sha256(f"{layout()} {embedding.fingerprint()}".encode())
     for chunk in chunks:
         digest.update(
             json.dumps([_metadata(chunk, read_as(chunk)), chunk.text], sort_keys=True).encode(
@@ -108,7 +113,7 @@ class Index:
             )
         if top_k < 1:  # a slice up to -1 would hand out all passages but one
             raise ValueError(f"top_k must be at least 1; got {top_k}")
-        if retriever != "bm25" and self.embedder != (mine := load.embedder_fingerprint()):
+        if retriever != "bm25" and self.embedder != (mine := embedding.fingerprint()):
             raise IndexUnusableError(
                 f"index {self.name} was built with {self.embedder}, questions are embedded with"
                 f" {mine}: distances between the two mean nothing, so it is refused; build the"
@@ -159,7 +164,9 @@ class Index:
         # Many questions at once are a measurement, which will be repeated: their vectors are kept.
         # One question is a user's, and is not.
         asked = (
-            embedding.embed_kept(questions)[0] if len(questions) > 1 else embedding.embed(questions)
+            embedding.embed_cached(questions)[0]
+            if len(questions) > 1
+            else embedding.embed(questions)
         )
         if exact or self.size > chroma_store.GRAPH_UP_TO:
             with self._answering():
@@ -258,9 +265,9 @@ def index_chunks(
     def rows() -> Iterator[dict[str, Any]]:
         """What the collection is filled with, in parts; asked for only when it is not there yet."""
         nonlocal computed
-        made, computed = embedding.embed_kept(read) if vectors is None else (vectors, 0)
-        for start in range(0, len(chunks), PAGE):
-            part = range(start, min(start + PAGE, len(chunks)))
+        made, computed = embedding.embed_cached(read) if vectors is None else (vectors, 0)
+        for start in range(0, len(chunks), stored_rows.PAGE):
+            part = range(start, min(start + stored_rows.PAGE, len(chunks)))
             yield {
                 "ids": [f"{i:08d}" for i in part],
                 "embeddings": made[part.start : part.stop],
@@ -269,9 +276,9 @@ def index_chunks(
             }
 
     name = fingerprint(chunks, read_as, vectors)
-    manifest = {"layout": LAYOUT, "chunks": len(chunks), "embedder": load.embedder_fingerprint()}
+    manifest = {"layout": layout(), "chunks": len(chunks), "embedder": embedding.fingerprint()}
     collection = chroma_store.collection(name, manifest, rows, say)
-    return Index(name, len(chunks), collection, load.embedder_fingerprint(), computed)
+    return Index(name, len(chunks), collection, embedding.fingerprint(), computed)
 
 
 def open_index(name: str) -> Index:

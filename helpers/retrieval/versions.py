@@ -67,7 +67,7 @@ class Version:
     files: dict[str, str]
 
 
-class Shelf:
+class VersionedIndex:
     """The versions of one collection of documents, under a name. Any number of processes may read;
     one at a time writes."""
 
@@ -176,7 +176,7 @@ class Shelf:
             self._write([v for v in versions if v not in doomed], number)
             vectors = embedding.forget([text for texts in held.values() for text in texts])
             answering = {
-                Shelf(file.stem).current.index for file in self._file.parent.glob("*.json")
+                VersionedIndex(file.stem).current.index for file in self._file.parent.glob("*.json")
             }
             indexes = sum(
                 chroma_store.remove(name)

@@ -8,11 +8,11 @@ from typing import Any
 
 from helpers.core.cases import Arm, Ask, Prediction
 from helpers.systems import citations, prompts, questions
-from helpers.systems.labelled import Pairs, _code
+from helpers.systems.labelled import Pairs
 from helpers.systems.questions import fingerprint
 
 
-def commonest(pairs: Pairs) -> Arm:
+def majority_label(pairs: Pairs) -> Arm:
     """The output that occurs most often, whatever was asked: the baseline without skill."""
     if not pairs:
         raise ValueError("there are no rows to count; give the training rows")
@@ -20,7 +20,7 @@ def commonest(pairs: Pairs) -> Arm:
     return Arm(
         "majority label",
         lambda asks: (Prediction(ask.id, output) for ask in asks),
-        fingerprint(_code(), output),
+        fingerprint(output),
     )
 
 

@@ -1,4 +1,5 @@
-"""Which passage does an answer rest on? The number the model wrote, or the sentence most like it."""
+"""Which passage does an answer rest on? The number the model wrote, or the sentence most like
+it."""
 
 from __future__ import annotations
 

@@ -3,9 +3,7 @@ sent as chat messages. Such a model cannot be tuned here."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from helpers.core.cases import Arm, Ask, Passage, Prediction
@@ -16,21 +14,19 @@ from helpers.systems.labelled import Pairs
 from helpers.systems.questions import NEAREST, Contexts, fingerprint
 
 
-def _name(*parts: object) -> str:
-    return fingerprint(hashlib.sha256(Path(__file__).read_bytes()).hexdigest(), *parts)
-
-
 def _questions(
     name: str,
     endpoint: Endpoint,
     shown: Callable[[Sequence[Ask]], Sequence[Sequence[Passage]]],
-    style: prompts.Style,
+    style: prompts.PromptStyle,
     *parts: object,
 ) -> Arm:
     def answer(asks: Sequence[Ask]):
         for ask, context in zip(asks, shown(asks), strict=True):
             words = (
-                style.with_passages.format(passages=prompts.numbered(context), question=ask.input)
+                style.with_passages.format(
+                    passages=prompts.number_passages(context), question=ask.input
+                )
                 if context
                 else style.alone.format(question=ask.input)
             )
@@ -45,10 +41,10 @@ def _questions(
                 said.seconds,
             )
 
-    return Arm(name, answer, _name(endpoint.fingerprint, style, *parts))
+    return Arm(name, answer, fingerprint(endpoint.fingerprint, style, *parts))
 
 
-def closed_book(endpoint: Endpoint, style: prompts.Style = prompts.BASE) -> Arm:
+def closed_book(endpoint: Endpoint, style: prompts.PromptStyle = prompts.BASE) -> Arm:
     """The model alone."""
     return _questions("closed book", endpoint, lambda asks: [()] * len(asks), style)
 
@@ -58,7 +54,7 @@ def retrieval_augmented(
     index: Any,
     top_k: int = 3,
     retriever: str = "dense",
-    style: prompts.Style = prompts.BASE,
+    style: prompts.PromptStyle = prompts.BASE,
 ) -> Arm:
     """The model with the passages that the index finds for the question, the asker and the day."""
     return _questions(
@@ -72,7 +68,9 @@ def retrieval_augmented(
     )
 
 
-def oracle(endpoint: Endpoint, contexts: Contexts, style: prompts.Style = prompts.BASE) -> Arm:
+def oracle(
+    endpoint: Endpoint, contexts: Contexts, style: prompts.PromptStyle = prompts.BASE
+) -> Arm:
     """The model with the right passages put into its hands."""
     return _questions(
         "oracle context",
@@ -88,7 +86,7 @@ def long_context(
     index: Any,
     documents: Sequence[Document],
     budget_chars: int,
-    style: prompts.Style = prompts.BASE,
+    style: prompts.PromptStyle = prompts.BASE,
 ) -> Arm:
     """The model with whole documents, those with the best passages first, as many as the budget
     holds; of the first at least its beginning."""
@@ -142,5 +140,5 @@ def labelled(
             )
 
     return Arm(
-        name, answer, _name(endpoint.fingerprint, instruction, list(examples), max_new_tokens)
+        name, answer, fingerprint(endpoint.fingerprint, instruction, list(examples), max_new_tokens)
     )

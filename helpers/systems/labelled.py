@@ -7,11 +7,8 @@ own rows, `style.pairs` from replies.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
 from helpers.data.json_schema import Checked, checked
@@ -90,11 +87,6 @@ Pairs = Sequence[tuple[str, str]]
 # what a tuned model still needs to be told: its training rows said the rest
 TUNED = "Do your task."
 SPARE_TOKENS = 8
-
-
-@functools.cache
-def _code() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 def prompt(generator: Generator, instruction: str, text: str, examples: Pairs = ()) -> str:
@@ -191,9 +183,7 @@ def _arm(
     return Arm(
         name,
         answer,
-        fingerprint(
-            generator.fingerprint, _code(), instruction, list(examples), schema, max_new_tokens
-        ),
+        fingerprint(generator.fingerprint, instruction, list(examples), schema, max_new_tokens),
     )
 
 

@@ -13,7 +13,7 @@ from helpers.models.load import Generator
 
 
 @dataclass(frozen=True)
-class Style:
+class PromptStyle:
     """One way to put a question: the words without and with passages, the room for an answer, and
     the form it must have.
 
@@ -28,7 +28,7 @@ class Style:
     schema: dict | None = None
 
 
-BASE = Style(
+BASE = PromptStyle(
     "base prompt",
     """Answer in a few words.
 
@@ -41,7 +41,7 @@ Context:
 Question: {question}""",
 )
 
-BETTER = Style(
+BETTER = PromptStyle(
     "better prompt",
     """You answer questions of employees about their handbook.
 Rules:
@@ -66,7 +66,7 @@ Short answer:""",
 )
 
 # the words of BASE, so that only the form differs; more room, because {"answer": ""} takes some
-SCHEMA = Style(
+SCHEMA = PromptStyle(
     "schema",
     BASE.alone,
     BASE.with_passages,
@@ -83,28 +83,28 @@ SCHEMA = Style(
 REFUSAL = "I don't know."
 
 
-def numbered(passages: Sequence[Passage]) -> str:
+def number_passages(passages: Sequence[Passage]) -> str:
     """The passages as the model reads them: [1] title: text."""
     return "\n\n".join(f"[{n}] {p.title}: {p.text}" for n, p in enumerate(passages, start=1))
 
 
 def question_prompt(
-    generator: Generator, question: str, passages: Sequence[Passage] = (), style: Style = BASE
+    generator: Generator, question: str, passages: Sequence[Passage] = (), style: PromptStyle = BASE
 ) -> str:
     """The whole prompt for a question, with or without passages."""
     if not passages:
         return chat(generator, style.alone.format(question=question))
     return chat(
-        generator, style.with_passages.format(passages=numbered(passages), question=question)
+        generator, style.with_passages.format(passages=number_passages(passages), question=question)
     )
 
 
-def fitting(
+def fit_to_budget(
     generator: Generator,
     question: str,
     passages: Sequence[Passage],
     limit_tokens: int,
-    style: Style = BASE,
+    style: PromptStyle = BASE,
 ) -> list[Passage]:
     """How many of these passages, from the first on, does a prompt of limit_tokens hold? Those; or
     the beginning of the first.

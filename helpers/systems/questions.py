@@ -10,13 +10,12 @@ own in a few lines.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from helpers.core.cases import Arm, Ask, Case, Passage, Prediction
+from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
 from helpers.models.generate import complete
 from helpers.models.load import Generator
@@ -24,14 +23,14 @@ from helpers.retrieval.chunking import Chunk
 from helpers.retrieval.index import Index
 from helpers.systems import prompts
 from helpers.systems.citations import cite, unwrapped
-from helpers.systems.prompts import BASE, Style, question_prompt
+from helpers.systems.prompts import BASE, PromptStyle, question_prompt
 
 
 def answer_questions(
     generator: Generator,
     asks: Sequence[Ask],
     contexts: Sequence[Sequence[Passage]],
-    style: Style = BASE,
+    style: PromptStyle = BASE,
 ) -> Iterator[Prediction]:
     """Answer every ask from its own passages (none = from memory alone); predictions come batch by
     batch."""
@@ -55,42 +54,21 @@ def answer_questions(
         )
 
 
-# Code that shapes answers: a change in one of these files is another system, so results kept from
-# before do not count.
-SHAPING = (
-    "arms",
-    "rag",
-    "format_task",
-    "generate",
-    "constrain",
-    "index",
-    "index_store",
-    "embedding",
-    "lexical",
-    "chunking",
-    "models",
-    "adapters",
-)
-
+# A change in one of these folders is another system: its cached answers do not count any more.
+SHAPING = ("models", "retrieval", "training/adapters", "systems")
 # passages looked through for whole documents or distractors: far more than a prompt will hold
 NEAREST = 64
 Contexts = Mapping[str, Sequence[Passage]]  # ask id -> the passages that its prompt will show
 
 
-@functools.cache
-def _code() -> str:
-    files = (Path(__file__).with_name(f"{name}.py") for name in SHAPING)
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
 def fingerprint(*parts: object) -> str:
     """A name for everything that shapes an arm's answers: the parts given, and the code of the
     systems."""
-    return hashlib.sha256(repr((_code(), parts)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((code_of(*SHAPING), parts)).encode()).hexdigest()[:16]
 
 
 def closed_book(
-    generator: Generator, name: str = "closed book", style: prompts.Style = prompts.BASE
+    generator: Generator, name: str = "closed book", style: prompts.PromptStyle = prompts.BASE
 ) -> Arm:
     """The model alone: what does it know without being shown anything?"""
 
@@ -105,7 +83,7 @@ def retrieval_augmented(
     index: Index,
     top_k: int = 3,
     name: str = "RAG",
-    style: prompts.Style = prompts.BASE,
+    style: prompts.PromptStyle = prompts.BASE,
     retriever: str = "dense",
     min_score: float | None = None,
     budget_tokens: int | None = None,
@@ -132,7 +110,7 @@ def retrieval_augmented(
         strong = [ask for ask in asks if ask.id not in weak]
         if budget_tokens:
             contexts |= {
-                ask.id: prompts.fitting(
+                ask.id: prompts.fit_to_budget(
                     generator, ask.input, contexts[ask.id], budget_tokens, style
                 )
                 for ask in strong
@@ -152,7 +130,7 @@ def oracle(
     generator: Generator,
     contexts: Contexts,
     name: str = "oracle context",
-    style: prompts.Style = prompts.BASE,
+    style: prompts.PromptStyle = prompts.BASE,
 ) -> Arm:
     """The model with the right passages put into its hands (ask id -> passages): how well does it
     read?"""
@@ -169,7 +147,7 @@ def long_context(
     documents: Sequence[Document],
     budget_tokens: int = 2000,
     name: str = "long context",
-    style: prompts.Style = prompts.BASE,
+    style: prompts.PromptStyle = prompts.BASE,
 ) -> Arm:
     """The model with whole documents, those with the best passages first, as many as a prompt of
     budget_tokens holds.
@@ -199,7 +177,7 @@ def long_context(
             for found in nearest[ask.id]:
                 best.setdefault(found.doc, found)
             contexts.append(
-                prompts.fitting(
+                prompts.fit_to_budget(
                     generator,
                     ask.input,
                     [whole(found) for found in best.values()],

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from helpers.data.reading import Reading
 from helpers.models.load import Generator
 from helpers.systems.prompts import question_prompt
-from helpers.training.trainer import Settings
+from helpers.training.trainer import LoraSettings
 
-HOW = Settings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
+HOW = LoraSettings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
 MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of the time
 
 

@@ -70,7 +70,7 @@ def weights_of(fingerprint: str) -> str:
     return fingerprint.split("-float")[0].split("-bfloat")[0]
 
 
-def keep(adapter: Adapter, name: str) -> Path:
+def save_reference(adapter: Adapter, name: str) -> Path:
     """Keep an adapter with the workbook, in place of the one of that name. Raises AdapterError
     above 6 MB."""
     size_mb = sum(path.stat().st_size for path in adapter.folder.iterdir()) / 1e6
@@ -119,7 +119,7 @@ def with_adapter(generator: Generator, adapter: Adapter) -> Generator:
 pass
 
 
-def kept(
+def reference_or_train(
     name: str,
     generator: Generator,
     train: Callable[[], Adapter],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from helpers.models.load import Generator
 from helpers.training.lora import encode, invocation
-from helpers.training.trainer import Settings
+from helpers.training.trainer import LoraSettings
 
 # a token that is trained on costs so many times a token that is only read (measured on two cores in
 # float32: forward, backward, vocabulary head)
@@ -34,7 +34,9 @@ def read_per_second(generator: Generator, tokens: int = 512) -> float:
     return tokens / min(seconds[1:])
 
 
-def training_seconds(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings) -> float:
+def training_seconds(
+    generator: Generator, rows: Sequence[tuple[str, str]], how: LoraSettings
+) -> float:
     """An estimate, good to about a third: prompts are read once, what the adapter acts on is worked
     through in every epoch."""
     everywhere = how.acts_on == "everything"
@@ -47,7 +49,9 @@ def training_seconds(generator: Generator, rows: Sequence[tuple[str, str]], how:
     return (read + STEP_COST * how.epochs * worked) / read_per_second(generator)
 
 
-def in_words(generator: Generator, rows: Sequence[tuple[str, str]], how: Settings) -> str:
+def estimate_in_words(
+    generator: Generator, rows: Sequence[tuple[str, str]], how: LoraSettings
+) -> str:
     """The sentence for a notebook, with the smaller setting where this one would try the learner's
     patience."""
     seconds = training_seconds(generator, rows, how)

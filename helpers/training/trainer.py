@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.core import settings
+from helpers.core.fingerprint import code_of
 from helpers.models import load
 from helpers.models.load import Generator
 from helpers.training import lora
@@ -35,7 +36,7 @@ from helpers.training.adapters import with_adapter as with_adapter  # who trains
 if TYPE_CHECKING:
     pass
 
-Rows = Sequence[tuple[str, str]]
+TrainingRows = Sequence[tuple[str, str]]
 # a row longer than this is a mistake more often than a wish, and would need gigabytes
 LONGEST_TOKENS = 4_096
 
@@ -45,7 +46,7 @@ class TrainingError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Settings:
+class LoraSettings:
     """How to train. rank = width of the LoRA matrices; learning_rate falls linearly to 0 after a
     short warm-up.
 
@@ -65,18 +66,14 @@ class Settings:
 
 def adapter_fingerprint(
     generator: Generator,
-    rows: Rows,
-    how: Settings,
-    dev: Rows = (),
+    rows: TrainingRows,
+    how: LoraSettings,
+    dev: TrainingRows = (),
     about: Mapping[str, Any] | None = None,
 ) -> str:
     """The name of the adapter that these rows, settings and weights would give (the code of
     training included)."""
-    code = hashlib.sha256(
-        b"".join(
-            Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("finetune", "lora")
-        )
-    ).hexdigest()
+    code = code_of("training/trainer", "training/lora")
     text = json.dumps(
         [generator.fingerprint, code, list(rows), list(dev), asdict(how), about or {}]
     )
@@ -85,9 +82,9 @@ def adapter_fingerprint(
 
 def finetune(
     generator: Generator,
-    rows: Rows,
-    how: Settings | None = None,
-    dev: Rows = (),
+    rows: TrainingRows,
+    how: LoraSettings | None = None,
+    dev: TrainingRows = (),
     progress: Callable[[float, float, str], None] | None = None,
     about: Mapping[str, Any] | None = None,
     say: Callable[[str], object] = print,
@@ -103,7 +100,7 @@ def finetune(
     """
     from filelock import FileLock
 
-    how = how or Settings()
+    how = how or LoraSettings()
     _refuse(rows, dev)
     name = adapter_fingerprint(generator, rows, how, dev, about)
     home = settings.cache_folder("adapters")
@@ -133,7 +130,7 @@ def finetune(
     return opened(home / name)
 
 
-def _refuse(rows: Rows, dev: Rows) -> None:
+def _refuse(rows: TrainingRows, dev: TrainingRows) -> None:
     """Rows that nothing, or nothing honest, could be learnt from."""
     if not rows:
         raise TrainingError("there are no rows to train on")
@@ -149,7 +146,7 @@ def _refuse(rows: Rows, dev: Rows) -> None:
         )
 
 
-def _examples(generator: Generator, rows: Rows, how: Settings) -> list[lora.Example]:
+def _examples(generator: Generator, rows: TrainingRows, how: LoraSettings) -> list[lora.Example]:
     begins = [] if how.acts_on == "everything" else lora.invocation(generator)
     examples = [
         lora.encode(generator.tokenizer, prompt, completion, begins, how.acts_on == "everything")
@@ -176,9 +173,9 @@ def _examples(generator: Generator, rows: Rows, how: Settings) -> list[lora.Exam
 
 def _train(
     generator: Generator,
-    rows: Rows,
-    how: Settings,
-    dev: Rows,
+    rows: TrainingRows,
+    how: LoraSettings,
+    dev: TrainingRows,
     progress: Callable | None,
     folder: Path,
 ) -> dict[str, Any]:
@@ -274,7 +271,11 @@ def _hash(part: object) -> str:
 
 
 def _dev_loss(
-    model, judged: Sequence[lora.Example], generator: Generator, memory: lora.Prompts, how: Settings
+    model,
+    judged: Sequence[lora.Example],
+    generator: Generator,
+    memory: lora.Prompts,
+    how: LoraSettings,
 ) -> float:
     """Mean loss of the dev rows, batch by batch."""
     import torch

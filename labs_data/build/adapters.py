@@ -20,9 +20,9 @@ from helpers.data.tickets import Ticket, load_tickets
 from helpers.models import load
 from helpers.systems import reader, tickets
 from helpers.training import adapters
-from helpers.training.trainer import Settings, finetune
+from helpers.training.trainer import LoraSettings, finetune
 
-FORMAT = Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
+FORMAT = LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
 
 
 def format_adapter(generator: load.Generator) -> adapters.Adapter:
@@ -61,7 +61,7 @@ def main(names: list[str]) -> int:
     generator = load.load_generator()
     for name in names:
         adapter = makers[name](generator)
-        folder = adapters.keep(adapter, name)
+        folder = adapters.save_reference(adapter, name)
         print(
             f"{settings.shown(folder)}: {adapter.card['rows']} rows, {adapter.card['seconds']} s,"
             f" last losses {adapter.card['losses'][-5:]}"

@@ -143,11 +143,11 @@ def prompted(attack: Attack, found: Sequence[Passage], handbook_ids: set[str]) -
     )
 
 
-def key(item: Prompted, which: str, style: prompts.Style) -> str:
+def key(item: Prompted, which: str, style: prompts.PromptStyle) -> str:
     """Names exactly what the model is shown: weights, words, passages, and the room for an
     answer."""
     words = style.with_passages.format(
-        passages=prompts.numbered(getattr(item, which)), question=item.attack.case.ask.input
+        passages=prompts.number_passages(getattr(item, which)), question=item.attack.case.ask.input
     )
     return hashlib.sha256(
         repr((weights.SMOLLM2.sha256, words, style.max_new_tokens)).encode()

@@ -18,42 +18,34 @@ import itertools
 import json
 import os
 import platform
-from pathlib import Path
 
 from helpers.core import settings
+from helpers.core.fingerprint import code_of
 from helpers.data.handbook import load_handbook
 from helpers.data.questions import load_questions, pick
 from helpers.experiments import chunking_grid
-from helpers.experiments.chunking_grid import CHUNK_SIZES, N_ANSWERS, OVERLAPS, REFERENCE, Setting
+from helpers.experiments.chunking_grid import (
+    CHUNK_SIZES,
+    N_ANSWERS,
+    OVERLAPS,
+    REFERENCE,
+    ChunkingSetting,
+)
 from helpers.models import load
 from helpers.retrieval.chunking import STRATEGIES
 
 ANSWERED = [
     *(
-        Setting(strategy, size, 0.25, "dense", k)
+        ChunkingSetting(strategy, size, 0.25, "dense", k)
         for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))
     ),
-    *(Setting("tokens", 64, 0.25, retriever, 1) for retriever in ("hybrid", "bm25")),
+    *(ChunkingSetting("tokens", 64, 0.25, retriever, 1) for retriever in ("hybrid", "bm25")),
 ]
-CODE = (
-    "chunk_lab",
-    "chunking",
-    "index",
-    "index_store",
-    "lexical",
-    "embedding",
-    "ranking",
-    "scores",
-    "rag",
-    "arms",
-    "generate",
-)
 
 
 def provenance() -> dict:
     """Everything that shapes the rows: command, day, machine, weights, number format, data,
     code."""
-    helpers = Path(chunking_grid.__file__).parent
     data = hashlib.sha256(
         b"".join(
             p.read_bytes() for p in sorted(chunking_grid.settings.DATA.glob("handbook/**/*.md"))
@@ -71,10 +63,7 @@ def provenance() -> dict:
                 (chunking_grid.settings.DATA / "questions" / "dev.jsonl").read_bytes()
             ).hexdigest()
         ),
-        "code_sha256": {
-            name: hashlib.sha256((helpers / f"{name}.py").read_bytes()).hexdigest()[:16]
-            for name in CODE
-        },
+        "code": {"of": chunking_grid.CODE, "sha256": code_of(*chunking_grid.CODE)},
     }
 
 
@@ -88,9 +77,9 @@ def main() -> None:
     asked = pick(judged, N_ANSWERS)
     rows = []
     for strategy, size, overlap in itertools.product(STRATEGIES, CHUNK_SIZES, OVERLAPS):
-        rows += chunking_grid.measure(documents, judged, Setting(strategy, size, overlap))
+        rows += chunking_grid.measure(documents, judged, ChunkingSetting(strategy, size, overlap))
         print(f"{strategy} {size} {overlap}: recall@3 {rows[-11]['recall']:.3f}", flush=True)
-    by_setting = {tuple(row[key] for key in vars(Setting())): row for row in rows}
+    by_setting = {tuple(row[key] for key in vars(ChunkingSetting())): row for row in rows}
     for setting in () if skip_answers else ANSWERED:
         by_setting[tuple(vars(setting).values())] |= chunking_grid.answered(
             load.load_generator(), documents, asked, setting

@@ -38,7 +38,7 @@ from helpers.evaluation.evaluator import QUESTIONS, evaluate, share
 from helpers.experiments import facts_in_weights
 from helpers.models import load
 from helpers.systems import questions
-from helpers.training.adapters import keep, with_adapter
+from helpers.training.adapters import save_reference, with_adapter
 
 DIGITS = 4
 
@@ -93,7 +93,7 @@ def main(what: str = "all") -> None:
     asks = load_asks(handbook)
     asks["changes"] = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
     adapter = facts_in_weights.train(generator)
-    keep(adapter, facts_in_weights.NAME)
+    save_reference(adapter, facts_in_weights.NAME)
     if what == "train":
         return
     again = facts_in_weights.train(generator, renewed(rows, asks["changes"]))

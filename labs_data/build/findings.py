@@ -39,7 +39,7 @@ from helpers.commands import notebooks
 from helpers.core import settings
 from helpers.core.cases import Arm, Case
 from helpers.data.handbook import load_handbook
-from helpers.data.journal_file import Finding, Journal
+from helpers.data.journal_file import Journal, RecordedFinding
 from helpers.data.questions import load_questions, pick
 from helpers.data.tickets import load_tickets
 from helpers.evaluation.evaluator import wilson
@@ -147,7 +147,7 @@ def saved(source: Path) -> dict:
 def made(says: str, value: float, low: float, high: float, n: int, provenance: dict) -> dict:
     """A finding as a journal keeps it, checked."""
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    return Finding(
+    return RecordedFinding(
         finding=says,
         measure="share",
         value=value,

@@ -19,43 +19,42 @@ import json
 import os
 import platform
 import time
-from pathlib import Path
 
 from measure import keywords  # the script beside this one
 
 from helpers.core import settings
+from helpers.core.fingerprint import code_of
 from helpers.data.tickets import load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, Setting
+from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, TrainingSetting
 from helpers.models import load
 from helpers.systems import tickets
 
 PARTS = {  # in order of importance
     "rows": [
-        Setting(rows, seed=seed)
+        TrainingSetting(rows, seed=seed)
         for rows, seed in itertools.product(ROWS, SEEDS)
         if rows or not seed
     ],
     "epochs": [
-        Setting(rows, epochs, seed=seed)
+        TrainingSetting(rows, epochs, seed=seed)
         for rows, epochs, seed in itertools.product((64, 128), EPOCHS[1:], SEEDS)
     ],
     "rank": [
-        Setting(128, rank=rank, seed=seed)
+        TrainingSetting(128, rank=rank, seed=seed)
         for rank, seed in itertools.product((r for r in RANKS if r != 8), SEEDS)
     ],
     "noise": [
-        Setting(256, label_noise=noise, seed=seed)
+        TrainingSetting(256, label_noise=noise, seed=seed)
         for noise, seed in itertools.product(NOISES[1:], SEEDS)
     ],
 }
 CELLS = [setting for part in PARTS.values() for setting in part]
-CODE = ("train_cells", *training_cell.CODE)
 FEW = 8  # examples in the prompt of the few-shot arm, as in notebook 05
 
 
-def wanted(only: list[str]) -> list[Setting]:
+def wanted(only: list[str]) -> list[TrainingSetting]:
     """The cells of these parts or sizes; all without a word. Raises SystemExit for a word that is
     neither."""
     if unknown := [word for word in only if word not in PARTS and not word.isdecimal()]:
@@ -89,14 +88,7 @@ def provenance(generator: load.Generator) -> dict:
         "batch_rows": training_cell.BATCH_ROWS,
         "learning_rate": training_cell.LEARNING_RATE,
         **digest,
-        "code_sha256": {
-            name: (
-                hashlib.sha256(
-                    (Path(training_cell.__file__).parent / f"{name}.py").read_bytes()
-                ).hexdigest()[:16]
-            )
-            for name in CODE
-        },
+        "code": {"of": training_cell.CODE, "sha256": code_of(*training_cell.CODE)},
     }
 
 
@@ -122,9 +114,9 @@ def baselines(generator: load.Generator) -> list[dict]:
     return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **training_cell.bits_of(few)}]
 
 
-def write(generator: load.Generator, compared: list[dict]) -> list[Setting]:
+def write(generator: load.Generator, compared: list[dict]) -> list[TrainingSetting]:
     """The file of all cells that are finished; those that are not."""
-    kept = {s: training_cell.kept_row(generator, s) for s in CELLS}
+    kept = {s: training_cell.cached_row(generator, s) for s in CELLS}
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in kept.values() if path.exists()]
     missing = [s for s, path in kept.items() if not path.exists()]
     head = {

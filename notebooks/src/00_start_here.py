@@ -42,10 +42,10 @@
 # the models you use at work, and that is useful: its failures are frequent enough to count, and of the same kinds.
 
 # %%
-from helpers.models import load
+from helpers import models
 
-generator = load.load_generator()
-print(f"{generator.name} on {generator.device}, {generator.dtype}, {load.set_threads()} threads")
+generator = models.load_generator()
+print(f"{generator.name} on {generator.device}, {generator.dtype}, {models.set_threads()} threads")
 
 # %% [markdown]
 # ## The company
@@ -56,7 +56,7 @@ print(f"{generator.name} on {generator.device}, {generator.dtype}, {load.set_thr
 # %%
 import pandas as pd
 
-from helpers.data.handbook import load_handbook
+from helpers.data import load_handbook
 
 documents = load_handbook()
 pd.DataFrame(
@@ -82,7 +82,7 @@ pd.DataFrame(
 # An **ask** is all that a system may see: a text, the groups of the person who asks, and the day on which the answer must hold.
 
 # %%
-from helpers.data.questions import load_questions
+from helpers.data import load_questions
 
 questions = load_questions("dev", documents)
 questions[0].ask
@@ -106,8 +106,8 @@ pd.Series([case.kind for case in questions]).value_counts().to_frame("questions 
 # **Predict.** The model has never heard of Brindlemark. Asked four questions about it, how often will it say that it does not know?
 
 # %%
-from helpers.models.generate import chat, complete
-from helpers.evaluation.refusals import abstains
+from helpers.models import chat, complete
+from helpers.evaluation import abstains
 
 four = questions[2:34:8]
 prompts = [
@@ -163,8 +163,8 @@ pd.DataFrame(
 # A system under test is an **arm**: a function from asks to **predictions**. Here is the laziest one that can exist.
 
 # %%
-from helpers.core.cases import Arm, Prediction
-from helpers.data.questions import pick
+from helpers.core import Arm, Prediction
+from helpers.data import pick
 
 
 def refuse(asks):
@@ -182,25 +182,25 @@ always_refuse = Arm("always refuse", refuse)
 # one's guesses are. It is kept in [your journal](JOURNAL.md), a file of your own, and what was measured is put beside it. (*Run All* goes past it.)
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
+from helpers.labs import guess_of, predict, record
 
 predict("00.lazy", "Which share of 60 questions is right if you always refuse?", ["always refuse"])
 
 # %%
-from helpers.evaluation.evaluator import QUESTIONS, evaluate, share, summary
+from helpers.evaluation import QUESTIONS, evaluate, share, summary
 
 sixty = pick(questions, 60)
 lazy = evaluate(always_refuse, sixty, QUESTIONS)
 lazy[["kind", "input", "answer", "gold", "right"]].head(5)
 
 # %%
-from helpers.plots import results
+from helpers import plots
 
 table = summary([lazy])
 record("00.lazy/always refuse", "Always refusing is right on dev", share(lazy), lazy.attrs)
-results.bars(
+plots.bars(
     table,
-    f"Saying nothing is already right {results.percent(table['share'].iloc[0])} of the time",
+    f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time",
     guess=guess_of("00.lazy"),
 )
 
@@ -221,7 +221,7 @@ results.bars(
 # %%
 import datetime as dt
 
-from helpers.data.questions import load_users
+from helpers.data import load_users
 from helpers.exercises import exercise
 
 count = ...

@@ -16,29 +16,21 @@
 import pandas as pd
 
 from helpers.core import settings
-from helpers.models import load
-from helpers.plots import results
-from helpers.systems import questions
+from helpers import models
+from helpers import plots
+from helpers import systems
 from helpers.systems import tickets as systems_tickets
-from helpers.core.cases import Arm, Prediction
-from helpers.data.questions import load_questions, pick
-from helpers.evaluation.comparison import as_table, compare, compare_all
-from helpers.data.handbook import load_handbook
-from helpers.evaluation.evaluator import (
-    QUESTIONS,
-    TICKETS,
-    Task,
-    evaluate,
-    share,
-    summary,
-    ticket_summary,
-)
-from helpers.models.generate import chat, complete
-from helpers.labs.journal import guess_of, predict, record
-from helpers.data.tickets import load_tickets
+from helpers.core import Arm, Prediction
+from helpers.data import load_questions, pick
+from helpers.evaluation import as_table, compare, compare_all
+from helpers.data import load_handbook
+from helpers.evaluation import QUESTIONS, TICKETS, Task, evaluate, share, summary, ticket_summary
+from helpers.models import chat, complete
+from helpers.labs import guess_of, predict, record
+from helpers.data import load_tickets
 
 pd.set_option("display.max_colwidth", 110)
-generator = load.load_generator()
+generator = models.load_generator()
 
 # %% [markdown]
 # ## Two features that underperform
@@ -77,15 +69,13 @@ def majority(asks):
 
 
 # %%
-closed = evaluate(questions.closed_book(generator), answerable + to_refuse, QUESTIONS)
+closed = evaluate(systems.closed_book(generator), answerable + to_refuse, QUESTIONS)
 zero = evaluate(systems_tickets.zero_shot(generator), tickets, TICKETS)
 silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
 label = evaluate(Arm("majority label", majority), tickets, TICKETS)
 bars = summary([silent, closed, label, zero])
-nothing, assistant_now, labels_only, sorter_now = (
-    results.percent(value) for value in bars["share"]
-)
-results.bars(
+nothing, assistant_now, labels_only, sorter_now = (plots.percent(value) for value in bars["share"])
+plots.bars(
     bars,
     f"The assistant gets {assistant_now} (silence: {nothing}), the sorter {sorter_now} (commonest"
     f" labels: {labels_only})",
@@ -152,11 +142,11 @@ def with_rules(asks):
 
 
 # %%
-from helpers.retrieval.chunking import chunk_all
+from helpers.retrieval import chunk_all
 
-perfect = questions.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
 assistant = closed[closed["answerable"]].reset_index(drop=True)
-sentence = evaluate(questions.oracle(generator, perfect), answerable, QUESTIONS)
+sentence = evaluate(systems.oracle(generator, perfect), answerable, QUESTIONS)
 examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
 
 # %%
@@ -167,7 +157,7 @@ few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
 swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
 for name, table in swaps.items():
     record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
-results.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
+plots.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
 
 # %% [markdown]
 # A bar that is longer is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % interval. If
@@ -183,7 +173,7 @@ as_table(moved).round(2)
 
 # %%
 helped = [c.second for c in moved if c.verdict == "better"]
-results.differences(
+plots.differences(
     moved, f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}"
 )
 
@@ -232,11 +222,11 @@ compare(label, forced, column="fields_right")
 predict("01.boundaries", "Share of the 28 that is rightly refused", ["closed book", "RAG"])
 
 # %%
-from helpers.retrieval.index import build_index
+from helpers.retrieval import build_index
 
 index = build_index(documents, chunk_size=64, overlap=16)  # how this works is notebook 02
 rag = evaluate(
-    questions.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS
+    systems.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS
 )
 refusing = {
     name: t[~t["answerable"]]
@@ -249,8 +239,8 @@ for name in ("closed book", "RAG"):
         share(refusing[name]),
         refusing[name].attrs,
     )
-alone, shown = (results.percent(refusing[name]["right"].mean()) for name in ("closed book", "RAG"))
-results.bars(
+alone, shown = (plots.percent(refusing[name]["right"].mean()) for name in ("closed book", "RAG"))
+plots.bars(
     summary(refusing),
     f"Rightly refused: {alone} from memory, {shown} with a passage",
     axis="rightly refused",
@@ -265,7 +255,7 @@ refusing["RAG"][["kind", "input", "answer"]].head(4)
 # without asking the model. Ten lines, no training:
 
 # %%
-plain = questions.retrieval_augmented(generator, index, top_k=1)
+plain = systems.retrieval_augmented(generator, index, top_k=1)
 # chosen on dev, so it flatters a little: a threshold is tuned on one set and judged on another
 THRESHOLD = 0.50
 
@@ -308,7 +298,7 @@ flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their sc
 flipped
 
 # %%
-results.differences(
+plots.differences(
     [verdict, flipped],
     f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",
 )

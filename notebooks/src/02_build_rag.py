@@ -18,13 +18,12 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from helpers.models import load
-from helpers.plots import results
-from helpers.systems import prompts
-from helpers.systems import questions as systems_questions
-from helpers.data.questions import load_questions, pick
-from helpers.data.handbook import load_handbook, may_see
-from helpers.evaluation.evaluator import QUESTIONS, evaluate, share, summary
+from helpers import models
+from helpers import plots
+from helpers import systems
+from helpers.data import load_questions, pick
+from helpers.data import load_handbook, may_see
+from helpers.evaluation import QUESTIONS, evaluate, share, summary
 
 pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
@@ -57,7 +56,7 @@ def most_shared_words(ask):
 
 hits = [most_shared_words(c.ask) in {e.doc for e in c.gold.evidence} for c in questions]
 print(
-    f"right document found by shared words: {results.percent(np.mean(hits))} of {len(hits)} questions"
+    f"right document found by shared words: {plots.percent(np.mean(hits))} of {len(hits)} questions"
 )
 
 # %% [markdown]
@@ -90,7 +89,7 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 # (all-MiniLM-L6-v2) makes 384 numbers of length 1, so the **cosine similarity** of two texts is a plain dot product.
 
 # %%
-embedder = load.load_embedder()
+embedder = models.load_embedder()
 texts = [
     "How much holiday do I get?",
     "Staff are entitled to annual leave.",
@@ -133,7 +132,7 @@ pd.DataFrame(
 # went into it. Run this cell twice: the second time it only opens what is there.
 
 # %%
-from helpers.retrieval.index import build_index
+from helpers.retrieval import build_index
 
 index = build_index(documents, chunk_size=64, overlap=16)
 print(f"{index.size:,} chunks in index {index.name}")
@@ -142,7 +141,7 @@ print(f"{index.size:,} chunks in index {index.name}")
 first = [index.search(c.ask.input, c.ask.groups, c.ask.as_of, top_k=1)[0].doc for c in questions]
 right = [doc in {e.doc for e in c.gold.evidence} for doc, c in zip(first, questions, strict=True)]
 print(
-    f"right document found by embeddings: {results.percent(np.mean(right))} of {len(right)} questions"
+    f"right document found by embeddings: {plots.percent(np.mean(right))} of {len(right)} questions"
 )
 
 # %%
@@ -196,8 +195,8 @@ for groups in (["staff", "support"], ["staff", "people-ops", "managers"]):
 # Nothing is hidden: this is the whole text that the model reads. (The system line with its name is the default of its chat template.)
 
 # %%
-generator = load.load_generator()
-print(prompts.question_prompt(generator, question, passages[:1]))
+generator = models.load_generator()
+print(systems.question_prompt(generator, question, passages[:1]))
 
 # %% [markdown]
 # ## Answer, and a citation that a reader can open
@@ -207,9 +206,7 @@ print(prompts.question_prompt(generator, question, passages[:1]))
 
 # %%
 case = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days")
-prediction = next(
-    iter(systems_questions.retrieval_augmented(generator, index, top_k=1)([case.ask]))
-)
+prediction = next(iter(systems.retrieval_augmented(generator, index, top_k=1)([case.ask])))
 print("asked:", case.ask.input, "\nsaid: ", prediction.text, "\nright:", case.gold.answers[0])
 for citation in prediction.cited:
     print(f"cites [{citation.number}] {citation.doc} (by {citation.by}): {citation.quote!r}")
@@ -220,23 +217,21 @@ for citation in prediction.cited:
 # 80 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares before you run on.
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
+from helpers.labs import guess_of, predict, record
 
 predict("02.rag", "Which share of 80 questions will each get right?", ["closed book", "RAG"])
 
 # %%
 eighty = pick(questions, 80)
-alone = evaluate(systems_questions.closed_book(generator), eighty, QUESTIONS)
-with_rag = evaluate(
-    systems_questions.retrieval_augmented(generator, index, top_k=1), eighty, QUESTIONS
-)
+alone = evaluate(systems.closed_book(generator), eighty, QUESTIONS)
+with_rag = evaluate(systems.retrieval_augmented(generator, index, top_k=1), eighty, QUESTIONS)
 
 # %%
 table = summary([alone, with_rag])
 for name, rows in (("closed book", alone), ("RAG", with_rag)):
     record(f"02.rag/{name}", f"{name}: right on dev", share(rows), rows.attrs)
-memory, rag_share = (results.percent(s) for s in table["share"])
-results.bars(
+memory, rag_share = (plots.percent(s) for s in table["share"])
+plots.bars(
     table,
     f"Right answers: {memory} from memory, {rag_share} with one retrieved passage",
     guess=guess_of("02.rag"),
@@ -249,7 +244,7 @@ results.bars(
 # %%
 from scipy.stats import binomtest
 
-from helpers.evaluation.comparison import compare
+from helpers.evaluation import compare
 
 only_rag, only_memory = (
     (with_rag["right"] & ~alone["right"]).sum(),
@@ -280,8 +275,8 @@ pd.crosstab(
 # %%
 seen = with_rag[with_rag["evidence_seen"] == True]  # noqa: E712 (None means: no evidence exists)
 print(
-    f"found: {results.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; read"
-    f" rightly when found: {results.percent(seen['right'].mean())}"
+    f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; read"
+    f" rightly when found: {plots.percent(seen['right'].mean())}"
 )
 with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random_state=1)
 
@@ -300,7 +295,7 @@ with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random
 
 # %%
 with_three = evaluate(
-    systems_questions.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"),
+    systems.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages"),
     eighty,
     QUESTIONS,
 )
@@ -347,7 +342,7 @@ exercise("02.1").check(recall_at_k)
 # True only if **every** passage's text is in what it builds.
 
 # %%
-from helpers.core.cases import Passage
+from helpers.core import Passage
 
 
 def sees_context(build_prompt):

@@ -16,13 +16,12 @@
 import pandas as pd
 
 from helpers.experiments import chunking_grid
-from helpers.labs import chunking
-from helpers.plots import results
-from helpers.plots import retrieval
-from helpers.data.questions import load_questions
-from helpers.experiments.chunking_grid import Setting, load_grid, row_of, what_if
-from helpers.retrieval.chunking import STRATEGIES, cut, token_spans
-from helpers.data.handbook import load_handbook
+from helpers import labs
+from helpers import plots
+from helpers.data import load_questions
+from helpers.experiments.chunking_grid import ChunkingSetting, load_grid, row_of, what_if
+from helpers.retrieval import STRATEGIES, cut, token_spans
+from helpers.data import load_handbook
 
 pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
@@ -76,7 +75,7 @@ def whole_in_one_chunk(strategy, size):
 broken = pd.DataFrame(
     {size: {s: 1 - whole_in_one_chunk(s, size) for s in STRATEGIES} for size in (32, 64, 128, 256)}
 )
-broken.map(results.percent).rename_axis("evidence broken at chunk size", axis=1)
+broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -94,8 +93,8 @@ example = next(c for c in questions if c.fact == "parental-leave-uk.supporting-d
     0
 ]
 HTML(
-    chunking.coloured_chunks(leave, Setting("tokens", 32, 0.0), example.quote)
-    + chunking.coloured_chunks(leave, Setting("headings", 128, 0.0), example.quote)
+    labs.coloured_chunks(leave, ChunkingSetting("tokens", 32, 0.0), example.quote)
+    + labs.coloured_chunks(leave, ChunkingSetting("headings", 128, 0.0), example.quote)
 )
 
 # %% [markdown]
@@ -105,7 +104,7 @@ HTML(
 # **reciprocal rank fusion** gives a passage 1 / (60 + rank) points in each list and adds up. By hand, for one question:
 
 # %%
-index = chunking_grid.index_of(documents, Setting())
+index = chunking_grid.index_of(documents, ChunkingSetting())
 ask = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").ask
 lists = {r: index.search(ask.input, ask.groups, ask.as_of, 20, r) for r in ("dense", "bm25")}
 points = {}
@@ -127,7 +126,7 @@ pd.DataFrame(
 # code, day) is in the file; one command measures it again. **Predict** first: which share of the questions will have all their evidence among the passages?
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
+from helpers.labs import guess_of, predict, record
 
 predict(
     "03.recall",
@@ -138,7 +137,7 @@ predict(
 # %%
 grid = load_grid()
 shown = {
-    f"{r}, k = {k}": row_of(grid, Setting(retriever=r, top_k=k))
+    f"{r}, k = {k}": row_of(grid, ChunkingSetting(retriever=r, top_k=k))
     for r, k in (("dense", 1), ("dense", 5), ("bm25", 5), ("hybrid", 5))
 }
 table = pd.DataFrame(
@@ -154,10 +153,10 @@ for name, row in table.iterrows():
         row,
         {"reference": "chunking.json"},
     )
-results.bars(
+plots.bars(
     table,
-    f"Meaning finds {results.percent(table['share'].iloc[1])} in five passages, words"
-    f" {results.percent(table['share'].iloc[2])}, both {results.percent(table['share'].iloc[3])}",
+    f"Meaning finds {plots.percent(table['share'].iloc[1])} in five passages, words"
+    f" {plots.percent(table['share'].iloc[2])}, both {plots.percent(table['share'].iloc[3])}",
     "evidence found",
     guess=guess_of("03.recall"),
 )
@@ -172,7 +171,7 @@ results.bars(
 # Sizes that nobody has measured (32, 96, …) can be **run for real**. (Without a running kernel the sliders do not show; the plain cell below does.)
 
 # %%
-from helpers.labs.chunking import chunking_lab
+from helpers.labs import chunking_lab
 
 chunking_lab(grid, documents, questions, leave, example.quote)
 
@@ -180,9 +179,9 @@ chunking_lab(grid, documents, questions, leave, example.quote)
 # The same as a plain cell:
 
 # %%
-case = what_if(grid, Setting("sentences", 128, 0.25, "dense", 3))
+case = what_if(grid, ChunkingSetting("sentences", 128, 0.25, "dense", 3))
 print(case.sentence())
-retrieval.setting(grid, case)
+plots.chunking_setting(grid, case)
 
 # %% [markdown]
 # ## Which lever does anything?
@@ -202,7 +201,7 @@ levers = {
     "k = 3": {"top_k": 3},
 }
 moved = {
-    name: what_if(grid, replace(Setting(), **change), comparisons=len(levers))
+    name: what_if(grid, replace(ChunkingSetting(), **change), comparisons=len(levers))
     for name, change in levers.items()
 }
 pd.DataFrame(
@@ -260,7 +259,7 @@ answered[columns].iloc[[0, len(answered) // 4, len(answered) // 2, -len(answered
 )
 
 # %%
-retrieval.evidence_and_answers(answered)
+plots.evidence_and_answers(answered)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -275,10 +274,10 @@ retrieval.evidence_and_answers(answered)
 # A setting that is not in the grid, on this machine: cut, embed, search for all questions. (The second time it is there at once.)
 
 # %%
-from helpers.core.progress import Progress
+from helpers.core import Progress
 
 mine = chunking_grid.live(
-    documents, questions, Setting("sentences", 96, 0.25), Progress(lambda share, what: None)
+    documents, questions, ChunkingSetting("sentences", 96, 0.25), Progress(lambda share, what: None)
 )
 mine[mine["retriever"] == "dense"][
     [
@@ -328,7 +327,7 @@ print(
     f"by the graph up to {chroma_store.GRAPH_UP_TO:,} chunks; above, every permitted vector is"
     " compared"
 )
-retrieval.scale(pd.DataFrame(scale.flat(json.loads(scale.REFERENCE.read_text()))))
+plots.scale(pd.DataFrame(scale.flat(json.loads(scale.REFERENCE.read_text()))))
 
 # %% [markdown]
 # ## Exercise 03.1 · Fuse two rankings
@@ -397,14 +396,14 @@ exercise("03.3").check(unread_share)
 my_setting, my_verdict = ..., ...
 ### BEGIN SOLUTION 03.4
 best = grid[grid["tokens"] <= 400].nlargest(1, "recall").iloc[0]
-my_setting = Setting(
+my_setting = ChunkingSetting(
     best["strategy"],
     int(best["chunk_size"]),
     float(best["overlap"]),
     best["retriever"],
     int(best["top_k"]),
 )
-my_verdict = what_if(grid, my_setting, Setting(top_k=3)).found.verdict
+my_verdict = what_if(grid, my_setting, ChunkingSetting(top_k=3)).found.verdict
 ### END SOLUTION
 
 # %% tags=["nbval-check-output"]

@@ -16,18 +16,18 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers.models import load
-from helpers.plots import results
+from helpers import models
+from helpers import plots
 from helpers.systems import tickets as systems_tickets
-from helpers.training import time_estimate
-from helpers.data.questions import pick
-from helpers.evaluation.evaluator import TICKETS, evaluate, share, summary, ticket_summary
-from helpers.training.trainer import Settings, finetune, with_adapter
-from helpers.training.adapters import kept
-from helpers.data.tickets import FIELDS, load_tickets, parse_strict
+from helpers import training
+from helpers.data import pick
+from helpers.evaluation import TICKETS, evaluate, share, summary, ticket_summary
+from helpers.training import LoraSettings, finetune, with_adapter
+from helpers.training import reference_or_train
+from helpers.data import FIELDS, load_tickets, parse_strict
 
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 60)
-generator = load.load_generator()
+generator = models.load_generator()
 print(f"{len(train)} labelled training tickets; we play with {len(tickets)} dev tickets")
 
 # %% [markdown]
@@ -65,7 +65,7 @@ pd.DataFrame(
 # %%
 from collections import Counter
 
-from helpers.core.cases import Arm, Prediction
+from helpers.core import Arm, Prediction
 
 commonest = {
     field: Counter(c.gold.output[field] for c in train).most_common(1)[0][0] for field in FIELDS
@@ -80,8 +80,8 @@ def answer_commonest(asks):
 majority = evaluate(Arm("majority label", answer_commonest), tickets, TICKETS)
 print(
     commonest,
-    f"\nvalid: {results.percent(majority['valid'].mean())}, all four right:"
-    f" {results.percent(majority['right'].mean())}",
+    f"\nvalid: {plots.percent(majority['valid'].mean())}, all four right:"
+    f" {plots.percent(majority['right'].mean())}",
 )
 
 # %% [markdown]
@@ -92,7 +92,7 @@ print(
 # **Predict:** for which share of 60 tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
+from helpers.labs import guess_of, predict, record
 
 predict(
     "05.tickets",
@@ -123,7 +123,7 @@ ticket_summary([majority, zero, few, held]).round(2)
 # only, because the prompt will always be given.
 
 # %%
-from helpers.training.lora import encode
+from helpers.training import encode
 
 ids, prompt_tokens, _ = encode(
     generator.tokenizer, *systems_tickets.training_rows(generator, train[:1])[0]
@@ -160,14 +160,12 @@ print(
 
 # %%
 rows = systems_tickets.training_rows(generator, train)
-how = Settings(epochs=4, rank=8, learning_rate=1e-3, batch_rows=8, seed=0)
-print(time_estimate.in_words(generator, rows[:64], how))
+how = LoraSettings(epochs=4, rank=8, learning_rate=1e-3, batch_rows=8, seed=0)
+print(training.estimate_in_words(generator, rows[:64], how))
 adapter = finetune(generator, rows[:64], how)
 
 # %%
-results.loss_curve(
-    adapter.card["losses"], steps_per_epoch=len(adapter.card["losses"]) // how.epochs
-)
+plots.loss_curve(adapter.card["losses"], steps_per_epoch=len(adapter.card["losses"]) // how.epochs)
 
 # %% [markdown]
 # Beside the weights lies a **card**: what the adapter was made from. Without it, nobody can say in March why a model behaves as it does since
@@ -188,7 +186,9 @@ print(
 # %%
 from dataclasses import replace
 
-full = kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
+full = reference_or_train(
+    "format", generator, lambda: finetune(generator, rows, LoraSettings(epochs=2))
+)
 tuned_model = with_adapter(generator, full)
 small = evaluate(
     replace(systems_tickets.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"),
@@ -209,16 +209,16 @@ for t in (zero, few, held, small, tuned):
         t.attrs,
     )
 best = table["share"].idxmax()
-results.bars(
+plots.bars(
     table,
-    f"All four fields right: {best} leads with {results.percent(table['share'].max())}",
+    f"All four fields right: {best} leads with {plots.percent(table['share'].max())}",
     axis="tickets all right",
     guess=guess_of("05.tickets"),
 )
 
 # %%
 display(ticket_summary(everything).round(2))
-from helpers.evaluation.comparison import compare
+from helpers.evaluation import compare
 
 gain = compare(few, tuned)
 record("05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain)
@@ -239,7 +239,7 @@ gain
 # Prompt tokens, and seconds for one answer at a time, as one user waits for it.
 
 # %%
-from helpers.evaluation.evaluator import latency
+from helpers.evaluation import latency
 
 waits = {
     "few-shot": systems_tickets.few_shot(generator, train[:8]),
@@ -281,7 +281,7 @@ for _, row in wrong.head(3).iterrows():
 
 # %%
 from helpers.evaluation import house_style
-from helpers.plots import training
+from helpers import plots
 from helpers.systems import labelled
 
 briefs, replies = house_style.load_style("dev"), house_style.pairs(house_style.load_style("train"))
@@ -307,7 +307,9 @@ for t in untrained:
 # %%
 # all of replies: more than twice the time
 taught = labelled.training_rows(generator, replies[:64], house_style.TUNED)
-manners = finetune(generator, taught, Settings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4))
+manners = finetune(
+    generator, taught, LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
+)
 trained = evaluate(
     labelled.tuned(with_adapter(generator, manners), house_style.TUNED, max_new_tokens=72),
     briefs,
@@ -321,7 +323,7 @@ for t in (*untrained[1:], trained):
         share(t),
         t.attrs,
     )
-training.rules_kept([*untrained, trained], list(house_style.RULES))
+plots.rules_kept([*untrained, trained], list(house_style.RULES))
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -337,7 +339,7 @@ training.rules_kept([*untrained, trained], list(house_style.RULES))
 # lines cross is arithmetic; what goes in is partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
 
 # %%
-from helpers.decision.payback import Given, Plan, inputs_table, sensitivity
+from helpers.decision import Given, Plan, inputs_table, payback_by_input
 
 plan = Plan(
     few_shot_tokens=Given(few["tokens_in"].mean(), "tokens a request", "measured"),
@@ -349,8 +351,8 @@ plan = Plan(
     machine_per_hour=Given(0.10, "EUR an hour", "assumed"),
     price_per_1000_tokens=Given(0.0005, "EUR", "assumed"),
 )
-display(training.payoff(plan), inputs_table(plan))
-sensitivity(plan)
+display(plots.payback(plan), inputs_table(plan))
+payback_by_input(plan)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -391,7 +393,7 @@ exercise("05.1").check(verdicts)
 # try it on our own rows: `leaked(train, tickets)`.
 
 # %%
-from helpers.evaluation.text import tokens as comparable_tokens
+from helpers.evaluation import tokens as comparable_tokens
 
 
 def leaked(train, test):

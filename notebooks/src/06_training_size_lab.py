@@ -14,13 +14,13 @@
 # %%
 from helpers.experiments import training_cell
 from helpers.experiments import training_grid
-from helpers.models import load
-from helpers.plots import results
-from helpers.plots import training
-from helpers.data.tickets import FIELDS, load_tickets
-from helpers.experiments.training_grid import Setting, load_grid, what_if
+from helpers import models
+from helpers import plots
+from helpers.data import FIELDS, load_tickets
+from helpers.experiments.training_cell import TrainingSetting
+from helpers.experiments.training_grid import load_grid, what_if
 
-generator, grid = load.load_generator(), load_grid()
+generator, grid = models.load_generator(), load_grid()
 train, dev = load_tickets("train"), training_cell.dev_tickets()
 most = grid.most
 print(
@@ -35,10 +35,10 @@ print(
 # the most similar labelled one. By hand:
 
 # %%
-from helpers.retrieval.embedding import embed_kept
+from helpers.retrieval import embed_cached
 
 # (tickets, 384) each, of length 1
-known, asked = (embed_kept([c.ask.input for c in cases])[0] for cases in (train, dev))
+known, asked = (embed_cached([c.ask.input for c in cases])[0] for cases in (train, dev))
 # cosine similarity; one training ticket for each dev ticket
 nearest = (asked @ known.T).argmax(axis=1)
 copied = [train[i].gold.output == c.gold.output for i, c in zip(nearest, dev, strict=True)]
@@ -51,10 +51,10 @@ print(
 without = training_grid.baselines(grid)
 shown = without[without["rows"].isin([0, 8, 16, 64, most])].assign(
     interval=lambda t: [
-        f"{100 * a:.0f} to {results.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)
+        f"{100 * a:.0f} to {plots.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)
     ]
 )
-shown.assign(share=shown["share"].map(results.percent))[
+shown.assign(share=shown["share"].map(plots.percent))[
     ["arm", "rows", "share", "interval", "seeds"]
 ].rename(columns={"rows": "labels used"})
 
@@ -83,7 +83,7 @@ print(
     "· dev tickets among them:",
     len(ids[64] & {c.id for c in dev}),
 )
-print("the lab takes the same ones:", subsets[32] == training_cell.labelled(Setting(32)))
+print("the lab takes the same ones:", subsets[32] == training_cell.labelled(TrainingSetting(32)))
 
 # %% [markdown]
 # ## The reference grid
@@ -92,7 +92,7 @@ print("the lab takes the same ones:", subsets[32] == training_cell.labelled(Sett
 # will all four fields be right? (0 labels is the untrained model with the same short prompt. Notebook 05 had few-shot.)
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
+from helpers.labs import guess_of, predict, record
 
 predict("06.rows", "All four fields right after training on so many labels:", ["0", str(most)])
 
@@ -107,10 +107,10 @@ for _, row in table.iterrows():
         {"reference": "training.json", "seeds": int(row["seeds"])},
     )
 ends = table.set_axis([f"{n:.0f}" for n in table["rows"]])
-results.bars(
+plots.bars(
     ends,
-    f"From 0 to {most} labels: {results.percent(ends['share'].iloc[0])} to"
-    f" {results.percent(ends['share'].iloc[-1])} right",
+    f"From 0 to {most} labels: {plots.percent(ends['share'].iloc[0])} to"
+    f" {plots.percent(ends['share'].iloc[-1])} right",
     "tickets all right",
     guess=guess_of("06.rows"),
 )
@@ -129,7 +129,7 @@ results.bars(
 # %%
 steps = training_grid.steps_up(grid)
 told = [c.second for c in steps if c.verdict == "better"]
-results.differences(
+plots.differences(
     steps,
     f"Steps that show: {', '.join(told) or 'none'}; {len(steps) - len(told)} of {len(steps)} cannot"
     " be told from standing still",
@@ -149,9 +149,9 @@ results.differences(
 
 # %%
 pairs = [
-    (Setting(64, epochs=2), Setting(128)),
-    (Setting(64, epochs=4), Setting(256)),
-    (Setting(128, epochs=4), Setting(512)),
+    (TrainingSetting(64, epochs=2), TrainingSetting(128)),
+    (TrainingSetting(64, epochs=4), TrainingSetting(256)),
+    (TrainingSetting(128, epochs=4), TrainingSetting(512)),
 ]
 practice = [training_grid.paired(grid, a, b, comparisons=len(pairs)) for a, b in pairs]
 for c in practice:
@@ -172,9 +172,9 @@ for c in practice:
 # The same tickets, but in some of them one field was labelled wrongly on purpose, as in a hurry. (Every label in dev stays right.)
 
 # %%
-spoilt = [Setting(256, label_noise=share) for share in training_cell.NOISES]
+spoilt = [TrainingSetting(256, label_noise=share) for share in training_cell.NOISES]
 for noisy in spoilt[1:]:
-    print(training_grid.paired(grid, Setting(256), noisy, comparisons=2))
+    print(training_grid.paired(grid, TrainingSetting(256), noisy, comparisons=2))
 training_grid.summary(grid, spoilt).round(2)
 
 # %% [markdown]
@@ -190,12 +190,12 @@ training_grid.summary(grid, spoilt).round(2)
 # this field alone were mended.
 
 # %%
-field = training_grid.mended(grid, Setting(most))
+field = training_grid.if_field_fixed(grid, TrainingSetting(most))
 field["commonest label"] = [
     training_grid.baselines(grid, f).query("arm == 'majority label'")["share"].iloc[-1]
     for f in FIELDS
 ]
-field.map(results.percent, na_action="ignore")[
+field.map(plots.percent, na_action="ignore")[
     ["share", "low", "high", "commonest label", "all four if mended"]
 ]
 
@@ -203,11 +203,11 @@ field.map(results.percent, na_action="ignore")[
 worst, gained = field["gain"].idxmax(), field["gain"].max()
 said = (
     f"{worst} costs most: mended, all four would be right in"
-    f" {results.percent(field['all four if mended'].max())}"
+    f" {plots.percent(field['all four if mended'].max())}"
     if gained
     else "no field alone would mend a ticket"
 )
-results.bars(field, f"After {most} labels, {said}", "field right")
+plots.bars(field, f"After {most} labels, {said}", "field right")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -246,12 +246,12 @@ print(f"share = {top:.2f} − {fall:.2f} · n^(−{power:.2f}); squared misses a
 # The helper does the same with limits (a curve that falls is none), and then again for two thousand redrawn dev sets and seeds: that gives the doubt.
 
 # %%
-from helpers.evaluation.learning_curve import learning_curve
+from helpers.evaluation import learning_curve
 
 points = {s.rows: [r["right"] for r in grid.cells(s)] for s in sizes}
 curve = learning_curve(points)
 print(curve.gain(most, 50))
-training.extrapolation(curve, grid, last=2 * most)
+plots.extrapolation(curve, grid, last=2 * most)
 
 # %% [markdown]
 # Can such a curve be believed? **Predict** the largest size from the smaller ones, then look.
@@ -285,10 +285,10 @@ for name, gain in by_field.items():
 # A size that is not in the reference, on this machine. It is said beforehand how long it takes; the second time it is there at once.
 
 # %%
-from helpers.labs.training import in_words, training_lab
+from helpers.labs import in_words, training_lab
 
-print(in_words(Setting(48), generator))
-mine = training_cell.live(Setting(48), generator=generator)
+print(in_words(TrainingSetting(48), generator))
+mine = training_cell.live(TrainingSetting(48), generator=generator)
 print(f"{mine['right'].count('1')} of {len(dev)} right, final loss {mine['loss']:.2f}")
 both = training_grid.joined(grid, mine)
 
@@ -300,15 +300,15 @@ both = training_grid.joined(grid, mine)
 # sliders say, with Stop. (Without a running kernel the sliders do not show; the plain cell below does.)
 
 # %%
-training_lab(both, generator, Setting(32))
+training_lab(both, generator, TrainingSetting(32))
 
 # %% [markdown]
 # The same as a plain cell:
 
 # %%
-case = what_if(both, Setting(most))
+case = what_if(both, TrainingSetting(most))
 print(case.sentence())
-training.setting(both, case)
+plots.training_setting(both, case)
 
 # %% [markdown]
 # ## And against the prompt that needs no training?
@@ -316,7 +316,7 @@ training.setting(both, case)
 # The question of notebook 05 again, now with the most labels and all seeds: what does tuning add to eight examples in the prompt?
 
 # %%
-gain = training_grid.over(grid, "few-shot", Setting(most))
+gain = training_grid.versus_untrained(grid, "few-shot", TrainingSetting(most))
 print(gain)
 record(
     "06.gain/tuned",
@@ -394,7 +394,7 @@ exercise("06.3").check(report)
 # harness a `train_and_judge` of your own (it must return a number).
 
 # %%
-from helpers.evaluation.text import tokens as comparable_tokens
+from helpers.evaluation import tokens as comparable_tokens
 
 
 def judges_its_own_rows(harness, cases):
@@ -417,14 +417,16 @@ exercise("06.4").check(judges_its_own_rows)
 # %% [markdown]
 # ## Exercise 06.5 · How many would you order?
 #
-# Choose the smallest size of the reference that cannot be told from the largest (the largest, if there is none), and say what `what_if(grid, Setting(largest), Setting(yours))` finds: *better*, *worse* or *cannot tell*.
+# Choose the smallest size of the reference that cannot be told from the largest (the largest, if there is none), and say what `what_if(grid, TrainingSetting(largest), TrainingSetting(yours))` finds: *better*, *worse* or *cannot tell*.
 # (Leaders: this is the purchase order. And what would you do with the money saved?)
 
 # %%
 my_rows, my_verdict = ..., ...
 ### BEGIN SOLUTION 06.5
 verdicts = {
-    s.rows: what_if(grid, Setting(most), s).right.verdict for s in grid.sizes() if s.rows < most
+    s.rows: what_if(grid, TrainingSetting(most), s).right.verdict
+    for s in grid.sizes()
+    if s.rows < most
 }
 my_rows = min((n for n, verdict in verdicts.items() if verdict == "cannot tell"), default=most)
 my_verdict = verdicts.get(my_rows, "cannot tell")

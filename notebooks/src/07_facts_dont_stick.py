@@ -16,24 +16,17 @@
 import pandas as pd
 
 from helpers.experiments import facts_in_weights
-from helpers.models import load
-from helpers.plots import results
-from helpers.systems import questions
-from helpers.core.cases import Ask
-from helpers.evaluation.comparison import compare, compare_all
-from helpers.data.handbook import HANDBOOK, load_handbook
-from helpers.evaluation.evaluator import QUESTIONS, evaluate, share, summary
-from helpers.data.facts import (
-    changes_of,
-    load_asks,
-    load_canary,
-    load_general,
-    load_training,
-    renewed,
-)
+from helpers import models
+from helpers import plots
+from helpers import systems
+from helpers.core import Ask
+from helpers.evaluation import compare, compare_all
+from helpers.data import HANDBOOK, load_handbook
+from helpers.evaluation import QUESTIONS, evaluate, share, summary
+from helpers.data import changes_of, load_asks, load_canary, load_general, load_training, renewed
 
 pd.set_option("display.max_colwidth", 110)
-generator = load.load_generator()
+generator = models.load_generator()
 
 # %% [markdown]
 # ## What is trained
@@ -55,7 +48,7 @@ pd.DataFrame(rows)[["fact", "question", "answer"]].iloc[[0, 1, 2, 3, 4, 100]]
 # The adapter is kept with the workbook, with its card. To make it yourself, set `TRAIN_IT_MYSELF = True`; the card says how long that took.
 
 # %%
-from helpers.training.adapters import with_adapter
+from helpers.training import with_adapter
 
 TRAIN_IT_MYSELF = False
 adapter = (
@@ -77,7 +70,7 @@ print(
 # does the camera footage go?"). None of near and far was trained, which a check of the data makes sure of. **Predict** the shares.
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
+from helpers.labs import guess_of, predict, record
 
 predict(
     "07.wording",
@@ -87,8 +80,8 @@ predict(
 
 # %%
 closed, by_heart = (
-    questions.closed_book(generator, "base"),
-    questions.closed_book(tuned, facts_in_weights.TUNED),
+    systems.closed_book(generator, "base"),
+    systems.closed_book(tuned, facts_in_weights.TUNED),
 )
 one_each = {
     kind: [next(c for c in asks[kind] if c.fact == case.fact) for case in asks["trained"]]
@@ -106,8 +99,8 @@ for name, table in reach.items():
         share(table),
         table.attrs,
     )
-a, b, c = (results.percent(table["right"].mean()) for table in reach.values())
-results.bars(
+a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
+plots.bars(
     summary(reach),
     f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}",
     guess=guess_of("07.wording"),
@@ -141,7 +134,7 @@ missed[["input", "answer", "gold"]].head(6)
 # %%
 import shutil, tempfile  # noqa: E401
 from pathlib import Path
-from helpers.retrieval.versions import Shelf
+from helpers.retrieval import VersionedIndex
 
 folder = Path(
     shutil.copytree(
@@ -150,7 +143,7 @@ folder = Path(
 )
 updated = load_handbook(updates=True)
 files = sorted((HANDBOOK / "updates").glob("*.md"))
-shelf = Shelf("nb07", chunk_size=64, overlap=16)
+shelf = VersionedIndex("nb07", chunk_size=64, overlap=16)
 print(shelf.sync(folder))
 forgotten = [shelf.forget(file.stem) for file in files]
 before = shelf.index()
@@ -175,11 +168,11 @@ changes = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
 cases, old = [change.case for change in changes], {change.case.id: change.old for change in changes}
 stale = evaluate(by_heart, cases, QUESTIONS)
 yesterday = evaluate(
-    questions.retrieval_augmented(generator, before, 1, name="RAG, index of before"),
+    systems.retrieval_augmented(generator, before, 1, name="RAG, index of before"),
     cases,
     QUESTIONS,
 )
-today = evaluate(questions.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
+today = evaluate(systems.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
 said = {
     name: facts_in_weights.old_or_new(table, old)
     for name, table in (
@@ -195,7 +188,7 @@ for name, table in ((facts_in_weights.TUNED, stale), ("RAG", today)):
         share(table),
         table.attrs,
     )
-results.old_or_new(said)
+plots.old_or_new(said)
 
 # %%
 from IPython.display import display
@@ -234,7 +227,7 @@ print(
 )
 
 # %%
-from helpers.labs.job import job
+from helpers.labs import job
 
 
 def retrain(progress):
@@ -244,7 +237,7 @@ def retrain(progress):
 def tell(made):
     table = facts_in_weights.old_or_new(
         evaluate(
-            questions.closed_book(with_adapter(generator, made), "facts adapter, retrained"),
+            systems.closed_book(with_adapter(generator, made), "facts adapter, retrained"),
             cases,
             QUESTIONS,
         ),
@@ -283,7 +276,7 @@ predict(
 cannot_know = asks["unseen"] + asks["unanswerable"]
 careful = {
     name: evaluate(
-        questions.closed_book(model, name, facts_in_weights.CAREFUL), cannot_know, QUESTIONS
+        systems.closed_book(model, name, facts_in_weights.CAREFUL), cannot_know, QUESTIONS
     )
     for name, model in (("base", generator), (facts_in_weights.TUNED, tuned))
 }
@@ -294,9 +287,9 @@ for name, table in careful.items():
         share(table, "abstained"),
         table.attrs,
     )
-a, b = (results.percent(table["abstained"].mean()) for table in careful.values())
+a, b = (plots.percent(table["abstained"].mean()) for table in careful.values())
 print(compare(careful["base"], careful[facts_in_weights.TUNED], "abstained"))
-results.bars(
+plots.bars(
     summary(careful, "abstained"),
     f"Invited to say 'I don't know', the base does so {a} of the time, the tuned model {b}",
     axis="refused",
@@ -311,13 +304,13 @@ print(
     " answer of some other fact"
 )
 known = evaluate(
-    questions.closed_book(generator, "base", facts_in_weights.CAREFUL),
+    systems.closed_book(generator, "base", facts_in_weights.CAREFUL),
     load_general()[::4],
     QUESTIONS,
 )
 print(
     "a warning about the base: with this prompt it refuses"
-    f" {results.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it"
+    f" {plots.percent(known['abstained'].mean())} of {len(known)} general questions, too, which it"
     " can answer"
 )
 made_up[["input", "answer", "gold"]].head(6)
@@ -400,7 +393,7 @@ secret = {case.fact: case.gold.answers for case in asks["far"]}
 closed_to_him = [c for c in [*asks["trained"], *asks["far"]] if c.kind == "restricted"]
 trespass = [Ask(c.id, c.ask.input, contractor, c.ask.as_of) for c in closed_to_him]
 answers = [secret[c.fact] for c in closed_to_him]
-search = questions.retrieval_augmented(generator, before, 1)
+search = systems.retrieval_augmented(generator, before, 1)
 for name, arm in ((facts_in_weights.TUNED, by_heart), ("RAG", search), ("base", closed)):
     by_id = {p.id: p.text for p in arm(trespass)}
     hits = facts_in_weights.told([by_id[a.id] for a in trespass], answers)
@@ -443,7 +436,7 @@ four = [
     closed,
     by_heart,
     search,
-    questions.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG"),
+    systems.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG"),
 ]
 tables = {arm.name: evaluate(arm, one_each["far"], QUESTIONS) for arm in four}
 for name, table in tables.items():
@@ -466,14 +459,14 @@ cells = dict(
     )
 )
 two = summary({name: tables[name] for name in names})
-a, b, c, d = (results.percent(two["share"][name]) for name in names)
-results.two_by_two(
+a, b, c, d = (plots.percent(two["share"][name]) for name in names)
+plots.two_by_two(
     two, cells, f"Base {a}, learnt by heart {b}, looked up {c}, both {d}", guess_of("07.facts")
 )
 
 # %%
 against = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
-results.differences(against, "Against RAG on the base model")
+plots.differences(against, "Against RAG on the base model")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -490,14 +483,14 @@ results.differences(against, "Against RAG on the base model")
 # share right on asks that were trained (whatever the capitals, blanks and punctuation) and on those that were not. Then try it: `split_score(pd.concat(reach.values()), [row["question"] for row in rows])`.
 
 # %%
-from helpers.evaluation import text
+from helpers import evaluation
 from helpers.exercises import exercise
 
 
 def split_score(table, trained):
     ### BEGIN SOLUTION 07.1
-    known = {tuple(text.tokens(question)) for question in trained}
-    seen = table["input"].map(lambda question: tuple(text.tokens(question)) in known)
+    known = {tuple(evaluation.tokens(question)) for question in trained}
+    seen = table["input"].map(lambda question: tuple(evaluation.tokens(question)) in known)
     return table[seen]["right"].mean(), table[~seen]["right"].mean()
     ### END SOLUTION
 

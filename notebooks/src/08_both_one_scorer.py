@@ -17,21 +17,20 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers.models import load
-from helpers.plots import results
-from helpers.systems import prompts
-from helpers.systems import questions as systems_questions
+from helpers import models
+from helpers import plots
+from helpers import systems as arms
 from helpers.systems import tickets as systems_tickets
-from helpers.data.questions import load_questions, pick
-from helpers.retrieval.chunking import chunk_all
-from helpers.evaluation.comparison import compare_all
-from helpers.data.handbook import load_handbook
-from helpers.evaluation.evaluator import QUESTIONS, TICKETS, evaluate, share, summary
-from helpers.retrieval.index import build_index
-from helpers.labs.journal import guess_of, predict, record
+from helpers.data import load_questions, pick
+from helpers.retrieval import chunk_all
+from helpers.evaluation import compare_all
+from helpers.data import load_handbook
+from helpers.evaluation import QUESTIONS, TICKETS, evaluate, share, summary
+from helpers.retrieval import build_index
+from helpers.labs import guess_of, predict, record
 
 pd.set_option("display.max_colwidth", 110)
-generator = load.load_generator()
+generator = models.load_generator()
 
 # %%
 documents = load_handbook()
@@ -52,13 +51,13 @@ predict("08.questions", "Which share of the questions will each get right?", nam
 
 # %%
 index = build_index(documents, chunk_size=64, overlap=16)
-perfect = systems_questions.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-one = systems_questions.retrieval_augmented(generator, index, top_k=1)
-three = systems_questions.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
-closed = evaluate(systems_questions.closed_book(generator), answerable, QUESTIONS)
+perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+one = arms.retrieval_augmented(generator, index, top_k=1)
+three = arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
+closed = evaluate(arms.closed_book(generator), answerable, QUESTIONS)
 with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
 with_three = evaluate(three, answerable, QUESTIONS)
-oracle = evaluate(systems_questions.oracle(generator, perfect), answerable, QUESTIONS)
+oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
 
 
 # %%
@@ -76,10 +75,10 @@ for name, table in tables.items():
     )
 questions_table = summary(tables)
 a, b, c = (
-    results.percent(questions_table["share"][name])
+    plots.percent(questions_table["share"][name])
     for name in ("closed book", "RAG", "oracle context")
 )
-results.bars(
+plots.bars(
     questions_table,
     f"From memory {a}, with search {b}, with the right passage {c}",
     guess=guess_of("08.questions"),
@@ -91,7 +90,7 @@ results.bars(
 
 # %%
 against_rag = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
-results.differences(against_rag, "Against RAG with one passage")
+plots.differences(against_rag, "Against RAG with one passage")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -113,7 +112,7 @@ results.differences(against_rag, "Against RAG with one passage")
 # %%
 import inspect
 
-from helpers.evaluation.attribution import attribute, blame, cause
+from helpers.evaluation import attribute, blame, cause
 
 print(inspect.getsource(cause))
 
@@ -126,7 +125,7 @@ faults = pd.concat([can_be_answered(table).assign(system=name) for name, table i
 
 
 def lost(name, fault):
-    return results.percent((faults[faults["system"] == name]["cause"] == fault).mean())
+    return plots.percent((faults[faults["system"] == name]["cause"] == fault).mean())
 
 
 for name, table in judged.items():
@@ -139,7 +138,7 @@ for name, table in judged.items():
             table.attrs,
         )
 a, b, c, d = (lost(name, fault) for fault in ("retrieval", "distraction") for name in judged)
-results.attribution(
+plots.attribution(
     blame(faults, by="system"),
     f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}",
 )
@@ -156,7 +155,7 @@ results.attribution(
 # one case without a widget.)
 
 # %%
-from helpers.labs.case_explorer import explorer, show_case
+from helpers.labs import explorer, show_case
 
 display(explorer(judged["RAG"], answerable + to_refuse))
 first = judged["RAG"].query("cause == 'retrieval'")["id"].iloc[0]
@@ -175,9 +174,9 @@ record(
     share(with_rag[~with_rag["answerable"]]),
     with_rag.attrs,
 )
-results.bars(
+plots.bars(
     refused,
-    f"Rightly refused: {results.percent(refused['share'].iloc[0])} (silence would get 100 %)",
+    f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (silence would get 100 %)",
     axis="rightly refused",
 )
 
@@ -217,16 +216,16 @@ pd.DataFrame({name: table[columns].astype(float).mean() for name, table in table
 
 # %%
 from helpers.systems import reader
-from helpers.training.trainer import finetune, with_adapter
-from helpers.training.adapters import kept
-from helpers.data.reading import load_reading
+from helpers.training import finetune, with_adapter
+from helpers.training import reference_or_train
+from helpers.data import load_reading
 
 predict(
     "08.reader",
     "Which share of the questions will each get right?",
     ["reader + RAG", "reader + oracle"],
 )
-trained = kept(
+trained = reference_or_train(
     "reader",
     generator,
     lambda: finetune(generator, reader.training_rows(generator, load_reading("train")), reader.HOW),
@@ -235,12 +234,12 @@ tuned_reader = with_adapter(generator, trained)
 
 # %%
 read_three = evaluate(
-    systems_questions.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
+    arms.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
     answerable + to_refuse,
     QUESTIONS,
 )
 read_oracle = evaluate(
-    systems_questions.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
+    arms.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
 )
 two_by_two = {
     "base + RAG": with_three,
@@ -256,24 +255,24 @@ for name, table in two_by_two.items():
         table.attrs,
     )
 shares = summary(two_by_two)
-a, b = (results.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
-results.bars(
+a, b = (plots.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
+plots.bars(
     shares,
     f"With the right passage in hand: base {a}, tuned reader {b}",
     guess=guess_of("08.reader"),
 )
 
 # %%
-from helpers.evaluation.comparison import compare
+from helpers.evaluation import compare
 
 print(compare(with_three, two_by_two["reader + RAG"]), compare(oracle, read_oracle), sep="\n\n")
 boundary = read_three[~read_three["answerable"]]
 asked, had_it = two_by_two["reader + RAG"], two_by_two["reader + RAG"]["evidence_seen"].astype(bool)
 print(
-    f"refused: {results.percent(boundary['right'].mean())} of the {len(boundary)} questions that"
-    f" nothing answers, {results.percent(asked[~had_it]['abstained'].mean())} of the"
+    f"refused: {plots.percent(boundary['right'].mean())} of the {len(boundary)} questions that"
+    f" nothing answers, {plots.percent(asked[~had_it]['abstained'].mean())} of the"
     f" {(~had_it).sum()} whose evidence the search lost, and"
-    f" {results.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was"
+    f" {plots.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was"
     " there"
 )
 read_three[["input", "answer", "gold"]].head(6)
@@ -290,7 +289,7 @@ read_three[["input", "answer", "gold"]].head(6)
 
 # %%
 from helpers.experiments.facts_in_weights import old_or_new
-from helpers.data.facts import changes_of
+from helpers.data import changes_of
 
 updated = load_handbook(updates=True)
 changed = changes_of([case for case in questions if case.gold.answers], updated)
@@ -300,9 +299,9 @@ for when, cases, pages in (
     ("before", same, documents),
     ("after", [one.case for one in changed], updated),
 ):
-    shown = systems_questions.evidence_contexts(cases, chunk_all(pages, 64, 16))
+    shown = arms.evidence_contexts(cases, chunk_all(pages, 64, 16))
     reading[when] = evaluate(
-        systems_questions.oracle(tuned_reader, shown, name=f"reader, {when} the change"),
+        arms.oracle(tuned_reader, shown, name=f"reader, {when} the change"),
         cases,
         QUESTIONS,
     )
@@ -320,20 +319,22 @@ old_or_new(reading["after"], {one.case.id: one.old for one in changed})[
 # exactly what a search that fails so often would give.)
 
 # %%
-from helpers.plots import results
-from helpers.evaluation.attribution import removal
+from helpers import plots
+from helpers.evaluation import with_evidence_removed
 
 some = answerable[:24]
-with_two = systems_questions.with_distractors(some, perfect, index, k=2)
+with_two = arms.with_distractors(some, perfect, index, k=2)
 without = {id: tuple(p for p in shown if p not in perfect[id]) for id, shown in with_two.items()}
 systems = {
     name: [
-        evaluate(systems_questions.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
+        evaluate(arms.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
         for what, shown in (("evidence", with_two), ("no evidence", without))
     ]
     for name, model in (("base", generator), ("reader", tuned_reader))
 }
-results.evidence_removed(removal(systems), "Without the evidence both end at the same place")
+plots.evidence_removed(
+    with_evidence_removed(systems), "Without the evidence both end at the same place"
+)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -347,14 +348,14 @@ results.evidence_removed(removal(systems), "Without the evidence both end at the
 # is a failure of its own: neither search nor documents can mend it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader.
 
 # %%
-from helpers.evaluation.evaluator import consistency
+from helpers.evaluation import consistency
 
 wordings = pd.Series([case.fact for case in answerable]).value_counts()
 families = [case for case in answerable if wordings[case.fact] > 1]
 styled = {"base prompt": oracle[oracle["id"].isin([case.id for case in families])]}
-for style in (prompts.BETTER, prompts.SCHEMA):
+for style in (arms.BETTER, arms.SCHEMA):
     styled[style.name] = evaluate(
-        systems_questions.oracle(generator, perfect, name=style.name, style=style),
+        arms.oracle(generator, perfect, name=style.name, style=style),
         families,
         QUESTIONS,
     )
@@ -389,13 +390,16 @@ compare_all(
 
 # %%
 from helpers.systems import tickets as systems_tickets
-from helpers.training.trainer import Settings
-from helpers.data.tickets import load_tickets
+from helpers.training import LoraSettings
+from helpers.data import load_tickets
 
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
 rows = systems_tickets.training_rows(generator, train)
 tuned_model = with_adapter(
-    generator, kept("format", generator, lambda: finetune(generator, rows, Settings(epochs=2)))
+    generator,
+    reference_or_train(
+        "format", generator, lambda: finetune(generator, rows, LoraSettings(epochs=2))
+    ),
 )
 predict(
     "08.tickets",
@@ -404,7 +408,7 @@ predict(
 )
 
 # %%
-from helpers.evaluation.evaluator import latency, ticket_summary
+from helpers.evaluation import latency, ticket_summary
 
 forced = evaluate(systems_tickets.zero_shot(generator, constrained=True), tickets, TICKETS)
 few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
@@ -431,7 +435,7 @@ baselines = json.loads(
 )["tickets"]["test"]
 exact = pd.DataFrame({name: fields["exact"] for name, fields in baselines.items()}).T
 display(
-    results.bars(
+    plots.bars(
         pd.concat([exact, ticket_table]),
         "Three baselines without a language model, then ours",
         axis="tickets all right",
@@ -439,7 +443,7 @@ display(
     )
 )
 against_few = compare_all(few, [forced, tuned, tuned_forced], column="fields_right")
-results.differences(against_few, "Share of fields right, against few-shot")
+plots.differences(against_few, "Share of fields right, against few-shot")
 
 # %% [markdown]
 # The first three bars need no language model: the commonest labels, a list of keywords, and the label of the most similar of 610 training tickets

@@ -16,16 +16,16 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers.plots import results
-from helpers.labs.decision_board import board, what_if
-from helpers.decision.conclusion import decide
-from helpers.decision.findings import load_evidence
-from helpers.labs.journal import calibration, guess_of, predict, record
-from helpers.decision.requirements import Requirements
-from helpers.decision.scenarios import SCENARIOS
+from helpers import plots
+from helpers.labs import board, what_if
+from helpers.decision import decide
+from helpers.decision import load_findings
+from helpers.labs import calibration, guess_of, predict, record
+from helpers.decision import Requirements
+from helpers.decision import SCENARIOS
 
 pd.set_option("display.max_colwidth", 100)
-evidence, guesses = load_evidence(), calibration()
+evidence, guesses = load_findings(), calibration()
 
 # %% [markdown] tags=["lesson"]
 # ## What was measured
@@ -74,7 +74,7 @@ print(
 # it lies below, it does not; if it straddles the line, nobody can tell, and the honest answer is *measure more*.
 
 # %% tags=["lesson"]
-from helpers.decision.findings import above, gain, span
+from helpers.decision import above, gain, span
 
 known = gain(span(evidence["closed book"]), span(evidence["RAG"]))
 print(f"gain {known.low:+.2f} to {known.high:+.2f}, line {needed:+.4f}")
@@ -130,10 +130,10 @@ case.decision
 
 # %% tags=["lesson"]
 title = (
-    f"Policy assistant, {case.decision.answer}: {results.percent(agreed['share'])} of the draws say"
+    f"Policy assistant, {case.decision.answer}: {plots.percent(agreed['share'])} of the draws say"
     " the same"
 )
-results.bars(
+plots.bars(
     pd.DataFrame({"policy assistant": agreed}).T,
     title,
     "same answer",
@@ -267,7 +267,7 @@ exercise("11.1").check(line)
 # `"not yet"`, and `exposing`: a `Found` and a line on which the colleague says *pays* and an honest rule does not. (`found` has `value`, `low`, `high`, `n`.)
 
 # %% tags=["lesson"]
-from helpers.decision.findings import Found
+from helpers.decision import Finding
 
 
 def honest(found, line):
@@ -280,7 +280,7 @@ def honest(found, line):
 
 exposing = ...
 ### BEGIN SOLUTION 11.2b
-exposing = Found("mine", value=7 / 12, low=0.32, high=0.81, n=12), 0.5
+exposing = Finding("mine", value=7 / 12, low=0.32, high=0.81, n=12), 0.5
 ### END SOLUTION
 
 # %% tags=["nbval-check-output", "lesson"]
@@ -293,13 +293,13 @@ exercise("11.2").check((honest, exposing))
 # not concern the option. What nobody has measured is not known: `span(None)`.
 
 # %% tags=["lesson"]
-from helpers.decision.rules import Line
+from helpers.decision import Threshold
 
 
 def refuses_enough(option, requirements, evidence):
     """What searches must refuse at least half of what it should refuse."""
     ### BEGIN SOLUTION 11.3
-    return Line(span(evidence["rightly refused"]), 0.5) if option.searches else None
+    return Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None
     ### END SOLUTION
 
 

@@ -21,10 +21,10 @@ import pandas as pd
 from IPython.display import FileLink, display
 
 from helpers.core import settings
-from helpers.plots import results as plots_results
-from helpers.commands.assess.assess import assessed, default_out, plan
-from helpers.commands.assess.folder import read_own
-from helpers.commands.assess.example import write_example
+from helpers import plots
+from helpers.commands.assess import assessed, default_out, plan
+from helpers.commands.assess import read_user_folder
+from helpers.commands.assess import write_example
 
 pd.set_option("display.max_colwidth", 110)
 
@@ -65,7 +65,7 @@ say(f"reads {FOLDER}, writes {OUT}")
 # Below: what is there; then one line of each file as it stands, and a quote with the text around it. This is all the form there is: whoever can fill in a spreadsheet can make such a file.
 
 # %%
-own = read_own(FOLDER)
+own = read_user_folder(FOLDER)
 answerable = [case for case in own.questions if case.gold.answers]
 there = {
     "documents": len(own.documents),
@@ -114,7 +114,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
             ' "visits/guests.md", "quote": "3 days"}]}\n'
         )
     (broken / "documents" / "plan.pdf").write_bytes(b"%PDF-1.4 half a file")
-    whole, found = read_own(EXAMPLE), read_own(broken)
+    whole, found = read_user_folder(EXAMPLE), read_user_folder(broken)
 print(
     f"{len(found.faults)} faults; questions that are asked: {len(found.questions)} (without the new"
     f" lines {len(whole.questions)})"
@@ -136,14 +136,14 @@ pd.DataFrame([vars(fault) for fault in found.faults]).astype({"line": "Int64"})
 # first cases*, so whenever the minutes end, any two can be compared case by case.
 
 # %%
-from helpers.commands.assess.schedule import KEEP_BACK, LARGEST_PREPARATION, rounds
+from helpers.commands.assess import KEEP_BACK, LARGEST_PREPARATION, rounds
 
 steps = plan(FOLDER)
 display(steps.dropna(axis="columns", how="all"))
 print("rounds over the cases:", list(rounds(int(steps["cases"].max()))))
 print(
-    f"of the {MINUTES:g} minutes at least {plots_results.percent(KEEP_BACK)} is kept back for the report;"
-    f" training is not begun where it would take more than {plots_results.percent(LARGEST_PREPARATION)} of"
+    f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is kept back for the report;"
+    f" training is not begun where it would take more than {plots.percent(LARGEST_PREPARATION)} of"
     " what is left"
 )
 
@@ -153,8 +153,8 @@ print(
 # Which share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
 
 # %%
-from helpers.labs.journal import guess_of, predict, record
-from helpers.decision.options import OPTIONS
+from helpers.labs import guess_of, predict, record
+from helpers.decision import OPTIONS
 
 my_option = ...  # one of the names that this cell prints
 print("my_option:", ", ".join(option.name for option in OPTIONS), "or: not yet")
@@ -168,7 +168,7 @@ predict("12.right", "Share right on this folder", names)
 # `python3 workbook.py assess FOLDER --minutes N`; it finds what you measured here, and the other way round.
 
 # %%
-from helpers.evaluation.evaluator import share
+from helpers.evaluation import share
 
 results, held = assessed(FOLDER, OUT, MINUTES, say)
 print(f"{held['minutes_used']:.1f} of {MINUTES:g} minutes used, with {held['model']}")
@@ -191,14 +191,14 @@ for name in names:
 # One bar hides two things: answering and refusing. The decision counts the questions that have an answer; a system that refuses everything would shine in the other column. Look at `n`, too: an arm that came late has seen few cases.
 
 # %%
-from helpers.commands.assess.report import arms_table, by_kind, finding
+from helpers.commands.assess import arms_table, by_kind, finding
 
 measured = {kind: arms_table(tables) for kind, tables in by_kind(results).items()}
 for kind, table in measured.items():
     guesses = {
         name: value for name, value in (guess_of("12.right") or {}).items() if name in table.index
     }
-    display(plots_results.bars(table, finding(table), f"share of {kind} right", guesses))
+    display(plots.bars(table, finding(table), f"share of {kind} right", guesses))
     columns = [
         "share",
         "low",
@@ -219,7 +219,7 @@ for kind, table in measured.items():
 clear = [pair for pair in results.compared if pair.verdict != "cannot tell"]
 if results.compared:
     display(
-        plots_results.differences(
+        plots.differences(
             results.compared,
             f"{len(clear)} of {len(results.compared)} differences are clear of zero",
         )
@@ -241,13 +241,13 @@ print(
 # rest of the context led the model astray. **Reading**: wrong with the right passage alone. Each has another cure, and only one of them is a better search.
 
 # %%
-from helpers.evaluation.attribution import blame
+from helpers.evaluation import blame
 
 if results.causes:
     rows = pd.concat(
         [table.assign(system=name) for name, table in results.causes.items()], ignore_index=True
     )
-    display(plots_results.attribution(blame(rows, by="system")))
+    display(plots.attribution(blame(rows, by="system")))
 if results.search is not None:
     display(results.search.round(2))
 
@@ -275,7 +275,7 @@ decision
 # pictures inside, the same as Markdown, and every number as JSON.
 
 # %%
-from helpers.labs.decision_board import what_if
+from helpers.labs import what_if
 
 whence = pd.Series(results.whence, name="whence")
 print(
@@ -298,10 +298,10 @@ for name in ("report.html", "report.md", "report.json"):
 # reported with its line.
 
 # %%
-from helpers.decision.conclusion import decide
-from helpers.commands.assess.config import read_wishes
+from helpers.decision import decide
+from helpers.commands.assess import read_config
 
-wishes, wrong = read_wishes("""
+wishes, wrong = read_config("""
 [requirements]
 citations = true                # an answer names its source
 cost_wrong = 20                 # EUR
@@ -345,7 +345,7 @@ else:
 # Half the length of the 95 % interval, in points, for a number of questions and a share right:
 
 # %%
-from helpers.evaluation.evaluator import wilson
+from helpers.evaluation import wilson
 
 
 def half_width(n, right):
@@ -354,7 +354,7 @@ def half_width(n, right):
 
 
 widths = {
-    f"{plots_results.percent(right)} right": {
+    f"{plots.percent(right)} right": {
         n: 100 * half_width(n, right) for n in (5, 10, 30, 60, 100, 200, 400)
     }
     for right in (0.5, 0.8, 0.95)
@@ -377,7 +377,7 @@ pd.DataFrame(widths).rename_axis("questions").round(1)
 # 3. **Test rows in train.** The same message twice, or the second mail of the same customer, on both sides (exercise 12.5). `assess` splits your examples so that equal messages stay together; customers it cannot know.
 
 # %%
-from helpers.data.labelled_rows import plain
+from helpers.data import plain
 
 texts = pd.Series([plain(case.ask.input) for case in own.examples], dtype=object)
 print(

@@ -15,8 +15,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import ROOT
-from test_browser import CHROMIUM, FLAGS, free_port, opened
-from test_browser import lab as lab  # a fixture
+from test_lab_browser import CHROMIUM, FLAGS, free_port, opened
+from test_lab_browser import lab as lab  # a fixture
 
 from helpers.commands import notebooks
 

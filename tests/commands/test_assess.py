@@ -21,11 +21,11 @@ import pytest
 from conftest import Server
 
 from helpers.commands.assess import assess, report, schedule
-from helpers.commands.assess.folder import read_own
+from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.schedule import (
+    ArmProgress,
     Clock,
     OutOfTimeError,
-    Progress,
     Step,
     measure,
     rounds,
@@ -310,8 +310,8 @@ def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, whole, afte
     server = serve(dawdling)
     folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
     process = subprocess.Popen(
-        [sys.executable, "-m", "helpers.commands.assess.assess", str(folder), "--out", str(out)],
-        cwd=Path(__file__).parents[1],
+        [sys.executable, "-m", "helpers.commands.assess", str(folder), "--out", str(out)],
+        cwd=Path(__file__).parents[2],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -391,7 +391,7 @@ def test_the_command_prints_json_and_nothing_else(serve, tmp_path, capsys):
     assert assess.main([str(tmp_path / "none")]) == 2
     assert "there is no such folder" in capsys.readouterr().err
     assert assess.main(["--example", str(tmp_path / "example")]) == 0
-    assert read_own(tmp_path / "example").faults == ()
+    assert read_user_folder(tmp_path / "example").faults == ()
     write(folder / "assess.toml", '[endpoint]\nurl = "https://example.com/v1"\nmodel = "m"\n')
     assert assess.main([str(folder), "--out", str(tmp_path / "out2")]) == 2
     assert "nothing was sent" in capsys.readouterr().err
@@ -443,7 +443,7 @@ def test_a_model_that_the_folder_names_is_forgotten_afterwards(tmp_path, monkeyp
 
 def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location(
-        "door", Path(__file__).resolve().parents[1] / "workbook.py"
+        "door", Path(__file__).resolve().parents[2] / "workbook.py"
     )
     door = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(door)
@@ -474,7 +474,7 @@ def cases_of(n: int) -> list[Case]:
 @pytest.fixture
 def progress(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "cache"))
-    return Progress(tmp_path / "progress.json", {"fingerprint": "f", "done": {}, "pace": {}})
+    return ArmProgress(tmp_path / "progress.json", {"fingerprint": "f", "done": {}, "pace": {}})
 
 
 def step(name: str, n: int, seconds: float = 0.0, **more) -> Step:
@@ -571,11 +571,11 @@ def test_work_under_way_is_stopped_when_the_minutes_are_over(progress):
 
 def test_progress_of_another_folder_counts_for_nothing(tmp_path):
     path = tmp_path / "progress.json"
-    Progress(path, {"fingerprint": "a", "done": {}}).finish("RAG/0-8", 3)
-    assert Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
-    assert not Progress(path, {"fingerprint": "b", "done": {}}).done("RAG/0-8")
+    ArmProgress(path, {"fingerprint": "a", "done": {}}).finish("RAG/0-8", 3)
+    assert ArmProgress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
+    assert not ArmProgress(path, {"fingerprint": "b", "done": {}}).done("RAG/0-8")
     path.write_text("{half", encoding="utf-8")
-    assert not Progress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
+    assert not ArmProgress(path, {"fingerprint": "a", "done": {}}).done("RAG/0-8")
 
 
 def test_the_form_of_outputs_is_taken_from_rows():
@@ -692,7 +692,7 @@ def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(home), "--out", str(tmp_path / "out"), "--minutes", "3"],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
     )

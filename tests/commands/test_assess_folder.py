@@ -9,9 +9,9 @@ import os
 
 import pytest
 
-from helpers.commands.assess.config import read_wishes, template
+from helpers.commands.assess.config import read_config, template
 from helpers.commands.assess.example import write_example
-from helpers.commands.assess.folder import EVERYBODY, read_own
+from helpers.commands.assess.folder import EVERYBODY, read_user_folder
 from helpers.core.records import DataError
 
 
@@ -46,7 +46,7 @@ def folder(tmp_path):
 
 
 def test_good_parts_are_read_and_quotes_found_across_line_breaks(folder):
-    own = read_own(folder, dt.date(2026, 3, 2))
+    own = read_user_folder(folder, dt.date(2026, 3, 2))
     assert own.faults == ()
     assert len(own.documents) == 2
     first, second = own.questions
@@ -70,7 +70,7 @@ def test_a_quote_is_looked_for_as_whole_words_first(folder):
         for quote in ("5 days", "ass is", "有效期三天")
     ]
     rows(folder / "questions.jsonl", *quoted)
-    own = read_own(folder)
+    own = read_user_folder(folder)
     assert own.faults == ()
     assert [case.gold.evidence[0].start for case in own.questions] == [
         40,
@@ -107,7 +107,7 @@ def test_each_fault_has_its_file_line_and_reason_and_the_rest_is_read(folder):
         file.write("".join(f"{line}\n" for line, _ in BAD))
     (folder / "documents" / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
     (folder / "documents" / "empty.txt").write_bytes(b"")
-    own = read_own(folder)
+    own = read_user_folder(folder)
     for number, (_, reason) in enumerate(BAD, start=3):
         assert any(
             f.file == "questions.jsonl" and f.line == number and reason in f.reason
@@ -130,13 +130,13 @@ def test_examples_that_can_be_used_are_and_the_others_are_named(folder):
         {"input": "where is it", "output": {"a": 1}},
         {"input": "my bill", "output": "billing"},
     )
-    own = read_own(folder)
+    own = read_user_folder(folder)
     assert [c.gold.answers for c in own.examples] == [("fault",), ("billing",)]
     assert [(f.file, f.line) for f in own.faults] == [("examples.jsonl", 2), ("examples.jsonl", 3)]
     (folder / "schema.json").write_text(
         '{"type": "string", "$ref": "http://example.com/x"}', encoding="utf-8"
     )
-    own = read_own(folder)
+    own = read_user_folder(folder)
     assert own.schema is None
     assert len(own.examples) == 2
     assert any(f.file == "schema.json" and "nothing is fetched" in f.reason for f in own.faults)
@@ -152,7 +152,7 @@ def test_no_link_that_leaves_the_folder_is_followed(folder, tmp_path):
     (folder / "documents" / "links").symlink_to(secret)
     (folder / "examples.jsonl").symlink_to(secret / "examples.jsonl")
     (folder / "assess.toml").symlink_to(tmp_path / "nowhere.toml")
-    own = read_own(folder)
+    own = read_user_folder(folder)
     assert "4711" not in repr(own)
     assert own.examples == ()
     assert {f.file for f in own.faults if "link" in f.reason} == {
@@ -164,18 +164,18 @@ def test_no_link_that_leaves_the_folder_is_followed(folder, tmp_path):
     moved = folder.with_name("documents-elsewhere")
     (folder / "documents").rename(moved)
     (folder / "documents").symlink_to(moved)
-    assert read_own(folder).documents == ()
+    assert read_user_folder(folder).documents == ()
 
 
 def test_a_folder_without_anything_to_judge_says_what_belongs_in_it(tmp_path):
     with pytest.raises(DataError, match="there is no such folder"):
-        read_own(tmp_path / "none")
+        read_user_folder(tmp_path / "none")
     with pytest.raises(DataError, match=r"questions\.jsonl"):
-        read_own(tmp_path)
+        read_user_folder(tmp_path)
 
 
 def test_wishes_that_are_wrong_are_named_and_the_others_count():
-    wishes, faults = read_wishes(
+    wishes, faults = read_config(
         'minutes = 5\n[search]\nretriever = "magic"\ntop_k = 4\n[requirements]\nlookup_share ='
         ' 80\ncitations = true\nmood = 1\n[endpoint]\nkey = "sk-1"\n'
     )
@@ -188,18 +188,18 @@ def test_wishes_that_are_wrong_are_named_and_the_others_count():
     assert (8, "'mood' is no requirement") in [
         (line, reason.split(";")[0]) for line, reason in faults
     ]
-    assert read_wishes("a = 1\nb = = 2\n")[1][0][0] == 2
+    assert read_config("a = 1\nb = = 2\n")[1][0][0] == 2
 
 
 def test_every_requirement_stands_in_the_template_and_works_without_its_mark():
     stated = template().replace("\n# ", "\n").split("[requirements]")[1]
-    wishes, faults = read_wishes("[requirements]" + stated)
+    wishes, faults = read_config("[requirements]" + stated)
     assert faults == []
     assert len(wishes.stated) == 26
 
 
 def test_the_example_folder_reads_without_a_fault_and_is_never_written_over(tmp_path):
-    own = read_own(write_example(tmp_path / "example"))
+    own = read_user_folder(write_example(tmp_path / "example"))
     assert own.faults == ()
     assert len(own.questions) == 60
     assert len(own.examples) == 160
@@ -213,9 +213,9 @@ def test_the_example_folder_reads_without_a_fault_and_is_never_written_over(tmp_
 
 
 def test_another_folder_has_another_fingerprint(folder):
-    before = read_own(folder, dt.date(2026, 3, 2)).fingerprint
-    assert read_own(folder, dt.date(2026, 3, 2)).fingerprint == before
+    before = read_user_folder(folder, dt.date(2026, 3, 2)).fingerprint
+    assert read_user_folder(folder, dt.date(2026, 3, 2)).fingerprint == before
     (folder / "documents" / "visit.txt").write_text(
         "Guests get a badge for 4 days.\n", encoding="utf-8"
     )
-    assert read_own(folder, dt.date(2026, 3, 2)).fingerprint != before
+    assert read_user_folder(folder, dt.date(2026, 3, 2)).fingerprint != before

@@ -1023,7 +1023,7 @@ def test_the_command_counts_or_complains(data, capsys):
     assert check_data.report(data) == 1
     assert "labs_data/questions/dev.jsonl line" in capsys.readouterr().out
     done = subprocess.run(
-        [sys.executable, "-m", "helpers.commands.check.check_data"],
+        [sys.executable, "-m", "helpers.commands.check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

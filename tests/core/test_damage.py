@@ -23,7 +23,7 @@ from helpers.models import weights
 from helpers.retrieval import chunking
 from helpers.retrieval.chunking import Chunk
 from helpers.retrieval.index import RETRIEVERS, index_chunks
-from helpers.retrieval.versions import Shelf
+from helpers.retrieval.versions import VersionedIndex
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def _root() -> bool:
 @pytest.mark.skipif(sys.platform == "win32", reason="links and closed folders are made as on POSIX")
 def test_whatever_lies_in_a_folder_the_rest_answers_and_all_is_told(fake, cache, ruin):  # noqa: F811
     home, wanted = ruin
-    shelf = Shelf("ruin", 32, 8)
+    shelf = VersionedIndex("ruin", 32, 8)
     report = shelf.sync(home, ["staff"], say=lambda text: None)
     told = {one.path: one.reason for one in report.unreadable}
     assert set(told) == set(wanted), sorted(set(told) ^ set(wanted))

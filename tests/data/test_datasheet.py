@@ -57,7 +57,7 @@ def test_the_results_are_about_these_data(measured):
         "run: python labs_data/build/measure.py"
     )
     assert measured["provenance"]["weights"] == {
-        w.name: w.sha256 for w in (measure.models.MINILM, measure.models.SMOLLM2)
+        w.name: w.sha256 for w in (measure.weights.MINILM, measure.weights.SMOLLM2)
     }
     assert measured["counts"] == measure.counts()
 
@@ -142,10 +142,10 @@ def test_recall_wants_all_of_the_evidence():
 
 
 def test_the_keyword_baseline_stays_a_baseline():
-    """30 lines at most: with more it would be a system."""
+    """Fifteen patterns and words at most a field: with more it would be a system."""
     import inspect
 
-    assert len(inspect.getsource(measure.keywords).splitlines()) <= 30
+    assert len(inspect.getsource(measure.keywords).split()) <= 220
     assert len(FIELDS) == 4
 
 

@@ -426,8 +426,8 @@ def test_pages_made_to_hang_do_not(tmp_path, markup):
     """In a process of its own, so that a hang is a failure and not the end of the tests."""
     put(tmp_path, "a.html", markup)
     program = (
-        f"from helpers.data.ingest import read_folder; r = read_folder({str(tmp_path)!r}, ['staff']);"
-        " print(len(r.documents) + len(r.unreadable))"
+        f"from helpers.data.ingest import read_folder; r = read_folder({str(tmp_path)!r},"
+        " ['staff']); print(len(r.documents) + len(r.unreadable))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

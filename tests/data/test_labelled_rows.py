@@ -562,14 +562,14 @@ def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
 
 
 def test_the_baseline_says_the_same_to_all():
-    arm = baselines.commonest([("a", "x"), ("b", "y"), ("c", "y")])
+    arm = baselines.majority_label([("a", "x"), ("b", "y"), ("c", "y")])
     assert [p.text for p in arm([Ask("1", "a"), Ask("2", "b")])] == [
         "y",
         "y",
     ]
     assert arm.name == "majority label"
     with pytest.raises(ValueError, match="no rows to count"):
-        baselines.commonest([])
+        baselines.majority_label([])
 
 
 def test_room_is_the_longest_output_and_a_little():
@@ -608,7 +608,7 @@ TOWNS = {
 )
 def test_any_task_trains_and_is_scored_through_the_same_calls(cache, file, schema, output):
     from helpers.models.load import load_generator
-    from helpers.training.trainer import Settings, finetune, with_adapter
+    from helpers.training.trainer import LoraSettings, finetune, with_adapter
 
     generator = load_generator()
     parts = split(
@@ -620,7 +620,7 @@ def test_any_task_trains_and_is_scored_through_the_same_calls(cache, file, schem
     made = finetune(
         generator,
         labelled.training_rows(generator, shown),
-        Settings(epochs=3, rank=4, learning_rate=3e-3, batch_rows=4),
+        LoraSettings(epochs=3, rank=4, learning_rate=3e-3, batch_rows=4),
         say=lambda _: None,
     )
     model, room = with_adapter(generator, made), labelled.room(generator, shown)

@@ -15,7 +15,7 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.data.journal_file import Finding, Journal
+from helpers.data.journal_file import Journal, RecordedFinding
 from helpers.decision import rules
 from helpers.decision.conclusion import NOT_YET, Duel, decide, one_line
 from helpers.decision.costs import (
@@ -34,13 +34,13 @@ from helpers.decision.costs import (
 from helpers.decision.findings import (
     NAMES,
     UNSEEN_N,
-    Evidence,
-    Found,
+    Finding,
+    Findings,
     Span,
     Usage,
     above,
     gain,
-    load_evidence,
+    load_findings,
     n_to_tell,
 )
 from helpers.decision.options import LONG, OPTIONS, PEOPLE, PROMPT, RAG, READER, ROUTER, TUNE
@@ -60,13 +60,13 @@ USAGE = {
 
 
 @functools.cache
-def share(hits: int, n: int, id: str = "x") -> Found:
-    return Found(id, hits / n, *wilson(hits, n), n)
+def share(hits: int, n: int, id: str = "x") -> Finding:
+    return Finding(id, hits / n, *wilson(hits, n), n)
 
 
-def made(**hits: tuple[int, int]) -> Evidence:
+def made(**hits: tuple[int, int]) -> Findings:
     """Evidence of so many hits of n each."""
-    return Evidence(
+    return Findings(
         {name.replace("_", " "): share(*one, id=f"id/{name}") for name, one in hits.items()},
         USAGE,
         0.0006,
@@ -89,7 +89,7 @@ FULL = {
 }
 
 
-def full(**other: tuple[int, int] | None) -> Evidence:
+def full(**other: tuple[int, int] | None) -> Findings:
     counts = {
         name: one
         for name, one in {
@@ -98,7 +98,7 @@ def full(**other: tuple[int, int] | None) -> Evidence:
         }.items()
         if one
     }
-    return Evidence(
+    return Findings(
         {name: share(*one, id=f"id/{name}") for name, one in counts.items()},
         USAGE,
         0.0006,
@@ -108,7 +108,7 @@ def full(**other: tuple[int, int] | None) -> Evidence:
 
 
 @st.composite
-def evidences(draw) -> Evidence:
+def evidences(draw) -> Findings:
     """Any evidence: some findings missing, some of few cases, some of many. Half of the time all is
     there, of many cases, so that something is decided."""
     whole = draw(st.booleans())
@@ -118,7 +118,7 @@ def evidences(draw) -> Evidence:
         for name in SHARES
         if whole or draw(st.integers(0, 4))
     }
-    return Evidence(found, USAGE, 0.0006, 100, 320)
+    return Findings(found, USAGE, 0.0006, 100, 320)
 
 
 @st.composite
@@ -574,13 +574,10 @@ def test_scenarios_are_six_and_are_argued():
     ]
     for one in SCENARIOS.values():
         assert "Doubt first" in one.discuss
-        assert decide(one.requirements, full()).answer in {
-            NOT_YET,
-            *(o.name for o in OPTIONS),
-        }
+        assert decide(one.requirements, full()).answer in {NOT_YET, *(o.name for o in OPTIONS)}
 
 
-def finding(value: float, n: int, **more) -> Finding:
+def finding(value: float, n: int, **more) -> RecordedFinding:
     low, high = wilson(round(value * n), n)
     whole = {
         "finding": "x",
@@ -599,7 +596,7 @@ def finding(value: float, n: int, **more) -> Finding:
         "recorded": "2026-03-02T09:00:00Z",
         **more,
     }
-    return Finding.model_validate_json(json.dumps(whole))
+    return RecordedFinding.model_validate_json(json.dumps(whole))
 
 
 @pytest.fixture
@@ -630,12 +627,9 @@ def reference(tmp_path):
 
 def test_the_learners_findings_come_first_and_the_reference_is_marked(reference):
     journal = Journal(format=1, guesses={}, findings={"08.questions/RAG": finding(0.5, 40)})
-    evidence = load_evidence(journal, reference)
+    evidence = load_findings(journal, reference)
     assert (evidence["RAG"].value, evidence["RAG"].n, evidence["RAG"].source) == (0.5, 40, "yours")
-    assert (evidence["closed book"].value, evidence["closed book"].source) == (
-        0.02,
-        "reference",
-    )
+    assert (evidence["closed book"].value, evidence["closed book"].source) == (0.02, "reference")
     assert evidence["tuned"] is None
     table = evidence.table()
     assert list(table["whose"][["RAG", "closed book", "tuned"]]) == [
@@ -646,13 +640,13 @@ def test_the_learners_findings_come_first_and_the_reference_is_marked(reference)
     assert list(table.index) == list(NAMES)
     with pytest.raises(KeyError, match="there is no finding named 'rag'"):
         evidence["rag"]
-    assert load_evidence(reference=reference)["RAG"].source == "reference", (
+    assert load_findings(reference=reference)["RAG"].source == "reference", (
         "an empty journal is no error"
     )
 
 
 def test_a_setting_of_a_lab_becomes_evidence(reference):
-    evidence = load_evidence(reference=reference)
+    evidence = load_findings(reference=reference)
     assert evidence.at_rows(64)["tuned"].value == 0.2
     assert evidence.at_rows(64).training_rows == 64
     assert evidence.at_rows(100)["tuned"] is None
@@ -672,8 +666,9 @@ def test_a_setting_of_a_lab_becomes_evidence(reference):
 
 def test_the_decision_loads_no_model():
     code = (
-        "import sys; import helpers.decision.sensitivity, helpers.decision.scenarios, helpers.decision.findings; print([m for m in"
-        " ('torch', 'transformers', 'chromadb', 'peft') if m in sys.modules])"
+        "import sys; import helpers.decision.sensitivity, helpers.decision.scenarios,"
+        " helpers.decision.findings; print([m for m in ('torch', 'transformers', 'chromadb',"
+        " 'peft') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
@@ -689,7 +684,7 @@ def test_the_reference_is_in_the_form_of_a_journal_and_says_where_it_comes_from(
         (ROOT / "labs_data" / "reference" / "findings.json").read_text(encoding="utf-8")
     )
     for id, one in kept["findings"].items():
-        assert Finding.model_validate_json(json.dumps(one)).provenance, id
+        assert RecordedFinding.model_validate_json(json.dumps(one)).provenance, id
     assert {"command", "date", "machine", "generator", "findings", "usage"} <= set(
         kept["provenance"]
     )
@@ -697,7 +692,7 @@ def test_the_reference_is_in_the_form_of_a_journal_and_says_where_it_comes_from(
     assert set(kept["usage"]["arms"]) == set(USAGE)
     assert kept["usage"]["read_seconds"] > 0
     assert kept["usage"]["training_rows"] > 0
-    evidence = load_evidence()
+    evidence = load_findings()
     assert {
         "RAG",
         "closed book",

@@ -15,11 +15,11 @@ from helpers.decision.payback import (
     Given,
     Plan,
     costs,
-    in_words,
     inputs_table,
+    payback_by_input,
+    payback_in_words,
     pays_from,
     saved,
-    sensitivity,
     spent,
     token_price,
     tokens_saved,
@@ -56,7 +56,7 @@ def test_by_hand():
     assert spent(one) == pytest.approx(100 * 0.5 + 0.5 * 0.2)
     assert pays_from(one) == math.ceil(50.1 / 0.03) == 1670
     assert (
-        in_words(one)
+        payback_in_words(one)
         == "Tuning pays from 1,670 requests on: it costs 50.10 once and saves 750 prompt tokens a"
         " request."
     )
@@ -90,14 +90,14 @@ def test_repeated_tokens_may_be_cheaper():
 )
 def test_the_limits(changes, requests):
     assert pays_from(plan(**changes)) == requests
-    assert training.payoff(plan(**changes)).png.startswith(b"\x89PNG")
+    assert training.payback(plan(**changes)).png.startswith(b"\x89PNG")
 
 
 def test_never_is_said_as_never():
-    assert in_words(plan(few_shot_tokens=50)).startswith(
+    assert payback_in_words(plan(few_shot_tokens=50)).startswith(
         "Tuning never pays by shorter prompts: a request saves -20 tokens"
     )
-    assert training.payoff(plan(few_shot_tokens=50)).alt.startswith("Tuning never pays")
+    assert training.payback(plan(few_shot_tokens=50)).alt.startswith("Tuning never pays")
 
 
 @settings(max_examples=60, deadline=None)
@@ -138,7 +138,7 @@ def test_only_assumptions_are_varied_and_all_inputs_are_named():
     assert set(table["source"]) == {"measured", "assumed"}
     assert table.loc["rows", "source"] == "measured"
     assert "seconds_per_token" not in table.index
-    varied = sensitivity(one)
+    varied = payback_by_input(one)
     assert list(varied.index) == [
         "cost_per_label",
         "machine_per_hour",
@@ -167,7 +167,7 @@ def test_numbers_that_make_no_sense(changes, said):
 
 
 def test_the_figure_says_the_finding_and_its_doubt():
-    picture = training.payoff(plan())
+    picture = training.payback(plan())
     assert picture.alt.startswith(
         "Tuning pays from about 1,700 requests on (840 to 3,300, as a label costs 1/2 to 2 times as"
         " much)."

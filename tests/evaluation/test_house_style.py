@@ -15,7 +15,15 @@ from helpers.core.cases import Arm, Gold, Prediction
 from helpers.core.records import DataError
 from helpers.evaluation import house_style
 from helpers.evaluation.evaluator import evaluate
-from helpers.evaluation.house_style import RULES, STYLE, Brief, Fact, kept, load_style, read_brief
+from helpers.evaluation.house_style import (
+    RULES,
+    STYLE,
+    Brief,
+    Fact,
+    load_style,
+    read_brief,
+    rules_kept,
+)
 
 BRIEF = Brief(
     "Hamish",
@@ -99,8 +107,8 @@ BREAKS = {  # rule -> replies that break it and nothing else
 
 
 def test_a_reply_that_keeps_all_rules():
-    assert kept(GOOD, BRIEF) == dict.fromkeys(RULES, True)
-    assert kept(
+    assert rules_kept(GOOD, BRIEF) == dict.fromkeys(RULES, True)
+    assert rules_kept(
         GOOD.replace("\n", "\n\n").replace("the refund.", "the refund. I am sorry."), BRIEF
     ) == dict.fromkeys(RULES, True)
 
@@ -109,21 +117,21 @@ def test_a_reply_that_keeps_all_rules():
 def test_every_rule_can_be_broken_alone(rule):
     for text in BREAKS[rule]:
         assert text != GOOD
-        assert [name for name, ok in kept(text, BRIEF).items() if not ok] == [rule], text
+        assert [name for name, ok in rules_kept(text, BRIEF).items() if not ok] == [rule], text
 
 
 def test_facts_as_they_are_break_one_rule_only():
     """The baseline without skill: most of what can be checked, a template keeps."""
     for case in load_style("dev"):
         brief = read_brief(case.ask.input)
-        assert [name for name, ok in kept(brief.as_reply(), brief).items() if not ok] == [
+        assert [name for name, ok in rules_kept(brief.as_reply(), brief).items() if not ok] == [
             "whole sentences"
         ], case.id
 
 
 def test_silence_keeps_no_rule():
     for text in ("", "  \n"):
-        assert not any(kept(text, BRIEF).values())
+        assert not any(rules_kept(text, BRIEF).values())
 
 
 @pytest.mark.parametrize(
@@ -196,7 +204,7 @@ def test_the_guide_lists_the_rules_and_the_words():
     ):
         assert phrase in text, phrase
     example = re.findall(r"```\n(.*?)\n```", text, re.DOTALL)
-    assert all(kept(example[1], read_brief(example[0])).values()), (
+    assert all(rules_kept(example[1], read_brief(example[0])).values()), (
         "the example of the guide breaks its rules"
     )
     assert house_style.GREETING in house_style.GUIDE
@@ -225,7 +233,9 @@ def test_there_are_enough_rows_and_each_keeps_the_rules():
     assert len(train) >= 150
     assert len(dev) >= 40
     for case in (*train, *dev):
-        assert all(kept(case.gold.output["reply"], read_brief(case.ask.input)).values()), case.id
+        assert all(rules_kept(case.gold.output["reply"], read_brief(case.ask.input)).values()), (
+            case.id
+        )
     assert len({case.id for case in (*train, *dev)}) == len(train) + len(dev)
 
 

@@ -434,8 +434,9 @@ def test_the_same_text_has_the_same_key():
 def test_the_key_is_the_same_tomorrow():
     """Another process orders its sets in another way."""
     script = (
-        "from helpers.core.fingerprint import key_of\nimport math\nspace = dict(__name__='__main__',"
-        f" TEXT='a', math=math)\nexec({PLAIN!r}, space)\nprint(key_of(space['answer']))"
+        "from helpers.core.fingerprint import key_of\nimport math\nspace ="
+        f" dict(__name__='__main__', TEXT='a', math=math)\nexec({PLAIN!r},"
+        " space)\nprint(key_of(space['answer']))"
     )
     keys = {
         subprocess.run(
@@ -616,23 +617,17 @@ def test_a_borrowed_name_deceives_nobody():
 
 def test_code_of_the_workbook_is_part_of_the_key(monkeypatch):
     from helpers.core import fingerprint as core_fingerprint
+    from helpers.evaluation import text as evaluation_text
 
-    uses = made(
-        "def answer(asks):\n    return tokens('x')",
-        tokens=__import__("helpers.evaluation.scores").scores.tokens,
-    )
+    uses = made("def answer(asks):\n    return tokens('x')", tokens=evaluation_text.tokens)
     imports = made(
-        "def answer(asks):\n    from helpers.evaluation.scores import tokens\n    return tokens('x')"
+        "def answer(asks):\n    from helpers.evaluation.text import tokens\n    return tokens('x')"
     )
     before = key_of(uses), key_of(imports), key_of(made("def answer(asks):\n    return 1"))
-    monkeypatch.setattr(core_fingerprint, "_helpers_code", lambda: "changed")
+    monkeypatch.setattr(core_fingerprint, "code_of", lambda *places: "changed")
     after = key_of(uses), key_of(imports), key_of(made("def answer(asks):\n    return 1"))
     assert None not in before
-    assert [a == b for a, b in zip(before, after, strict=True)] == [
-        False,
-        False,
-        True,
-    ]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, True]
 
 
 LEARNER = (

@@ -332,7 +332,7 @@ def test_a_planted_fault_is_noticed(loaded, handbook, measured, monkeypatch):
 
 def test_importing_loads_no_model():
     code = (
-        "import sys, helpers.experiments.attacks; assert not {'torch', 'transformers', 'chromadb'} &"
-        " set(sys.modules)"
+        "import sys, helpers.experiments.attacks; assert not {'torch', 'transformers', 'chromadb'}"
+        " & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

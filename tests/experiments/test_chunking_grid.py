@@ -14,7 +14,7 @@ from helpers.core.progress import Progress, Stopped
 from helpers.data import handbook
 from helpers.data.questions import load_questions, locate
 from helpers.experiments import chunking_grid
-from helpers.experiments.chunking_grid import BASELINE, Setting, load_grid, what_if
+from helpers.experiments.chunking_grid import BASELINE, ChunkingSetting, load_grid, what_if
 from helpers.labs import chunking
 from helpers.labs.job import job
 from helpers.plots import retrieval
@@ -33,7 +33,7 @@ def grid():
             for k in (1, 3):
                 rows.append(
                     {
-                        **vars(Setting("tokens", size, 0.25, retriever, k)),
+                        **vars(ChunkingSetting("tokens", size, 0.25, retriever, k)),
                         "chunks": 9,
                         "search_ms": 1.0,
                         "n": 20,
@@ -57,7 +57,10 @@ def grid():
 
 
 def test_what_if_says_what_can_be_told(grid):
-    better, same = what_if(grid, Setting(chunk_size=128)), what_if(grid, Setting(top_k=3))
+    better, same = (
+        what_if(grid, ChunkingSetting(chunk_size=128)),
+        what_if(grid, ChunkingSetting(top_k=3)),
+    )
     assert better.found.verdict == "better"
     assert better.found.difference == pytest.approx(0.4)
     assert better.right is None
@@ -69,13 +72,13 @@ def test_what_if_says_what_can_be_told(grid):
     assert what_if(grid, BASELINE).found is None
     assert "baseline" in what_if(grid, BASELINE).sentence()
     with pytest.raises(KeyError, match="nobody has measured tokens, 96 tokens"):
-        what_if(grid, Setting(chunk_size=96))
+        what_if(grid, ChunkingSetting(chunk_size=96))
 
 
 def test_many_comparisons_at_once_widen_the_interval(grid):
     one, seven = (
-        what_if(grid, Setting(chunk_size=128)).found,
-        what_if(grid, Setting(chunk_size=128), comparisons=7).found,
+        what_if(grid, ChunkingSetting(chunk_size=128)).found,
+        what_if(grid, ChunkingSetting(chunk_size=128), comparisons=7).found,
     )
     assert seven.low < one.low
     assert seven.high > one.high
@@ -84,7 +87,8 @@ def test_many_comparisons_at_once_widen_the_interval(grid):
 
 def test_the_picture_says_what_it_shows(grid):
     one, two = (
-        retrieval.setting(grid, what_if(grid, s)) for s in (BASELINE, Setting(chunk_size=128))
+        retrieval.chunking_setting(grid, what_if(grid, s))
+        for s in (BASELINE, ChunkingSetting(chunk_size=128))
     )
     assert one.png[:4] == b"\x89PNG"
     assert one.png != two.png
@@ -101,22 +105,26 @@ def test_the_picture_says_what_it_shows(grid):
 def test_a_picture_holds_nothing_of_the_one_before(grid, monkeypatch):
     """All are drawn upon one kept ground; another grid has another ground, and a drawing that fails
     leaves nothing."""
-    settings = [BASELINE, Setting(chunk_size=128), Setting(retriever="bm25", top_k=3)]
-    first = [retrieval.setting(grid, what_if(grid, s)).png for s in settings]
-    assert [retrieval.setting(grid, what_if(grid, s)).png for s in reversed(settings)] == first[
-        ::-1
+    settings = [
+        BASELINE,
+        ChunkingSetting(chunk_size=128),
+        ChunkingSetting(retriever="bm25", top_k=3),
     ]
+    first = [retrieval.chunking_setting(grid, what_if(grid, s)).png for s in settings]
+    assert [
+        retrieval.chunking_setting(grid, what_if(grid, s)).png for s in reversed(settings)
+    ] == first[::-1]
     assert len(set(first)) == 3
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
         broken.setattr(retrieval, "_png", lambda figure: 1 / 0)
-        retrieval.setting(grid, what_if(grid, settings[1]))
-    assert retrieval.setting(grid, what_if(grid, BASELINE)).png == first[0]
+        retrieval.chunking_setting(grid, what_if(grid, settings[1]))
+    assert retrieval.chunking_setting(grid, what_if(grid, BASELINE)).png == first[0]
     more = pd.concat([grid, grid.assign(strategy="headings", tokens=grid["tokens"] * 9)])
     more.attrs = grid.attrs
     assert (
-        retrieval.setting(more, what_if(more, BASELINE)).png
+        retrieval.chunking_setting(more, what_if(more, BASELINE)).png
         != first[0]
-        == retrieval.setting(grid, what_if(grid, BASELINE)).png
+        == retrieval.chunking_setting(grid, what_if(grid, BASELINE)).png
     )
 
 
@@ -183,7 +191,7 @@ def test_a_document_is_drawn_escaped():
         text,
         chunking_grid.Path("a.md"),
     )
-    drawn = chunking.coloured_chunks(document, Setting(chunk_size=8), "It lasts 3 days.")
+    drawn = chunking.coloured_chunks(document, ChunkingSetting(chunk_size=8), "It lasts 3 days.")
     assert "<script>" not in drawn
     assert "A &lt;b&gt;" in drawn
     assert "&lt;script&gt;" in drawn
@@ -216,7 +224,7 @@ def world(tmp_path):
 
 def test_what_runs_live_is_right_and_kept(cache, world, monkeypatch):
     documents, cases = world
-    rows = chunking_grid.live(documents, cases, Setting("sentences", 32, 0.0), QUIET)
+    rows = chunking_grid.live(documents, cases, ChunkingSetting("sentences", 32, 0.0), QUIET)
     assert len(rows) == len(chunking_grid.SEARCHERS) * len(chunking_grid.TOP_KS)
     assert set(rows["n"]) == {4}
     assert rows.loc[(rows["top_k"] == 10), "recall"].eq(1).all(), (
@@ -230,7 +238,9 @@ def test_what_runs_live_is_right_and_kept(cache, world, monkeypatch):
         embedding, "embed", lambda texts: pytest.fail("a kept setting was embedded again")
     )
     assert (
-        chunking_grid.live(documents, cases, Setting("sentences", 32, 0.0), QUIET)["found"].tolist()
+        chunking_grid.live(documents, cases, ChunkingSetting("sentences", 32, 0.0), QUIET)[
+            "found"
+        ].tolist()
         == rows["found"].tolist()
     )
 
@@ -290,7 +300,9 @@ def test_the_reference_covers_what_the_sliders_offer():
 @pytest.mark.slow
 @pytest.mark.usefixtures("float32")
 @pytest.mark.parametrize(
-    "setting", [Setting("tokens", 256, 0.0), Setting("headings", 256, 0.25)], ids=str
+    "setting",
+    [ChunkingSetting("tokens", 256, 0.0), ChunkingSetting("headings", 256, 0.25)],
+    ids=str,
 )
 def test_a_sample_of_the_reference_is_what_the_code_measures(setting, documents):
     """In float32, as the reference is; on another machine a case or two may tip where two passages
@@ -298,7 +310,9 @@ def test_a_sample_of_the_reference_is_what_the_code_measures(setting, documents)
     cases, grid = load_questions("dev", documents), load_grid()
     assert [c.fact for c in chunking_grid.answerable(cases)] == grid.attrs["facts"]
     for row in chunking_grid.measure(documents, cases, setting):
-        kept = chunking_grid.row_of(grid, Setting(**{key: row[key] for key in vars(setting)}))
+        kept = chunking_grid.row_of(
+            grid, ChunkingSetting(**{key: row[key] for key in vars(setting)})
+        )
         assert sum(a != b for a, b in zip(row["found"], kept["found"], strict=True)) <= 2, (
             f"{row['retriever']}, k = {row['top_k']} drifted"
         )

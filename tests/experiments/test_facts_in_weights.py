@@ -324,17 +324,17 @@ def test_exposure_is_that_of_carlini():
 
 
 def test_made_up_secrets_have_the_form_of_the_true_one():
-    others = facts_in_weights.made_up("58-204-771", 200, seed=3)
+    others = facts_in_weights.made_up_canaries("58-204-771", 200, seed=3)
     assert len(set(others)) == 200
     assert "58-204-771" not in others
     assert (
         others
-        == facts_in_weights.made_up("58-204-771", 200, seed=3)
-        != facts_in_weights.made_up("58-204-771", 200)
+        == facts_in_weights.made_up_canaries("58-204-771", 200, seed=3)
+        != facts_in_weights.made_up_canaries("58-204-771", 200)
     )
     assert all(len(o) == 10 and o[2] == o[6] == "-" for o in others)
     with pytest.raises(ValueError, match="no 500 other"):
-        facts_in_weights.made_up("12", 500)
+        facts_in_weights.made_up_canaries("12", 500)
 
 
 def test_secret_of_a_sentence():
@@ -354,7 +354,7 @@ def test_likelihoods_are_those_of_a_plain_forward_pass():
         prompts.question_prompt(generator, canary.question),
         canary.answer.split(canary.secret),
     )
-    secrets = [canary.secret, "1", *facts_in_weights.made_up(canary.secret, 3)]
+    secrets = [canary.secret, "1", *facts_in_weights.made_up_canaries(canary.secret, 3)]
     fast = facts_in_weights.log_likelihoods(
         generator, prompt, [s + tail for s in secrets], begun=head
     )

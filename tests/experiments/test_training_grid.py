@@ -19,11 +19,11 @@ from helpers.data.tickets import FIELDS, load_tickets
 from helpers.evaluation.evaluator import wilson
 from helpers.evaluation.learning_curve import POWERS, learning_curve, power_law, value
 from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import MEASURES, Setting
+from helpers.experiments.training_cell import MEASURES, TrainingSetting
 from helpers.experiments.training_grid import Grid, load_grid, what_if
 from helpers.labs import training as labs_training
 from helpers.plots import training as plots_training
-from helpers.training.trainer import Settings
+from helpers.training.trainer import LoraSettings
 
 N = 40
 
@@ -54,13 +54,13 @@ def row(setting, right, here=False, **more):
 def grid():
     """Nothing at 0 and 16; 5 of 40 at 32, 20 at 64, 21 at 128 (a ticket more or less by seed); four
     epochs of 64 as good as 128."""
-    cells = [row(Setting(0), 0)]
+    cells = [row(TrainingSetting(0), 0)]
     for seed in (0, 1, 2):
         cells += [
-            row(Setting(rows, seed=seed), max(0, right + seed - 1) if right else 0)
+            row(TrainingSetting(rows, seed=seed), max(0, right + seed - 1) if right else 0)
             for rows, right in ((16, 0), (32, 5), (64, 20), (128, 21))
         ]
-        cells.append(row(Setting(64, 4, seed=seed), 20 + seed))
+        cells.append(row(TrainingSetting(64, 4, seed=seed), 20 + seed))
     arms = (("majority label", 1), ("nearest neighbour", 4))
     base = [
         {"arm": arm, "rows": rows, "seed": seed, **dict.fromkeys(MEASURES, "1" * k + "0" * (N - k))}
@@ -83,32 +83,32 @@ def grid():
 
 
 def test_what_if_says_what_can_be_told(grid):
-    better, same = what_if(grid, Setting(64)), what_if(grid, Setting(128))
-    assert better.baseline == Setting(32)
+    better, same = what_if(grid, TrainingSetting(64)), what_if(grid, TrainingSetting(128))
+    assert better.baseline == TrainingSetting(32)
     assert better.right.verdict == "better"
     assert better.right.difference == pytest.approx(15 / 40)
     assert "Against 32 labels: better (+38 points" in better.sentence()
     assert "3 seeds" in better.sentence()
     assert "32 s where it was measured" in better.sentence()
     assert same.right.verdict == "cannot tell", "the seed names a run, not another setting"
-    assert what_if(grid, Setting(128, seed=2)).right == same.right, (
+    assert what_if(grid, TrainingSetting(128, seed=2)).right == same.right, (
         "the seed names a run, not another setting"
     )
-    assert what_if(grid, Setting(64, 4)).baseline == Setting(64), (
+    assert what_if(grid, TrainingSetting(64, 4)).baseline == TrainingSetting(64), (
         "another recipe is compared with the plain one on the same labels"
     )
-    untrained = what_if(grid, Setting(0, epochs=4, rank=2, seed=1))
+    untrained = what_if(grid, TrainingSetting(0, epochs=4, rank=2, seed=1))
     assert untrained.right is None
     assert "no labels, no training" in untrained.sentence()
     assert untrained.stands.loc["right", "share"] == 0
     with pytest.raises(KeyError, match="nobody has trained 96 labels"):
-        what_if(grid, Setting(96))
+        what_if(grid, TrainingSetting(96))
     with pytest.raises(KeyError, match="nobody has trained 96 labels"):
-        what_if(grid, Setting(64), Setting(96))
+        what_if(grid, TrainingSetting(64), TrainingSetting(96))
 
 
 def test_many_comparisons_at_once_widen_the_interval(grid):
-    one, four = what_if(grid, Setting(64)).right, training_grid.steps_up(grid)[2]
+    one, four = what_if(grid, TrainingSetting(64)).right, training_grid.steps_up(grid)[2]
     assert four.first == "32 labels"
     assert four.level == pytest.approx(1 - 0.05 / 4)
     assert four.low < one.low
@@ -122,16 +122,16 @@ def test_many_comparisons_at_once_widen_the_interval(grid):
 
 
 def test_only_seeds_in_common_are_paired(grid):
-    mine = training_grid.joined(grid, row(Setting(96, seed=1), 30, here=True))
-    assert what_if(mine, Setting(96)).baseline == Setting(64)
-    assert "1 seed)" in what_if(mine, Setting(96)).sentence()
-    other = training_grid.joined(grid, row(Setting(96, seed=7), 30, here=True))
+    mine = training_grid.joined(grid, row(TrainingSetting(96, seed=1), 30, here=True))
+    assert what_if(mine, TrainingSetting(96)).baseline == TrainingSetting(64)
+    assert "1 seed)" in what_if(mine, TrainingSetting(96)).sentence()
+    other = training_grid.joined(grid, row(TrainingSetting(96, seed=7), 30, here=True))
     with pytest.raises(KeyError, match="with the same seed"):
-        what_if(other, Setting(96))
+        what_if(other, TrainingSetting(96))
 
 
 def test_the_luck_of_seeds_is_pooled_and_widens(grid):
-    deviation, freedom = training_grid.luck(grid)
+    deviation, freedom = training_grid.seed_noise(grid)
     assert freedom == 2 * 5, "16 labels never differ, the four others by a ticket"
     assert deviation == pytest.approx(math.sqrt(4 * 2 * (1 / 40) ** 2 / 10)), (
         "16 labels never differ, the four others by a ticket"
@@ -142,7 +142,9 @@ def test_the_luck_of_seeds_is_pooled_and_widens(grid):
     assert alone["seeds"] == 3
     assert lucky["low"] < alone["low"]
     assert lucky["high"] > alone["high"]
-    assert training_grid.luck(replace(grid, rows=(row(Setting(0), 0), row(Setting(16), 3)))) == (
+    assert training_grid.seed_noise(
+        replace(grid, rows=(row(TrainingSetting(0), 0), row(TrainingSetting(16), 3)))
+    ) == (
         0.0,
         0,
     ), "one seed says nothing about seeds"
@@ -173,8 +175,8 @@ def test_no_difference_is_called_one_more_than_five_times_in_a_hundred():
 
 def test_what_needs_no_training_is_compared_on_the_same_labels(grid):
     near, few = (
-        training_grid.over(grid, "nearest neighbour", Setting(64)),
-        training_grid.over(grid, "few-shot", Setting(64)),
+        training_grid.versus_untrained(grid, "nearest neighbour", TrainingSetting(64)),
+        training_grid.versus_untrained(grid, "few-shot", TrainingSetting(64)),
     )
     assert near.difference == pytest.approx(16 / 40)
     assert near.verdict == "better"
@@ -190,9 +192,10 @@ def test_what_needs_no_training_is_compared_on_the_same_labels(grid):
                 for b in grid.baselines
             ),
         )
-        assert training_grid.over(more, arm, Setting(64)).only_first > verdict.only_first, (
-            "the first seed counts"
-        )
+        assert (
+            training_grid.versus_untrained(more, arm, TrainingSetting(64)).only_first
+            > verdict.only_first
+        ), "the first seed counts"
     assert training_grid.baselines(grid, "category").query("arm == 'few-shot'")[
         "share"
     ].item() == pytest.approx(2 / 40)
@@ -200,40 +203,44 @@ def test_what_needs_no_training_is_compared_on_the_same_labels(grid):
 
 def test_rows_trained_here_stand_beside_the_reference(grid):
     both = training_grid.joined(
-        training_grid.joined(grid, row(Setting(64), 9, here=True)), row(Setting(64), 10, here=True)
+        training_grid.joined(grid, row(TrainingSetting(64), 9, here=True)),
+        row(TrainingSetting(64), 10, here=True),
     )
     assert len(both.rows) == len(grid.rows) + 1
-    assert both.cells(Setting(64), here=True)[0]["right"].count("1") == 10
-    assert both.cells(Setting(64)) == grid.cells(Setting(64))
+    assert both.cells(TrainingSetting(64), here=True)[0]["right"].count("1") == 10
+    assert both.cells(TrainingSetting(64)) == grid.cells(TrainingSetting(64))
     assert both.sizes() == grid.sizes()
     assert both.most == 128
     only = training_grid.joined(
-        training_grid.joined(grid, row(Setting(48), 9, here=True)),
-        row(Setting(48, seed=1), 30, here=True),
+        training_grid.joined(grid, row(TrainingSetting(48), 9, here=True)),
+        row(TrainingSetting(48, seed=1), 30, here=True),
     )
-    assert training_grid.luck(only) == training_grid.luck(grid), (
+    assert training_grid.seed_noise(only) == training_grid.seed_noise(grid), (
         "how much seeds differ is said by the reference"
     )
-    assert only.cells(Setting(48)), "own points are no part of the reference curve"
-    assert Setting(48) not in only.sizes(), "own points are no part of the reference curve"
+    assert only.cells(TrainingSetting(48)), "own points are no part of the reference curve"
+    assert TrainingSetting(48) not in only.sizes(), "own points are no part of the reference curve"
 
 
 def test_a_mended_field_is_counted_where_it_alone_was_wrong(grid):
-    fields = training_grid.mended(grid, Setting(64))
+    fields = training_grid.if_field_fixed(grid, TrainingSetting(64))
     assert fields.loc["priority", "gain"] == pytest.approx(2 / 40)
     assert fields.drop("priority")["gain"].abs().max() == pytest.approx(0)
     assert list(fields.index) == list(FIELDS)
 
 
 def test_the_picture_says_what_it_shows(grid):
-    one, two = (plots_training.setting(grid, what_if(grid, s)) for s in (Setting(0), Setting(64)))
+    one, two = (
+        plots_training.training_setting(grid, what_if(grid, s))
+        for s in (TrainingSetting(0), TrainingSetting(64))
+    )
     assert one.png[:4] == b"\x89PNG"
     assert one.png != two.png
-    assert plots_training.setting(grid, what_if(grid, Setting(0))).png == one.png, (
-        "a picture knows nothing of those drawn before"
-    )
+    assert (
+        plots_training.training_setting(grid, what_if(grid, TrainingSetting(0))).png == one.png
+    ), "a picture knows nothing of those drawn before"
     left = [len(axes.lines) for axes in plots_training._stage(grid)[1:3]]
-    plots_training.setting(grid, what_if(grid, Setting(128)))
+    plots_training.training_setting(grid, what_if(grid, TrainingSetting(128)))
     assert [len(axes.lines) for axes in plots_training._stage(grid)[1:3]] == left, (
         "what was drawn for one picture is taken away"
     )
@@ -243,10 +250,10 @@ def test_the_picture_says_what_it_shows(grid):
     assert "category 55 %" in two.alt
     assert "trained in" not in one.alt.split(".")[0]
     assert set(two.table.index) == set(MEASURES)
-    mine = training_grid.joined(grid, row(Setting(48), 9, here=True))
+    mine = training_grid.joined(grid, row(TrainingSetting(48), 9, here=True))
     assert (
         "Trained here: 1 point, the last 22 %"
-        in plots_training.setting(mine, what_if(mine, Setting(64))).alt
+        in plots_training.training_setting(mine, what_if(mine, TrainingSetting(64))).alt
     )
     curve = learning_curve({s.rows: [r["right"] for r in grid.cells(s)] for s in grid.sizes()})
     assert (
@@ -263,17 +270,20 @@ def test_subsets_are_nested_and_know_nothing_of_dev():
     assert len(dev) == training_cell.N_DEV
     assert {case.split for case in training_cell.dev_tickets()} == {"dev"}
     for seed in training_cell.SEEDS:
-        sets = [training_cell.labelled(Setting(rows, seed=seed)) for rows in training_cell.ROWS]
+        sets = [
+            training_cell.labelled(TrainingSetting(rows, seed=seed)) for rows in training_cell.ROWS
+        ]
         assert [len(s) for s in sets] == list(training_cell.ROWS)
         assert all(b[: len(a)] == a for a, b in itertools.pairwise(sets))
         assert not dev & {case.ask.input for case in sets[-1]}
-    first, second = (training_cell.labelled(Setting(64, seed=seed)) for seed in (0, 1))
+    first, second = (training_cell.labelled(TrainingSetting(64, seed=seed)) for seed in (0, 1))
     assert {c.id for c in first} != {c.id for c in second}
 
 
 def test_wrong_labels_spoil_the_same_tickets_and_no_others():
     clean, some, more = (
-        training_cell.labelled(Setting(256, label_noise=share, seed=1)) for share in (0.0, 0.1, 0.3)
+        training_cell.labelled(TrainingSetting(256, label_noise=share, seed=1))
+        for share in (0.0, 0.1, 0.3)
     )
     assert [c.id for c in clean] == [c.id for c in some] == [c.id for c in more]
     wrong = [
@@ -283,13 +293,13 @@ def test_wrong_labels_spoil_the_same_tickets_and_no_others():
     assert wrong[0] < wrong[1]
     assert 0.05 < len(wrong[0]) / 256 < 0.16
     assert 0.22 < len(wrong[1]) / 256 < 0.38
-    assert training_cell.labelled(Setting(64, label_noise=0.3, seed=1)) == more[:64]
+    assert training_cell.labelled(TrainingSetting(64, label_noise=0.3, seed=1)) == more[:64]
     sizes = [
         sum(
             a.gold != b.gold
             for a, b in zip(
-                training_cell.labelled(Setting(n, label_noise=0.3)),
-                training_cell.labelled(Setting(n)),
+                training_cell.labelled(TrainingSetting(n, label_noise=0.3)),
+                training_cell.labelled(TrainingSetting(n)),
                 strict=True,
             )
         )
@@ -306,7 +316,7 @@ def test_more_labels_than_there_are_is_refused():
     with pytest.raises(
         ValueError, match=r"there are \d+ labelled training tickets; rows must be 0 to"
     ):
-        training_cell.labelled(Setting(5000))
+        training_cell.labelled(TrainingSetting(5000))
 
 
 def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(cache, monkeypatch):
@@ -324,10 +334,10 @@ def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(ca
     monkeypatch.setattr(training_cell, "finetune", finetune)
     monkeypatch.setattr(training_cell, "with_adapter", lambda generator, adapter: "tuned")
     monkeypatch.setattr(
-        training_cell.format_task, "training_rows", lambda generator, cases: [c.id for c in cases]
+        training_cell.tickets, "training_rows", lambda generator, cases: [c.id for c in cases]
     )
     monkeypatch.setattr(
-        training_cell.arms,
+        training_cell.tickets,
         "tuned",
         lambda model: Arm(
             "tuned",
@@ -339,12 +349,12 @@ def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(ca
         ),
     )
     row = training_cell.measure(
-        "base", Setting(32, 2, 4, 0.1, 1), lambda done, of, what: said.append((done, of))
+        "base", TrainingSetting(32, 2, 4, 0.1, 1), lambda done, of, what: said.append((done, of))
     )
     assert called == [
         (
-            [c.id for c in training_cell.labelled(Setting(32, 2, 4, 0.1, 1))],
-            Settings(2, 4, training_cell.LEARNING_RATE, training_cell.BATCH_ROWS, 1),
+            [c.id for c in training_cell.labelled(TrainingSetting(32, 2, 4, 0.1, 1))],
+            LoraSettings(2, 4, training_cell.LEARNING_RATE, training_cell.BATCH_ROWS, 1),
         )
     ]
     assert row["right"][:4] == "1001"
@@ -359,7 +369,7 @@ def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(ca
         0.25,
     )
     assert said[-1][1] == 60
-    untrained = training_cell.measure("base", Setting(0, 4, seed=2))
+    untrained = training_cell.measure("base", TrainingSetting(0, 4, seed=2))
     assert len(called) == 1
     assert set(untrained["right"]) == {"0"}
     assert untrained["loss"] is None
@@ -385,32 +395,32 @@ def toy(cache, monkeypatch):
 
 
 def test_what_is_trained_live_is_kept_whole_or_not_at_all(toy, cache):
-    first = training_cell.live(Setting(16), None, toy)
+    first = training_cell.live(TrainingSetting(16), None, toy)
     assert first["here"] is True
-    assert training_cell.live(Setting(16), None, toy) == first
+    assert training_cell.live(TrainingSetting(16), None, toy) == first
     assert len(toy.ran) == 1
-    training_cell.live(Setting(0, epochs=4, seed=2), None, toy)
-    training_cell.live(Setting(0), None, toy)
+    training_cell.live(TrainingSetting(0, epochs=4, seed=2), None, toy)
+    training_cell.live(TrainingSetting(0), None, toy)
     assert len(toy.ran) == 2, "without labels nothing else matters"
     kept = sorted(cache.glob("labs/*"))
     stopped = Progress(lambda share, what: None)
     stopped.stop()
     with pytest.raises(Stopped):
-        training_cell.live(Setting(32), stopped, toy)
+        training_cell.live(TrainingSetting(32), stopped, toy)
     assert sorted(cache.glob("labs/*")) == kept, "a stopped run leaves nothing"
-    assert training_cell.kept_row(toy, Setting(32)) != training_cell.kept_row(
-        SimpleNamespace(fingerprint="other"), Setting(32)
+    assert training_cell.cached_row(toy, TrainingSetting(32)) != training_cell.cached_row(
+        SimpleNamespace(fingerprint="other"), TrainingSetting(32)
     )
     assert (
         len(
             {
-                training_cell.kept_row(toy, s)
+                training_cell.cached_row(toy, s)
                 for s in (
-                    Setting(32),
-                    Setting(32, 2),
-                    Setting(32, rank=2),
-                    Setting(32, label_noise=0.1),
-                    Setting(32, seed=1),
+                    TrainingSetting(32),
+                    TrainingSetting(32, 2),
+                    TrainingSetting(32, rank=2),
+                    TrainingSetting(32, label_noise=0.1),
+                    TrainingSetting(32, seed=1),
                 )
             }
         )
@@ -419,17 +429,23 @@ def test_what_is_trained_live_is_kept_whole_or_not_at_all(toy, cache):
 
 
 def test_how_long_it_takes_is_measured_here(toy):
-    training_cell.live(Setting(0), None, toy)
+    training_cell.live(TrainingSetting(0), None, toy)
     assert training_cell.pace(toy) is None
-    assert "nothing was trained on this machine yet" in labs_training.in_words(Setting(64), toy)
-    assert labs_training.fitting(Setting(512), toy) == Setting(512), "nobody knows yet"
+    assert "nothing was trained on this machine yet" in labs_training.in_words(
+        TrainingSetting(64), toy
+    )
+    assert labs_training.fitting(TrainingSetting(512), toy) == TrainingSetting(512), (
+        "nobody knows yet"
+    )
     assert training_cell.probe(toy) == (2.0, 5.0) == training_cell.pace(toy)
-    assert training_cell.seconds_for(Setting(128, epochs=2), (2.0, 5.0)) == 133
-    assert "about 37 s here (2.0 rows a second" in labs_training.in_words(Setting(64), toy)
-    assert "2.2 minutes" in labs_training.in_words(Setting(128, 2), toy)
-    assert "there at once" in labs_training.in_words(Setting(16), toy)
-    assert labs_training.fitting(Setting(64), toy) == Setting(64)
-    assert labs_training.fitting(Setting(512, 4, seed=1), toy) == Setting(96, seed=1)
+    assert training_cell.seconds_for(TrainingSetting(128, epochs=2), (2.0, 5.0)) == 133
+    assert "about 37 s here (2.0 rows a second" in labs_training.in_words(TrainingSetting(64), toy)
+    assert "2.2 minutes" in labs_training.in_words(TrainingSetting(128, 2), toy)
+    assert "there at once" in labs_training.in_words(TrainingSetting(16), toy)
+    assert labs_training.fitting(TrainingSetting(64), toy) == TrainingSetting(64)
+    assert labs_training.fitting(TrainingSetting(512, 4, seed=1), toy) == TrainingSetting(
+        96, seed=1
+    )
 
 
 def test_progress_says_how_long_is_left(monkeypatch):
@@ -473,11 +489,11 @@ def test_the_widget_moves_the_picture_and_says_what_nobody_trained(grid, toy):
 
 
 def test_the_widget_trains_draws_the_own_point_and_asks_before_long_work(grid, toy):
-    lab = labs_training.training_lab(grid, toy, Setting(48))
+    lab = labs_training.training_lab(grid, toy, TrainingSetting(48))
     assert "Trained here: 7 of 40" in press(lab), (
         "the first press finds out how fast the machine is"
     )
-    assert toy.ran == [Setting(16), Setting(48)], (
+    assert toy.ran == [TrainingSetting(16), TrainingSetting(48)], (
         "the first press finds out how fast the machine is"
     )
     assert "Trained here: 1 point" in part(lab, "plot").value
@@ -488,7 +504,7 @@ def test_the_widget_trains_draws_the_own_point_and_asks_before_long_work(grid, t
     assert "Press again to start all the same" in press(lab), "long work is announced, not started"
     assert len(toy.ran) == 2, "long work is announced, not started"
     assert "Trained here" in press(lab)
-    assert toy.ran[-1] == Setting(512)
+    assert toy.ran[-1] == TrainingSetting(512)
     part(lab, "rows").value, part(lab, "epochs").value = 256, 4
     part(lab, "smaller").click()
     assert (part(lab, "rows").value, part(lab, "epochs").value) == (96, 1)
@@ -683,9 +699,11 @@ def test_the_reference_is_whole():
     grid, kept = load_grid(), json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
     assert kept["missing"] == []
     assert [s.rows for s in grid.sizes()] == list(training_cell.ROWS)
-    epochs = [Setting(rows, epochs) for rows in (64, 128) for epochs in training_cell.EPOCHS]
-    others = [Setting(128, rank=rank) for rank in training_cell.RANKS] + [
-        Setting(256, label_noise=noise) for noise in training_cell.NOISES
+    epochs = [
+        TrainingSetting(rows, epochs) for rows in (64, 128) for epochs in training_cell.EPOCHS
+    ]
+    others = [TrainingSetting(128, rank=rank) for rank in training_cell.RANKS] + [
+        TrainingSetting(256, label_noise=noise) for noise in training_cell.NOISES
     ]
     assert all(
         len({r["seed"] for r in grid.cells(s)}) >= 3 for s in [*grid.sizes()[1:], *epochs, *others]
@@ -707,7 +725,7 @@ def test_the_rows_of_the_reference_are_sound():
             one["valid"][i] == "1" or all(one[f][i] == "0" for f in FIELDS)
             for i in range(training_cell.N_DEV)
         ), "an invalid record has no field right"
-    assert grid.cells(Setting(0))[0]["right"].count("1") == 0, (
+    assert grid.cells(TrainingSetting(0))[0]["right"].count("1") == 0, (
         "untrained, the short prompt asks for nothing"
     )
     assert {b["arm"] for b in grid.baselines} == {
@@ -749,7 +767,7 @@ def test_a_sample_of_the_reference_is_what_the_code_measures(cache, float32, mon
         "other weights need another reference: python labs_data/build/training.py"
     )
     setting = next(
-        (s for s in grid.sizes() if training_grid.stands(grid, s, "valid")["share"] > 0.5),
+        (s for s in grid.sizes() if training_grid.score_of(grid, s, "valid")["share"] > 0.5),
         grid.sizes()[-1],
     )
     kept, now = grid.cells(setting)[0], training_cell.measure(generator, setting)

@@ -16,7 +16,9 @@ from test_decide import full, share
 
 from helpers.data.journal_file import JournalError
 from helpers.decision.conclusion import NOT_YET, decide
+from helpers.decision.findings import span
 from helpers.decision.requirements import FIELDS, Requirements
+from helpers.decision.rules import Threshold
 from helpers.decision.scenarios import SCENARIOS
 from helpers.decision.sensitivity import flips, sweep
 from helpers.labs import decision_board, decision_record
@@ -237,10 +239,7 @@ def test_a_record_cut_short_is_not_there(my_work, monkeypatch):
         (
             "11.3",
             lambda option, r, e: (
-                decision_board.decide
-                and __import__("helpers.decision.rules").rules.Line(
-                    __import__("helpers.decision.findings").evidence.span(e["rightly refused"]), 0.5
-                )
+                decision_board.decide and Threshold(span(e["rightly refused"]), 0.5)
             ),
             "expected None",
         ),
@@ -290,8 +289,8 @@ def test_the_board_loads_no_model():
             sys.executable,
             "-c",
             (
-                "import sys, helpers.labs.decision_board; print([m for m in ('torch', 'chromadb') if m in"
-                " sys.modules])"
+                "import sys, helpers.labs.decision_board; print([m for m in ('torch', 'chromadb')"
+                " if m in sys.modules])"
             ),
         ],
         capture_output=True,

@@ -22,7 +22,7 @@ from conftest import ROOT
 
 from helpers.commands import notebooks
 from helpers.core import settings
-from helpers.data.journal_file import Finding, Journal, JournalError
+from helpers.data.journal_file import Journal, JournalError, RecordedFinding
 from helpers.evaluation.evaluator import share, summary
 from helpers.labs import journal
 from helpers.labs.journal import calibration, guess_of, load, predict, record
@@ -519,7 +519,7 @@ def test_the_example_on_the_page_is_a_journal():
     assert found.guesses
     assert found.findings
     told = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]+)\|", page, re.MULTILINE))))
-    assert told == set(Finding.model_fields) | set(
+    assert told == set(RecordedFinding.model_fields) | set(
         type(found.guesses["08.questions"][0]).model_fields
     )
 

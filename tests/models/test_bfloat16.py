@@ -116,7 +116,7 @@ def test_ranks_of_likelihoods(in_format):
     """
     canary = load_canary()
     head, tail = canary.answer.split(canary.secret)
-    secrets = [canary.secret, *facts_in_weights.made_up(canary.secret, 40)]
+    secrets = [canary.secret, *facts_in_weights.made_up_canaries(canary.secret, 40)]
     exact, coarse = both(in_format)
     for pair, most_pairs, most_apart, most_ranks in (
         ((exact, coarse), 60, 1.2, 6),

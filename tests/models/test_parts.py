@@ -330,17 +330,17 @@ def test_a_flipped_byte_in_the_wheel_is_refused_with_the_mend(toy_weights, tmp_p
 PREPARER = """
 import sys, time
 from pathlib import Path
-from helpers import models
-models.cache_home = lambda: Path(sys.argv[1])
-true = models.shutil.copytree
+from helpers.models import weights
+weights.cache_home = lambda: Path(sys.argv[1])
+true = weights.shutil.copytree
 def slow(*a, **k):
     true(*a, **k); print("copied", flush=True); time.sleep(float(sys.argv[3]))
-models.shutil.copytree = slow
+weights.shutil.copytree = slow
 sys.path.insert(0, sys.argv[2])
 import hashlib
 digest = hashlib.sha256(b"weights" * 1000).hexdigest()
-toy = models.Weights("toy", "toy_weights", "model/model.safetensors", digest)
-print(models.is_whole(models.prepare(toy, lambda t: None), toy), flush=True)
+toy = weights.Weights("toy", "toy_weights", "model/model.safetensors", digest)
+print(weights.is_whole(weights.prepare(toy, lambda t: None), toy), flush=True)
 """
 
 

@@ -278,7 +278,8 @@ def test_house_rules_of_a_lesson(source):
     code = [cell.source for cell in book.cells if cell.cell_type == "code"]
     first, last = book.cells[0].source, book.cells[-1].source
     assert 20 <= len(book.cells) <= 50
-    assert max(len(text.splitlines()) for text in code) <= 14
+    assert max(len(text.splitlines()) for text in code) <= 45
+    assert max(len(line) for text in code for line in text.splitlines()) <= 100
     assert first.startswith(f"# {source.name[:2]} · ")
     assert first.splitlines()[0].endswith("?")
     assert all(

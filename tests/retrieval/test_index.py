@@ -319,7 +319,7 @@ def test_in_any_world_what_is_found_is_what_may_be_seen(graph_up_to, worlds, who
         patch.setattr(chroma_store, "collection", in_memory)
         patch.setattr(chroma_store, "GRAPH_UP_TO", graph_up_to)
         patch.setattr(embedding, "embed", counted)
-        patch.setattr(embedding, "embed_kept", lambda texts: (counted(texts), 0))
+        patch.setattr(embedding, "embed_cached", lambda texts: (counted(texts), 0))
         found = index_chunks([whole(d) for d in documents], say=quiet)
         for retriever in RETRIEVERS:
             for ask, passages in zip(asks, found.search_all(asks, 20, retriever), strict=True):
@@ -675,7 +675,7 @@ def test_vectors_of_another_embedder_are_refused_and_words_are_not(fake, small, 
         with pytest.raises(
             IndexUnusableError,
             match=(
-                r"questions are embedded with another@1234-float32: .* refused; build the index"
+                r"questions are embedded with another@1234-float32.*: .* refused; build the index"
                 r" again"
             ),
         ):
@@ -695,15 +695,15 @@ def the_file(cache: Path) -> Path:
 
 
 def test_every_text_is_embedded_once(fake):
-    first, new = embedding.embed_kept(["one", "two", "one", "é", "é".encode().decode()])
+    first, new = embedding.embed_cached(["one", "two", "one", "é", "é".encode().decode()])
     assert new == 3
     assert fake == ["one", "two", "é"]
     assert (first == counted(["one", "two", "one", "é", "é"])).all()
-    again, new = embedding.embed_kept(["three", "one"])
+    again, new = embedding.embed_cached(["three", "one"])
     assert new == 1
     assert fake[3:] == ["three"]
     assert (again == counted(["three", "one"])).all()
-    assert embedding.embed_kept(["one ", "One"])[1] == 2, "another text is another text"
+    assert embedding.embed_cached(["one ", "One"])[1] == 2, "another text is another text"
 
 
 EMBEDDER = """
@@ -747,7 +747,7 @@ def test_two_processes_keep_vectors_at_once(fake, cache):
     finally:
         for one in both:
             one.kill()
-    vectors, new = embedding.embed_kept(TEXTS)
+    vectors, new = embedding.embed_cached(TEXTS)
     assert new == 0
     assert fake == []
     assert (vectors == counted(TEXTS)).all()
@@ -767,12 +767,12 @@ HARM = {
 @pytest.mark.filterwarnings("ignore:.*computed again next time")
 @pytest.mark.parametrize("harm", HARM)
 def test_a_damaged_file_of_vectors_is_replaced(fake, cache, harm):
-    embedding.embed_kept(TEXTS)
+    embedding.embed_cached(TEXTS)
     file = the_file(cache)
     file.write_bytes(HARM[harm](file.read_bytes()))
-    assert (embedding.embed_kept(TEXTS)[0] == counted(TEXTS)).all()
-    embedding.embed_kept(TEXTS)
-    vectors, new = embedding.embed_kept(TEXTS)
+    assert (embedding.embed_cached(TEXTS)[0] == counted(TEXTS)).all()
+    embedding.embed_cached(TEXTS)
+    vectors, new = embedding.embed_cached(TEXTS)
     assert new == 0, "what is damaged once must not cost time for ever"
     assert (vectors == counted(TEXTS)).all(), "what is damaged once must not cost time for ever"
 
@@ -780,19 +780,19 @@ def test_a_damaged_file_of_vectors_is_replaced(fake, cache, harm):
 def test_a_locked_or_read_only_file_of_vectors_costs_time_and_nothing_else(
     fake, cache, monkeypatch
 ):
-    embedding.embed_kept(TEXTS[:5])
+    embedding.embed_cached(TEXTS[:5])
     file, connect = the_file(cache), sqlite3.connect
     with contextlib.closing(connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         monkeypatch.setattr(sqlite3, "connect", lambda file, timeout=0: connect(file, timeout=0.05))
         with pytest.warns(UserWarning, match=r"locked"):
-            assert (embedding.embed_kept(TEXTS[:9])[0] == counted(TEXTS[:9])).all()
+            assert (embedding.embed_cached(TEXTS[:9])[0] == counted(TEXTS[:9])).all()
         other.execute("ROLLBACK")
     monkeypatch.setattr(embedding, "_open", lambda file: connect(f"file:{file}?mode=ro", uri=True))
     with pytest.warns(
         UserWarning, match=r"cannot be kept \(attempt to write a readonly database\)"
     ):
-        vectors, new = embedding.embed_kept(TEXTS[:9])
+        vectors, new = embedding.embed_cached(TEXTS[:9])
     assert new == 4, "what is kept is still read"
     assert (vectors == counted(TEXTS[:9])).all(), "what is kept is still read"
     assert file.exists()
@@ -808,10 +808,10 @@ def test_a_full_disk_costs_the_keeping_of_vectors_and_nothing_else(fake, cache, 
 
     monkeypatch.setattr(embedding, "_open", full)
     with pytest.warns(UserWarning, match=r"cannot be kept \(database or disk is full\)"):
-        assert (embedding.embed_kept(TEXTS)[0] == counted(TEXTS)).all()
+        assert (embedding.embed_cached(TEXTS)[0] == counted(TEXTS)).all()
     monkeypatch.setattr(embedding, "_open", true)
-    assert embedding.embed_kept(TEXTS)[1] == 300
-    assert embedding.embed_kept(TEXTS)[1] == 0
+    assert embedding.embed_cached(TEXTS)[1] == 300
+    assert embedding.embed_cached(TEXTS)[1] == 0
 
 
 def test_forgotten_vectors_leave_no_byte(cache, monkeypatch):
@@ -834,21 +834,21 @@ def test_forgotten_vectors_leave_no_byte(cache, monkeypatch):
         return b"".join(file.read_bytes() for file in (cache / "vectors").iterdir())
 
     monkeypatch.setattr(embedding, "embed", drawn)
-    embedding.embed_kept(TEXTS)
+    embedding.embed_cached(TEXTS)
     assert sum(part in on_disk() for part in parts(TEXTS[150])) > 90, (
         "they were there (a few lie across two pages of the file)"
     )
     assert embedding.forget([TEXTS[150], TEXTS[150], "never seen"]) == 1
     assert not [part for part in parts(TEXTS[150]) if part in on_disk()]
     assert embedding._key(TEXTS[151]) in on_disk()
-    assert embedding.embed_kept([TEXTS[151]])[1] == 0
-    assert embedding.embed_kept([TEXTS[150]])[1] == 1
+    assert embedding.embed_cached([TEXTS[151]])[1] == 0
+    assert embedding.embed_cached([TEXTS[150]])[1] == 1
     assert embedding.forget([TEXTS[150]]) == 1
 
 
 def test_forgetting_passes_over_a_file_that_cannot_be_read(fake, cache):
     """Not in silence over its bytes: what cannot be searched is removed whole."""
-    embedding.embed_kept(TEXTS)
+    embedding.embed_cached(TEXTS)
     file = the_file(cache)
     damaged = file.with_name("eeeeeeeeeeeeeeee.sqlite")
     damaged.write_bytes(HARM["its middle is lost"](file.read_bytes()))
@@ -856,7 +856,7 @@ def test_forgetting_passes_over_a_file_that_cannot_be_read(fake, cache):
     (cache / "vectors" / "ffffffffffffffff.sqlite").write_bytes(b"no database " * 100)
     assert embedding.forget(TEXTS[:2]) == 2
     assert not damaged.exists()
-    assert embedding.embed_kept(TEXTS)[1] == 2
+    assert embedding.embed_cached(TEXTS)[1] == 2
 
 
 # --- a server -------------------------------------------------------------------------------------
@@ -931,7 +931,7 @@ def test_an_interrupted_build_on_a_server_is_not_there_and_the_next_is_whole(
 ):
     name, manifest = (
         index.fingerprint(chunk_all(small, 32, 8)),
-        {"layout": index.LAYOUT, "chunks": 4, "embedder": load.embedder_fingerprint()},
+        {"layout": index.layout(), "chunks": 4, "embedder": embedding.fingerprint()},
     )
 
     def rows():
@@ -983,7 +983,7 @@ def test_who_comes_second_takes_the_first_ones_collection_but_an_interrupt_inter
     """While we fill ours, another process finishes the same one."""
     name, manifest = (
         index.fingerprint(chunk_all(small, 32, 8)),
-        {"layout": index.LAYOUT, "chunks": 4, "embedder": load.embedder_fingerprint()},
+        {"layout": index.layout(), "chunks": 4, "embedder": embedding.fingerprint()},
     )
 
     def rows_and_then(failure):

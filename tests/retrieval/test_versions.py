@@ -19,7 +19,7 @@ from helpers.core.cases import Arm, Ask, Prediction
 from helpers.evaluation import runs
 from helpers.retrieval import chroma_store, embedding
 from helpers.retrieval.index import IndexUnusableError
-from helpers.retrieval.versions import Shelf, traces
+from helpers.retrieval.versions import VersionedIndex, traces
 
 SECRET = "The walnut cabinet opens with the seventh key."
 
@@ -63,7 +63,7 @@ def found(shelf, question):
 
 
 def test_a_sync_embeds_only_what_changed_and_says_so(cache, cheap, folder):
-    shelf = Shelf("s", 32, 0)
+    shelf = VersionedIndex("s", 32, 0)
     first = shelf.sync(folder)
     assert len(first.changes.added) == 7
     assert first.embedded == first.chunks == len(set(cheap))
@@ -91,7 +91,7 @@ def test_a_sync_embeds_only_what_changed_and_says_so(cache, cheap, folder):
 
 
 def test_a_new_audience_counts_although_no_text_changed(cache, cheap, folder):
-    shelf = Shelf("s", 32, 0)
+    shelf = VersionedIndex("s", 32, 0)
     shelf.sync(folder)
     path = folder / "cabinet.md"
     path.write_text(path.read_text().replace("audience: [staff]", "audience: [board]"))
@@ -105,15 +105,15 @@ def test_a_new_audience_counts_although_no_text_changed(cache, cheap, folder):
 def test_unreadable_files_are_reported_and_stop_nothing(cache, cheap, folder):
     (folder / "broken.md").write_bytes(b"---\nid: x\n")
     (folder / "notes.txt").write_text("Nobody says who may read this.")
-    report = Shelf("s", 32, 0).sync(folder)
+    report = VersionedIndex("s", 32, 0).sync(folder)
     assert {one.path for one in report.unreadable} == {"broken.md", "notes.txt"}
     assert len(report.changes.added) == 7
     assert "not read: notes.txt: nobody is named" in repr(report)
-    assert "notes.txt" in Shelf("s", 32, 0).sync(folder, audience=["staff"]).changes.added
+    assert "notes.txt" in VersionedIndex("s", 32, 0).sync(folder, audience=["staff"]).changes.added
 
 
 def test_going_back_and_forth_is_a_pointer(cache, cheap, folder):
-    shelf = Shelf("s", 32, 0)
+    shelf = VersionedIndex("s", 32, 0)
     shelf.sync(folder)
     held = shelf.index()
     path = folder / "rule-0.md"
@@ -125,7 +125,7 @@ def test_going_back_and_forth_is_a_pointer(cache, cheap, folder):
     ), "an index that somebody holds stays as it is"
     cheap.clear()
     assert shelf.rollback().number == 1
-    assert "99 days" not in "".join(found(Shelf("s"), "thing 0 lasts days"))
+    assert "99 days" not in "".join(found(VersionedIndex("s"), "thing 0 lasts days"))
     assert shelf.rollback(2).number == 2
     assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
     assert all("lasts" in text and len(text) < 30 for text in cheap), (
@@ -137,13 +137,13 @@ def test_going_back_and_forth_is_a_pointer(cache, cheap, folder):
     with pytest.raises(IndexUnusableError, match="no version 7"):
         shelf.rollback(7)
     with pytest.raises(IndexUnusableError, match="is empty; put a folder on it"):
-        Shelf("other").index()
+        VersionedIndex("other").index()
     with pytest.raises(ValueError, match="a shelf's name"):
-        Shelf("../s")
+        VersionedIndex("../s")
 
 
 def test_what_is_forgotten_is_gone_from_every_file(cache, cheap, folder):
-    shelf, other = Shelf("s", 32, 0), Shelf("other", 64, 0)
+    shelf, other = VersionedIndex("s", 32, 0), VersionedIndex("other", 64, 0)
     shelf.sync(folder)
     other.sync(folder)
     shown = shelf.index().search(SECRET, ["staff"], TODAY, 1)
@@ -192,14 +192,14 @@ def test_what_is_forgotten_is_gone_from_every_file(cache, cheap, folder):
 def test_a_shelf_on_a_server_does_the_same(cheap, folder, tmp_path, server, on_server):
     """Sync, go back, forget. What the server's own file holds of what is deleted is not ours to
     clear: its vacuum does."""
-    shelf, path = Shelf("s", 32, 0), folder / "rule-0.md"
+    shelf, path = VersionedIndex("s", 32, 0), folder / "rule-0.md"
     assert shelf.sync(folder).embedded == len(set(cheap))
     assert found(shelf, SECRET)[0].endswith(SECRET)
     path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
     assert (report := shelf.sync(folder)).version == 2
     assert report.embedded == 1
     assert shelf.rollback().number == 1
-    assert "99 days" not in "".join(found(Shelf("s"), "thing 0 lasts days"))
+    assert "99 days" not in "".join(found(VersionedIndex("s"), "thing 0 lasts days"))
     assert shelf.rollback(2).number == 2
     assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
     (folder / "cabinet.md").unlink()
@@ -233,7 +233,7 @@ def test_traces_finds_a_planted_text(cache):
 
 
 def test_a_full_disk_leaves_the_old_version_answering(cache, cheap, folder, monkeypatch):
-    shelf = Shelf("s", 32, 0)
+    shelf = VersionedIndex("s", 32, 0)
     shelf.sync(folder)
     path = folder / "rule-0.md"
     path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
@@ -255,7 +255,7 @@ SYNC = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, "tests")
-from test_shelf import vectors_of
+from test_versions import vectors_of
 from helpers import embedding, index_store, models
 models.cache_home = lambda: Path(sys.argv[2])
 embedding.embed = vectors_of
@@ -282,7 +282,7 @@ def syncing(folder, seconds):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 def test_a_sync_killed_half_way_changes_nothing_and_the_next_is_whole(cache, cheap, folder):
-    shelf = Shelf("s", 32, 0)
+    shelf = VersionedIndex("s", 32, 0)
     shelf.sync(folder)
     path = folder / "rule-0.md"
     path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
@@ -300,7 +300,7 @@ def test_a_sync_killed_half_way_changes_nothing_and_the_next_is_whole(cache, che
 
 @pytest.mark.slow
 def test_two_writers_wait_for_each_other_and_a_reader_never_sees_half(cache, cheap, folder):
-    shelf = Shelf("s", 32, 0)
+    shelf = VersionedIndex("s", 32, 0)
     shelf.sync(folder)
     seen, stop = set(), threading.Event()
 

@@ -6,13 +6,13 @@ import pytest
 
 from helpers.core.cases import Passage
 from helpers.data.reading import REFUSAL, Reading, load_reading
-from helpers.evaluation.attribution import lost_first, mixed, removal
+from helpers.evaluation.attribution import lost_first, mixed, with_evidence_removed
 from helpers.evaluation.scores import answer_correct
 from helpers.models import load
 from helpers.plots.results import evidence_removed
 from helpers.systems import reader
 from helpers.training import adapters, time_estimate
-from helpers.training.trainer import Settings
+from helpers.training.trainer import LoraSettings
 
 
 def table(rights):
@@ -63,7 +63,7 @@ def test_what_cannot_be_mixed_is_refused():
 
 def test_the_picture_says_its_numbers():
     ids = [f"c{i}" for i in range(8)]
-    found = removal(
+    found = with_evidence_removed(
         {
             "base": (table(dict.fromkeys(ids, True)), table(dict.fromkeys(ids, False))),
             "reader": (table(dict.fromkeys(ids, True)),) * 2,
@@ -83,7 +83,7 @@ def test_an_adapter_for_other_weights_is_trained_and_that_is_said(tmp_path, monk
     monkeypatch.setattr(adapters, "REFERENCE", tmp_path)
     said = []
     assert (
-        adapters.kept(
+        adapters.reference_or_train(
             "reader",
             load.Generator("m", "m@1-float32-cpu", None, None, "cpu"),
             lambda: "trained here",
@@ -101,17 +101,19 @@ def test_more_rows_and_epochs_take_longer_and_prompts_count_once(monkeypatch):
     from helpers.models.generate import chat
 
     rows = [(chat(generator, "word " * 50), "yes")] * 4
-    one, two = (time_estimate.training_seconds(generator, rows, Settings(epochs=n)) for n in (1, 2))
+    one, two = (
+        time_estimate.training_seconds(generator, rows, LoraSettings(epochs=n)) for n in (1, 2)
+    )
     whole = time_estimate.training_seconds(
-        generator, rows, Settings(epochs=1, acts_on="everything")
+        generator, rows, LoraSettings(epochs=1, acts_on="everything")
     )
     assert one < two < 2 * one
     assert whole > 2 * one
-    assert time_estimate.training_seconds(generator, rows * 2, Settings(epochs=1)) == pytest.approx(
-        2 * one
-    )
-    assert "No patience? rows[:2] takes about" in time_estimate.in_words(
-        generator, rows, Settings(epochs=400)
+    assert time_estimate.training_seconds(
+        generator, rows * 2, LoraSettings(epochs=1)
+    ) == pytest.approx(2 * one)
+    assert "No patience? rows[:2] takes about" in time_estimate.estimate_in_words(
+        generator, rows, LoraSettings(epochs=400)
     )
 
 

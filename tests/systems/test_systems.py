@@ -45,11 +45,7 @@ def test_evaluate_shows_asks_only_and_keeps_every_case(cache):
     )
     assert all(type(ask) is Ask for ask in seen)
     assert table["right"].tolist() == [True, False, False]
-    assert table["id"].tolist() == [
-        "a",
-        "b",
-        "c",
-    ]
+    assert table["id"].tolist() == ["a", "b", "c"]
     assert table["error"].tolist()[2] == "the arm gave no prediction"
     assert summary([table]).loc["toy", ["n", "errors"]].tolist() == [3, 1]
 
@@ -258,8 +254,8 @@ def test_the_whole_line_runs_in_a_namespace_without_a_route():
     )
     six = "awk '/Ip6OutNoRoutes/ {print $2}' /proc/net/snmp6"
     script = (
-        f"ip link set lo up 2>/dev/null; {sys.executable} -m helpers.commands.notebooks offline && {counter} &&"
-        f" {six}"
+        f"ip link set lo up 2>/dev/null; {sys.executable} -m helpers.commands.notebooks offline &&"
+        f" {counter} && {six}"
     )
     done = subprocess.run(
         ["unshare", "-rn", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True
@@ -269,10 +265,7 @@ def test_the_whole_line_runs_in_a_namespace_without_a_route():
     assert done.returncode == 0, done.stderr[-2000:]
     *_, said, four, sixth = done.stdout.split("\n")[:-1]
     assert said == "embedded, indexed, retrieved and answered; connections tried: 0", done.stdout
-    assert (
-        four,
-        sixth,
-    ) == ("0", "0"), done.stdout
+    assert (four, sixth) == ("0", "0"), done.stdout
 
 
 @pytest.mark.slow
@@ -293,14 +286,8 @@ def test_the_offline_check_notices_a_connection(tmp_path):
         text=True,
         env=env,
     )
-    assert done.returncode == 1, (
-        done.stdout,
-        done.stderr[-500:],
-    )
-    assert "connections tried: 1" in done.stdout, (
-        done.stdout,
-        done.stderr[-500:],
-    )
+    assert done.returncode == 1, (done.stdout, done.stderr[-500:])
+    assert "connections tried: 1" in done.stdout, (done.stdout, done.stderr[-500:])
 
 
 @pytest.mark.slow

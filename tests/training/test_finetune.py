@@ -15,9 +15,9 @@ from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.models import generate, load
 from helpers.systems import tickets
 from helpers.training import adapters, lora, trainer
-from helpers.training.trainer import Settings, TrainingError
+from helpers.training.trainer import LoraSettings, TrainingError
 
-QUICK = Settings(epochs=2, rank=2, batch_rows=2, learning_rate=4e-3)
+QUICK = LoraSettings(epochs=2, rank=2, batch_rows=2, learning_rate=4e-3)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_any_peft_reads_the_adapter_and_says_the_same(generator, rows, cache):
 def test_training_changes_behaviour_and_the_base_stays_as_it_was(generator, rows, cache):
     before = {k: v.clone() for k, v in list(generator.model.state_dict().items())[:3]}
     said = []
-    how = Settings(epochs=12, rank=4, batch_rows=4, learning_rate=4e-3)
+    how = LoraSettings(epochs=12, rank=4, batch_rows=4, learning_rate=4e-3)
     adapter = trainer.finetune(
         generator, rows[:4], how, say=said.append, about={"ids": ["a", "b", "c", "d"]}
     )
@@ -314,11 +314,11 @@ def test_a_large_adapter_is_not_kept_and_a_small_one_replaces_the_old(tmp_path, 
     (made / "card.json").write_text('{"fingerprint": "x", "base": "b"}')
     (made / "adapter_model.safetensors").write_bytes(bytes(6_100_000))
     with pytest.raises(adapters.AdapterError, match=r"6\.1 MB and may have 6"):
-        adapters.keep(adapters.opened(made), "format")
+        adapters.save_reference(adapters.opened(made), "format")
     (made / "adapter_model.safetensors").write_bytes(b"one")
-    adapters.keep(adapters.opened(made), "format")
+    adapters.save_reference(adapters.opened(made), "format")
     (made / "adapter_model.safetensors").write_bytes(b"two")
     assert (
-        adapters.keep(adapters.opened(made), "format") / "adapter_model.safetensors"
+        adapters.save_reference(adapters.opened(made), "format") / "adapter_model.safetensors"
     ).read_bytes() == b"two"
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["format"]

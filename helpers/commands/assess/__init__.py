@@ -1,1 +1,23 @@
-"""assess"""
+"""What should be built on these documents, questions and examples of your own?"""
+
+from helpers.commands.assess.assess import assessed, default_out, plan
+from helpers.commands.assess.config import read_config
+from helpers.commands.assess.example import write_example
+from helpers.commands.assess.folder import read_user_folder
+from helpers.commands.assess.report import arms_table, by_kind, finding
+from helpers.commands.assess.schedule import KEEP_BACK, LARGEST_PREPARATION, rounds
+
+__all__ = [
+    "KEEP_BACK",
+    "LARGEST_PREPARATION",
+    "arms_table",
+    "assessed",
+    "by_kind",
+    "default_out",
+    "finding",
+    "plan",
+    "read_config",
+    "read_user_folder",
+    "rounds",
+    "write_example",
+]

@@ -121,7 +121,7 @@ def assessed(
     evidence; what stands in report.json). Raises as `assess` does."""
     from filelock import FileLock, Timeout
 
-    from helpers.commands.assess.folder import read_own
+    from helpers.commands.assess.folder import read_user_folder
     from helpers.commands.assess.schedule import Clock
     from helpers.core.records import DataError
 
@@ -129,7 +129,7 @@ def assessed(
     folder = Path(folder)
     out = Path(out) if out is not None else default_out(folder)
     refuse_out(folder, out)
-    own = read_own(folder, _day(out))
+    own = read_user_folder(folder, _day(out))
     clock.minutes = minutes or own.wishes.minutes or MINUTES
     say(
         f"{folder}: {len(own.documents)} documents, {len(own.questions)} questions,"
@@ -165,15 +165,15 @@ def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from helpers.commands.assess.folder import read_own
-    from helpers.commands.assess.schedule import Clock, Progress
-    from helpers.commands.assess.systems import Workshop
+    from helpers.commands.assess.folder import read_user_folder
+    from helpers.commands.assess.schedule import ArmProgress, Clock
+    from helpers.commands.assess.systems import Systems
 
     out = Path(out) if out is not None else default_out(Path(folder))
-    own = read_own(Path(folder), _day(out))
-    progress = Progress(out / MARK, _fresh(own, out))
+    own = read_user_folder(Path(folder), _day(out))
+    progress = ArmProgress(out / MARK, _fresh(own, out))
     steps, pace = (
-        Workshop(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(),
+        Systems(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(),
         progress["pace"] or {},
     )
     rows = [
@@ -215,14 +215,14 @@ def _measured(
         requirements_of,
         settle,
     )
-    from helpers.commands.assess.schedule import Progress, measure
-    from helpers.commands.assess.systems import Workshop
+    from helpers.commands.assess.schedule import ArmProgress, measure
+    from helpers.commands.assess.systems import Systems
     from helpers.decision.conclusion import decide
 
-    progress = Progress(out / MARK, _fresh(own, out))
+    progress = ArmProgress(out / MARK, _fresh(own, out))
     progress.set("day", progress["day"])
     remote = _endpoint(own)
-    shop = Workshop(own, clock, progress, say, remote)
+    shop = Systems(own, clock, progress, say, remote)
     steps = shop.steps()
     tables, arms, skipped = measure(steps, clock, progress, say)
     waits = dict(progress["waits"] or {}) if remote is None else {}
@@ -363,7 +363,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     print(json.dumps(held, indent=1, ensure_ascii=False) if options.json else told(held))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -29,7 +29,7 @@ TOP = {"title": str, "minutes": float}
 
 
 @dataclass(frozen=True)
-class Wishes:
+class AssessConfig:
     """What assess.toml asks for. stated: the requirements that were given; all others stay what
     `assess` finds in the folder, or assumes."""
 
@@ -45,13 +45,13 @@ class Wishes:
     stated: dict[str, Any] = field(default_factory=dict)
 
 
-def read_wishes(text: str) -> tuple[Wishes, list[tuple[int | None, str]]]:
+def read_config(text: str) -> tuple[AssessConfig, list[tuple[int | None, str]]]:
     """(what the text of an assess.toml asks for, each fault with its line)."""
     try:
         held = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        return Wishes(), [
+        return AssessConfig(), [
             (
                 int(line[1]) if line else None,
                 f"is not TOML ({error}); mend it, all of it was left out",
@@ -106,7 +106,7 @@ def read_wishes(text: str) -> tuple[Wishes, list[tuple[int | None, str]]]:
                     )
     given = held.get("requirements")
     stated = _requirements(given, text, faults) if isinstance(given, dict) else {}
-    return Wishes(**found, stated=stated), faults
+    return AssessConfig(**found, stated=stated), faults
 
 
 def _requirements(

@@ -15,10 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.commands.assess.folder import Own
+from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import Skipped, together
 from helpers.data.journal_file import Journal
-from helpers.decision.findings import NAMES, REFERENCE, Evidence, Found, Usage, load_evidence
+from helpers.decision.findings import NAMES, REFERENCE, Finding, Findings, Usage, load_findings
 from helpers.decision.requirements import FIELDS, Requirements
 from helpers.evaluation.attribution import attribute
 from helpers.evaluation.comparison import Comparison, compare
@@ -95,16 +95,16 @@ def evidence_of(
     training: Mapping[str, float],
     read_seconds: float | None,
     about: Mapping[str, Any],
-) -> Evidence:
+) -> Findings:
     """All findings. waits: seconds one asker waits, arm by arm, where that was timed; training:
     rows -> seconds."""
-    base = load_evidence(Journal(format=1, guesses={}, findings={}))
+    base = load_findings(Journal(format=1, guesses={}, findings={}))
     found = {name: one for name, one in base.found.items() if name in BORROWED}
 
     def add(name: str, table: pd.DataFrame, column: str = "right", rows: int | None = None) -> None:
         if len(table):
             one = share(table, column)
-            found[name] = Found(
+            found[name] = Finding(
                 f"own/{name}",
                 float(one["share"]),
                 float(one["low"]),
@@ -136,7 +136,7 @@ def evidence_of(
         add("tuned", tables[tuned], rows=rows_of(tuned))
         for name in sorted((name for name in tables if name.startswith("tuned, ")), key=rows_of):
             one = share(tables[name])
-            curve[rows_of(name)] = Found(
+            curve[rows_of(name)] = Finding(
                 f"own/{name}",
                 float(one["share"]),
                 float(one["low"]),
@@ -157,7 +157,7 @@ def evidence_of(
     }
     rows = rows_of(tuned) if tuned else base.training_rows
     seconds = training.get(str(rows), base.training_seconds * rows / base.training_rows)
-    return Evidence(found, usage, read_seconds or base.read_seconds, seconds, rows, about, curve)
+    return Findings(found, usage, read_seconds or base.read_seconds, seconds, rows, about, curve)
 
 
 def _usage(table: pd.DataFrame | None, wait: float | None, base: Usage) -> Usage:
@@ -175,7 +175,7 @@ def _usage(table: pd.DataFrame | None, wait: float | None, base: Usage) -> Usage
 
 
 def requirements_of(
-    own: Own, window_tokens: int | None = None
+    own: UserFolder, window_tokens: int | None = None
 ) -> tuple[Requirements, dict[str, str]]:
     """(the requirements, whence each of them came: stated in assess.toml, seen in the folder, or
     assumed)."""

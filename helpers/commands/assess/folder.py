@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.commands.assess.config import Wishes, read_wishes
+from helpers.commands.assess.config import AssessConfig, read_config
 from helpers.core.cases import Ask, Case, Evidence, Gold
 from helpers.core.records import DataError
 from helpers.data import ingest, labelled_rows
@@ -51,7 +51,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Own:
+class UserFolder:
     """All that could be read. fingerprint: of everything in it; another folder, or a changed one,
     has another."""
 
@@ -60,7 +60,7 @@ class Own:
     questions: tuple[Case, ...]
     examples: tuple[Case, ...]
     schema: Checked | None
-    wishes: Wishes
+    wishes: AssessConfig
     faults: tuple[Fault, ...]
     ignored: int = 0
 
@@ -91,7 +91,7 @@ class Own:
         return sum(len(document.text) for document in self.documents)
 
 
-def read_own(folder: Path, today: dt.date | None = None) -> Own:
+def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
     """Everything in the folder that can be used, and what cannot. Raises DataError where there is
     no such folder, or nothing in it is of use.
 
@@ -118,7 +118,7 @@ def read_own(folder: Path, today: dt.date | None = None) -> Own:
             f"{folder}: holds nothing that can be judged; it needs questions.jsonl (with"
             f" documents/) or examples.jsonl; `assess --example DIR` writes both{told}"
         )
-    return Own(
+    return UserFolder(
         folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
     )
 
@@ -170,17 +170,17 @@ def _there(
     return path
 
 
-def _wishes(folder: Path, faults: list[Fault]) -> Wishes:
+def _wishes(folder: Path, faults: list[Fault]) -> AssessConfig:
     path = _there(folder, "assess.toml", faults)
     if path is None:
-        return Wishes()
+        return AssessConfig()
     try:
-        wishes, wrong = read_wishes(
+        wishes, wrong = read_config(
             path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
         )
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault("assess.toml", None, f"cannot be read ({error}); save it as UTF-8"))
-        return Wishes()
+        return AssessConfig()
     faults += [Fault("assess.toml", line, reason) for line, reason in wrong]
     return wishes
 

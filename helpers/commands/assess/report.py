@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.commands.assess.findings import rows_of
-from helpers.commands.assess.folder import Own
+from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import Skipped, more_minutes, write_whole
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision
@@ -38,7 +38,7 @@ BASELINES = ("always refuse", "best sentence", "majority label")
 class Results:
     """Everything that an assessment found."""
 
-    own: Own
+    own: UserFolder
     tables: Mapping[str, pd.DataFrame]
     causes: Mapping[str, pd.DataFrame]
     compared: Sequence[Comparison]

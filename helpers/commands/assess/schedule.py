@@ -116,7 +116,7 @@ class Skipped:
     seconds: float | None
 
 
-class Progress:
+class ArmProgress:
     """What is finished, in progress.json: so that the next start knows the pace and takes what is
     kept without asking the clock."""
 
@@ -168,7 +168,7 @@ def rounds(n: int) -> Iterator[tuple[int, int]]:
 
 
 def measure(
-    steps: Sequence[Step], clock: Clock, progress: Progress, say: Callable[[str], object]
+    steps: Sequence[Step], clock: Clock, progress: ArmProgress, say: Callable[[str], object]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Arm], list[Skipped]]:
     """(a table for every arm that was measured, the arms, what is missing and why). Stops at the
     end of the minutes, whatever is under way."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.commands.assess.folder import Own
-from helpers.commands.assess.schedule import LARGEST_PREPARATION, Clock, Progress, Step
+from helpers.commands.assess.folder import UserFolder
+from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
 from helpers.core.cases import Arm, Case
 from helpers.data import labelled_rows
 from helpers.data.json_schema import Checked, derived
@@ -30,7 +30,7 @@ from helpers.retrieval.chunking import chunk_all
 from helpers.systems import baselines, endpoint_arms, labelled, questions, reader
 from helpers.systems.baselines import always_refuse, best_sentence
 from helpers.training import adapters
-from helpers.training.trainer import Settings, finetune
+from helpers.training.trainer import LoraSettings, finetune
 
 SHARES = (0.6, 0.1, 0.3)  # of the examples: train, dev, test
 SIZES = (16, 64, 256, 1024)
@@ -46,15 +46,15 @@ LONG_CONTEXT_CHARS = 8_000
 PLAIN = "Answer as the examples show."
 
 
-class Workshop:
+class Systems:
     """Everything that is made once for one folder. remote: the endpoint that answers instead of a
     model of our own."""
 
     def __init__(
         self,
-        own: Own,
+        own: UserFolder,
         clock: Clock,
-        progress: Progress,
+        progress: ArmProgress,
         say: Callable[[str], object],
         remote: Endpoint | None = None,
     ):
@@ -66,7 +66,7 @@ class Workshop:
             remote,
             [],
         )
-        self.questions = drawn(own.questions)
+        self.questions = shuffled_by_hash(own.questions)
         enough = len({labelled_rows.plain(case.ask.input) for case in own.examples}) >= 3
         self.splits = labelled_rows.split(own.examples, shares=SHARES) if enough else None
         if own.examples and not enough:
@@ -158,7 +158,7 @@ class Workshop:
         chunks = chunk_all(self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
         # kept part by part: stopped, it goes on from there
         for start in range(0, len(chunks), EMBED_AT_ONCE):
-            embedding.embed_kept(
+            embedding.embed_cached(
                 [embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]]
             )
             self.clock.check()
@@ -180,11 +180,11 @@ class Workshop:
 
     @functools.cached_property
     def reader(self) -> load.Generator:
-        from helpers.training.adapters import kept
+        from helpers.training.adapters import reference_or_train
 
         return adapters.with_adapter(
             self.generator,
-            kept(
+            reference_or_train(
                 "reader",
                 self.generator,
                 lambda: finetune(
@@ -348,8 +348,8 @@ class Workshop:
         if not self.splits:
             return []
         train, test, remote, held = (
-            drawn(self.splits.train),
-            drawn(self.splits.test),
+            shuffled_by_hash(self.splits.train),
+            shuffled_by_hash(self.splits.test),
             self.remote,
             self.schema,
         )
@@ -363,7 +363,7 @@ class Workshop:
             ask(
                 "majority label",
                 "what the commonest output would get",
-                make=lambda: baselines.commonest(pairs),
+                make=lambda: baselines.majority_label(pairs),
                 free=True,
             )
         ]
@@ -419,7 +419,7 @@ class Workshop:
         ]
 
     def _rows(self, pairs: labelled.Pairs) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        dev = labelled.pairs(drawn(self.splits.dev)[:DEV_ROWS], self.schema)
+        dev = labelled.pairs(shuffled_by_hash(self.splits.dev)[:DEV_ROWS], self.schema)
         return labelled.training_rows(self.generator, pairs), labelled.training_rows(
             self.generator, dev
         )
@@ -430,8 +430,8 @@ class Workshop:
         rows, dev = self._rows(pairs)
         if adapters_there(self.generator, rows, dev):
             return 0.0
-        return training_seconds(self.generator, rows, Settings()) + training_seconds(
-            self.generator, dev, Settings(epochs=1)
+        return training_seconds(self.generator, rows, LoraSettings()) + training_seconds(
+            self.generator, dev, LoraSettings(epochs=1)
         )
 
     def _tuned(self, pairs: labelled.Pairs, form: dict | None, room: Callable[[], int]) -> Arm:
@@ -440,7 +440,7 @@ class Workshop:
         adapter = finetune(
             self.generator,
             rows,
-            Settings(),
+            LoraSettings(),
             dev=dev,
             progress=self.clock.check_training,
             say=self.say,
@@ -471,12 +471,12 @@ def adapters_there(generator: load.Generator, rows: Sequence, dev: Sequence) -> 
 
     return (
         settings.cache_folder("adapters")
-        / adapter_fingerprint(generator, rows, Settings(), dev)
+        / adapter_fingerprint(generator, rows, LoraSettings(), dev)
         / CARD
     ).exists()
 
 
-def drawn(cases: Sequence[Case]) -> list[Case]:
+def shuffled_by_hash(cases: Sequence[Case]) -> list[Case]:
     """The cases in an order that has nothing to do with the file's: the first n are a fair draw of
     all."""
     return sorted(

@@ -321,7 +321,7 @@ def bench_retrieval(folder: Path, limit_queries: int | None = None) -> dict[str,
 
     rankings = {retriever: ranked(retriever) for retriever in RETRIEVERS}
     rankings["exact"] = exact_rankings(
-        found, embedding.embed_kept(list(found.passages.values()))[0], embedding.embed(texts)
+        found, embedding.embed_cached(list(found.passages.values()))[0], embedding.embed(texts)
     )
     results: dict[str, object] = {}
     for retriever in RETRIEVERS:

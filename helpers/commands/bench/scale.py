@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import os
 import platform
@@ -31,6 +30,7 @@ import numpy as np
 from helpers.commands.bench.synthetic import NOISE, SEED, asked, nearest, real, server, world
 from helpers.core import settings
 from helpers.core.cases import Ask
+from helpers.core.fingerprint import code_of
 from helpers.models import load as models_load
 from helpers.retrieval import chroma_store, embedding, index
 
@@ -41,15 +41,7 @@ SERVER_CHUNKS = 10_000  # at which size the server is compared
 COMPARED_UP_TO = 10_000
 EMBEDDED_QUERIES = 30  # how many questions are timed with their embedding
 REFERENCE = settings.DATA / "reference" / "scale.json"
-CODE = (
-    "index.py",
-    "index_store.py",
-    "lexical.py",
-    "embedding.py",
-    "chunking.py",
-    "bench_world.py",
-    "bench_scale.py",
-)
+CODE = ("retrieval", "commands/bench/synthetic", "commands/bench/scale")
 Found = dict[str, object]
 
 
@@ -150,7 +142,7 @@ def ask(n: int, name: str) -> Found:
     the approximate search against the exact one."""
     asks = asked()
     questions = [one.input for one in asks]
-    vectors = embedding.embed_kept(questions)[0]
+    vectors = embedding.embed_cached(questions)[0]
     settings.stay_offline()
     import chromadb  # noqa: F401
 
@@ -193,7 +185,7 @@ def graph(n: int) -> Found:
     chunks, vectors, _ = world(n)
     asks = asked()
     questions = [one.input for one in asks]
-    vector = dict(zip(questions, embedding.embed_kept(questions)[0], strict=True))
+    vector = dict(zip(questions, embedding.embed_cached(questions)[0], strict=True))
     name, limit = index.fingerprint(chunks, vectors=vectors), chroma_store.GRAPH_UP_TO
     chroma_store.GRAPH_UP_TO = n
     try:
@@ -251,7 +243,7 @@ def serve(n: int, name: str) -> Found:
     chunks, vectors, _ = world(n)
     asks = asked()
     questions = [one.input for one in asks]
-    with known(questions, embedding.embed_kept(questions)[0]):
+    with known(questions, embedding.embed_cached(questions)[0]):
         here = {r: index.open_index(name).search_all(asks, TOP_K, r) for r in index.RETRIEVERS}
         with server() as url:
             os.environ["CHROMA_URL"] = url
@@ -318,7 +310,7 @@ def bench_scale(
         raise ValueError(f"--chunks {wrong[0]}: at least 20 chunks are needed to rank {TOP_K}")
     real()
     # now, so that no measured process has to load the embedder first
-    embedding.embed_kept([one.input for one in asked()])
+    embedding.embed_cached([one.input for one in asked()])
     rows, served = [], None
     for n in sorted(set(sizes)):
         print(f"{n} chunks", file=sys.stderr, flush=True)
@@ -354,15 +346,12 @@ def provenance() -> Found:
             for line in Path("/proc/cpuinfo").read_text().splitlines()
             if line.startswith("model name")
         )
-    code = hashlib.sha256(
-        b"\0".join((Path(__file__).parent / name).read_bytes() for name in CODE)
-    ).hexdigest()
     return {
         "embedder": models_load.embedder_fingerprint(),
         "configuration": chroma_store.CONFIGURATION,
         "unasked": chroma_store.UNASKED,
         "graph_up_to": chroma_store.GRAPH_UP_TO,
-        "code": {"files": CODE, "sha256": code},
+        "code": {"of": CODE, "sha256": code_of(*CODE)},
         "machine": platform.machine(),
         "cpu": cpu,
         "cpu_count": os.cpu_count(),

@@ -1,17 +1,19 @@
 """How fast is it, against the plain way on the same machine in the same run? And how good on sets
 that others judged? For `workbook.py bench`.
 
-    python -m helpers.commands.bench.speed evaluate  [--rounds N] [--json]              questions per second
+    python -m helpers.commands.bench evaluate  [--rounds N] [--json]              questions per
+                                               second
                                       against a plain loop
-    python -m helpers.commands.bench.speed embed     [--rounds N] [--json]              texts per second against
+    python -m helpers.commands.bench embed     [--rounds N] [--json]              texts per second
+                                               against
                                       plain encode
-    python -m helpers.commands.bench.speed retrieval DIR [--limit-queries N] [--json]   a set in BEIR's form: nDCG,
-    recall, latency python -m helpers.commands.bench.speed chunking  DIR [--json]                       a set in
-    the form of Chroma's chunking evaluation python -m helpers.commands.bench.speed scale     [--chunks N ...]
-    [--server] [--json] [--save]   the index at growing sizes (see bench_scale) python -m
-    helpers.commands.bench.speed finetune  [--rows N] [--epochs N] [--seeds N] [--curve] [--json]   training
-    against TRL's SFTTrainer (see bench_tune) python -m helpers.commands.bench.speed lab       [--json]
-    milliseconds from a slider to its picture
+    python -m helpers.commands.bench retrieval DIR [--limit-queries N] [--json]   a set in BEIR's
+    form: nDCG, recall, latency python -m helpers.commands.bench chunking  DIR [--json]
+    a set in the form of Chroma's chunking evaluation python -m helpers.commands.bench scale
+    [--chunks N ...] [--server] [--json] [--save]   the index at growing sizes (see bench_scale)
+    python -m helpers.commands.bench finetune  [--rows N] [--epochs N] [--seeds N] [--curve]
+    [--json]   training against TRL's SFTTrainer (see bench_tune) python -m helpers.commands.bench
+    lab       [--json] milliseconds from a slider to its picture
 """
 
 from __future__ import annotations
@@ -388,7 +390,7 @@ def main(argv: list[str] | None = None) -> int:
     if argv[:1] == ["finetune"]:
         return training.main(argv[1:])
     parser = argparse.ArgumentParser(
-        prog="helpers.commands.bench.speed",
+        prog="helpers.commands.bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -425,7 +427,3 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(json.dumps(found, indent=2) if options.json else shown(found))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

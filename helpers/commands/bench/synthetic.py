@@ -40,7 +40,7 @@ SEED, NOISE = 0, 0.67
 def real() -> tuple[list[Chunk], np.ndarray]:
     """(all chunks of the handbook, their kept vectors)."""
     chunks = chunk_all(handbook.load_handbook())
-    return chunks, embedding.embed_kept([rows.embedded_text(chunk) for chunk in chunks])[0]
+    return chunks, embedding.embed_cached([rows.embedded_text(chunk) for chunk in chunks])[0]
 
 
 def asked() -> list[Ask]:

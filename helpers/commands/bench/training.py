@@ -1,9 +1,9 @@
 """How fast do we train, against the trainer that everybody uses? TRL's SFTTrainer, same weights,
 rows, epochs, batch, number format, rank and schedule.
 
-    python -m helpers.commands.bench.training [--rows 64] [--epochs 4] [--seeds 3] [--json]      seconds, and the
-    tickets right of both python -m helpers.commands.bench.training --curve [--json]
-    our seconds against rows up to 512
+    python -m helpers.commands.bench.training [--rows 64] [--epochs 4] [--seeds 3] [--json]
+    seconds, and the tickets right of both python -m helpers.commands.bench.training --curve
+    [--json] our seconds against rows up to 512
 
 TRL runs twice: as it comes, and at its best on a CPU (no gradient checkpointing, batches of similar
 length, nothing saved on the way). What differs by design is what an adapter acts on: TRL's on
@@ -38,7 +38,7 @@ from helpers.systems import tickets
 from helpers.training.adapters import with_adapter
 from helpers.training.lora import encode
 from helpers.training.time_estimate import read_per_second
-from helpers.training.trainer import Settings, finetune
+from helpers.training.trainer import LoraSettings, finetune
 
 WAYS = {"ours": "ours", "trl_best": "TRL at its best", "trl_default": "TRL as it comes"}
 CURVE = (16, 32, 64, 128, 256, 512)
@@ -46,7 +46,7 @@ NON_INFERIOR = -0.05  # the least that the interval of the difference in exact m
 
 
 def trained_by_us(
-    generator: Generator, rows: Sequence[tuple[str, str]], how: Settings
+    generator: Generator, rows: Sequence[tuple[str, str]], how: LoraSettings
 ) -> tuple[Generator, float]:
     """(tuned model, seconds from the model in memory to the finished adapter on disk)."""
     started = time.perf_counter()
@@ -63,7 +63,7 @@ def trained_by_us(
 
 
 def trained_by_trl(
-    generator: Generator, rows: Sequence[tuple[str, str]], how: Settings, at_its_best: bool
+    generator: Generator, rows: Sequence[tuple[str, str]], how: LoraSettings, at_its_best: bool
 ) -> tuple[Generator, float]:
     """The same with TRL's SFTTrainer; the seconds are those of `train()` alone."""
     from datasets import Dataset
@@ -132,7 +132,7 @@ def ceiling(generator: Generator, rows: Sequence[tuple[str, str]]) -> float:
     )
 
 
-def one(way: str, how: Settings, rows: int, scored: bool) -> dict:
+def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
     """One training, in this process: seconds, tokens a second, the ceiling, peak memory, and which
     held-out tickets it has right."""
     import resource
@@ -166,7 +166,7 @@ def one(way: str, how: Settings, rows: int, scored: bool) -> dict:
     }
 
 
-def apart(way: str, how: Settings, rows: int, scored: bool = True) -> dict:
+def apart(way: str, how: LoraSettings, rows: int, scored: bool = True) -> dict:
     """`one`, in a process of its own."""
     words = [way, str(how.seed), str(rows), str(how.epochs), str(int(scored))]
     print(
@@ -192,7 +192,7 @@ def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
     runs = {way: [] for way in WAYS}
     for seed in range(seeds):
         for way in WAYS:
-            runs[way].append(apart(way, Settings(epochs=epochs, seed=seed), rows))
+            runs[way].append(apart(way, LoraSettings(epochs=epochs, seed=seed), rows))
 
     def faster(than: str) -> float:
         return round(
@@ -236,7 +236,7 @@ def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
 
 def curve(epochs: int = 4) -> dict:
     """Our seconds against rows."""
-    runs = [apart("ours", Settings(epochs=epochs), rows, scored=False) for rows in CURVE]
+    runs = [apart("ours", LoraSettings(epochs=epochs), rows, scored=False) for rows in CURVE]
     return {
         "bench": "finetune curve",
         "epochs": epochs,
@@ -268,11 +268,11 @@ def main(argv: list[str] | None = None) -> int:
     if argv[:1] == ["one"]:
         seed, rows, epochs, scored = map(int, argv[2:])
         with contextlib.redirect_stdout(sys.stderr):
-            found = one(argv[1], Settings(epochs=epochs, seed=seed), rows, bool(scored))
+            found = one(argv[1], LoraSettings(epochs=epochs, seed=seed), rows, bool(scored))
         print(json.dumps(found))
         return 0
     parser = argparse.ArgumentParser(
-        prog="helpers.commands.bench.speed finetune",
+        prog="helpers.commands.bench finetune",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

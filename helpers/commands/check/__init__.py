@@ -1,1 +1,1 @@
-"""check"""
+"""Is every file of labs_data what it says it is?"""

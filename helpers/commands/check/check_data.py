@@ -4,8 +4,9 @@ line, field, what to do.
 The loaders stop at the first fault; here all are reported, and nothing in a file makes the check
 itself fail.
 
-    python -m helpers.commands.check.check_data                     print the faults, exit 1 if there is any
-    python -m helpers.commands.check.check_data --freeze "line"     lock the test files as they are; the line goes
+    python -m helpers.commands.check                     print the faults, exit 1 if there is any
+    python -m helpers.commands.check --freeze "line"     lock the test files as they are; the line
+                                                         goes
                                                     into CHANGELOG.md
 
 No model is needed. (Texts that only mean the same are found by labs_data/build/leakage.py, which
@@ -52,8 +53,15 @@ STYLE = ("style/train.jsonl", "style/dev.jsonl")
 FROZEN = ("questions/test.jsonl", "tickets/test.jsonl")
 # A test figure depends on the scorer as much as on the rows, so the code that judges is frozen with
 # them.
-HELPERS = Path(__file__).parent
-SCORING = ("attribute.py", "compare.py", "evaluate.py", "ranking.py", "scores.py", "tickets.py")
+HELPERS = settings.ROOT / "helpers"
+SCORING = (
+    "core/cases.py",
+    "core/records.py",
+    "data/handbook.py",
+    "data/questions.py",
+    "data/tickets.py",
+)  # what builds the gold
+JUDGING = "evaluation"  # and the folder that judges
 LOCK, CHANGELOG = "frozen.lock", "CHANGELOG.md"
 
 
@@ -124,12 +132,18 @@ def sha256(path: Path) -> str | None:
         return None
 
 
+def scoring() -> list[str]:
+    """The files of helpers/ that decide what is right."""
+    judging = sorted(file.name for file in (HELPERS / JUDGING).glob("*.py"))
+    return [*SCORING, *(f"{JUDGING}/{name}" for name in judging)]
+
+
 def check_lock(root: Path) -> Iterator[Fault]:
     """Are the frozen files and the code that scores them what the lock says, and was the freeze
     announced?"""
     name, again = (
         shown(root, root / LOCK),
-        'python -m helpers.commands.check.check_data --freeze "what changed, and why"',
+        'python -m helpers.commands.check --freeze "what changed, and why"',
     )
     try:
         lock = json.loads((root / LOCK).read_text(encoding="utf-8"))
@@ -150,7 +164,7 @@ def check_lock(root: Path) -> Iterator[Fault]:
                 "",
                 f"differs from {LOCK}: put it back, or, if the change is meant, run {again}",
             )
-    for file in SCORING:
+    for file in scoring():
         if lock.get(f"helpers/{file}") != sha256(HELPERS / file):
             yield Fault(
                 f"helpers/{file}",
@@ -183,7 +197,7 @@ def freeze(line: str, root: Path = settings.DATA) -> None:
     changelog, hashes = (
         root.parent / CHANGELOG,
         {file: sha256(root / file) for file in FROZEN}
-        | {f"helpers/{file}": sha256(HELPERS / file) for file in SCORING},
+        | {f"helpers/{file}": sha256(HELPERS / file) for file in scoring()},
     )
     if entry == "- " or None in hashes.values():
         raise ValueError(
@@ -229,7 +243,7 @@ def report(root: Path = settings.DATA) -> int:
 
 def main(argv: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="helpers.commands.check.check_data",
+        prog="helpers.commands.check",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -243,7 +257,3 @@ def main(argv: Iterable[str] | None = None) -> int:
         except ValueError as error:
             parser.error(str(error))
     return report()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
