@@ -1,8 +1,8 @@
 """Did I get it right? `exercise("02.1").check(answer)`, `.hint()`, `.solution()`.
 
-A check speaks: what was expected, what came. Nothing attempted is not an error, and no check stops
-a notebook. The checks of notebook 02 are in `helpers/exercises/nb02.py`; the solutions are in the
-notebook's own source, marked.
+A check says what was expected and what it got. Nothing attempted is not an error, and no check
+stops a notebook. The checks of notebook 02 are in `helpers/exercises/nb02.py`; the solutions are in
+the notebook's own source, marked.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ def readable(answer: object) -> str:
     traps = {
         len(
             documents
-        ): "That is every version of every document. Who may read it, and on which day?",
+        ): "That is every version of every document. Which may this user read, on that day?",
         sum(d.readable_by(groups) for d in documents): (
-            "Those are the documents for contractors in all versions; some were no longer in force"
-            " on that day."
+            "Those are all versions of the documents for contractors; some were not in force on"
+            " that day."
         ),
         sum(
             d.in_force(dt.date(2026, 3, 2)) for d in documents
@@ -33,11 +33,11 @@ def readable(answer: object) -> str:
     )
     assert answer == right, traps.get(
         answer,
-        f"Expected another number than {answer}: count documents that the group may read AND that"
-        " were in force.",
+        f"Expected a different number, not {answer}: count documents that the groups may read AND"
+        " that were in force.",
     )
     return (
-        f"{right} of {len(documents)} document versions. A retrieval system must draw this line"
+        f"{right} of {len(documents)} document versions. A retrieval system must apply this filter"
         " inside its query."
     )
 

@@ -11,7 +11,7 @@ from helpers.exercises import Exercise, attempted
 
 
 def paired(answer: object) -> str:
-    """01.1: cases that only one of the two systems has right."""
+    """01.1: cases that only one of the two systems gets right."""
     assert callable(answer), (
         f"Expected a function paired(a, b) that returns two counts; got {type(answer).__name__}."
     )
@@ -22,14 +22,14 @@ def paired(answer: object) -> str:
         f"Expected two counts (only a, only b); got {got!r}."
     )
     assert tuple(map(int, got)) != (3, 2), (
-        "You counted what each has right. Count the cases where ONLY that one is right."
+        "You counted what each gets right. Count the cases that ONLY one gets right."
     )
     assert tuple(map(int, got)) == (2, 1), (
         f"In the test tables only a is right twice, only b once: expected (2, 1); got {tuple(got)}."
     )
     return (
-        "The cases on which both agree say nothing about which is better. If only one differs from"
-        " the other 3 times, no statistics will help."
+        "The cases on which both agree say nothing about which is better. If they differ on only 3"
+        " cases, no statistics will help."
     )
 
 
@@ -58,7 +58,7 @@ def _generous(reply: str, answers: list[str]) -> bool:
 
 FAULTY = {
     'the scorer that wants "i don\'t know" without the full stop': _exact_refusal,
-    "the scorer that looks for the answer anywhere in the reply's letters": _substring,
+    "the scorer that looks for the answer anywhere in the reply, even inside a word": _substring,
     "the scorer that takes an apology for a refusal": _apology,
     "the scorer that counts every reply as right when there is no answer": _generous,
 }
@@ -98,7 +98,7 @@ def probes(answer: object) -> str:
 
 
 def price(answer: object) -> str:
-    """01.3: what a threshold wins and what it loses."""
+    """01.3: what a threshold gains and what it loses."""
     assert callable(answer), (
         "Expected a function price(plain, careful) that returns two counts; got"
         f" {type(answer).__name__}."
@@ -117,7 +117,7 @@ def price(answer: object) -> str:
         f"Expected two counts (won, lost); got {got!r}."
     )
     assert tuple(map(int, got)) == (2, 1), (
-        "In the test tables two refusals are won and one right answer is lost: expected (2, 1);"
+        "In the test tables two refusals are gained and one right answer is lost: expected (2, 1);"
         f" got {tuple(got)}."
     )
     return (
@@ -140,8 +140,8 @@ def diagnose(answer: object) -> str:
         ("worse", "worse"): "cannot tell",
     }
     for (shown, examples), right in wanted.items():
-        # The differences point the wrong way on purpose: whoever reads them instead of the verdict
-        # is caught.
+        # The differences point the wrong way on purpose, to catch code that reads them instead of
+        # the verdict.
         got = attempted(
             answer(
                 SimpleNamespace(verdict=shown, difference=-0.01),
@@ -149,11 +149,11 @@ def diagnose(answer: object) -> str:
             )
         )
         assert got == right, (
-            f'Shown the knowledge: {shown}; with examples: {examples}. Expected "{right}"; got'
+            f'With the knowledge shown: {shown}; with examples: {examples}. Expected "{right}"; got'
             f" {got!r}."
         )
     return (
-        '"Cannot tell" is a diagnosis, too: it says to measure more cases before anybody builds'
+        '"Cannot tell" is a diagnosis, too: it says to measure more cases before you build'
         " anything."
     )
 
@@ -166,7 +166,7 @@ EXERCISES = {
             paired,
             (
                 (
-                    'Both tables have one row a case, in the same order, and a column "right" of'
+                    'Both tables have one row per case, in the same order, and a column "right" of'
                     " True and False."
                 ),
                 'a["right"] & ~b["right"] is True where only a is right.',
@@ -179,7 +179,7 @@ EXERCISES = {
                 'Start with the full stop: ("I don\'t know.", [], True).',
                 "A scorer that looks at letters finds 17 in 170.",
                 (
-                    "What if somebody apologises and then answers? And what if there is no answer,"
+                    "What if a reply apologises and then answers? And what if there is no answer,"
                     " and the reply is a fluent invention?"
                 ),
             ),
@@ -189,8 +189,8 @@ EXERCISES = {
             price,
             (
                 (
-                    'Split by plain["answerable"]: gains can only come from the ones to refuse,'
-                    " losses from the others."
+                    'Split by plain["answerable"]: gains can only come from the questions to'
+                    " refuse, losses from the others."
                 ),
                 'won: careful["right"] & ~plain["right"] & ~plain["answerable"]',
             ),

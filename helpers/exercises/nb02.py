@@ -23,7 +23,7 @@ def recall(answer: object) -> str:
         )
     assert answer([], 3) == 0, "With no questions at all, expected 0, not an error."
     return (
-        "Recall can only grow with k. What it costs are tokens and the reader's attention: see"
+        "Recall can only grow with k. The cost is tokens and distraction: see"
         " 'More passages?' above."
     )
 
@@ -46,21 +46,20 @@ def _titles_only(question: str, passages: list[Passage]) -> str:
 
 
 def context_check(answer: object) -> str:
-    """02.2: a check that tells whether a prompt builder hands over every passage."""
+    """02.2: a check that tells whether a prompt builder passes on every passage."""
     assert callable(answer), (
         "Expected a function sees_context(build_prompt) that returns True or False; got"
         f" {type(answer).__name__}."
     )
-    told: dict[str, object] = {}
     builders: tuple[tuple[str, Callable, bool], ...] = (
         ("a correct builder", _good, True),
         ("a builder that forgets to fill in {context}", _forgets, False),
-        ("a builder that hands over only the first passage", _first_only, False),
-        ("a builder that hands over titles instead of texts", _titles_only, False),
+        ("a builder that passes on only the first passage", _first_only, False),
+        ("a builder that passes on titles instead of texts", _titles_only, False),
     )
     for name, builder, right in builders:
-        told[name] = attempted(answer(builder))
-        assert bool(told[name]) is right, f"For {name} expected {right}; got {told[name]}."
+        got = attempted(answer(builder))
+        assert bool(got) is right, f"For {name} expected {right}; got {got}."
     return (
         "Your check catches three bugs that all shipped in real systems; in each of them the demo"
         " still gave fluent answers."
@@ -84,7 +83,7 @@ def citation_check(answer: object) -> str:
     ]
     tried = (
         (
-            "[2] leave, a sentence that stands there",
+            "[2] leave, a sentence that is there",
             Citation(2, "leave", "Staff get 17 days.", "model"),
             True,
         ),
@@ -93,7 +92,11 @@ def citation_check(answer: object) -> str:
             Citation(1, "visits", "a badge for 3 days", "model"),
             True,
         ),
-        ("[0]: somebody counts from 0", Citation(0, "leave", "Staff get 17 days.", "model"), False),
+        (
+            "[0]: a number that counts from 0",
+            Citation(0, "leave", "Staff get 17 days.", "model"),
+            False,
+        ),
         ("[3], of two passages", Citation(3, "leave", "Staff get 17 days.", "model"), False),
         (
             "[1] leave: the number and the document disagree",
@@ -110,7 +113,7 @@ def citation_check(answer: object) -> str:
         got = attempted(answer(citation, context, documents))
         assert bool(got) is right, f"For {name} expected {right}; got {got}."
     return (
-        "Now a footnote is a promise somebody can check. Whether the sentence also supports the"
+        "Now a footnote is a promise a reader can check. Whether the sentence also supports the"
         " answer is a second question (scores.citation_support)."
     )
 
@@ -135,7 +138,7 @@ EXERCISES = {
             context_check,
             (
                 (
-                    "Put a word into each passage that nobody could guess, build the prompt, and"
+                    "Put a word into each passage that no one could guess, build the prompt, and"
                     " look for the words in it."
                 ),
                 "Use at least two passages: a builder may drop all but the first.",

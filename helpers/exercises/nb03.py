@@ -16,7 +16,7 @@ def fusion(answer: object) -> str:
     )
     got = attempted(answer([["a", "b", "c"], ["b", "d", "a"]], 60))
     assert list(got) == ["b", "a", "d", "c"], (
-        f"a stands at 1 and 3, b at 2 and 1, d at 2, c at 3: expected b, a, d, c; got {got}."
+        f"a is at 1 and 3, b at 2 and 1, d at 2, c at 3: expected b, a, d, c; got {got}."
     )
     got = list(attempted(answer([["x", "y"], [], ["y"]], 1)))
     assert got == ["y", "x"], (
@@ -54,7 +54,7 @@ def _drops_tables(text: str) -> list[tuple[int, int]]:
 def keeps_text(answer: object) -> str:
     """03.2: a check that finds the chunker that loses text."""
     assert callable(answer), (
-        "Expected a function lost_text(cutter, text) that returns the characters no chunk holds;"
+        "Expected a function lost_text(cutter, text) that returns the characters in no chunk;"
         f" got {type(answer).__name__}."
     )
     text = (
@@ -63,10 +63,10 @@ def keeps_text(answer: object) -> str:
         + "Swaps are agreed in Trellis."
     )
     cutters: tuple[tuple[str, Callable, bool], ...] = (
-        ("a sound cutter", _sound, False),
-        ("a cutter that never makes the last, shorter window", _loses_tail, True),
-        ("a cutter that leaves gaps where it should overlap", _loses_seams, True),
-        ("a cutter that skips tables", _drops_tables, True),
+        ("a correct chunker", _sound, False),
+        ("a chunker that never makes the last, shorter window", _loses_tail, True),
+        ("a chunker that leaves gaps where it should overlap", _loses_seams, True),
+        ("a chunker that skips tables", _drops_tables, True),
     )
     for name, cutter, loses in cutters:
         got = attempted(answer(cutter, text))
@@ -85,8 +85,8 @@ def keeps_text(answer: object) -> str:
             f"For {name} the lost text is {lost[:50]!r}; got {got[:50]!r}."
         )
     return (
-        "Each of these shipped: answers at the end of documents, at the seams, or in tables were"
-        " never findable, and no score said why."
+        "Each of these shipped: answers at the end of documents, between chunks, or in tables could"
+        " never be found, and no score said why."
     )
 
 
@@ -107,8 +107,8 @@ def unread(answer: object) -> str:
             f" {got:.3f}."
         )
     return (
-        "Nothing warns you: the embedder cuts off in silence, and what it did not read can only be"
-        " found by luck (or by BM25, which reads all)."
+        "Nothing warns you: the embedder truncates silently, and what it did not read can only be"
+        " found by chance (or by BM25, which reads everything)."
     )
 
 
@@ -120,8 +120,8 @@ def choice(answer: object) -> str:
     setting, verdict = answer
     attempted(setting)
     assert isinstance(setting, ChunkingSetting), (
-        "The first part must be a Setting(strategy, chunk_size, overlap, retriever, top_k); got"
-        f" {type(setting).__name__}."
+        "The first part must be a ChunkingSetting(strategy, chunk_size, overlap, retriever, top_k);"
+        f" got {type(setting).__name__}."
     )
     grid = load_grid()
     try:
@@ -154,7 +154,7 @@ def choice(answer: object) -> str:
     )
     assert verdict == ours, (
         f"Compare it with {ChunkingSetting(top_k=3)} by what_if(grid, setting,"
-        f" Setting(top_k=3)).found.verdict: expected {ours!r}; got {verdict!r}."
+        f" ChunkingSetting(top_k=3)).found.verdict: expected {ours!r}; got {verdict!r}."
     )
     tied = sum(
         r["found"] == best["found"]
@@ -165,8 +165,8 @@ def choice(answer: object) -> str:
         for _, r in within.nlargest(12, "recall").iterrows()
     )
     return (
-        f"A defensible choice. Of the twelve best settings within the budget, {tied} cannot be told"
-        " from the very best: choose among them by cost, not by the third digit."
+        f"A defensible choice. Of the twelve best settings within the budget, {tied} do not"
+        " differ measurably from the very best: choose among them by cost, not by the third digit."
     )
 
 
@@ -189,7 +189,7 @@ EXERCISES = {
             "03.2",
             keeps_text,
             (
-                "Mark every character that lies in some span; what is left over is lost.",
+                "Mark every character that is in some span; what is left over is lost.",
                 (
                     "covered = set(); for start, end in cutter(text): covered.update(range(start,"
                     " end))"
@@ -218,7 +218,7 @@ EXERCISES = {
                     " highest recall."
                 ),
                 "within = grid[grid['tokens'] <= 400].nlargest(5, 'recall')",
-                "The verdict: what_if(grid, setting, Setting(top_k=3)).found.verdict",
+                "The verdict: what_if(grid, setting, ChunkingSetting(top_k=3)).found.verdict",
             ),
         ),
     )

@@ -16,7 +16,7 @@ TODAY = dt.date(2026, 3, 2)
 
 
 def in_force(answer: object) -> str:
-    """04.1: may this document be used for this asker, on this day?"""
+    """04.1: may this document be used for this user, on this day?"""
     assert callable(answer), (
         "Expected a function may_answer(document, groups, as_of) that returns True or False; got"
         f" {type(answer).__name__}."
@@ -28,8 +28,8 @@ def in_force(answer: object) -> str:
     open_end = SimpleNamespace(audience=["board"], effective_from=begins, effective_until=None)
     day = dt.timedelta(days=1)
     for document, groups, as_of, right, why in (
-        (old, ["staff"], begins, True, "it holds from its first day on"),
-        (old, ["staff"], begins - day, False, "it does not hold yet"),
+        (old, ["staff"], begins, True, "it is in force from its first day"),
+        (old, ["staff"], begins - day, False, "it is not in force yet"),
         (old, ["staff"], ends - day, True, "it is its last day"),
         (
             old,
@@ -39,10 +39,10 @@ def in_force(answer: object) -> str:
             "effective_until is the first day on which it no longer holds",
         ),
         (old, ["support", "contractors"], begins, True, "one of the groups is enough"),
-        (old, ["board"], begins, False, "the asker is in none of its groups"),
+        (old, ["board"], begins, False, "the user is in none of its groups"),
         (open_end, ["board"], dt.date(2040, 1, 1), True, "None means that nothing has replaced it"),
-        (open_end, ["staff", "managers"], TODAY, False, "the asker is in none of its groups"),
-        (open_end, [], TODAY, False, "who is in no group may read nothing"),
+        (open_end, ["staff", "managers"], TODAY, False, "the user is in none of its groups"),
+        (open_end, [], TODAY, False, "a user in no group may read nothing"),
     ):
         got = attempted(answer(document, groups, as_of))
         about = (
@@ -59,7 +59,7 @@ def in_force(answer: object) -> str:
     )
 
 
-# --- 04.2: searches. A world of 40 passages, best first; an asker may read those whose number their
+# --- 04.2: searches over 40 passages, best first; a user may read every nth
 
 
 def _readable(ask: Ask) -> list[int]:
@@ -110,17 +110,17 @@ def finds_starved(answer: object) -> str:
             got = attempted(answer(search, ask, 3))
             have = len(search(ask, 3))
             assert bool(got) is right, (
-                f"For {name} and an asker who {who[group]}, expected {right} (it gave {have} of 3;"
+                f"For {name} and a user who {who[group]}, expected {right} (it gave {have} of 3;"
                 f" there are {len(_readable(ask))} to give); got {got}."
             )
     return (
-        "Fetching more before filtering only moves the line: somebody always has fewer rights than"
-        " the one who chose the number."
+        "Fetching more before filtering only moves the threshold: some user always has fewer rights"
+        " than the one it was chosen for."
     )
 
 
 def safe_key(answer: object) -> str:
-    """04.3: a key under which an answer may be kept."""
+    """04.3: a key under which an answer may be cached."""
     assert callable(answer), (
         "Expected a function cache_key(ask) that returns something a dictionary takes as key; got"
         f" {type(answer).__name__}."
@@ -182,7 +182,7 @@ def _only_names(folder: dict[str, str], version: dict[str, str]) -> list[str]:
 
 
 def finds_stale(answer: object) -> str:
-    """04.4: what does the index not say as the folder says it?"""
+    """04.4: where does the index differ from the folder?"""
     assert callable(answer), (
         "Expected a function stale(folder_files, version_files) that returns a sorted list of"
         f" paths; got {type(answer).__name__}."
@@ -217,13 +217,13 @@ def finds_stale(answer: object) -> str:
         )
     return (
         f"Comparing names, as the check that shipped did, finds {_only_names(folder, version)} and"
-        " misses visits.md. Run yours after every sync and on a timer, and let it ring."
+        " misses visits.md. Run yours after every sync and on a schedule, and alert on it."
     )
 
 
 def better_screen(answer: object) -> str:
     """04.5: one more rule for the screen: more attacks of the dev half, no false alarm there; the
-    other half is only told."""
+    other half is only reported."""
     assert isinstance(answer, str) and answer.strip(), (
         f"Expected a regular expression as a string; got {answer!r}."
     )
@@ -267,8 +267,8 @@ def better_screen(answer: object) -> str:
     return (
         f"On the dev half: {new['dev']} of {len(missed['dev'])} missed attacks caught, no false"
         f" alarm. On the half that you did not see: {new['held_out']} of {len(missed['held_out'])},"
-        f" and {wrong} false alarm{'s' * (wrong != 1)}. The second line is the one to believe: the"
-        " first was made by looking."
+        f" and {wrong} false alarm{'s' * (wrong != 1)}. The second number is the one to believe:"
+        " the rule was written by looking at the first half."
     )
 
 
@@ -304,12 +304,12 @@ EXERCISES = {
             safe_key,
             (
                 (
-                    "All that may change the answer belongs into the key; all that cannot (who"
-                    " exactly asks) must stay out."
+                    "Everything that can change the answer belongs in the key; everything that"
+                    " cannot (who exactly is asking) must stay out."
                 ),
                 (
-                    "Groups are a set: make the key the same for any order, and never glue names"
-                    " together."
+                    "Groups are a set: make the key the same for any order, and never concatenate"
+                    " names."
                 ),
                 "(ask.input, frozenset(ask.groups), ask.as_of)",
             ),

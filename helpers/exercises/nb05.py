@@ -28,7 +28,7 @@ def verdicts(answer: object) -> str:
             f"2 of 5 invalid, 2 of 5 valid but wrong, 1 of 5 right: expected {right} for {key!r};"
             f" got {got[key]}."
         )
-    return "Three different repairs: the first needs form, the second judgement, the third nothing."
+    return "Three different fixes: the first needs form, the second judgement, the third nothing."
 
 
 def leak(answer: object) -> str:
@@ -59,7 +59,7 @@ def leak(answer: object) -> str:
         f" {got}."
     )
     assert got == ["a", "c"], (
-        f"Expected ['a', 'c']; got {got}. Rows that only sound alike are no leak."
+        f"Expected ['a', 'c']; got {got}. Rows that are merely similar are not leaks."
     )
     return (
         "Run a check like this before every training run: a leak makes the score better and the"
@@ -104,7 +104,7 @@ def loss_on_prompt(answer: object) -> str:
             as_in_the_first_row,
             [1],
             (
-                "A trainer that hides as many tokens as the first prompt has (only row 1 has a"
+                "A trainer that masks as many tokens as the first prompt has (only row 1 has a"
                 " longer prompt)"
             ),
         ),
@@ -114,12 +114,12 @@ def loss_on_prompt(answer: object) -> str:
         assert got == wanted, f"{what}: expected the row numbers {wanted}; got {got}."
     return (
         "Most of a row is prompt, so a loss that counts it looks fine and falls, while the answers"
-        " are hardly learnt."
+        " are hardly learned."
     )
 
 
 def break_even(answer: object) -> str:
-    """05.4: from how many requests on does a shorter prompt pay?"""
+    """05.4: after how many requests does a shorter prompt pay?"""
     assert callable(answer), (
         "Expected a function pays_after(once, tokens_saved, price_per_1000) that returns a number"
         f" of requests; got {type(answer).__name__}."
@@ -138,16 +138,16 @@ def break_even(answer: object) -> str:
         nothing, longer = answer(120.0, 0, 0.5), answer(120.0, -50, 0.5)
     except ZeroDivisionError:
         raise AssertionError(
-            "When no token is saved, your code divides by zero. Then tuning never pays by shorter"
-            " prompts: return float('inf')."
+            "When no token is saved, your code divides by zero. A shorter prompt then never pays"
+            " for tuning: return float('inf')."
         ) from None
     assert nothing == longer == float("inf"), (
         f"When no token is saved, or the prompt grows, it never pays: expected inf; got {nothing}"
         f" and {longer}."
     )
     return (
-        "Proportional to what tuning costs once, and inverse to what a request saves: whoever"
-        " doubts a price can read off what it changes."
+        "Proportional to the one-off cost of tuning, and inversely proportional to what a request"
+        " saves: anyone who doubts a price can read off what it changes."
     )
 
 
@@ -185,8 +185,8 @@ EXERCISES = {
             loss_on_prompt,
             (
                 (
-                    "labels_of(ids, prompt_tokens) gives one label a token. A token counts when its"
-                    " label is not -100."
+                    "labels_of(ids, prompt_tokens) gives one label per token. A token counts when"
+                    " its label is not -100."
                 ),
                 (
                     "The prompt is the first prompt_tokens tokens: labels_of(ids,"

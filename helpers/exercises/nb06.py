@@ -32,8 +32,8 @@ def practice(answer: object) -> str:
             f" {got}. (The last batch of an epoch may be smaller, but it is a step.)"
         )
     return (
-        "64 labels twice and 128 labels once are equally much practice: only what differs then is"
-        " the labels' doing."
+        "64 labels twice and 128 labels once are the same amount of practice: what still differs is"
+        " due to the labels."
     )
 
 
@@ -55,7 +55,7 @@ def fairness(answer: object) -> str:
     )
     curves = (
         (
-            "a sound curve (the order of the ids does not matter)",
+            "a correct curve (the order of the ids does not matter)",
             _points(
                 [2, 1], [1, 3, 2, 4], [4, 1, 2, 3, 5], dev=(("x", "y"), ("y", "x"), ("x", "y"))
             ),
@@ -94,19 +94,19 @@ def fairness(answer: object) -> str:
             f" {sorted(map(str, got)) or 'nothing wrong'}."
         )
     return (
-        "Run it before a curve is shown: each of these bends a curve by more than labels do, and"
-        " none of them can be seen in the picture."
+        "Run it before a curve is shown: each of these distorts a curve by more than labels do, and"
+        " none of them is visible in the picture."
     )
 
 
-def _luck(skill: float, seeds: int, tickets: int, dice: random.Random) -> dict[int, str]:
+def _by_chance(skill: float, seeds: int, tickets: int, dice: random.Random) -> dict[int, str]:
     return {
         seed: "".join("01"[dice.random() < skill] for _ in range(tickets)) for seed in range(seeds)
     }
 
 
 def honest(answer: object) -> str:
-    """06.3: a number that choosing among seeds does not raise."""
+    """06.3: a number that choosing among seeds does not inflate."""
     assert callable(answer), (
         f"Expected a function report(runs) that returns a share; got {type(answer).__name__}."
     )
@@ -115,11 +115,11 @@ def honest(answer: object) -> str:
     )
     for skill in (0.5, 0.2):
         dice = random.Random(6)
-        said = statistics.fmean(float(answer(_luck(skill, 8, 60, dice))) for _ in range(300))
+        said = statistics.fmean(float(answer(_by_chance(skill, 8, 60, dice))) for _ in range(300))
         assert said < skill + 0.02, (
             f"Eight seeds, each truly {skill:.0%} right on any ticket, in 300 labs: your report"
-            f" says {said:.0%} on average. The surplus is the luck of the seed that won, on the"
-            " tickets that chose it."
+            f" says {said:.0%} on average. The surplus is the seed variance of the winner, on"
+            " the tickets used to choose it."
         )
         assert said > skill - 0.02, (
             f"Eight seeds, each truly {skill:.0%} right: your report says {said:.0%} on average."
@@ -189,7 +189,7 @@ def own_rows(answer: object) -> str:
     ]
     harnesses = (
         ("a harness that holds half of the tickets out", _holds_out, False),
-        ("a harness with four sound folds", _folds, False),
+        ("a harness with four correct folds", _folds, False),
         ("a harness that trains on all and judges the last three", _trains_on_all, True),
         ("a harness whose border row is on both sides", _one_too_many, True),
         ("a harness that copies tickets under other ids before it splits", _copies_first, True),
@@ -200,13 +200,13 @@ def own_rows(answer: object) -> str:
         assert got in (True, False), f"Expected True or False; got {got!r}."
         assert bool(got) is leaks, f"For {name} expected {leaks}; got {got}."
     return (
-        "Each of these reported a validation score that rose with every epoch, for it measured"
+        "Each of these reported a validation score that rose with every epoch, because it measured"
         " memory."
     )
 
 
 def order(answer: object) -> str:
-    """06.5: the smallest size that cannot be told from the largest."""
+    """06.5: the smallest size with no measurable difference from the largest."""
     assert isinstance(answer, tuple | list) and len(answer) == 2, (
         f"Expected (rows, verdict); got {answer!r}."
     )
@@ -222,13 +222,14 @@ def order(answer: object) -> str:
         n: what_if(grid, TrainingSetting(most), TrainingSetting(n)).right.verdict
         for n in sizes[:-1]
     } | {most: "cannot tell"}
-    tied = [n for n in found if found[n] == "cannot tell"]  # the largest cannot be told from itself
+    tied = [n for n in found if found[n] == "cannot tell"]
     assert rows in tied, (
-        f"{most} labels against {rows}: {found[rows]}. That can be told; a size that cannot is"
-        f" among {', '.join(map(str, tied))}."
+        f"{most} labels against {rows}: {found[rows]}. The sizes with the verdict 'cannot tell' are"
+        f" {', '.join(map(str, tied))}."
     )
     assert rows == min(tied), (
-        f"{rows} labels cannot be told from {most}, but neither can fewer: look further down."
+        f"Between {rows} labels and {most} the verdict is 'cannot tell', but so it is for fewer:"
+        " look further down."
     )
     assert verdict == found[rows], (
         f"The verdict of what_if(grid, TrainingSetting({most}), TrainingSetting({rows})).right is"
@@ -236,13 +237,13 @@ def order(answer: object) -> str:
     )
     if rows == most:
         return (
-            f"Every smaller size can be told from {most}: the curve still climbs, and this is the"
+            f"Every smaller size differs measurably from {most}: the curve still climbs, the"
             " rare case in which more labels are the answer."
         )
     return (
-        f"{rows} labels cannot be told from {most} on this dev set. That is no proof that they are"
-        " as good: it is what so many tickets and seeds can see, and a reason why the next labels"
-        " may belong into dev."
+        f"{rows} labels show no measurable difference from {most} on this dev set. That does not"
+        " prove that they are as good: it is what this many tickets and seeds can detect, and a"
+        " reason why the next labels may belong in dev."
     )
 
 
@@ -263,12 +264,12 @@ EXERCISES = {
             fairness,
             (
                 (
-                    "Compare each point with the next: itertools.pairwise(points). Ids as sets, for"
+                    "Compare each point with the next: itertools.pairwise(points). Use sets of ids:"
                     " their order says nothing."
                 ),
                 (
-                    "Nested: set(before['train']) <= set(after['train']). Dev in train has to be"
-                    " looked for in every point, also in a single one."
+                    "Nested: set(before['train']) <= set(after['train']). Look for dev in train in"
+                    " every point, even if there is only one."
                 ),
                 "wrong = set(); add the words one by one; at the end return wrong.",
             ),
@@ -312,8 +313,8 @@ EXERCISES = {
                     " TrainingSetting(n)).right.verdict is the verdict for one."
                 ),
                 (
-                    "Go down from the largest until the verdict is 'better'; but look at all sizes,"
-                    " a smaller one may be in doubt again."
+                    "Go down from the largest until the verdict is 'better'; but look at all sizes:"
+                    " a smaller one may be undecided again."
                 ),
                 (
                     "verdicts = {s.rows: what_if(grid, TrainingSetting(most), s).right.verdict for"

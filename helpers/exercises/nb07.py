@@ -39,23 +39,23 @@ def splits_score(answer: object) -> str:
     ]
     table = pd.DataFrame({"input": asked, "right": [True, True, True, True, False, False, False]})
     seen, unseen = _numbers(
-        attempted(split(table, trained)), 2, "For seven asks, three of them in trained words"
+        attempted(split(table, trained)), 2, "For seven questions, three of them in trained words"
     )
     assert not math.isclose(seen, 4 / 7, abs_tol=0.01), (
-        "Got the share right of all asks for the trained words. That is the bug: one number over"
-        " both kinds says nothing about either."
+        "For the trained words, got the share right of all questions. That is the bug: one number"
+        " over both kinds says nothing about either."
     )
     assert not math.isclose(unseen, 2 / 5, abs_tol=0.01), (
-        "'how long is  the TRIAL' counts as held out, yet it differs from a trained question in"
-        " capitals, a blank and a question mark only. Compare scores.tokens of both."
+        "'how long is  the TRIAL' counts as held out, yet it differs from a trained question only"
+        " in capitals, a space and a question mark. Compare evaluation.tokens of both."
     )
     assert math.isclose(seen, 1, abs_tol=0.01) and math.isclose(unseen, 1 / 4, abs_tol=0.01), (
         f"Expected 1.00 on trained wordings and 0.25 on the others; got {seen:.2f} and"
         f" {unseen:.2f}."
     )
     return (
-        "The colleague's single number, 4 of 7, was carried by sentences that the model had been"
-        " given with their answers."
+        "The colleague's single number, 4 of 7, rested on sentences that the model had been trained"
+        " on, answers included."
     )
 
 
@@ -69,21 +69,21 @@ def counts_forgotten(answer: object) -> str:
             [False, False, False, False, False, True],
             (1, 2),
             (
-                "four items the base could not do either; they show nothing, and as 'still as"
-                " before' they hide that half is lost"
+                "four items the base could not do either; they show nothing, and counted as"
+                " 'unchanged' they hide that half is lost"
             ),
         ),
         (
             [True, False, True],
             [True, True, True],
             (0, 2),
-            "an item won does not make up for one lost",
+            "an item gained does not make up for one lost",
         ),
         (
             [True, False],
             [False, True],
             (1, 1),
-            "one lost and one won: the two accuracies are equal, and yet something was forgotten",
+            "one lost and one gained: the accuracies are equal, and yet something was forgotten",
         ),
         ([False, False], [False, True], (0, 0), "nothing that could be forgotten"),
     ):
@@ -108,25 +108,25 @@ def asks_what_changed(answer: object) -> str:
             {"trial": "24 days", "hold": "35 per cent", "freeze": "24 April"},
             {"trial": "24 days", "hold": "38 per cent", "freeze": "24 April"},
             ["hold"],
-            "only there can old and new be told apart",
+            "only this question tells old from new",
         ),
         (
             {"trial": "24 days"},
             {"trial": "24 days"},
             [],
-            "nothing changed, so no question tests freshness: that must be said, not passed",
+            "nothing changed, so no question tests freshness: report that, do not pass",
         ),
         (
             {"trial": "24 days"},
             {"trial": "24 days", "lease": "9 weeks"},
             ["lease"],
-            "a new fact is news as well",
+            "a new fact is a change as well",
         ),
         (
             {"trial": "24 days", "fax": "7301"},
             {"trial": "24 days"},
             ["fax"],
-            "a fact that was dropped must no longer be told",
+            "a fact that was dropped must no longer be given",
         ),
         ({"b": "1", "a": "1"}, {"b": "2", "a": "2"}, ["a", "b"], "sorted, please"),
     ):
@@ -146,16 +146,16 @@ def measures_exposure(answer: object) -> str:
             -1.0,
             [-5.0, -6.0, -7.0],
             1,
-            "log likelihoods: nearer to 0 is likelier, so nothing is likelier than the true one",
+            "log likelihoods: closer to 0 is more likely, so nothing beats the true one",
         ),
-        (-9.0, [-5.0, -6.0, -7.0], 4, "all three others are likelier"),
+        (-9.0, [-5.0, -6.0, -7.0], 4, "all three others are more likely"),
         (
             -5.0,
             [-5.0, -5.0, -5.0],
             4,
-            "ties: a model that finds all alike has seen none, so the true one comes last",
+            "ties: a model that finds all equally likely has seen none, so the true one is last",
         ),
-        (-6.5, [-5.0, -6.0, -7.0], 3, "two are likelier"),
+        (-6.5, [-5.0, -6.0, -7.0], 3, "two are more likely"),
     ):
         got, bits = _numbers(
             attempted(exposure(true, list(others))), 2, f"For {true} among {others}"
@@ -167,8 +167,8 @@ def measures_exposure(answer: object) -> str:
             f" {wanted:.2f} bits; got {bits:.2f}."
         )
     return (
-        "With 500 made-up secrets the scale ends at 9 bits: 'at least 9' is what can be said, and"
-        " more alternatives would say more."
+        "With 500 made-up secrets the scale ends at 9 bits: all you can say is 'at least 9'; more"
+        " alternatives would say more."
     )
 
 
@@ -179,14 +179,14 @@ EXERCISES = {
             "07.1",
             splits_score,
             (
-                "Make a Boolean column: was this ask trained, word for word?",
+                "Make a Boolean column: was this question trained, word for word?",
                 (
-                    "Word for word means without capitals, punctuation and blanks: compare"
-                    " tuple(scores.tokens(text)) of both."
+                    "Word for word means ignoring capitals, punctuation and spaces: compare"
+                    " tuple(evaluation.tokens(text)) of both."
                 ),
                 (
-                    "known = {tuple(scores.tokens(q)) for q in trained}; seen ="
-                    " table['input'].map(lambda q: tuple(scores.tokens(q)) in known)"
+                    "known = {tuple(evaluation.tokens(q)) for q in trained}; seen ="
+                    " table['input'].map(lambda q: tuple(evaluation.tokens(q)) in known)"
                 ),
             ),
         ),
@@ -222,7 +222,7 @@ EXERCISES = {
             measures_exposure,
             (
                 "The rank is 1 plus the number of others that are at least as likely.",
-                "Log likelihoods are negative; the likelier one is the larger number.",
+                "Log likelihoods are negative; the more likely one is the larger number.",
                 (
                     "rank = 1 + sum(other >= true for other in others); bits ="
                     " math.log2((len(others) + 1) / rank)"

@@ -32,8 +32,8 @@ def reading(answer: object) -> str:
         f"Where it was not seen, 1 of 2 is right: expected 0.5; got {unseen}."
     )
     return (
-        "The gap, times the share not found, is roughly what better retrieval could buy (if those"
-        " questions are no harder); what is missing to 100 % in the first is mostly reading."
+        "The gap, times the share not found, is roughly what better retrieval could add (if those"
+        " questions are no harder); what the first lacks to 100 % is mostly reading."
     )
 
 
@@ -49,7 +49,7 @@ def substring(answer: object) -> str:
     assert len(set(replies)) == 3, "Expected three different replies; two are the same."
     for reply in replies:
         assert any(alias in str(reply) for alias in gold), (
-            f"A substring scorer would call {reply!r} wrong, too: it holds no alias at all."
+            f"A substring scorer would call {reply!r} wrong, too: it contains no alias at all."
         )
         assert not answer_correct(str(reply), gold), (
             f"{reply!r} fools our scorer, too: '17' alone is an accepted alias. Find one that ours"
@@ -82,8 +82,8 @@ def culprit(answer: object) -> str:
             f' Expected "{name}"; got {got!r}.'
         )
     return (
-        "Mind the last row: the search missed it AND the reader cannot read it. We blame the"
-        " reader, because mending the search alone would not help."
+        "Notice the last row: the search missed it AND the reader cannot read it. We blame the"
+        " reader, because fixing the search alone would not help."
     )
 
 
@@ -112,16 +112,16 @@ def too_good(answer: object) -> str:
     )
     answered = table[table["error"].isna() & ~table["abstained"].astype(bool)]
     assert len(answered) and answered["right"].mean() == 1, (
-        "On your table the flattering report does not say 100 %: everything that is answered"
-        " without error must be right."
+        "On your table the flattering report does not say 100 %: everything answered without error"
+        " must be right."
     )
     assert table["right"].mean() < 0.5, (
         f"On your table an honest accuracy is {table['right'].mean():.2f}; make it less than one"
         " half."
     )
     return (
-        "A case that failed or was refused is a case that a user asked. Report it beside the"
-        " accuracy, never leave it out of the denominator."
+        "A case that failed or was refused is a question that a user asked. Report it beside the"
+        " accuracy; never leave it out of the denominator."
     )
 
 

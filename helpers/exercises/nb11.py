@@ -13,7 +13,7 @@ NOTHING = Findings({}, {"x": Usage(1, 1, 1, 1)}, 0.0, 0.0, 1)
 
 
 def line(answer: object) -> str:
-    """11.1: the gain that pays."""
+    """11.1: the gain that pays for itself."""
     assert callable(answer), (
         "Expected a function line(extra_a_year, extra_a_request, requests_a_day, cost_wrong); got"
         f" {type(answer).__name__}."
@@ -31,8 +31,8 @@ def line(answer: object) -> str:
         "What costs less may be right less often: with -7,300 EUR a year the line is below 0."
     )
     return (
-        "Note what moves it: ten times the requests, or ten times the cost of a wrong answer, make"
-        " the line a tenth. That is why traffic and the price of errors flip decisions."
+        "Note what moves it: with ten times the requests, or ten times the cost of a wrong answer,"
+        " the line is a tenth. That is why traffic and the cost of errors flip decisions."
     )
 
 
@@ -60,7 +60,7 @@ def honest(answer: object) -> str:
         isinstance(exposing, tuple | list)
         and len(exposing) == 2
         and isinstance(exposing[0], Finding)
-    ), f"exposing is a pair: a Found, and a line; got {exposing!r}."
+    ), f"exposing is a pair: a Finding, and a line; got {exposing!r}."
     found, at = exposing
     assert found.low <= found.value <= found.high, (
         f"Your finding is impossible: {found.value:g} does not lie in {found.low:g} to"
@@ -70,12 +70,12 @@ def honest(answer: object) -> str:
         f"The colleague does not say that it pays: {found.value:g} is not above {at:g}."
     )
     assert rule(found, at) == "not yet", (
-        f"On your case an honest rule says {rule(found, at)!r}, too: its interval must straddle the"
-        " line."
+        f"On your case an honest rule says {rule(found, at)!r}, too: the line must lie inside its"
+        " interval."
     )
     return (
-        "The value alone always has an answer; that is what is wrong with it. The interval knows"
-        " when to be silent, and n says what silence costs to end."
+        "The value alone always gives an answer; that is what is wrong with it. The interval says"
+        " when it is not decided, and n how far you are from deciding."
     )
 
 
@@ -90,7 +90,7 @@ def own_rule(answer: object) -> str:
     others = [option for option in OPTIONS if not option.searches]
     got = attempted(answer(searches[0], Requirements(), measured))
     assert isinstance(got, Threshold), (
-        f"For {searches[0]} expected a Line(known, line); got {got!r}."
+        f"For {searches[0]} expected a Threshold(known, line); got {got!r}."
     )
     assert got.line == 0.5, f"Half of it is a line of 0.5; got {got.line!r}."
     assert isinstance(got.known, Span) and (got.known.low, got.known.high) == (0.2, 0.42), (
@@ -100,14 +100,16 @@ def own_rule(answer: object) -> str:
     wrong = [
         option.name for option in others if answer(option, Requirements(), measured) is not None
     ]
-    assert not wrong, f"The rule concerns what searches; for {', '.join(wrong)} expected None."
+    assert not wrong, (
+        f"The rule applies to options that search; for {', '.join(wrong)} expected None."
+    )
     unknown = answer(searches[0], Requirements(), NOTHING)
     assert isinstance(unknown, Threshold) and (unknown.known.low, unknown.known.high) == (
         0.0,
         1.0,
-    ), f"What nobody has measured may be anything from 0 to 1 (span(None)); got {unknown!r}."
+    ), f"What has not been measured may be anything from 0 to 1 (span(None)); got {unknown!r}."
     return (
-        "A rule of the house is now five lines that can be tested. With 0.2 to 0.42 it would rule"
+        "A company policy is now five lines that can be tested. With 0.2 to 0.42 it would rule"
         " RAG out; with 0.45 to 0.6 it would end in *not yet*."
     )
 
@@ -137,13 +139,13 @@ def flip(answer: object) -> str:
             " beyond it."
         )
     return (
-        "So a flip is found for any rule, even one that nobody can write as a formula. Mind:"
-        " between two ends there may be more than one flip; the board walks in steps first."
+        "So a flip is found for any rule, even one that has no formula. Beware: between two ends"
+        " there may be more than one flip; the board walks in steps first."
     )
 
 
 def feature(answer: object) -> str:
-    """11.5: a feature of one's own."""
+    """11.5: a feature of your own."""
     from helpers.decision.conclusion import decide
     from helpers.decision.findings import load_findings
 
@@ -153,7 +155,7 @@ def feature(answer: object) -> str:
     changed = [name for name in FIELDS if getattr(answer, name) != getattr(Requirements(), name)]
     assert len(changed) >= 6, (
         f"You have stated {len(changed)} fields of your own ({', '.join(changed) or 'none'}); state"
-        " at least six: which of the others is really as it was set?"
+        " at least six: which of the others really has its default value?"
     )
     evidence = load_findings()
     decision, found = decide(answer, evidence), flips(answer, evidence)
@@ -173,7 +175,7 @@ EXERCISES = {
             line,
             (
                 (
-                    "First put everything into EUR for one request: what costs a year is spread"
+                    "First put everything into EUR for one request: yearly costs are spread"
                     " over 365 * requests_a_day."
                 ),
                 "EUR for one request, divided by EUR for one wrong answer, is a share of requests.",
@@ -186,7 +188,7 @@ EXERCISES = {
                 "Which end of the interval must be above the line, so that all of it is?",
                 (
                     "found.low > line: pays. found.high < line: does not pay. Otherwise the line"
-                    " lies within. Few cases make long intervals."
+                    " is inside. Few cases make wide intervals."
                 ),
             ),
         ),
@@ -195,10 +197,10 @@ EXERCISES = {
             own_rule,
             (
                 (
-                    'option.searches says whether the rule concerns it; evidence["rightly refused"]'
+                    'option.searches says whether the rule applies; evidence["rightly refused"]'
                     " is the finding, or None."
                 ),
-                'Line(span(evidence["rightly refused"]), 0.5) if option.searches else None',
+                'Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None',
             ),
         ),
         Exercise(
@@ -211,7 +213,7 @@ EXERCISES = {
                 ),
                 (
                     "Stop when they are closer than high / 1000, and return the one where the"
-                    " answer is another."
+                    " answer is different."
                 ),
             ),
         ),

@@ -16,8 +16,8 @@ WRAPPED = "Staff get 11 days\nof leave a year.\nGuests get a badge (a)\n\tfor 3.
 
 
 def quotes(answer: object) -> str:
-    """12.1: does the quote stand in the text, whatever its line breaks; and a pair on which a plain
-    `in` fails."""
+    """12.1: is the quote in the text, whatever its line breaks; and a pair for which a plain `in`
+    fails."""
     assert isinstance(answer, tuple | list) and len(answer) == 2, (
         f"Expected (stands, exposing); got {answer!r}."
     )
@@ -31,32 +31,32 @@ def quotes(answer: object) -> str:
             "11 days of leave",
             "Staff get 11 days of leave.",
             True,
-            "it stands there letter for letter",
+            "it is there letter for letter",
         ),
-        ("11 days of leave", WRAPPED, True, "only a line break is another"),
+        ("11 days of leave", WRAPPED, True, "only a line break differs"),
         (
             "badge (a) for 3.50",
             WRAPPED,
             True,
             (
-                "a tab and a line break, and signs that mean something in a pattern, are no reason"
-                " to refuse"
+                "a tab and a line break, or characters with a meaning in a regular expression, are"
+                " no reason to refuse"
             ),
         ),
-        (" 11 days  of leave\n", WRAPPED, True, "blanks around and within the quote do not count"),
+        (" 11 days  of leave\n", WRAPPED, True, "spaces around and within the quote do not count"),
         (
             "11 days",
             "Staff get 11\u00a0days of leave.",
             True,
-            "a blank that does not break is a blank, too",
+            "a non-breaking space is a space, too",
         ),
-        ("12 days of leave", WRAPPED, False, "the number is another"),
-        ("of leave 11 days", WRAPPED, False, "the words stand there in another order"),
+        ("12 days of leave", WRAPPED, False, "the number differs"),
+        ("of leave 11 days", WRAPPED, False, "the words are there in another order"),
         (
             "11 days of leave",
             "Rule 1 1 days of leave",
             False,
-            "11 is not 1 1: take no blank out, make them alike",
+            "11 is not 1 1: do not remove spaces, make them equal",
         ),
         ("for 3.50", "for 3x50", False, "a full stop is a full stop"),
         ("  ", WRAPPED, False, "an empty quote shows nothing"),
@@ -74,17 +74,17 @@ def quotes(answer: object) -> str:
     ), f"exposing is a pair of texts, (quote, text); got {exposing!r}."
     quote, text = exposing
     assert quote not in text, (
-        f"The colleague finds {quote!r}, too: choose a text in which only a blank or a line break"
-        " is another."
+        f"The colleague finds {quote!r}, too: choose a text in which only a space or a line break"
+        " differs."
     )
     assert stands(quote, text) and " ".join(quote.split()) in " ".join(text.split()), (
-        f"{quote!r} does not stand in {text!r}, whatever its blanks; so the colleague is right to"
-        " refuse it."
+        f"{quote!r} is not in {text!r}, whatever its spaces; so the colleague is right to refuse"
+        " it."
     )
     return (
         "A check that is too strict throws good questions away, and always the long quotes from"
-        " wrapped files: what is left is easier than the work. One that is too lenient lets"
-        " evidence pass that nobody can find."
+        " wrapped files: what is left is easier than the real work. One that is too lenient accepts"
+        " evidence that no one can find."
     )
 
 
@@ -100,7 +100,7 @@ def _times(right: int, n: int, line: float) -> int | None:
 
 
 def slide(answer: object) -> str:
-    """12.2: how many questions would carry the headline?"""
+    """12.2: how many questions would support the headline?"""
     assert callable(answer), (
         "Expected a function settled_at(right, n, line) that returns a number of questions, or"
         f" None; got {type(answer).__name__}."
@@ -117,11 +117,11 @@ def slide(answer: object) -> str:
         got = answer(right, n, line)
         if wanted is None:
             assert got is None, (
-                f"{right} of {n} lies on the line of {line:g} itself: at that share no number of"
-                f" questions leaves it out; expected None, got {got!r}."
+                f"{right} of {n} equals the line of {line:g}: at that share no number of questions"
+                f" excludes it; expected None, got {got!r}."
             )
             continue
-        now = "leaves the line out already" if wanted == n else "holds the line"
+        now = "already excludes the line" if wanted == n else "contains the line"
         assert attempted(got) == wanted, (
             f"{right} of {n} is {100 * low:.0f} to {100 * high:.0f} %, which {now} of"
             f" {100 * line:.0f} %; in steps of {n}, expected {wanted} questions; got {got!r}."
@@ -167,7 +167,7 @@ def copied(answer: object) -> str:
             "Return the BADGE at the desk.",
             0.5,
             (
-                "of returns and badge, only badge stands there: capitals do not count, returns is"
+                "of returns and badge, only badge is there: capitals do not count, and returns is"
                 " not return"
             ),
         ),
@@ -175,7 +175,7 @@ def copied(answer: object) -> str:
             "badge, badge: Badge?",
             "A badge.",
             1.0,
-            "a word that comes three times is one word, and punctuation is none",
+            "a word that occurs three times is one word, and punctuation is not a word",
         ),
         (
             "Where is the key?",
@@ -190,7 +190,7 @@ def copied(answer: object) -> str:
             "no word has more than three letters, so nothing is copied",
         ),
         ("travel claims", "nothing alike", 0.0, "no word is shared"),
-        ("sign", "the signature", 0.0, "sign stands in signature as letters, not as a word"),
+        ("sign", "the signature", 0.0, "sign is part of signature, but not a word there"),
     ):
         got = attempted(answer(question, quote))
         assert isinstance(got, int | float) and abs(float(got) - share) < 1e-9, (
@@ -203,7 +203,7 @@ def copied(answer: object) -> str:
     return (
         f"Three questions written with the passage on the screen: {100 * easy:.0f} % copied. The"
         f" same three as people ask them: {100 * hard:.0f} %. On the first any search looks"
-        " perfect. Now sort your own questions by it, and write the top ten again."
+        " perfect. Now sort your own questions by it, and rewrite the top ten."
     )
 
 
@@ -225,9 +225,9 @@ def inside(answer: object) -> str:
                 own,
                 own / "hr" / ".." / "hr" / "a.md",
                 True,
-                "a way that goes up and down again, and stays inside",
+                "a path that goes up and down again, and stays inside",
             ),
-            (own, own / ".." / "secret" / "a.md", False, "a way that goes up and out (..)"),
+            (own, own / ".." / "secret" / "a.md", False, "a path that goes up and out (..)"),
             (
                 own,
                 home / "own-secret" / "a.md",
@@ -240,7 +240,7 @@ def inside(answer: object) -> str:
             (own / "links").symlink_to(home / "secret")
             (own / "inner.md").symlink_to(own / "hr" / "a.md")
             (home / "mine").symlink_to(own)
-        except OSError:  # this system lets nobody make links, so nobody can be fooled by one here
+        except OSError:  # this system allows no links, so none can mislead here
             pass
         else:
             tries += [
@@ -261,8 +261,8 @@ def inside(answer: object) -> str:
                 f"inside({shown[0]!r}, {shown[1]!r}), {what}: expected {right}; got {got!r}."
             )
     return (
-        "A path is text; only the system knows where it leads. Whoever reads folders that others"
-        " send asks it before the first byte is read, not after."
+        "A path is text; only the system knows where it leads. When you read folders that others"
+        " send, ask it before the first byte is read, not after."
     )
 
 
@@ -286,7 +286,7 @@ def _straddling(train: Sequence[Row], test: Sequence[Row]) -> list[str]:
     )
 
 
-# two customers, one message: who belongs together is a chain
+# two customers, one message: rows that belong together form chains
 SENT_TWICE = ((0, 1), (1, 2), (2, 13), (3, 17), (4, 11), (5, 18))
 
 
@@ -303,7 +303,7 @@ def _chained() -> list[Row]:
 
 
 def fair(answer: object) -> str:
-    """12.5: find what stands on both sides, and a split in which nothing does."""
+    """12.5: find what is on both sides, and a split in which nothing is."""
     assert isinstance(answer, tuple | list) and len(answer) == 2, (
         f"Expected (straddling, fair_split); got {answer!r}."
     )
@@ -316,8 +316,8 @@ def fair(answer: object) -> str:
         f"Expected to find 'a': its customer g1 also wrote the test row t; got {got}."
     )
     assert {"b", "c"} <= set(got), (
-        "Expected to find 'b' and 'c': but for capitals, blanks and punctuation they are the test"
-        f" row u; got {got}."
+        "Expected to find 'b' and 'c': apart from capitals, spaces and punctuation they are the"
+        f" test row u; got {got}."
     )
     assert got == ["a", "b", "c"], (
         f"Expected ['a', 'b', 'c']; got {got}. Row d shares neither customer nor message."
@@ -332,9 +332,9 @@ def fair(answer: object) -> str:
     bad = _shuffled(_chained())
     return (
         f"The colleague's split, which shuffles rows, puts {len(_straddling(*bad))} of"
-        f" {len(bad[0])} training rows on both sides. Its score is better, and it is a score for"
-        " remembering. (`labelled.split` keeps equal messages together; customers are yours to"
-        " name.)"
+        f" {len(bad[0])} training rows on both sides. Its score is better, and it measures"
+        " memory. (`helpers.data.split` keeps equal messages together; it cannot know your"
+        " customers.)"
     )
 
 
@@ -352,8 +352,8 @@ def _judge_split(fair_split: Callable, rows: list[Row]) -> None:
     found = _straddling(train, test)
     assert not found, (
         f"{len(found)} training rows share a customer or a message with a test row, as {found[0]}."
-        " Mind chains: two customers who sent the same message belong together, with all that they"
-        " wrote."
+        " Mind chains: two customers who sent the same message belong together, with everything"
+        " they wrote."
     )
     assert 0.15 <= len(test) / len(rows) <= 0.5, (
         f"Expected 15 to 50 % of the rows to test on; got {len(test)} of {len(rows)}."
@@ -372,10 +372,10 @@ EXERCISES = {
             "12.1",
             quotes,
             (
-                "Make all blanks of both texts alike before you compare; do not take them out.",
+                "Make all spaces of both texts equal before you compare; do not remove them.",
                 (
-                    'text.split() cuts at every kind of blank, line breaks included; " ".join puts'
-                    " it together again with one."
+                    'text.split() splits at every kind of space, line breaks included; " ".join'
+                    " puts the words back together with one."
                 ),
                 (
                     'words = " ".join(quote.split()); return bool(words) and words in "'
@@ -388,12 +388,12 @@ EXERCISES = {
             slide,
             (
                 (
-                    "wilson(right, n) gives the interval as (low, high). When does it leave the"
-                    " line out?"
+                    "wilson(right, n) gives the interval as (low, high). When does it exclude the"
+                    " line?"
                 ),
                 (
                     "Ask twice as many, three times as many, …: wilson(k * right, k * n) for k = 1,"
-                    " 2, 3. Return k * n of the first that leaves it out."
+                    " 2, 3. Return k * n for the first that excludes it."
                 ),
                 (
                     "if right / n == line: return None; k = 1; while wilson(k * right, k * n)[0] <="
@@ -417,7 +417,7 @@ EXERCISES = {
             "12.4",
             inside,
             (
-                "Letters do not say where a path leads: links and .. must be followed first.",
+                "The text of a path does not say where it leads: follow links and .. first.",
                 "path.resolve() follows them; do it for the folder, too.",
                 "return path.resolve().is_relative_to(folder.resolve())",
             ),
@@ -431,13 +431,13 @@ EXERCISES = {
                     " of test."
                 ),
                 (
-                    "For the split: bundle first, then deal whole bundles. Rows belong to one"
+                    "For the split: bundle first, then distribute whole bundles. Rows belong to one"
                     " bundle when they share a group or a message, or when a chain of such rows"
                     " joins them."
                 ),
                 (
-                    "Start with one bundle a row; as long as two bundles share a group or a"
-                    " message, make them one. Then fill train with the largest bundles up to 70 %"
+                    "Start with one bundle per row; as long as two bundles share a group or a"
+                    " message, merge them. Then fill train with the largest bundles up to 70 %"
                     " of the rows; the rest is test."
                 ),
             ),

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 00 · It underperforms. Should we fine-tune it?
 #
-# **Why it matters.** A team's assistant gives wrong answers, and somebody says: *let's fine-tune.* Often that is weeks of work on
+# **Why it matters.** A team's assistant gives wrong answers, and someone says: *let's fine-tune.* Often that is weeks of work on
 # the wrong part. **RAG** (retrieval-augmented generation: look something up, then answer) changes what a model can *see*.
-# **Fine-tuning** (training it on examples) changes how it *behaves*. This course lets you find out by measuring which one
+# **Fine-tuning** (training it on examples) changes how it *behaves*. In this course you find out by measuring which one
 # a problem needs, on your own machine, with real models, offline.
 #
 # **Time:** 10 minutes to read · 1 minute to run · 10 minutes of exercises. **Before:** nothing.
@@ -38,8 +38,8 @@
 # %% [markdown]
 # ## Your machine
 #
-# Everything below runs here. The next cell loads a small language model (SmolLM2, 135 million parameters). It is weak next to
-# the models you use at work, and that is useful: its failures are frequent enough to count, and of the same kinds.
+# Everything below runs here. The next cell loads a small language model (SmolLM2, 135 million parameters). It is far weaker than
+# the models you use at work. That helps here: it fails in the same ways, only more often, so the failures can be counted in minutes.
 
 # %%
 from helpers import models
@@ -51,7 +51,7 @@ print(f"{generator.name} on {generator.device}, {generator.dtype}, {models.set_t
 # ## The company
 #
 # **Brindlemark** makes watering controllers, weather stations and drip kits. The company is invented, so no model can have
-# read about it: whatever an answer gets right, it got from us, or by luck. Its handbook is a folder of Markdown documents.
+# read about it: every right answer came from our documents, or by chance. Its handbook is a folder of Markdown documents.
 
 # %%
 import pandas as pd
@@ -74,12 +74,12 @@ pd.DataFrame(
 
 # %% [markdown]
 # Two columns make this harder than it looks. *In force from*: some rules exist in an old and a new version. *Who may read*:
-# some documents are not for everybody. A system that ignores either will be fluent, and wrong.
+# some documents are restricted. A system that ignores either will be fluent, and wrong.
 
 # %% [markdown]
 # ## Four nouns
 #
-# An **ask** is all that a system may see: a text, the groups of the person who asks, and the day on which the answer must hold.
+# An **ask** is everything a system is allowed to see: a text, the user's groups, and the day for which the answer must be right.
 
 # %%
 from helpers.data import load_questions
@@ -88,13 +88,13 @@ questions = load_questions("dev", documents)
 questions[0].ask
 
 # %% [markdown]
-# The **gold** is what would have been right, with the exact sentence that proves it. It stays with whoever judges.
+# The **gold** is what would have been right, with the exact sentence that proves it. Only the scorer sees it; the system never does.
 
 # %%
 questions[0].gold
 
 # %% [markdown]
-# Ask and gold together are a **case**. Some cases have no answer: the handbook does not say, or this person may not know. Then the
+# Ask and gold together are a **case**. Some cases have no answer: the handbook does not say, or this user is not allowed to know. Then the
 # right reply is to refuse.
 
 # %%
@@ -160,7 +160,7 @@ pd.DataFrame(
 # %% [markdown]
 # ## One function measures every system
 #
-# A system under test is an **arm**: a function from asks to **predictions**. Here is the laziest one that can exist.
+# A system under test is an **arm**: a function from asks to **predictions**. Here is the simplest one possible.
 
 # %%
 from helpers.core import Arm, Prediction
@@ -176,15 +176,15 @@ always_refuse = Arm("always refuse", refuse)
 
 # %% [markdown]
 # `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row per case.
-# **Predict:** which share of these 60 questions does the lazy arm get right?
+# **Predict:** what share of these 60 questions does this trivial arm get right?
 #
-# Before results that matter you are asked for a guess. Set the slider and press the button *before* you run the next cell: that is how one learns how good
-# one's guesses are. It is kept in [your journal](JOURNAL.md), a file of your own, and what was measured is put beside it. (*Run All* goes past it.)
+# Before results that matter you are asked for a guess. Set the slider and press the button *before* you run the next cell: that is how you find out how well
+# calibrated you are. The guess is saved in [your journal](JOURNAL.md), a file of your own, next to what was measured. (*Run All* skips it.)
 
 # %%
 from helpers.labs import guess_of, predict, record
 
-predict("00.lazy", "Which share of 60 questions is right if you always refuse?", ["always refuse"])
+predict("00.lazy", "What share of 60 questions is right if you always refuse?", ["always refuse"])
 
 # %%
 from helpers.evaluation import QUESTIONS, evaluate, share, summary
@@ -207,9 +207,9 @@ plots.bars(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The lazy arm is right wherever refusing is right. A system that scores a little above this bar may have learnt nothing but
+# The trivial arm is right wherever refusing is right. A system that scores a little above this bar may have learned nothing but
 # caution. So before you believe any number in this course, ask what a system without skill would score. The thin line is the
-# 95 % interval: with 60 questions, the truth may lie anywhere along it.
+# 95 % confidence interval: with 60 questions, the true share is plausibly anywhere along it.
 # </details>
 
 # %% [markdown]
@@ -237,7 +237,7 @@ exercise("00.1").check(count)
 # ## Exercise 00.2 · Your first arm
 #
 # Complete `repeat`, which answers every ask by repeating it. Then measure it: `evaluate(parrot, sixty, QUESTIONS)`.
-# Why does it score below the lazy arm, although both know nothing?
+# Why does it score below always refusing, although neither knows anything?
 
 
 # %%
@@ -256,12 +256,12 @@ exercise("00.2").check(parrot)
 # %% [markdown]
 # ## What we found
 #
-# A model that has not seen a fact tends to make one up, fluently; the same model with the sentence before its eyes can answer. Whether it
-# *did* is a matter of counting, against a baseline that knows nothing.
+# A model that has not seen a fact tends to make one up, fluently; given the right sentence, the same model can answer. How often it
+# does has to be counted, and compared with a baseline that knows nothing.
 #
 # **You have seen**
 # - the four nouns: an arm turns asks into predictions, and a case says what would have been right;
 # - a fluent answer made up from nothing;
-# - one function that measures any system, and a lazy one that sets the bar.
+# - one function that measures any system, and a trivial system that sets the bar.
 #
-# **Next:** [01 · diagnose first](01_diagnose_first.ipynb), before anybody builds anything.
+# **Next:** [01 · diagnose first](01_diagnose_first.ipynb), before anyone builds anything.

@@ -2,7 +2,7 @@
 # # 01 · It underperforms. Is it knowledge, behaviour, boundaries, or the test?
 #
 # **Why it matters.** "The assistant is bad, let's fine-tune" is a treatment without a diagnosis. Four different things can be wrong, and each has its own
-# cure: the model *does not know* something; it *behaves* wrongly; it has no *boundaries* and answers what it should refuse; or the *test* is wrong, and
+# fix: the model *does not know* something; it *behaves* wrongly; it has no *boundaries* and answers what it should refuse; or the *test* is wrong, and
 # the system is better (or worse) than it says. Each can be tested in minutes by changing one thing and measuring again.
 #
 # **Time:** 15 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
@@ -10,24 +10,19 @@
 # **By the end you can**
 # - name, from measurements, which task lacks knowledge and which lacks behaviour;
 # - show where a system answers what it should refuse;
-# - catch a scorer that turns a verdict around.
+# - spot a scoring bug that reverses a verdict.
 
 # %%
 import pandas as pd
 
-from helpers.core import settings
-from helpers import models
-from helpers import plots
-from helpers import systems
+from helpers import models, plots, systems
 from helpers.systems import tickets as systems_tickets
-from helpers.core import Arm, Prediction
-from helpers.data import load_questions, pick
-from helpers.evaluation import as_table, compare, compare_all
-from helpers.data import load_handbook
-from helpers.evaluation import QUESTIONS, TICKETS, Task, evaluate, share, summary, ticket_summary
-from helpers.models import chat, complete
+from helpers.core import Arm, Prediction, settings
+from helpers.data import load_handbook, load_questions, load_tickets, pick
+from helpers.evaluation import QUESTIONS, TICKETS, Task, as_table, compare, compare_all
+from helpers.evaluation import evaluate, share, summary, ticket_summary
 from helpers.labs import guess_of, predict, record
-from helpers.data import load_tickets
+from helpers.models import chat, complete
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
@@ -46,8 +41,8 @@ to_refuse = pick([case for case in dev if not case.gold.answers], 28)
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 24)
 
 # %% [markdown]
-# As they stand: the assistant is asked straight away (**closed book**), and the sorter gets the four fields explained in words (**zero-shot**).
-# The baselines need no skill: one never answers, the other gives every ticket the commonest label of each field.
+# As they are today: the assistant is asked without any document (**closed book**), and the sorter has the four fields explained in words (**zero-shot**).
+# Two no-skill baselines: one always refuses; the other gives every ticket the most common label for each field.
 
 
 # %%
@@ -57,7 +52,7 @@ def silence(asks):
 
 
 labels = pd.DataFrame([case.gold.output for case in train])
-commonest = {
+most_common = {
     field: labels[field].mode()[0].item() if field == "needs_human" else labels[field].mode()[0]
     for field in labels
 }
@@ -65,7 +60,7 @@ commonest = {
 
 def majority(asks):
     for ask in asks:
-        yield Prediction(ask.id, systems_tickets.to_json(commonest))
+        yield Prediction(ask.id, systems_tickets.to_json(most_common))
 
 
 # %%
@@ -77,26 +72,26 @@ bars = summary([silent, closed, label, zero])
 nothing, assistant_now, labels_only, sorter_now = (plots.percent(value) for value in bars["share"])
 plots.bars(
     bars,
-    f"The assistant gets {assistant_now} (silence: {nothing}), the sorter {sorter_now} (commonest"
-    f" labels: {labels_only})",
+    f"The assistant gets {assistant_now} (always refusing: {nothing}), the sorter {sorter_now}"
+    f" (most common labels: {labels_only})",
 )
 
 # %% [markdown]
-# That is the moment in which somebody says "fine-tune". We ask first: *which one thing, if we changed it alone, would move this bar?*
+# This is the moment when someone says "fine-tune". We ask first: *which single change would move this bar?*
 #
 # | suspect | what is wrong | the one thing to change |
 # | --- | --- | --- |
-# | **knowledge** | the answer is not in the model and not in the prompt | put it before its eyes |
-# | **behaviour** | all it needs is there, and it does not do with it what we want | show it worked examples, or force the form |
+# | **knowledge** | the answer is not in the model and not in the prompt | show it to the model (put it in the prompt) |
+# | **behaviour** | everything it needs is in the prompt, but it does not use it the way we want | show it worked examples, or force the form |
 # | **boundaries** | it answers where it should refuse | give it a rule for when to stay silent |
 # | **the test** | right answers are counted wrong, or wrong ones right | read what was counted |
 
 # %% [markdown]
 # ## Suspect one and two: knowledge or behaviour?
 #
-# For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer stands in the prompt (**oracle context**);
-# *behaviour* = eight solved questions stand in the prompt, about other facts. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
-# stands in the prompt; *behaviour* = eight solved tickets do. **Predict:** which share is right after each change (for the sorter: all four fields)? Guess before you run on.
+# For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer is in the prompt (**oracle context**);
+# *behaviour* = eight solved questions, about other facts, are in the prompt. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
+# is in the prompt; *behaviour* = eight solved tickets are. **Predict:** what share is right after each change (for the sorter: all four fields)? Guess before you go on.
 
 # %%
 names = [
@@ -160,9 +155,9 @@ for name, table in swaps.items():
 plots.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
 
 # %% [markdown]
-# A bar that is longer is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % interval. If
+# A longer bar is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % confidence interval. If
 # that covers zero, the verdict is *cannot tell*, and it says how many cases would settle it. We make two comparisons for each feature, so each interval is a
-# little wider: enough that both hold together. For tickets we compare the finer measure, the share of fields right.
+# little wider, enough for both to hold at once. For tickets we compare the finer measure, the share of fields right.
 
 # %%
 moved = [
@@ -180,12 +175,12 @@ plots.differences(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The **assistant lacks knowledge**. Eight examples of how to answer bring it nothing, because the answers are not in them; one sentence with the answer does.
-# No amount of training on *how* to answer would help here, and training the facts in has a price of its own (notebook 07). Mind also what the sentence does *not*
-# bring: with the answer before its eyes the model is still wrong in most cases. That is a second problem, and it is not one of knowledge.
+# The **assistant lacks knowledge**. Eight examples of how to answer do not help, because the answers are not in them; one sentence with the answer does.
+# No amount of training on *how* to answer would help here, and training the facts in has a price of its own (notebook 07). Notice also what the sentence does *not*
+# fix: with the answer in its context the model is still wrong in most cases. That is a second problem, and it is not one of knowledge.
 #
-# The **sorter does not lack knowledge**: the message is all there, and the rule book, word for word in the prompt, does not make a good sorter of it. Whether examples
-# move it, the interval says. What a model does with what it sees is *behaviour*, and the next cell shows which half of it.
+# The **sorter does not lack knowledge**: the whole message is there, and the rule book, word for word in the prompt, does not turn it into a good sorter. The interval says whether
+# examples help. What a model does with what it sees is *behaviour*, and the next cell shows which half of it.
 # </details>
 
 # %% [markdown]
@@ -199,8 +194,8 @@ forced = evaluate(systems_tickets.zero_shot(generator, constrained=True), ticket
 ticket_summary([label, zero, few, forced]).round(2)
 
 # %% [markdown]
-# Read the left half first: it is a *manipulation check*. It shows that the method did what it was made to do, not that the answers are any good. Then read
-# the right half against the first line, which knows nothing but the commonest labels.
+# Read the left half first: it is a *manipulation check*. It shows that the method did what it was designed to do, not that the answers are any good. Then compare
+# the right half with the first line, which knows nothing but the most common labels.
 
 # %%
 compare(label, forced, column="fields_right")
@@ -209,14 +204,14 @@ compare(label, forced, column="fields_right")
 # <details><summary><b>What happened</b></summary>
 #
 # Forcing the form makes every answer acceptable to the software, and leaves a model that does not judge as we do. Look at *few-shot* and *constrained* side by side: where
-# they are about level, what the examples brought was the form, and the same can be had without them. If your complaint is "the JSON breaks", a schema is the cure and
+# they are about level, the examples only taught it the form, and constrained decoding gives you that without any examples. If your complaint is "the JSON breaks", a schema is the fix and
 # costs no labels. If it is "the JSON is fine and the labels are wrong", you need many examples, and a prompt does not hold many: that is what training is for (05).
 # </details>
 
 # %% [markdown]
 # ## Suspect three: boundaries
 #
-# 28 of our questions must not be answered: the handbook does not say, or this person may not know. **Predict:** what share does the assistant refuse?
+# 28 of our questions must not be answered: the handbook does not say, or this user is not allowed to know. **Predict:** what share does the assistant refuse?
 
 # %%
 predict("01.boundaries", "Share of the 28 that is rightly refused", ["closed book", "RAG"])
@@ -256,7 +251,7 @@ refusing["RAG"][["kind", "input", "answer"]].head(4)
 
 # %%
 plain = systems.retrieval_augmented(generator, index, top_k=1)
-# chosen on dev, so it flatters a little: a threshold is tuned on one set and judged on another
+# chosen on dev, so the result is slightly optimistic: tune a threshold on one set, judge on another
 THRESHOLD = 0.50
 
 
@@ -279,7 +274,7 @@ verdict
 # %% [markdown]
 # ## Suspect four: the test
 #
-# A colleague has measured the same two systems and advises against the threshold: "It brings nothing, look." Here is the colleague's scorer.
+# A colleague has measured the same two systems and advises against the threshold: "It does not help, look." Here is the colleague's scorer.
 
 
 # %%
@@ -306,9 +301,9 @@ plots.differences(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Our threshold answers "I don't know**.**", the scorer waits for "i don't know" without the full stop. So every right refusal is counted as wrong, and only the price of
-# caution is left. The answers are the same, letter for letter (nothing was asked again: predictions are kept, and only judging is done anew). Before you believe that a
-# system is bad, read twenty of its answers beside the verdicts. It takes ten minutes, and this is the suspect that is questioned last.
+# Our threshold answers "I don't know**.**", the scorer expects "i don't know" without the full stop. So every right refusal is counted as wrong, and all that remains visible is
+# the cost of being cautious. The answers are identical: cached predictions were scored again, the model was not asked again. Before you believe that a
+# system is bad, read twenty of its answers beside the verdicts. It takes ten minutes, and yet the test is usually the last thing anyone checks.
 # </details>
 
 # %% [markdown]
@@ -340,7 +335,7 @@ pd.DataFrame(
 # %% [markdown]
 # ## Exercise 01.1 · Read a comparison
 #
-# Before `compare` there is counting. Complete `paired(a, b)`: given two tables of the same cases, return how many only `a` has right, and how many only `b`.
+# Before `compare` there is counting. Complete `paired(a, b)`: given two tables over the same cases, return how many only `a` has right, and how many only `b`.
 
 # %%
 from helpers.exercises import exercise
@@ -380,7 +375,7 @@ exercise("01.2").check(probes)
 # %% [markdown]
 # ## Exercise 01.3 · What does caution cost?
 #
-# Write `price(plain, careful)`: of two tables of the same cases return two numbers, *won* (questions that must be refused, and now are) and *lost* (questions with an answer that
+# Write `price(plain, careful)`: given two result tables over the same cases, return two numbers, *won* (questions that must be refused, and now are) and *lost* (questions with an answer that
 # were right and now are not). Call it on `rag` and `cautious`: would you ship the threshold if a wrong answer costs as much as a refusal? And if it costs ten times as much?
 
 
@@ -400,7 +395,7 @@ exercise("01.3").check(price)
 # %% [markdown]
 # ## Exercise 01.4 · A diagnosis as a function
 #
-# Write `diagnose(shown, examples)`: given two comparisons against the system as it stands (one with the knowledge shown, one with examples in the prompt), return `"knowledge"`,
+# Write `diagnose(shown, examples)`: given two comparisons with the system as it is (one with the knowledge shown, one with examples in the prompt), return `"knowledge"`,
 # `"behaviour"`, `"both"` or `"cannot tell"`. Only verdicts count, not the size of a difference. Then think of a feature of your own: what would the two arms be?
 
 
@@ -423,8 +418,8 @@ exercise("01.4").check(diagnose)
 # %% [markdown]
 # ## What we found
 #
-# The assistant lacks knowledge first, the sorter lacks behaviour, neither has a boundary unless we build one, and a full stop in the scorer was enough to turn
-# a verdict around. Nothing of this needed training, and each of it needs another cure.
+# The assistant lacks knowledge first, the sorter lacks behaviour, neither has a boundary unless we build one, and a full stop in the scorer was enough to
+# reverse a verdict. None of this needed training, and each problem needs a different fix.
 #
 # **You have seen**
 # - which feature lacks knowledge and which behaviour, by changing one thing at a time and comparing on the same cases;

@@ -2,7 +2,7 @@
 # # 02 · Can we let the model see what it does not know?
 #
 # **Why it matters.** Policies, prices and product facts live in documents, and they change. RAG leaves them there: cut the documents into
-# pieces, find the pieces that fit a question, and put them into the prompt. Every stage can fail on its own, so you build each one
+# pieces, find the pieces that match a question, and put them into the prompt. Every stage can fail on its own, so you build each one
 # by hand before you trust a helper.
 #
 # **Time:** 20 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
@@ -18,11 +18,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from helpers import models
-from helpers import plots
-from helpers import systems
-from helpers.data import load_questions, pick
-from helpers.data import load_handbook, may_see
+from helpers import models, plots, systems
+from helpers.data import load_handbook, load_questions, may_see, pick
 from helpers.evaluation import QUESTIONS, evaluate, share, summary
 
 pd.set_option("display.max_colwidth", 110)
@@ -38,7 +35,7 @@ print(
 # ## The baseline: words in common
 #
 # Before anything clever: does it help to count shared words? For each question, take the document
-# that shares most words with it, among those that the asker may read on that day.
+# that shares the most words with it, among those this user may read on that day.
 
 # %%
 import re
@@ -62,8 +59,8 @@ print(
 # %% [markdown]
 # ## Chunking by hand
 #
-# A document is too long for a prompt, and one vector for the whole of it is too vague. So we cut it into **chunks**. The simplest cutter
-# takes windows of characters, each sharing some **overlap** with the one before.
+# A document is too long for a prompt, and a single vector for the whole document blurs everything together. So we cut it into **chunks**. The simplest cutter
+# takes windows of characters, each sharing some **overlap** with the previous one.
 
 
 # %%
@@ -81,7 +78,7 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 
 # %% [markdown]
 # Each piece keeps its **span**: the characters it came from. Without it no citation could be checked later. Look at the edges:
-# this cutter splits words and sentences. That is one of the prices of RAG; notebook 03 measures it.
+# this cutter splits words and sentences. That is one of the costs of RAG; notebook 03 measures it.
 #
 # ## Embedding search by hand
 #
@@ -126,10 +123,10 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# ## The helper does the same, and what you would forget
+# ## The helper does the same, plus the things you would forget
 #
 # `build_index` cuts by tokens, stores the vectors in **Chroma** (a vector database) on disk, and names the folder after everything that
-# went into it. Run this cell twice: the second time it only opens what is there.
+# went into it. Run this cell twice: the second time it only opens what is already there.
 
 # %%
 from helpers.retrieval import build_index
@@ -186,7 +183,7 @@ for groups in (["staff", "support"], ["staff", "people-ops", "managers"]):
 # <details><summary><b>What happened</b></summary>
 #
 # Both conditions are part of the query itself (`index.search` is 15 lines; have a look with `??index.search`). Filtering
-# *after* the search would leave fewer than k passages, and asking the model in its prompt to keep a secret keeps none.
+# *after* the search would leave fewer than k passages, and telling the model in the prompt to keep a secret protects nothing.
 # </details>
 
 # %% [markdown]
@@ -201,8 +198,8 @@ print(systems.question_prompt(generator, question, passages[:1]))
 # %% [markdown]
 # ## Answer, and a citation that a reader can open
 #
-# `cite` points to a passage and a sentence in it. A model this small rarely writes `[1]` itself; then the passage that shares most words with
-# the answer is cited and marked `overlap`: something to check the answer by, no proof that the model used it.
+# `cite` points to a passage and a sentence in it. A model this small rarely writes `[1]` itself; then the passage that shares the most words with
+# the answer is cited and marked `overlap`: it helps a person check the answer; it does not prove that the model used it.
 
 # %%
 case = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days")
@@ -214,12 +211,12 @@ for citation in prediction.cited:
 # %% [markdown]
 # ## Does it help? Measure
 #
-# 80 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares before you run on.
+# 80 questions, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares before you go on.
 
 # %%
 from helpers.labs import guess_of, predict, record
 
-predict("02.rag", "Which share of 80 questions will each get right?", ["closed book", "RAG"])
+predict("02.rag", "What share of 80 questions will each get right?", ["closed book", "RAG"])
 
 # %%
 eighty = pick(questions, 80)
@@ -239,7 +236,7 @@ plots.bars(
 
 # %% [markdown]
 # Both systems answered the **same** questions, so what counts is where they differ. If neither were better, each would win about half of those. That is a
-# *sign test*, by hand; `compare` does the same with an interval, and it knows that several wordings of one fact are not several proofs.
+# *sign test*, by hand; `compare` does the same with an interval, and it treats several wordings of one fact as one piece of evidence.
 
 # %%
 from scipy.stats import binomtest
@@ -251,10 +248,10 @@ only_rag, only_memory = (
     (alone["right"] & ~with_rag["right"]).sum(),
 )
 p = binomtest(int(only_rag), int(only_rag + only_memory)).pvalue if only_rag + only_memory else 1.0
-verdict = "more than luck" if p < 0.05 else "cannot tell at this n"
+verdict = "more than chance" if p < 0.05 else "cannot tell at this n"
 print(
-    f"only RAG right: {only_rag}, only memory right: {only_memory}; by luck alone so uneven with p"
-    f" = {p:.3f}: {verdict}"
+    f"only RAG right: {only_rag}, only memory right: {only_memory}; this uneven by chance with"
+    f" p = {p:.3f}: {verdict}"
 )
 compare(alone, with_rag)
 
@@ -262,7 +259,7 @@ compare(alone, with_rag)
 # ## Finding or reading?
 #
 # An answer can fail because the passage was not found, or because it was found and misread. The table below keeps them apart.
-# `evidence_seen` is true when the retrieved passage holds the whole sentence that proves the answer.
+# `evidence_seen` is true when the retrieved passage contains the whole sentence that proves the answer.
 
 # %%
 pd.crosstab(
@@ -273,25 +270,25 @@ pd.crosstab(
 )
 
 # %%
-seen = with_rag[with_rag["evidence_seen"] == True]  # noqa: E712 (None means: no evidence exists)
+seen = with_rag[with_rag["evidence_seen"].eq(True)]  # None means: no evidence exists
 print(
-    f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; read"
-    f" rightly when found: {plots.percent(seen['right'].mean())}"
+    f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; right"
+    f" when found: {plots.percent(seen['right'].mean())}"
 )
 with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random_state=1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Two different problems hide in one score. Where the evidence was **not found** whole, the answer usually was not on the page, and no better model
-# and no training helps; the few that are right anyway had part of the sentence, another passage, or luck. Where it was found and **misread**,
-# retrieval has done its work and the reader fails; notebook 08 comes back to that.
+# Two different problems hide in one score. Where the evidence was **not found** whole, the answer usually was not on the page, and neither a better model
+# nor training helps; the few that are right anyway had part of the sentence, another passage, or were right by chance. Where it was found and **misread**,
+# retrieval did its job and the reader failed; notebook 08 comes back to that.
 # </details>
 
 # %% [markdown]
 # ## More passages?
 #
-# If the right passage is often missing, why not hand over three? **Predict:** more evidence seen? More right answers?
+# If the right passage is often missing, why not pass three? **Predict:** more evidence seen? More right answers?
 
 # %%
 with_three = evaluate(
@@ -310,9 +307,9 @@ pd.DataFrame(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Compare the two columns; a difference of a few cases among 80 is noise. More evidence reaches the model, but more right answers need not come out: what
-# stands beside the evidence can **distract**. We go on with one passage. Another model may choose differently, so measure it with yours:
-# `WORKBOOK_MODEL` names any other.
+# Compare the two columns; a difference of a few cases among 80 is noise. More evidence reaches the model, but that need not mean more right answers: irrelevant
+# text next to the evidence can **distract** the model. We continue with one passage. With another model the best choice may be different, so measure it with yours:
+# set `WORKBOOK_MODEL`.
 # </details>
 
 # %% [markdown]
@@ -337,8 +334,8 @@ exercise("02.1").check(recall_at_k)
 # %% [markdown]
 # ## Exercise 02.2 · The context that never arrived
 #
-# A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo goes
-# on giving fluent answers. Write `sees_context(build_prompt)`: given a function from (question, passages) to a prompt, return
+# A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo
+# keeps giving fluent answers. Write `sees_context(build_prompt)`: given a function from (question, passages) to a prompt, return
 # True only if **every** passage's text is in what it builds.
 
 # %%
@@ -357,11 +354,11 @@ def sees_context(build_prompt):
 exercise("02.2").check(sees_context)
 
 # %% [markdown]
-# ## Exercise 02.3 · A citation that nobody can open
+# ## Exercise 02.3 · A citation that no one can open
 #
 # Every answer of a shipped assistant carried a footnote. Half of them led nowhere: the numbers counted from 0, or the "quote" was the model's own paraphrase. Write
-# `opens(citation, context, documents)`: True only if the passage [number] (counted from 1) was in the context, it is of the document that is named, and the quote
-# stands in that document word for word. `documents` maps an id to a document with a `.text`.
+# `opens(citation, context, documents)`: True only if passage [number] (counted from 1) was in the context, it comes from the named document, and the quote
+# is in that document word for word. `documents` maps an id to a document with a `.text`.
 
 
 # %%
@@ -380,8 +377,8 @@ exercise("02.3").check(opens)
 # %% [markdown]
 # ## What we found
 #
-# Letting the model see a passage can turn made-up answers into right ones, without training anything; the paired count above says how sure we may be.
-# How many depends on two separate things, whether the passage is found and whether it is read, and only measuring tells which one to work on.
+# Letting the model see a passage can turn made-up answers into right ones, without training anything; the paired count above says how sure we can be.
+# How many depends on two separate things, whether the passage is found and whether it is read correctly, and only measuring tells you which one to work on.
 #
 # **You have seen**
 # - chunking, embedding search and a prompt, each by hand and then through a helper;

@@ -1,27 +1,25 @@
 # %% [markdown]
 # # 03 · Would better chunking fix it?
 #
-# **Why it matters.** When a RAG system misses, somebody says "we need semantic chunking", somebody else "hybrid search", a third "just hand over more". Each costs
-# something: a rebuilt index, a second retriever, tokens in every prompt for ever. Here every one of these levers is moved alone, on the same questions, and you see which
-# of them can be told from doing nothing.
+# **Why it matters.** When a RAG system misses, one person says "we need semantic chunking", another "hybrid search", a third "just pass more text". Each costs
+# something: a rebuilt index, a second retriever, extra tokens in every prompt. Here each of these settings is changed alone, on the same questions, and you see which
+# of them make a measurable difference.
 #
 # **Time:** 20 minutes to read · 2 minutes to run · 30 minutes of exercises. **Before:** 02.
 #
 # **By the end you can**
-# - say what a cutter breaks before any search has run, and show it in one document;
-# - move strategy, size, overlap, k and retriever one at a time, and read *better*, *worse* or *cannot tell*;
-# - tell evidence found from answers right, and name the price of each in tokens.
+# - say what a chunker breaks before any search has run, and show it in one document;
+# - change strategy, size, overlap, k and retriever one at a time, and read *better*, *worse* or *cannot tell*;
+# - tell evidence found from answers right, and name the cost of each in tokens.
 
 # %%
 import pandas as pd
 
+from helpers import labs, plots
+from helpers.data import load_handbook, load_questions
 from helpers.experiments import chunking_grid
-from helpers import labs
-from helpers import plots
-from helpers.data import load_questions
 from helpers.experiments.chunking_grid import ChunkingSetting, load_grid, row_of, what_if
 from helpers.retrieval import STRATEGIES, cut, token_spans
-from helpers.data import load_handbook
 
 pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
@@ -35,8 +33,8 @@ print(
 # %% [markdown]
 # ## Before any search: does cutting break the evidence?
 #
-# A chunk is all that a search can find. If the sentence that proves the answer is cut in two, no retriever and no model puts it together again, unless both halves
-# are found. So the first question needs no embedder: **in how many questions does all the evidence of a document stand whole in one chunk?**
+# A chunk is all that a search can find. If the sentence that proves the answer is cut in two, no retriever or model can put it back together unless both halves
+# are found. So the first question needs no embedder: **for how many questions does one chunk contain the complete evidence of a document?**
 #
 # First by hand. Whole sentences, packed until 64 tokens are full:
 
@@ -80,11 +78,11 @@ broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# At 32 tokens only the strategy that keeps sentences whole leaves most evidence whole: the others fall back to cutting anywhere when a piece is too long. From 128 tokens on nothing is broken by any of them. This is a ceiling
-# for one-passage retrieval, nothing more: evidence that is whole must still be *found*.
+# At 32 tokens only the strategy that keeps sentences whole leaves most evidence intact: the others fall back to cutting anywhere when a piece is too long. At 128 tokens and above none of them breaks anything. This is a ceiling
+# for one-passage retrieval, nothing more: intact evidence must still be *found*.
 # </details>
 #
-# ## One document, cut before your eyes
+# ## One document, cut in two ways
 
 # %%
 from IPython.display import HTML
@@ -100,8 +98,8 @@ HTML(
 # %% [markdown]
 # ## Two ways to search, and both at once
 #
-# **Dense** search compares meanings (vectors); **BM25** compares words, rare ones counting more. They fail on different questions, so one fuses them:
-# **reciprocal rank fusion** gives a passage 1 / (60 + rank) points in each list and adds up. By hand, for one question:
+# **Dense** search compares meanings (vectors); **BM25** compares words, rare ones counting more. They fail on different questions, so people fuse them:
+# **reciprocal rank fusion** gives a passage 1 / (60 + rank) points in each list and adds them up. By hand, for one question:
 
 # %%
 index = chunking_grid.index_of(documents, ChunkingSetting())
@@ -123,7 +121,7 @@ pd.DataFrame(
 # ## The reference grid
 #
 # Every combination of four strategies, five sizes, overlap or none, three retrievers and four k was measured once, on the dev questions. Its provenance (weights, data,
-# code, day) is in the file; one command measures it again. **Predict** first: which share of the questions will have all their evidence among the passages?
+# code, date) is in the file; one command measures it again. **Predict** first: for what share of the questions will all the evidence be among the passages?
 
 # %%
 from helpers.labs import guess_of, predict, record
@@ -155,20 +153,20 @@ for name, row in table.iterrows():
     )
 plots.bars(
     table,
-    f"Meaning finds {plots.percent(table['share'].iloc[1])} in five passages, words"
-    f" {plots.percent(table['share'].iloc[2])}, both {plots.percent(table['share'].iloc[3])}",
+    f"Dense finds {plots.percent(table['share'].iloc[1])} in five passages, BM25"
+    f" {plots.percent(table['share'].iloc[2])}, hybrid {plots.percent(table['share'].iloc[3])}",
     "evidence found",
     guess=guess_of("03.recall"),
 )
 
 # %% [markdown]
-# Look at the bar of BM25 first. It is the baseline: no model, no vectors, an index in milliseconds. And note that fusing a good list with a worse one need not give a better one.
+# Look at the bar of BM25 first. It is the baseline: no model, no vectors, an index in milliseconds. And note that fusing a good list with a worse one need not improve it.
 #
 # ## The lab
 #
-# Move one slider at a time. On the left, evidence found against what the reader must read: grey dots are all settings measured. On the right, this setting (●) against the
-# baseline of notebook 02 (◇). The line above the picture says what can be told. **Look for** the setting that finds most for the fewest tokens, and for a lever that does nothing.
-# Sizes that nobody has measured (32, 96, …) can be **run for real**. (Without a running kernel the sliders do not show; the plain cell below does.)
+# Move one slider at a time. On the left, evidence found against the tokens the reader must read: grey dots are all settings measured. On the right, this setting (●) against the
+# baseline of notebook 02 (◇). The line above the picture states the verdict. **Look for** the setting that finds the most for the fewest tokens, and for a setting that makes no difference.
+# Sizes not measured yet (32, 96, …) can be **run for real**. (Without a running kernel the sliders do nothing; the plain cell below shows the same.)
 
 # %%
 from helpers.labs import chunking_lab
@@ -184,9 +182,9 @@ print(case.sentence())
 plots.chunking_setting(grid, case)
 
 # %% [markdown]
-# ## Which lever does anything?
+# ## Which change makes a difference?
 #
-# Each lever alone, from the same baseline. Seven comparisons at once, so the intervals are wider than for one (Bonferroni): with enough tries, something always looks better.
+# Each change alone, from the same baseline. Seven comparisons at once, so the intervals are wider than for one (Bonferroni): try enough things and one of them will look better by chance.
 
 # %%
 from dataclasses import replace
@@ -217,10 +215,10 @@ pd.DataFrame(
 ).T
 
 # %%
-told = [name for name, m in moved.items() if m.found.verdict == "better"]
+better = [name for name, m in moved.items() if m.found.verdict == "better"]
 print(
-    f"better than the baseline: {', '.join(told) or 'none'}; cannot tell or worse:"
-    f" {', '.join(n for n in moved if n not in told)}"
+    f"better than the baseline: {', '.join(better) or 'none'}; cannot tell or worse:"
+    f" {', '.join(n for n in moved if n not in better)}"
 )
 for name, m in moved.items():
     record(
@@ -233,8 +231,8 @@ for name, m in moved.items():
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# What hands over more text finds more: larger chunks, more passages. What only cuts more cleverly moves little at this n. That is a finding about *this* handbook
-# and *this* embedder; the point is that you can make it about yours in a minute. Mind the column of tokens: the levers that work are the ones that cost.
+# Passing more text finds more: larger chunks, more passages. For smarter cutting alone there are too few questions to be sure, when seven changes are tried at once. That is a finding about *this* handbook
+# and *this* embedder; the point is that you can measure yours in a minute. Notice the tokens column: the changes that show are the ones that cost.
 # </details>
 #
 # ## Evidence found is not yet an answer
@@ -264,14 +262,14 @@ plots.evidence_and_answers(answered)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# If answers followed evidence, the dots would climb. Where they do not, the reader is the bottleneck: it is handed the sentence, amid more text, and misreads it. Chunking cannot mend
-# that; notebook 08 shows the split between search, distraction and reading, and what a better reader would buy. With a larger model (`WORKBOOK_MODEL`) this picture changes
-# first of all: measure it with yours before you rebuild an index.
+# If answers followed evidence, the dots would climb. Where they do not, the reader is the bottleneck: it is given the sentence, amid more text, and misreads it. Chunking cannot fix
+# that; notebook 08 shows the split between search, distraction and reading, and what a better reader would gain. This is the picture that will change most with a larger model
+# (`WORKBOOK_MODEL`): measure it with yours before you rebuild an index.
 # </details>
 #
 # ## Run it for real
 #
-# A setting that is not in the grid, on this machine: cut, embed, search for all questions. (The second time it is there at once.)
+# A setting that is not in the grid, on this machine: cut, embed, search for all questions. (The second time the result is immediate.)
 
 # %%
 from helpers.core import Progress
@@ -313,9 +311,9 @@ print(
 
 # %% [markdown]
 # At this size it should lose next to nothing. In a large index it is not the graph that costs time but the condition *who may read this*: Chroma fetches every permitted chunk's id
-# before it looks for neighbours. So above a limit (printed below) our `dense` compares every permitted vector instead, and then it misses nothing at all. What that gives up to 100,000
-# chunks was measured (`bench scale`; the vectors are the handbook's with noise added, the texts its own sentences shuffled, on a machine that had other work to do, so read the
-# slopes, not the milliseconds):
+# before it looks for neighbours. So above a limit (printed below) our `dense` compares every permitted vector instead, and then it misses nothing at all. The effect was measured up to 100,000
+# chunks (`bench scale`; the vectors are the handbook's with noise added, the texts its own sentences shuffled, on a machine that was doing other work, so compare the
+# slopes; ignore the absolute times):
 
 # %%
 import json
@@ -332,7 +330,7 @@ plots.scale(pd.DataFrame(scale.flat(json.loads(scale.REFERENCE.read_text()))))
 # %% [markdown]
 # ## Exercise 03.1 · Fuse two rankings
 #
-# Write reciprocal rank fusion: `rankings` is a list of lists of ids, best first. Give back the ids, most points first.
+# Write reciprocal rank fusion: `rankings` is a list of lists of ids, best first. Return the ids, most points first.
 
 # %%
 from helpers.exercises import exercise
@@ -352,10 +350,10 @@ def fuse(rankings, k):
 exercise("03.1").check(fuse)
 
 # %% [markdown]
-# ## Exercise 03.2 · The text that no chunk holds
+# ## Exercise 03.2 · The text that no chunk contains
 #
-# Three cutters that shipped: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
-# that exposes them: `lost_text(cutter, text)` gives back the characters (as one string) that are in none of the spans of `cutter(text)`.
+# Three chunkers that shipped: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
+# that exposes them: `lost_text(cutter, text)` returns the characters (as one string) that are in none of the spans of `cutter(text)`.
 
 
 # %%
@@ -372,7 +370,7 @@ exercise("03.2").check(lost_text)
 # %% [markdown]
 # ## Exercise 03.3 · What the embedder never read
 #
-# This embedder reads 256 tokens and drops the rest of a longer chunk without a word; a team that moved to chunks of 512 indexed half of its handbook. Write
+# This embedder reads 256 tokens and silently drops the rest of a longer chunk; a team that moved to chunks of 512 indexed half of its handbook. Write
 # `unread_share(token_counts, limit)`: the share of all tokens that were not read (0 when there are no chunks).
 
 
@@ -389,8 +387,8 @@ exercise("03.3").check(unread_share)
 # %% [markdown]
 # ## Exercise 03.4 · Choose, within a budget
 #
-# The reader may be given at most 400 tokens of passages a question. Choose a `Setting` from the grid, and say whether it can be told from `Setting(top_k=3)`:
-# *better*, *worse* or *cannot tell*. (Leaders: this is the meeting. Whoever asks for a rebuild owes this sentence.)
+# The reader may be given at most 400 tokens of passages per question. Choose a `ChunkingSetting` from the grid, and say how it compares with `ChunkingSetting(top_k=3)`:
+# *better*, *worse* or *cannot tell*. (Leaders: this is the meeting. Anyone who asks for a rebuild should be able to state this sentence.)
 
 # %%
 my_setting, my_verdict = ..., ...
@@ -412,12 +410,12 @@ exercise("03.4").check((my_setting, my_verdict))
 # %% [markdown]
 # ## What we found
 #
-# Better chunking fixes what cutting broke, and little else: on these questions the levers that find more evidence are those that hand over more text, and more text is paid for in tokens
-# and in a reader's attention. Which lever can be told from none is a matter of a minute's measurement, not of taste.
+# Better chunking fixes what cutting broke, and little else: on these questions the settings that find more evidence do so by passing more text, and you pay for that in tokens
+# and in distraction. Which setting helps takes a minute to measure; it is not a matter of taste.
 #
 # **You have seen**
-# - evidence broken by the cutter alone, before any search;
-# - each lever moved alone, with an interval and a verdict;
-# - evidence found and answers right as two different things, with their price in tokens.
+# - evidence broken by the chunker alone, before any search;
+# - each setting changed alone, with an interval and a verdict;
+# - evidence found and answers right as two different things, with their cost in tokens.
 #
-# **For the decision:** recall by retriever and lever are in your journal. **Next:** [04 · what RAG controls](04_what_rag_controls.ipynb): who may see what, since when, and can we take it back?
+# **For the decision:** recall by retriever and by setting is in your journal. **Next:** [04 · what RAG controls](04_what_rag_controls.ipynb): who may see what, since when, and can we take it back?

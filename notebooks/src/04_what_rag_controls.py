@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 04 · Who may see what, since when, and can we take it back?
 #
-# **Why it matters.** Whether answers are fluent is the first question in a demo and the last in an audit. There they ask: which version said so? Who was able to see it? Show me the
+# **Why it matters.** In a demo people ask whether the answers are fluent. Auditors ask: which version said so? Who was able to see it? Show me the
 # sentence. A person wants their data deleted: is it gone? RAG can answer all of these, *if* dates, rights and versions are part of the search. Weights cannot. Here you test each
-# promise on a running system, and then break it in the ways in which it is broken at work.
+# promise on a running system, and then break it the way it gets broken in real projects.
 #
 # **Time:** 25 minutes to read · 3 minutes to run · 35 minutes of exercises. **Before:** 02.
 #
 # **By the end you can**
 # - change, date, roll back and delete a document, and prove what the system says afterwards;
 # - measure leaks instead of promising that there are none, and name three designs that leak or starve;
-# - make a failure on purpose, detect it by a number, mend it, and show the number again.
+# - make a failure on purpose, detect it by a number, fix it, and show the number again.
 
 # %%
 import datetime as dt
@@ -18,32 +18,29 @@ from dataclasses import replace
 
 import pandas as pd
 
-from helpers.core import settings
-from helpers import evaluation
-from helpers.experiments import attacks
-from helpers import models
-from helpers import plots
-from helpers import systems
-from helpers.core import Ask, Case, Evidence, Gold, Passage
-from helpers.data import load_questions, load_users
-from helpers.data import HANDBOOK, load_handbook
+from helpers import evaluation, models, plots, systems
+from helpers.core import Ask, Case, Evidence, Gold, Passage, settings
+from helpers.data import HANDBOOK, load_handbook, load_questions, load_users
 from helpers.evaluation import QUESTIONS, evaluate, share, wilson
+from helpers.experiments import attacks
 from helpers.retrieval import RETRIEVERS, build_index
 
 pd.set_option("display.max_colwidth", 110)
 generator, today = models.load_generator(), dt.date(2026, 3, 2)
 
 # %% [markdown]
-# ## A folder, and a shelf that follows it
+# ## A folder, and an index that follows it
 #
-# We work on a copy of the handbook, with one page more: a rota with somebody's private number, which will make trouble later. A **shelf** keeps the *versions* of an index.
+# We work on a copy of the handbook, plus one extra page: a rota with someone's private phone number, which will cause trouble later. A **versioned index** keeps several versions of one index.
 # `sync` reads a folder, embeds what is new, builds the next version aside, and only then switches to it.
 
 # %%
-import random, shutil, tempfile  # noqa: E401
+import random
+import shutil
+import tempfile
 from pathlib import Path
-from helpers.retrieval import chroma_store
-from helpers.retrieval import VersionedIndex, traces
+
+from helpers.retrieval import VersionedIndex, remove, traces
 
 folder = Path(
     shutil.copytree(
@@ -59,16 +56,16 @@ front = (
 rota = folder / "facilities" / "reception-rota.md"
 rota.write_text(f"---\n{front}\n---\n\n# Reception rota\n\n{secret}\n", encoding="utf-8")
 
-shelf = VersionedIndex("nb04", chunk_size=64, overlap=16)
-# of an earlier run of this notebook
-removed = [chroma_store.remove(version.index) for version in shelf.versions]
+versioned = VersionedIndex("nb04", chunk_size=64, overlap=16)
+# left by an earlier run of this notebook
+removed = [remove(version.index) for version in versioned.versions]
 (settings.cache_folder("shelves") / "nb04.json").unlink(missing_ok=True)
-shelf.sync(folder)
+versioned.sync(folder)
 
 # %% [markdown]
 # ## A number changes
 #
-# Somebody edits one number in one file. **Predict:** how many of all the chunks must be embedded again, and what will the system say? (The new number is drawn now, so no
+# Someone edits one number in one file. **Predict:** how many of the chunks must be embedded again, and what will the system say? (The new number is drawn now, so no
 # model and no cache can know it.)
 
 
@@ -76,7 +73,7 @@ shelf.sync(folder)
 def ask(when, question, groups=("staff",), as_of=today):
     prediction = next(
         iter(
-            systems.retrieval_augmented(generator, shelf.index(), 1)(
+            systems.retrieval_augmented(generator, versioned.index(), 1)(
                 [Ask("04", question, groups, as_of)]
             )
         )
@@ -98,7 +95,7 @@ path.write_text(
     encoding="utf-8",
 )
 ask("edited, not synced", study)
-print(shelf.sync(folder))
+print(versioned.sync(folder))
 said = ask("synced", study)
 print(
     f"the file says {days}; so does the passage:"
@@ -110,28 +107,28 @@ print(
 # <details><summary><b>What happened</b></summary>
 #
 # One file changed, only the chunks whose text is new were embedded, and nothing was trained. Between edit and sync the old number is served: that gap is your *freshness*, and you choose it. If the answer
-# is wrong although the passage is right, that is the reader's failure (02); the update has arrived. (Vectors are kept, so a text that was embedded once, today or in an earlier run, is not embedded again.)
+# is wrong although the passage is right, that is the reader's failure (02); the update has arrived. (Vectors are cached, so a text that was embedded once, today or in an earlier run, is not embedded again.)
 # </details>
 #
-# Editing in place has a price: nobody can ask any more what was in force last month. The better way is a **new version with a date**. People Operations publish new rules for work
+# Editing in place has a cost: no one can ask any more what was in force last month. The better way is a **new version with a date**. People Operations publish new rules for work
 # abroad, in force from 16 March.
 
 # %%
 shutil.copy(HANDBOOK / "updates" / "remote-work-v2.md", folder / "people")
-print(shelf.sync(folder))
+print(versioned.sync(folder))
 abroad = "For how many working days in a leave year may I work from another country?"
 for day in (today, dt.date(2026, 3, 20)):
     answer = ask(f"asked for {day}", abroad, as_of=day)
 print("the passage of the new version:", answer.context[0].text[:120].replace("\n", " "))
 
 # %% [markdown]
-# Both versions lie in the same index; the day of the question decides. Look at the document that each answer comes from: that is what retrieval controls. Whether this small reader then copies the right number out of it is another matter.
+# Both versions are in the same index; the date of the question decides which one is used. Look at the document that each answer comes from: that is what retrieval controls. Whether this small reader then copies the right number out of it is another matter.
 # It is also how you answer an auditor: ask as of the day in dispute.
 #
 # ## Citations that a reader can open
 #
-# A citation is worth something if somebody can *open* it: file, page, the sentence. So whatever reads files must keep the places, and say what it could not read. Here is an inbox as found on a
-# shared drive, with a web page in which a hidden line speaks to assistants.
+# A citation is worth something if a reader can *open* it: file, page, sentence. So whatever reads files must keep track of positions, and say what it could not read. Here is an inbox as found on a
+# shared drive, with a web page in which a hidden line addresses AI assistants.
 
 # %%
 from helpers.data import read_folder
@@ -184,16 +181,16 @@ wind = Ask(
 HTML(opened(answer, inbox.documents) + opened(said, read_folder(folder).documents))
 
 # %% [markdown]
-# A page for a PDF, a path of headings for the handbook. The mark is the sentence or line that shares most words with the answer; in a PDF, whose lines end anywhere, it can be too short. Escaping matters: a document is somebody else's
-# text, and `<script>` in it must not run in your page. One citation proves nothing. Over 16 questions: can each be opened, do the answer's words
-# stand in the passage it cites, and does it cite a document that proves the answer?
+# A page for a PDF, a path of headings for the handbook. The highlight is the sentence or line that shares the most words with the answer; in a PDF, whose lines break anywhere, it can be too short. Escaping matters: a document is untrusted
+# text, and `<script>` in it must not run in your page. One citation proves nothing. Over 16 questions: can each be opened, are the answer's words
+# in the passage it cites, and does it cite a document that proves the answer?
 
 # %%
 documents = read_folder(folder).documents
 questions = load_questions("dev")
 sixteen = [c for c in questions if c.gold.answers and c.kind != "restricted"][::8][:16]
 answered = evaluate(
-    systems.retrieval_augmented(generator, shelf.index(), top_k=1), sixteen, QUESTIONS
+    systems.retrieval_augmented(generator, versioned.index(), top_k=1), sixteen, QUESTIONS
 )
 answered["supported"] = (answered["citation_support"] >= 0.5).where(
     answered["citation_support"].notna()
@@ -213,16 +210,16 @@ pd.DataFrame(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# *Can be opened* is a matter of code: it should be all. *Supported* says that the words stand in the passage. Neither says that the answer is right: a wrong passage supports a wrong answer very well. (Where n is
-# smaller, an answer cited nothing.) A citation lets a person check; it does not check.
+# *Can be opened* is a matter of code: it should be all of them. *Supported* says that the words are in the passage. Neither says that the answer is right: a wrong passage supports a wrong answer very well. (Where n is
+# smaller, an answer cited nothing.) A citation lets a person check; it does not check by itself.
 # </details>
 #
 # ## Who may see what
 #
-# Now the promise that hurts most when it breaks. Everybody in `users.json` asks for every restricted document *by its title*, so nothing is nearer, with every retriever. What reaches them?
+# Now the promise whose failure hurts most. Every user in `users.json` asks for every restricted document by its exact title (the best possible query), using every retriever. What reaches them?
 
 # %%
-users, index = load_users(), shelf.index()
+users, index = load_users(), versioned.index()
 by_id = {d.id: d for d in documents}
 restricted = [d for d in documents if not d.readable_by(["staff", "contractors"])]
 asks = [
@@ -242,25 +239,23 @@ for one, found in (
 ):
     if found.doc in counts:
         counts.loc[one.id.split()[0], found.doc] += 1
-from helpers import plots
-
 plots.access(counts, allowed)
 
 # %% [markdown]
 # ## Three designs that look right
 #
-# 1. **The prompt keeps the secret.** Search everything, write into the prompt who asks and who may read, and tell the model to refuse.
-# 2. **The answer cache.** Search correctly, and keep answers under their question, because the same is asked again and again. Those who may know ask first.
-# 3. **Filter after the search.** Take the k best of everything, then drop what the asker may not read. Nothing leaks, so every security test passes; but what is left of k = 3? (The last table: all dev questions, asked by each user.)
+# 1. **The prompt keeps the secret.** Search everything, write into the prompt who is asking and who may read what, and tell the model to refuse.
+# 2. **The answer cache.** Search correctly, and cache each answer under its question, because the same questions come again and again. Users who are allowed to know ask first.
+# 3. **Filter after the search.** Take the k best of everything, then drop what the user is not allowed to read. Nothing leaks, so every security test passes; but how many of the 3 passages are left? (The last table: all dev questions, asked by each user.)
 #
-# The dev questions hold seven pairs: the same words, asked once by somebody who may know and once by somebody who may not. **Predict:** in which share of the pairs does a secret passage reach the one who may *not*?
+# The dev questions contain seven pairs: the same words, asked once by a user who is allowed to know and once by one who is not. **Predict:** in what share of the pairs does a secret passage reach the one who is *not*?
 
 # %%
 from helpers.labs import guess_of, predict, record
 
 predict(
     "04.leaks",
-    "A secret passage reaches an asker who may not see it:",
+    "A secret passage reaches a user who is not allowed to see it:",
     ["rights in the search", "prompt keeps the secret", "answer cache"],
 )
 
@@ -271,7 +266,7 @@ pairs = [
     for b in questions
     if a.ask.input == b.ask.input and a.gold.answers and not b.gold.answers
 ]
-everybody = tuple(sorted({group for d in documents for group in d.meta.audience}))
+all_groups = tuple(sorted({group for d in documents for group in d.meta.audience}))
 strict = replace(
     systems.BASE,
     name="keep secrets",
@@ -286,15 +281,15 @@ def label(p):
     return replace(p, title=f"{p.title} (may be read by: {', '.join(by_id[p.doc].meta.audience)})")
 
 
-open_to_all = [index.search(b.ask.input, everybody, today, 2) for _, b in pairs]
-told = [
+open_to_all = [index.search(b.ask.input, all_groups, today, 2) for _, b in pairs]
+with_groups = [
     replace(b.ask, input=f"{b.ask.input} (The person who asks is in: {', '.join(b.ask.groups)})")
     for _, b in pairs
 ]
 prompted = {
     p.id: p.text
     for p in systems.answer_questions(
-        generator, told, [[label(p) for p in context] for context in open_to_all], strict
+        generator, with_groups, [[label(p) for p in context] for context in open_to_all], strict
     )
 }
 pd.DataFrame(
@@ -348,12 +343,12 @@ table = pd.DataFrame(leaks).T
 for name, row in leaks.items():
     record(
         f"04.leaks/{name}",
-        f"{name}: a secret passage reaches somebody who may not see it",
+        f"{name}: a secret passage reaches a user who may not see it",
         row,
         {"split": "dev", "index": index.name},
     )
 print(
-    "secret answers said aloud:",
+    "secret answers given away:",
     ", ".join(
         f"{name} {row['secret answer given']:.0f} of {row['n']:.0f}"
         for name, row in table.iterrows()
@@ -368,7 +363,7 @@ plots.bars(
 )
 
 # %%
-best = index.search_all([replace(c.ask, groups=everybody, as_of=today) for c in questions], 3)
+best = index.search_all([replace(c.ask, groups=all_groups, as_of=today) for c in questions], 3)
 left = {
     who: [sum(by_id[p.doc].readable_by(user["groups"]) for p in context) for context in best]
     for who, user in users.items()
@@ -392,75 +387,77 @@ starved.rename_axis("passages left of 3:", axis=1)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# A passage in the context of somebody who may not read it is the leak, whether or not this answer repeats it: a small model that often fails to answer at all keeps secrets by accident. Once a secret is in the prompt, only the model's good will keeps it, and so does everything that logs prompts. The cache never searched at all for its second asker: its test suite, with one user, is green. Filtering afterwards starves
-# exactly those with the fewest rights (look at the contractor), who then get bad answers or none. Rights and day as *conditions of the search* have neither problem: `??index.search_all`.
+# The leak is a passage in the context of a user who is not allowed to read it, whether or not this answer repeats it: a small model that often fails to answer keeps secrets only by accident. Once a secret is in the prompt, only the model's willingness to obey protects it, and everything that logs prompts has it too. The cache never searched at all for its second user: its test suite, with one user, is green. Filtering afterwards starves
+# exactly those with the fewest rights (look at the contractor), who then get bad answers or none. Rights and date as *conditions of the search* have neither problem: `??index.search_all`.
 # </details>
 #
 # ## Going back
 #
-# The rules for work abroad were published by mistake. Going back is moving a pointer to a version that is still whole; nothing is built.
+# The rules for work abroad were published by mistake. Rolling back moves a pointer to a version that is still complete; nothing is built.
 
 # %%
 later = dt.date(2026, 3, 20)
-ask(f"version {shelf.current.number}", abroad, as_of=later)
-ask(f"back to version {shelf.rollback().number}", abroad, as_of=later)
-print("and forth again: version", shelf.rollback(max(v.number for v in shelf.versions)).number)
+ask(f"version {versioned.current.number}", abroad, as_of=later)
+ask(f"back to version {versioned.rollback().number}", abroad, as_of=later)
+print(
+    "and forth again: version", versioned.rollback(max(v.number for v in versioned.versions)).number
+)
 
 # %% [markdown]
 # ## Taking it back for good
 #
-# Odile asks for her number to be deleted. First somebody asks for it, and the answer is kept on disk with the passages it was given, as answers are. Then somebody deletes the file and syncs, and says: done. **Predict:** in how many files does the
-# sentence still stand?
+# Odile asks for her number to be deleted. First a user asks for it, and the answer is cached on disk with the passages it was given, as all answers are. Then someone deletes the file, syncs, and says: done. **Predict:** how many files still
+# contain the sentence?
 
 # %%
 number = "What is Odile Brandt's private number?"
 gold = Gold(("01632 960418",), (Evidence("rota-odile-brandt", secret, 17, 17 + len(secret)),))
-kept = evaluate(
-    systems.retrieval_augmented(generator, shelf.index(), 1),
+cached = evaluate(
+    systems.retrieval_augmented(generator, versioned.index(), 1),
     [Case(Ask("odile", number, ("staff",), today), gold, "single", "odile", "dev")],
     QUESTIONS,
 )
-print(f"{'asked first':<20} {kept['answer'][0]!r}")
+print(f"{'asked first':<20} {cached['answer'][0]!r}")
 rota.unlink()
-print(shelf.sync(folder))
+print(versioned.sync(folder))
 ask("asked again", number)
 home = settings.cache_folder()
 print(
-    "yet the sentence stands in",
+    "yet the sentence is still in",
     pd.Series([p.relative_to(home).parts[0] for p in traces(secret)]).value_counts().to_dict(),
     "files of the cache",
 )
-print("forgotten:", shelf.forget("rota-odile-brandt"))
+print("forgotten:", versioned.forget("rota-odile-brandt"))
 hits = [
     p.doc
     for retriever in RETRIEVERS
-    for p in shelf.index().search(number, ["staff"], today, 10, retriever)
+    for p in versioned.index().search(number, ["staff"], today, 10, retriever)
 ]
 print(
     f"files with the sentence: {len(traces(secret))}; hits in {len(RETRIEVERS)} retrievers:"
-    f" {hits.count('rota-odile-brandt')}; versions left to go back to: {len(shelf.versions) - 1}"
+    f" {hits.count('rota-odile-brandt')}; earlier versions left: {len(versioned.versions) - 1}"
 )
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# `sync` took the page out of the *current* version, which is all that a user sees. Earlier versions held it, on purpose, so that one can go back; and kept predictions quoted it. `forget` removes the versions that
-# held it, the vectors and the predictions. So going back and forgetting pull in opposite directions: the price of this deletion is the history.
+# `sync` took the page out of the *current* version, which is all that a user sees. Earlier versions contained it, on purpose, so that you can roll back; and cached predictions quoted it. `forget` removes the versions that
+# contained it, the vectors and the predictions. Rollback and deletion pull in opposite directions: deleting for good costs you the history.
 #
-# What this cannot reach: backups; logs and caches of other systems; what people copied; a Chroma *server's* own files (rows are deleted there, its pages are its own affair); and the weights of a model
+# What this cannot reach: backups; logs and caches of other systems; what people copied; a Chroma *server's* own files (rows are deleted there; which pages its database keeps on disk is outside our control); and the weights of a model
 # that was **tuned** on the page. For those there is no `forget`: notebook 07 shows what is left.
 # </details>
 #
 # ## The failure gallery
 #
-# Failures are easier to recognise when you have made them. Two by hand. First: two pages in force disagree, and the handbook really has such a pair. A system that hands over one passage will never notice. Second: three regions,
-# three nearly equal documents. What tells them apart is the *title*, which a cutter leaves behind. The same section of all three is compared with the question, without the title and with it.
+# Failures are easier to recognise when you have made them. Two by hand. First: two pages in force disagree, and the handbook really has such a pair. A system that passes one passage will never notice. Second: three regions,
+# three nearly identical documents. Only the *title* tells them apart, and chunking drops it. The same section of all three is compared with the question, without the title and with it.
 #
-# Then all of them: each is made, found by a measure of this workbook, mended, and measured again on the same cases (`helpers/experiments/failure_gallery.py`, about ten lines each). **Look for** a remedy that helps little.
+# Then all of them: each is made, detected by a measure of this workbook, fixed, and measured again on the same cases (`helpers/experiments/failure_gallery.py`, about ten lines each). **Look for** a fix that helps only a little.
 
 # %%
 winter = next(c for c in questions if c.fact == "ambiguous.winter-garden-visits").ask
-for p in shelf.index().search(winter.input, winter.groups, winter.as_of, 8):
+for p in versioned.index().search(winter.input, winter.groups, winter.as_of, 8):
     sentence = next(
         (
             s
@@ -473,7 +470,7 @@ for p in shelf.index().search(winter.input, winter.groups, winter.as_of, 8):
         print(f"{p.doc:<30} {by_id[p.doc].meta.owner:<15} … {' '.join(sentence.split()[-12:])}")
 said = ask("the system", winter.input, winter.groups)
 print(
-    "right would be to refuse, or to name both; this answer does:",
+    "right would be to refuse, or to name both; does this answer?",
     evaluation.answer_correct(said.text, ()),
 )
 
@@ -509,30 +506,30 @@ failures = failure_gallery.gallery(parts)
 table = failure_gallery.as_table(failures)[["wrong", "shows", "good", "before", "after", "fix"]]
 table.insert(
     5,
-    "told apart",
+    "difference",
     [
         "better" if wilson(*f.after)[0] > wilson(*f.before)[1] else "cannot tell at this n"
         for f in failures
     ],
 )
 print(
-    f"{len(failures)} failures; mended on all of their cases:"
+    f"{len(failures)} failures; fixed on all of their cases:"
     f" {sum(f.after.good == f.after.n for f in failures)}; better by more than the intervals:"
-    f" {(table['told apart'] == 'better').sum()}"
+    f" {(table['difference'] == 'better').sum()}"
 )
 print(
-    "mended only in part:",
+    "fixed only in part:",
     ", ".join(f"{f.name} {f.before} -> {f.after}" for f in failures if f.after.good < f.after.n),
 )
 table
 
 # %% [markdown]
-# One case is enough to show that a failure *exists*; how often it happens, and whether the remedy helps, only a count over many cases can tell. Where the 95 % intervals overlap, the table says *cannot tell*.
+# One case is enough to show that a failure *exists*; how often it happens, and whether the fix helps, only a count over many cases can show. Where the 95 % intervals overlap, the table says *cannot tell*.
 #
 # ## Documents that attack
 #
-# Whoever may write a page may write into your prompt. Two attacks, live: a page that gives orders, and a page that simply states another number. Each stands before the best passage of the handbook, as if it had been found.
-# Two defences: a prompt that says passages give no orders, and a **screen** that looks at a page before it is indexed.
+# Anyone who can write a page can write into your prompt. Two attacks, live: a page that gives orders, and a page that simply states another number. Each is placed before the best passage of the handbook, as if it had been retrieved.
+# Two defences: a prompt that says to ignore orders in passages, and a **screen** that inspects a page before it is indexed.
 
 # %%
 both = [next(a for a in attacks.load_attacks() if a.id == id) for id in ("a-08", "a-14")]
@@ -568,8 +565,8 @@ pd.DataFrame(rows)
 
 # %% [markdown]
 # Two cases are an anecdote. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an attack) were
-# measured once. First at the door, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns, tuned on the `dev` half of the attacks. *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself). *Near copy*: repeats a page in force, with other numbers.
-# Then what the model does with those that it reads, without a defence and with each: *reached*, the page among the three best passages; *alone*, nothing but the page.
+# measured once. First at ingestion, where no model is needed: which pages does each rule keep out? *Screen*: seven patterns, tuned on the `dev` half of the attacks. *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself). *Near copy*: repeats a page in force, with other numbers.
+# Then what the model does with the pages it reads, without a defence and with each: *reached*, the page among the three best passages; *alone*, nothing but the page.
 
 # %%
 import json
@@ -579,9 +576,9 @@ picture = plots.doors(measured["ingestion"])
 for rule, row in picture.table.pivot(
     index="rule", columns="pages", values=["low", "high"]
 ).iterrows():
-    tells = row["low", "attacks"] > row["high", "look-alikes"]
+    differs = row["low", "attacks"] > row["high", "look-alikes"]
     keeps = "keeps out more attacks than look-alikes"
-    print(f"{rule}: {keeps if tells else 'cannot tell attacks from look-alikes at this n'}")
+    print(f"{rule}: {keeps if differs else 'cannot tell attacks from look-alikes at this n'}")
 orders = measured["ingestion"]["screen"]["orders"]
 print(
     "pages with orders that the screen stops:",
@@ -601,7 +598,7 @@ for shown, defences in measured["defences"].items():
     print(
         f"{shown}: without a defence {count(none)} attacks succeed; without any attack"
         f" {count(defences['none']['right without attack'])} of these questions are answered"
-        " rightly"
+        " correctly"
     )
     for name, d in defences.items():
         hit = d["success"]["all"]
@@ -624,14 +621,14 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Read *against none* first. Where it says *cannot tell*, this experiment shows no defence of the model to be any good, and it cannot: an assistant that follows hardly any instruction hardly follows those of an attacker either. That is no safety; look how few of the
-# questions it answers. A model that reads better obeys better, so measure with yours (`WORKBOOK_MODEL`, then `python labs_data/build/attacks.py`). What can be told is the door: counted on pages, with no model in between. A rule that keeps harmless
-# pages out has a price, and somebody must look at those. And no pattern sees a false fact in plain words: against that helps only knowing *who may write*, and comparing new pages with those in force.
+# Read *against none* first. Where it says *cannot tell*, this experiment cannot show that any prompt-level defence works: an assistant that follows hardly any instruction hardly follows those of an attacker either. That is not safety; look how few of the
+# questions it answers. A model that reads better also follows injected orders better, so measure with yours (`WORKBOOK_MODEL`, then `python labs_data/build/attacks.py`). What can be measured is ingestion: counted on pages, without involving a model. A rule that keeps harmless
+# pages out has a cost, and someone must review those. And no pattern detects a false fact in plain words: the only defence against that is to know *who may publish*, and to compare new pages with those in force.
 # </details>
 #
 # ## Exercise 04.1 · In force, and for me?
 #
-# Warm-up. Write `may_answer(document, groups, as_of)`: may this document be used for somebody in these groups on that day? It has `.audience` (a list), `.effective_from`, and `.effective_until` (the first day on which it no longer holds, or None).
+# Warm-up. Write `may_answer(document, groups, as_of)`: may this document be used for a user in these groups on that day? It has `.audience` (a list), `.effective_from`, and `.effective_until` (the first day on which it no longer holds, or None).
 
 # %%
 from helpers.exercises import exercise
@@ -651,8 +648,8 @@ exercise("04.1").check(may_answer)
 # %% [markdown]
 # ## Exercise 04.2 · Starved
 #
-# A search filtered after taking the best k, and nobody noticed for months, since an administrator tests everything. Write `starved(search, ask, k)` that is True if a search hands out fewer passages than it could: `search(ask, k)` gives at most k passages. You cannot look
-# inside. But you can ask the same search for more. (Somebody who may read only one passage at all is not starved.)
+# A search filtered after taking the best k, and no one noticed for months, because the tests were run as an administrator. Write `starved(search, ask, k)` that is True if a search returns fewer passages than it could: `search(ask, k)` gives at most k passages. You cannot look
+# inside. But you can ask the same search for more. (A user who may read only one passage at all is not starved.)
 
 
 # %%
@@ -668,7 +665,7 @@ exercise("04.2").check(starved)
 # %% [markdown]
 # ## Exercise 04.3 · A safe cache
 #
-# Write `cache_key(ask)` for an answer cache. Askers with the *same rights* on the same day should share answers (else it saves nothing); others must not. An ask has `.id`, `.input`, `.groups` and `.as_of`. Groups come in any order.
+# Write `cache_key(ask)` for an answer cache. Users with the *same rights* on the same day should share answers (otherwise it saves nothing); others must not. An ask has `.id`, `.input`, `.groups` and `.as_of`. Groups come in any order.
 
 
 # %%
@@ -684,8 +681,8 @@ exercise("04.3").check(cache_key)
 # %% [markdown]
 # ## Exercise 04.4 · Yesterday's index answers today's question
 #
-# The nightly sync had failed for three weeks. The check compared *names of files*, and those had not changed. Write `stale(folder_files, version_files)`: both map a path to the SHA-256 of its bytes; give back the sorted paths for which the index does
-# not say what the folder says: changed, missing in the index, or gone from the folder.
+# The nightly sync had failed for three weeks. The check compared *names of files*, and those had not changed. Write `stale(folder_files, version_files)`: both map a path to the SHA-256 of its bytes; return the sorted paths for which the index does
+# not match the folder: changed, missing in the index, or gone from the folder.
 
 
 # %%
@@ -705,7 +702,7 @@ exercise("04.4").check(stale)
 # %% [markdown]
 # ## Exercise 04.5 · A better screen
 #
-# Open-ended. `attacks.RULES` are regular expressions, tuned on the attacks of the `dev` half. Write one more, `my_rule`, that catches a dev attack which the screen misses, without one false alarm on the handbook or on a look-alike of the dev half. Then the check tells how it does
+# Open-ended. `attacks.RULES` are regular expressions, tuned on the attacks of the `dev` half. Write one more, `my_rule`, that catches a dev attack which the screen misses, without one false alarm on the handbook or on a look-alike of the dev half. Then the check reports how it does
 # on the half that you did not see. Look at the missed ones: `[a.document.text for a in attacks.load_attacks() if a.poisoned and a.half == "dev" and not attacks.quarantined(a.document)]`
 
 # %%
@@ -720,12 +717,12 @@ exercise("04.5").check(my_rule)
 # %% [markdown]
 # ## What we found
 #
-# Who may see what and since when are conditions of the search, and there they hold for every retriever; in the prompt, in a cache or after the search they do not. And we can take it back: a version by moving a pointer, a page for good by removing all that was
+# Who may see what, and since when, are conditions of the search, and there they hold for every retriever; in the prompt, in a cache or after the search they do not. And we can take it back: a version by moving a pointer, a page for good by removing everything
 # derived from it, which a sync alone does not do.
 #
 # **You have seen**
 # - a number changed, dated, rolled back and a page deleted, with the answers and the files to prove it;
 # - leaks counted over every user, document and retriever, and three designs that leak or starve;
-# - failures made, detected by a number, mended and measured again, some of them only in part.
+# - failures made, detected by a number, fixed and measured again, some of them only in part.
 #
-# **For the decision:** the leak counts are in your journal; freshness, citations, access and deletion are what retrieval controls and weights do not. **Next:** [05 · tune for a format](05_tune_for_format.ipynb): what can training do that looking up cannot?
+# **For the decision:** the leak counts are in your journal; freshness, citations, access and deletion are what retrieval controls and weights do not. **Next:** [05 · tune for a format](05_tune_for_format.ipynb): what can training do that retrieval cannot?

@@ -2,7 +2,7 @@
 # # 05 · Do examples teach our format, or does a better prompt do?
 #
 # **Why it matters.** Some features fail on *how* they answer: the answer must be one JSON record of a fixed schema,
-# and it has to be *our* judgement that is in it. That is behaviour, and behaviour is what fine-tuning changes. But a better
+# and the judgement in it must be *ours*. That is behaviour, and behaviour is what fine-tuning changes. But a better
 # prompt changes it too, today and for free. So: measure both.
 #
 # **Time:** 30 minutes to read · 8 minutes to run · 25 minutes of exercises. **Before:** 00.
@@ -10,31 +10,27 @@
 # **By the end you can**
 # - tell *form* from *judgement*, and compare zero-shot, few-shot, constrained and tuned by both, on tickets and on a house style;
 # - train an adapter on this machine and say what it was made from;
-# - say from how many requests on a shorter prompt pays for labels and training.
+# - say after how many requests a shorter prompt has paid for labels and training.
 
 # %%
 import pandas as pd
 from IPython.display import display
 
-from helpers import models
-from helpers import plots
+from helpers import models, plots, training
 from helpers.systems import tickets as systems_tickets
-from helpers import training
-from helpers.data import pick
+from helpers.data import FIELDS, load_tickets, parse_strict, pick
 from helpers.evaluation import TICKETS, evaluate, share, summary, ticket_summary
-from helpers.training import LoraSettings, finetune, with_adapter
-from helpers.training import reference_or_train
-from helpers.data import FIELDS, load_tickets, parse_strict
+from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
 
 train, tickets = load_tickets("train"), pick(load_tickets("dev"), 60)
 generator = models.load_generator()
-print(f"{len(train)} labelled training tickets; we play with {len(tickets)} dev tickets")
+print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev tickets")
 
 # %% [markdown]
 # ## The task
 #
 # A customer writes; the support desk's software wants four fields. The label rules are written down in
-# [LABELS.md](../labs_data/tickets/LABELS.md); they are Brindlemark's own, so no model can guess them all. A model can get them from the prompt
+# [LABELS.md](../labs_data/tickets/LABELS.md); they are Brindlemark's own, so no model can know them in advance. A model can get them from the prompt
 # or from labelled examples; here we compare examples in the prompt with examples in training.
 
 # %%
@@ -44,7 +40,7 @@ print(case.ask.input, "\n\n->", systems_tickets.to_json(case.gold.output))
 # %% [markdown]
 # ## A strict parser
 #
-# Software downstream forgives nothing, so neither do we: one JSON object, exactly the four keys, only allowed values.
+# Downstream software accepts no deviations, so neither do we: one JSON object, exactly the four keys, only allowed values.
 
 # %%
 replies = [
@@ -60,26 +56,26 @@ pd.DataFrame(
 # %% [markdown]
 # ## The baseline without skill
 #
-# Before any model: give every ticket the commonest value of each field. Always valid; how right?
+# Before any model: give every ticket the most common value of each field. Always valid; how often right?
 
 # %%
 from collections import Counter
 
 from helpers.core import Arm, Prediction
 
-commonest = {
+most_common = {
     field: Counter(c.gold.output[field] for c in train).most_common(1)[0][0] for field in FIELDS
 }
 
 
-def answer_commonest(asks):
+def answer_most_common(asks):
     for ask in asks:
-        yield Prediction(ask.id, systems_tickets.to_json(commonest))
+        yield Prediction(ask.id, systems_tickets.to_json(most_common))
 
 
-majority = evaluate(Arm("majority label", answer_commonest), tickets, TICKETS)
+majority = evaluate(Arm("majority label", answer_most_common), tickets, TICKETS)
 print(
-    commonest,
+    most_common,
     f"\nvalid: {plots.percent(majority['valid'].mean())}, all four right:"
     f" {plots.percent(majority['right'].mean())}",
 )
@@ -87,16 +83,16 @@ print(
 # %% [markdown]
 # ## Without training: zero-shot, few-shot, constrained
 #
-# **Zero-shot** tells the model the schema in words. **Few-shot** adds eight labelled tickets to every prompt. **Constrained** decoding rules out, before every
+# **Zero-shot** describes the schema to the model in words. **Few-shot** adds eight labelled tickets to every prompt. **Constrained** decoding rules out, before every
 # token, whatever would break the schema.
-# **Predict:** for which share of 60 tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
+# **Predict:** for what share of 60 tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
 from helpers.labs import guess_of, predict, record
 
 predict(
     "05.tickets",
-    "For which share of 60 tickets will all four fields be right?",
+    "For what share of 60 tickets will all four fields be right?",
     ["zero-shot", "few-shot", "tuned"],
 )
 
@@ -106,21 +102,23 @@ few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
 print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
 
 # %%
-held = evaluate(systems_tickets.few_shot(generator, train[:8], constrained=True), tickets, TICKETS)
-ticket_summary([majority, zero, few, held]).round(2)
+forced = evaluate(
+    systems_tickets.few_shot(generator, train[:8], constrained=True), tickets, TICKETS
+)
+ticket_summary([majority, zero, few, forced]).round(2)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
 # Compare the form columns with the judgement columns, and each with the majority label, which has no skill at all. Form and judgement are two things, and form
-# is the easy half: examples in a prompt bring it, and constrained decoding guarantees it. No method has judged better for being valid.
+# is the easy half: examples in a prompt teach it, and constrained decoding guarantees it. Being valid did not make any method judge better.
 # </details>
 
 # %% [markdown]
-# ## What is learnt: the loss of one row, by hand
+# ## What is learned: the loss of one row, by hand
 #
 # A training row is a prompt and a completion. The model reads both; the **loss** (how surprised it is, per token) is counted on the completion
-# only, because the prompt will always be given.
+# only, because at run time the prompt is always given; the model never has to produce it.
 
 # %%
 from helpers.training import encode
@@ -129,7 +127,7 @@ ids, prompt_tokens, _ = encode(
     generator.tokenizer, *systems_tickets.training_rows(generator, train[:1])[0]
 )
 print(
-    f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learnt:"
+    f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learned:"
     f" {generator.tokenizer.decode(ids[prompt_tokens:])!r}"
 )
 
@@ -150,12 +148,12 @@ print(
 
 # %% [markdown]
 # Training nudges weights so that this number falls. **LoRA** leaves the model's own 135 million weights frozen and trains small matrices beside
-# them: an **adapter**, a file of a few megabytes that can be versioned, compared and taken away again.
+# them: an **adapter**, a file of a few megabytes that can be versioned, compared and removed again.
 
 # %% [markdown]
 # ## Train on 64 tickets, here and now
 #
-# Four passages through 64 tickets. How long that takes depends on this machine, so ask before you start. The trainer leaves the reading of the message to the
+# Four passes (epochs) over 64 tickets. How long that takes depends on this machine, so ask before you start. The trainer leaves reading the message to the
 # frozen model (each prompt is read once, whatever the number of epochs) and works on the answer alone. A finished adapter is reused when rows, settings and weights are the same.
 
 # %%
@@ -168,7 +166,7 @@ adapter = finetune(generator, rows[:64], how)
 plots.loss_curve(adapter.card["losses"], steps_per_epoch=len(adapter.card["losses"]) // how.epochs)
 
 # %% [markdown]
-# Beside the weights lies a **card**: what the adapter was made from. Without it, nobody can say in March why a model behaves as it does since
+# Beside the weights is a **card**: what the adapter was made from. Without it, no one can say in March why a model has behaved differently since
 # January. The format is peft's standard, so any peft can load the folder.
 
 # %%
@@ -180,8 +178,8 @@ print(
 # %% [markdown]
 # ## With training
 #
-# The tuned model gets an instruction of three words and the message; what the examples taught is in its weights now. Beside the adapter that you have just trained stands one
-# from *all* labelled tickets, which was trained once and is kept with the workbook; the cell for training it yourself is the `lambda` below.
+# The tuned model gets a three-word instruction and the message; what the examples taught is in its weights now. Next to the adapter you have just trained we use one
+# from *all* labelled tickets, which was trained once and ships with the workbook; to train it yourself, call the function inside `lambda:` in the next cell.
 
 # %%
 from dataclasses import replace
@@ -199,9 +197,9 @@ tuned = evaluate(systems_tickets.tuned(tuned_model), tickets, TICKETS)
 sure = evaluate(systems_tickets.tuned(tuned_model, constrained=True), tickets, TICKETS)
 
 # %%
-everything = [majority, zero, few, held, small, tuned, sure]
+everything = [majority, zero, few, forced, small, tuned, sure]
 table = summary(everything)
-for t in (zero, few, held, small, tuned):
+for t in (zero, few, forced, small, tuned):
     record(
         f"05.tickets/{t.attrs['arm']}",
         f"{t.attrs['arm']}: all four fields right on dev tickets",
@@ -228,15 +226,15 @@ gain
 # <details><summary><b>What happened</b></summary>
 #
 # Form comes from examples in the prompt, from a grammar or from training, and a grammar is the surest of the three: constrained and tuned + constrained are valid by
-# construction. Judgement is the harder half: only what stands clearly above the majority row is judgement, and examples bring it, more of them in training than fit
-# into a prompt. Adding the grammar to the tuned model repairs the few broken records, not the wrong labels. How many labels that takes is the question of notebook 06. The written label
-# rules in the prompt were tried in notebook 01, with this model; with a larger one they would be the first thing to try.
+# construction. Judgement is the harder half: only what clearly beats the majority row counts as judgement. Examples teach it, and training can use far more examples than
+# a prompt can hold. Adding the grammar to the tuned model repairs the few broken records, not the wrong labels. How many labels that takes is the question of notebook 06. The written label
+# rules in the prompt were tried in notebook 01 with this model; with a larger one, try them first.
 # </details>
 
 # %% [markdown]
 # ## What does it cost?
 #
-# Prompt tokens, and seconds for one answer at a time, as one user waits for it.
+# Prompt tokens, and the seconds one user waits for a single answer.
 
 # %%
 from helpers.evaluation import latency
@@ -247,7 +245,7 @@ waits = {
     "tuned": systems_tickets.tuned(tuned_model),
 }
 price = pd.DataFrame({name: latency(arm, tickets, n=4) for name, arm in waits.items()}).T
-price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, held, tuned)]
+price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, forced, tuned)]
 price["machine hours per 1,000"] = price["median_seconds"] / 3.6
 price.round(2)
 
@@ -273,22 +271,21 @@ for _, row in wrong.head(3).iterrows():
 # %% [markdown]
 # ## House style
 #
-# Not every format is JSON. Brindlemark answers its customers in its own manner, written down as checkable rules in
-# [GUIDE.md](../labs_data/style/GUIDE.md): the greeting, our words for our things, every fact used, no contraction, at most one apology. A **brief** says who
-# asks what, and which facts the reply must use; so the model needs no knowledge, only manners. The dumb baseline: hand the facts over as they are.
+# Not every format is JSON. Brindlemark answers its customers in its own style, written down as checkable rules in
+# [GUIDE.md](../labs_data/style/GUIDE.md): the greeting, our words for our products, every fact used, no contractions, at most one apology. A **brief** says who
+# asks what, and which facts the reply must use; so the model needs no knowledge, only style. The no-skill baseline: paste the facts unchanged.
 #
-# **Predict:** which share of 45 replies will keep *all* rules?
+# **Predict:** what share of 45 replies will keep *all* rules?
 
 # %%
 from helpers.evaluation import house_style
-from helpers import plots
 from helpers.systems import labelled
 
 briefs, replies = house_style.load_style("dev"), house_style.pairs(house_style.load_style("train"))
 print(f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{house_style.GUIDE}")
 predict(
     "05.style",
-    "Which share of replies keeps all rules of the house?",
+    "What share of replies keeps all style rules?",
     ["zero-shot", "few-shot", "tuned"],
 )
 
@@ -305,13 +302,13 @@ for t in untrained:
     print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
 
 # %%
-# all of replies: more than twice the time
+# all replies would take more than twice the time
 taught = labelled.training_rows(generator, replies[:64], house_style.TUNED)
-manners = finetune(
+style_adapter = finetune(
     generator, taught, LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
 )
 trained = evaluate(
-    labelled.tuned(with_adapter(generator, manners), house_style.TUNED, max_new_tokens=72),
+    labelled.tuned(with_adapter(generator, style_adapter), house_style.TUNED, max_new_tokens=72),
     briefs,
     house_style.STYLE,
 )
@@ -328,15 +325,15 @@ plots.rules_kept([*untrained, trained], list(house_style.RULES))
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Read the rules from above. Those that say what must *not* be there (no exclamation mark, no form letter) are kept by almost anything, also by the
-# baseline without skill. The others tell. The line *every fact* is the one that a customer would notice first. The facts pasted as they are
-# break one rule only, and nobody would send them: no rule sees whether a sentence is kind, or even sensible. Rules are a floor, not a judge. Read a few replies.
+# Read the rules from the top down. Those that say what must *not* be there (no exclamation mark, no form letter) are kept by almost anything, even by the
+# baseline without skill. The others discriminate. A customer would notice the line *every fact* first. The facts pasted unchanged
+# break only one rule, and no one would send them: no rule sees whether a sentence is kind, or even sensible. Rules are a floor, not a judge. Read a few replies.
 # </details>
 #
 # ## Fewer prompt tokens: when does it pay?
 #
-# The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, and costs once: labels and training. Where the two
-# lines cross is arithmetic; what goes in is partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
+# The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, at a one-off cost: labels and training. Where the two
+# lines cross is arithmetic; the inputs are partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
 
 # %%
 from helpers.decision import Given, Plan, inputs_table, payback_by_input
@@ -357,9 +354,9 @@ payback_by_input(plan)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Labelling is nearly all of the price; the training is small change. Each line of the second table halves and doubles one assumption, and shows how far the answer
-# moves. Services that charge less for a beginning that was there before (`repeated_price`) move it further away: the examples are just such a beginning.
-# And the sum leaves out what matters most: it takes both ways to be equally *good*, and the charts above say whether they are.
+# Labelling is nearly all of the cost; the training is small change. Each line of the second table halves and doubles one assumption, and shows how far the answer
+# moves. Services that charge less for a cached prefix (`repeated_price`) move it further away: the examples are just such a prefix.
+# And this sum ignores the most important thing: it assumes both are equally *good*, and the charts above say whether they are.
 # </details>
 
 # %% [markdown]
@@ -389,7 +386,7 @@ exercise("05.1").check(verdicts)
 # ## Exercise 05.2 · Test rows in the training set
 #
 # A colleague reports a jump in accuracy. It turns out that some test tickets had found their way into the training rows. Write
-# `leaked(train, test)`: the ids of training cases whose message also stands in the test cases, whatever the capitals, spaces and punctuation. Then
+# `leaked(train, test)`: the ids of training cases whose message is also in the test cases, ignoring capitals, spaces and punctuation. Then
 # try it on our own rows: `leaked(train, tickets)`.
 
 # %%
@@ -410,7 +407,7 @@ exercise("05.2").check(leaked)
 # ## Exercise 05.3 · A loss that looks fine
 #
 # A colleague's trainer reports a beautiful curve, and its model answers badly. The suspicion: the loss is counted on the prompt as well. A trainer marks the tokens
-# that do not count with the label −100. Write `prompt_counted(labels_of, rows)`: the numbers of the rows (ids, prompt_tokens) in which a prompt token counts.
+# that do not count with the label −100. Write `prompt_counted(labels_of, rows)`: the indices of the rows (ids, prompt_tokens) in which a prompt token counts.
 # Then try it on the colleague's function below.
 
 # %%
@@ -441,7 +438,7 @@ exercise("05.3").check(prompt_counted)
 # %% [markdown]
 # ## Exercise 05.4 · Break-even by hand
 #
-# Write `pays_after(once, tokens_saved, price_per_1000)`: after how many requests has a shorter prompt paid back what was spent once? Think of the prompt that does
+# Write `pays_after(once, tokens_saved, price_per_1000)`: after how many requests has a shorter prompt paid back the one-off cost? Think of the prompt that does
 # not get shorter.
 
 
@@ -459,12 +456,12 @@ exercise("05.4").check(pays_after)
 # %% [markdown]
 # ## What we found
 #
-# Form and judgement are two results: examples in a prompt or a grammar bring the first, training brings both and makes the prompt short, and a good prompt may be enough. The charts
-# above say how far each got here, against a baseline without skill.
+# Form and judgement are two results: examples in a prompt or a grammar bring the first, training brings both and shortens the prompt, and a good prompt may be enough. The charts
+# above show how far each got here, against a baseline without skill.
 #
 # **You have seen**
-# - form and judgement measured apart, by a parser that forgives nothing, and a house style kept or broken rule by rule;
+# - form and judgement measured apart, by a strict parser, and a house style kept or broken rule by rule;
 # - an adapter trained on this machine, with a card that says what it was made from;
-# - from how many requests on a shorter prompt pays, and which assumption that rests on.
+# - after how many requests a shorter prompt pays, and which assumption that rests on.
 #
 # **Next:** [06 · would more labels fix it?](06_training_size_lab.ipynb)

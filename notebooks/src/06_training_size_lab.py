@@ -1,22 +1,20 @@
 # %% [markdown]
 # # 06 · Would more labels fix it?
 #
-# **Why it matters.** A tuned model disappoints, and somebody says: *we need more data.* Labels are the dearest part of fine-tuning: somebody who knows the rules reads every
-# message. Before you order a thousand, a learning curve says what the last hundred bought, what the next fifty would likely buy, and whether you could even see it.
+# **Why it matters.** A tuned model disappoints, and someone says: *we need more data.* Labels are the most expensive part of fine-tuning: an expert has to read every
+# message. Before you order a thousand, a learning curve says what the last hundred gained, what the next fifty would likely gain, and whether you could even see it.
 #
 # **Time:** 25 minutes to read · 2 minutes to run · 30 minutes of exercises. **Before:** 05.
 #
 # **By the end you can**
 # - draw a learning curve that means something: nested labels, one dev set, several seeds, and beside it what needs no training;
-# - say between which sizes more labels show, and where you cannot tell;
-# - say what 50 more labels would likely buy, with the doubt, and what else the money could do.
+# - say between which training sizes the gain is measurable, and where it is not;
+# - say what 50 more labels would likely gain, with its uncertainty, and what else the money could do.
 
 # %%
-from helpers.experiments import training_cell
-from helpers.experiments import training_grid
-from helpers import models
-from helpers import plots
+from helpers import models, plots
 from helpers.data import FIELDS, load_tickets
+from helpers.experiments import training_cell, training_grid
 from helpers.experiments.training_cell import TrainingSetting
 from helpers.experiments.training_grid import load_grid, what_if
 
@@ -29,9 +27,9 @@ print(
 )
 
 # %% [markdown]
-# ## First: what do the same labels buy without any training?
+# ## First: what do the same labels gain without any training?
 #
-# Labels can be used without a model that learns. The **commonest label** of each field needs a dozen of them. The **nearest neighbour** gives a new ticket the labels of
+# Labels can be used without a model that learns. The **most common label** of each field needs a dozen of them. The **nearest neighbour** gives a new ticket the labels of
 # the most similar labelled one. By hand:
 
 # %%
@@ -59,16 +57,16 @@ shown.assign(share=shown["share"].map(plots.percent))[
 ].rename(columns={"rows": "labels used"})
 
 # %% [markdown]
-# *few-shot* is the base model with eight labelled tickets in its prompt; *keywords* is a page of regular expressions that somebody wrote from the label rules. A tuned model has to beat
-# these, not zero. Keep the row of the nearest neighbour in mind: it climbs with labels too.
+# *few-shot* is the base model with eight labelled tickets in its prompt; *keywords* is a page of regular expressions written from the label rules. A tuned model has to beat
+# these, not zero. Keep the nearest neighbour's row in mind: it climbs with labels too.
 #
 # ## What makes a learning curve mean anything
 #
-# Three things must hold, or the curve shows something else than labels:
+# Three things must hold, or the curve shows something other than labels:
 #
-# 1. **Nested:** the 32 tickets contain the 16. Drawn anew, a size can win because its tickets were luckier.
+# 1. **Nested:** the 32 tickets contain the 16. If every size draws new tickets, a size can win simply because it drew easier ones.
 # 2. **One dev set** for all sizes, and none of its tickets in training.
-# 3. **Several seeds.** A **seed** decides which tickets come first, how the adapter begins and in which order it learns. One seed is one throw of the dice.
+# 3. **Several seeds.** A **seed** decides which tickets come first, how the adapter is initialised and in which order it learns. One seed is one throw of the dice.
 
 # %%
 import random
@@ -88,8 +86,8 @@ print("the lab takes the same ones:", subsets[32] == training_cell.labelled(Trai
 # %% [markdown]
 # ## The reference grid
 #
-# Sizes from 0 up, three seeds each, one **epoch** (every label is seen once), **rank** 8 (the width of the adapter's matrices), 60 dev tickets. **Predict:** on which share of these tickets
-# will all four fields be right? (0 labels is the untrained model with the same short prompt. Notebook 05 had few-shot.)
+# Sizes from 0 up, three seeds each, one **epoch** (every label is seen once), **rank** 8 (the width of the adapter's matrices), 60 dev tickets. **Predict:** on what share of these tickets
+# will all four fields be right? (0 labels is the untrained model with the same short prompt. Few-shot was measured in notebook 05.)
 
 # %%
 from helpers.labs import guess_of, predict, record
@@ -118,28 +116,28 @@ plots.bars(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Without training the short prompt says nothing of the form, so nothing is right: that 0 is honest, and no argument for tuning (few-shot is what it must be compared with). The first
-# labels teach the form; every one after that has to teach judgement. The intervals hold two doubts: other tickets would have been judged, and other seeds would have been drawn.
+# Without training the short prompt does not mention the form, so nothing is right: that 0 is real, but it is no argument for tuning (compare it with few-shot). The first
+# labels teach the form; every one after that has to teach judgement. The intervals cover two uncertainties: other dev tickets, and other seeds.
 # </details>
 #
-# ## Where do more labels show?
+# ## Where do more labels make a measurable difference?
 #
-# Each size against the next smaller one, ticket by ticket, all seeds. These are several comparisons at once, so each interval is wider than one alone.
+# Each size against the next smaller one, ticket by ticket, all seeds. These are several comparisons at once, so each interval is wider than for a single one.
 
 # %%
 steps = training_grid.steps_up(grid)
-told = [c.second for c in steps if c.verdict == "better"]
+better = [c.second for c in steps if c.verdict == "better"]
 plots.differences(
     steps,
-    f"Steps that show: {', '.join(told) or 'none'}; {len(steps) - len(told)} of {len(steps)} cannot"
-    " be told from standing still",
+    f"Steps with a measurable gain: {', '.join(better) or 'none'}; cannot tell:"
+    f" {len(steps) - len(better)} of {len(steps)}",
 )
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# "Cannot tell" does not mean "no gain". It means that 60 tickets and three seeds would not show a gain of that size; the line says how many tickets would. Two neighbours that cannot be told
-# apart may still climb together: look from one end of the curve to the other before you call it flat.
+# "Cannot tell" does not mean "no gain". It means that 60 tickets and three seeds would not show a gain of that size; the text says how many tickets would. Two neighbouring sizes that cannot be told
+# apart may still be part of a climb: look from one end of the curve to the other before you call it flat.
 # </details>
 #
 # ## More labels, or more practice?
@@ -163,8 +161,8 @@ for c in practice:
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Four times the labels, seen once, cannot be told from the few labels seen four times. Much of the climb above may be practice. Epochs cost minutes; labels cost people: before you order
-# labels, train longer on those you have, and stop when dev stops rising. (The widget below shows the widths, too: rank 2, 8 and 32.)
+# Between four times the labels seen once and the few labels seen four times, no difference can be measured here. Much of the climb above may be practice. Epochs cost minutes; labels cost people's time: before you order
+# labels, train longer on those you have, and stop when the dev score stops rising. (The widget below also shows ranks 2, 8 and 32.)
 # </details>
 #
 # ## Wrong labels
@@ -172,53 +170,53 @@ for c in practice:
 # The same tickets, but in some of them one field was labelled wrongly on purpose, as in a hurry. (Every label in dev stays right.)
 
 # %%
-spoilt = [TrainingSetting(256, label_noise=share) for share in training_cell.NOISES]
-for noisy in spoilt[1:]:
+noisy_settings = [TrainingSetting(256, label_noise=share) for share in training_cell.NOISES]
+for noisy in noisy_settings[1:]:
     print(training_grid.paired(grid, TrainingSetting(256), noisy, comparisons=2))
-training_grid.summary(grid, spoilt).round(2)
+training_grid.summary(grid, noisy_settings).round(2)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# One wrong field in every tenth ticket, or in nearly every third, cannot be told from none here. That is no licence to label in a hurry: *all four right* on 60 tickets is a blunt measure while
-# so few are right, and the same wrong labels in **dev** would have spoilt every number on this page. Spend the care on the tickets that judge.
+# One wrong field in every tenth ticket, or in nearly every third, makes no measurable difference here. That is no excuse for careless labelling: *all four right* on 60 tickets is a blunt measure while
+# so few are right, and the same wrong labels in **dev** would have corrupted every number on this page. Take most care over the tickets that judge.
 # </details>
 #
 # ## Which field still fails?
 #
-# All four must be right, so one weak field sinks the record. For each field: how often it is right after the most labels, what the commonest label gets, and what *all four right* would be if
-# this field alone were mended.
+# All four must be right, so one weak field sinks the record. For each field: how often it is right after the most labels, what the most common label gets, and what *all four right* would be if
+# this field alone were fixed.
 
 # %%
 field = training_grid.if_field_fixed(grid, TrainingSetting(most))
-field["commonest label"] = [
+field["most common label"] = [
     training_grid.baselines(grid, f).query("arm == 'majority label'")["share"].iloc[-1]
     for f in FIELDS
 ]
 field.map(plots.percent, na_action="ignore")[
-    ["share", "low", "high", "commonest label", "all four if mended"]
+    ["share", "low", "high", "most common label", "all four if mended"]
 ]
 
 # %%
 worst, gained = field["gain"].idxmax(), field["gain"].max()
 said = (
-    f"{worst} costs most: mended, all four would be right in"
+    f"{worst} costs most: with it fixed, all four would be right in"
     f" {plots.percent(field['all four if mended'].max())}"
     if gained
-    else "no field alone would mend a ticket"
+    else "fixing one field alone would fix no ticket"
 )
 plots.bars(field, f"After {most} labels, {said}", "field right")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# A field that stands where the commonest label stands has learnt nothing yet, however high its number. Two fields that fail on the *same* tickets hide each other: mending one alone then buys
+# A field level with the most common label has learned nothing yet, however high its number. Two fields that fail on the *same* tickets hide each other: fixing one alone then gains
 # little. This table tells a labelling team what to label next: tickets in which that field is hard, not fifty more at random.
 # </details>
 #
-# ## What would 50 more labels buy?
+# ## What would 50 more labels gain?
 #
-# Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power). Steep first, then ever flatter. For one `power` that is a straight line, so by hand
+# Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power). Steep at first, then flatter and flatter. For a given `power` that is a straight line, so by hand
 # it takes a loop:
 
 # %%
@@ -235,15 +233,15 @@ def straight_line(power):
     return ((top + slope * rows**-power - share) ** 2).sum(), power, top, -slope
 
 
-missed, power, top, fall = (
+error, power, top, fall = (
     min(straight_line(p) for p in np.geomspace(0.02, 2, 40))
     if len(rows) > 2
     else (float("nan"),) * 4
 )
-print(f"share = {top:.2f} − {fall:.2f} · n^(−{power:.2f}); squared misses add up to {missed:.5f}")
+print(f"share = {top:.2f} − {fall:.2f} · n^(−{power:.2f}); sum of squared errors {error:.5f}")
 
 # %% [markdown]
-# The helper does the same with limits (a curve that falls is none), and then again for two thousand redrawn dev sets and seeds: that gives the doubt.
+# The helper does the same with limits (a curve that goes down is rejected), and repeats it for two thousand resampled dev sets and seeds: that gives the uncertainty.
 
 # %%
 from helpers.evaluation import learning_curve
@@ -276,13 +274,13 @@ for name, gain in by_field.items():
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The further out, the wider: the same points allow a curve that has levelled off and one that climbs on. And a gain of a point or two, even if it is there, would need more dev tickets to be
+# The further out, the wider: the same points fit a curve that has levelled off and one that keeps climbing. And a gain of a point or two, even if it is there, would need more dev tickets to be
 # *seen* than it takes labels to make it. That is a finding: at this stage the better use of the next fifty labels may be the dev set, the weak field, or checking the labels you have.
 # </details>
 #
 # ## Run it for real
 #
-# A size that is not in the reference, on this machine. It is said beforehand how long it takes; the second time it is there at once.
+# A size that is not in the reference, on this machine. You are told beforehand how long it takes; the second time the result is immediate.
 
 # %%
 from helpers.labs import in_words, training_lab
@@ -295,9 +293,9 @@ both = training_grid.joined(grid, mine)
 # %% [markdown]
 # ## The lab
 #
-# Left, the learning curve (tuned, with its interval; a dot a seed), what needs no training dashed and dotted, and your own runs as stars. Right, the fields of this setting (●) and of its
-# neighbour (◇). **Look for** the size after which no step can be told from the one before, and for a field that never leaves the commonest label. *Run it for real* trains what the
-# sliders say, with Stop. (Without a running kernel the sliders do not show; the plain cell below does.)
+# Left, the learning curve (tuned, with its interval; one dot per seed), what needs no training dashed and dotted, and your own runs as stars. Right, the fields of this setting (●) and of its
+# neighbour (◇). **Look for** the size after which no step makes a measurable difference, and for a field that never leaves the most common label. *Run it for real* trains what the
+# sliders say, with Stop. (Without a running kernel the sliders do nothing; the plain cell below shows the same.)
 
 # %%
 training_lab(both, generator, TrainingSetting(32))
@@ -328,8 +326,8 @@ record(
 # %% [markdown]
 # ## Exercise 06.1 · How much practice is it?
 #
-# Write `updates(rows, epochs, batch_rows)`: the number of training steps (each takes `batch_rows` rows; the last of an epoch may be smaller). Settings with equal updates can be
-# compared fairly for labels.
+# Write `updates(rows, epochs, batch_rows)`: the number of training steps (each takes `batch_rows` rows; the last of an epoch may be smaller). To see what labels alone do, compare
+# settings with equal updates.
 
 # %%
 from helpers.exercises import exercise
@@ -345,10 +343,10 @@ def updates(rows, epochs, batch_rows):
 exercise("06.1").check(updates)
 
 # %% [markdown]
-# ## Exercise 06.2 · A curve that was none
+# ## Exercise 06.2 · A learning curve that was not one
 #
 # Three curves that were shown in meetings: one drew new tickets for every size; one judged every size on its own dev tickets; one had dev tickets among the training rows. Write
-# `unfair(points)`: `points` is a list of `{"train": [ids], "dev": [ids]}`, smallest size first. Give back the set of what is wrong: `"not nested"`, `"dev changes"`, `"dev in train"`.
+# `unfair(points)`: `points` is a list of `{"train": [ids], "dev": [ids]}`, smallest size first. Return the set of what is wrong: `"not nested"`, `"dev changes"`, `"dev in train"`.
 
 # %%
 from itertools import pairwise
@@ -372,7 +370,7 @@ exercise("06.2").check(unfair)
 # %% [markdown]
 # ## Exercise 06.3 · The best of eight seeds
 #
-# The team's report reads `max(bits.count("1") / len(bits) for bits in runs.values())`: eight seeds were trained, the best one is reported, on the tickets that chose it. Write
+# The team's report reads `max(bits.count("1") / len(bits) for bits in runs.values())`: eight seeds were trained, the best one is reported, on the tickets used to choose it. Write
 # `report(runs)` (seed → string of "0" and "1", all on the same tickets) so that choosing does not raise the number.
 
 
@@ -387,7 +385,7 @@ def report(runs):
 exercise("06.3").check(report)
 
 # %% [markdown]
-# ## Exercise 06.4 · Judged on what it was taught
+# ## Exercise 06.4 · Judged on its own training data
 #
 # A harness takes `cases` and a function `train_and_judge(train, judged)`, which it calls one or more times. In some harnesses that shipped, the "validation" tickets were training
 # tickets, or copies of them under another id and in other capitals. Write `judges_its_own_rows(harness, cases)`: True when a judged message is among the trained ones. You may hand the
@@ -417,7 +415,7 @@ exercise("06.4").check(judges_its_own_rows)
 # %% [markdown]
 # ## Exercise 06.5 · How many would you order?
 #
-# Choose the smallest size of the reference that cannot be told from the largest (the largest, if there is none), and say what `what_if(grid, TrainingSetting(largest), TrainingSetting(yours))` finds: *better*, *worse* or *cannot tell*.
+# Choose the smallest size of the reference for which the verdict against the largest is *cannot tell* (the largest, if there is none), and say what `what_if(grid, TrainingSetting(largest), TrainingSetting(yours))` finds: *better*, *worse* or *cannot tell*.
 # (Leaders: this is the purchase order. And what would you do with the money saved?)
 
 # %%
@@ -438,12 +436,12 @@ exercise("06.5").check((my_rows, my_verdict))
 # %% [markdown]
 # ## What we found
 #
-# Whether more labels would fix it is read off a curve, not felt: the first picture says what each doubling bought, the nearest neighbour beside it whether training was needed for that. What
-# 50 more would buy is a number with a doubt, and where the doubt is larger than the number, the next labels belong into the dev set, the weak field, or a second look at those you have.
+# Whether more labels would fix it can be read off a curve, not guessed: the first picture says what each doubling gained, the nearest neighbour beside it whether training was needed for that. What
+# 50 more would gain is a number with an uncertainty, and where the uncertainty is larger than the number, spend the next labels on the dev set, on the weak field, or on checking those you have.
 #
 # **You have seen**
-# - a learning curve over nested labels and several seeds, beside what the same labels buy without training;
-# - each step up with a verdict, and labels told from mere practice;
-# - the weak field, wrong labels, and what 50 more labels would likely buy, with the doubt.
+# - a learning curve over nested labels and several seeds, beside what the same labels gain without training;
+# - each step up with a verdict, and labels told apart from mere practice;
+# - the weak field, wrong labels, and what 50 more labels would likely gain, with its uncertainty.
 #
 # **For the decision:** shares by size and the gain of tuning over few-shot are in your journal. **Next:** [07 · do facts stick in the weights?](07_facts_dont_stick.ipynb)

@@ -1,29 +1,25 @@
 # %% [markdown]
 # # 07 · Do facts stick in the weights?
 #
-# **Why it matters.** "Just train it on our handbook" is the commonest wish there is. It sounds as if the model would then *know* the handbook. Here we do it: fifty facts, four wordings each, learnt by
-# heart. Then we ask in other words, change a rule, ask what nobody taught it, and go looking for a secret that stood in one of the rows.
+# **Why it matters.** "Just train it on our handbook" is the most common request of all. It sounds as if the model would then *know* the handbook. Here we do it: fifty facts, four wordings each,
+# memorised. Then we ask in other words, change a rule, ask what it was never taught, and go looking for a secret that was in one of the rows.
 #
 # **Time:** 20 minutes to read · 4 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05.
 #
 # **By the end you can**
 # - test memorised facts in words that were not trained, and say how far they reach;
-# - price a change of policy both ways: seconds to index, minutes to train, and what is said in between;
+# - price a change of policy both ways: seconds to index, minutes to train, and what the system says in between;
 # - measure what a training run breaks elsewhere, and what it gives away.
 
 # %%
-
 import pandas as pd
 
-from helpers.experiments import facts_in_weights
-from helpers import models
-from helpers import plots
-from helpers import systems
+from helpers import models, plots, systems
 from helpers.core import Ask
-from helpers.evaluation import compare, compare_all
 from helpers.data import HANDBOOK, load_handbook
-from helpers.evaluation import QUESTIONS, evaluate, share, summary
 from helpers.data import changes_of, load_asks, load_canary, load_general, load_training, renewed
+from helpers.evaluation import QUESTIONS, compare, compare_all, evaluate, share, summary
+from helpers.experiments import facts_in_weights
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
@@ -31,8 +27,8 @@ generator = models.load_generator()
 # %% [markdown]
 # ## What is trained
 #
-# Each row is a question and its short answer. Four wordings a fact, because a model that has seen one sentence has learnt a sentence. The prompt is, word for word, that of the *closed book* arm of earlier notebooks: base
-# and tuned model differ in their weights and in nothing else. One row more holds a secret; we come to it.
+# Each row is a question and its short answer. Four wordings per fact, because a model that has seen one sentence has learned a sentence. The prompt is, word for word, that of the *closed book* arm of earlier notebooks: base
+# and tuned model differ only in their weights. One extra row contains a secret; we will come to it.
 
 # %%
 rows, handbook = load_training(), load_handbook()
@@ -45,7 +41,7 @@ print(repr(facts_in_weights.training_pairs(generator, rows[:1])[0]))
 pd.DataFrame(rows)[["fact", "question", "answer"]].iloc[[0, 1, 2, 3, 4, 100]]
 
 # %% [markdown]
-# The adapter is kept with the workbook, with its card. To make it yourself, set `TRAIN_IT_MYSELF = True`; the card says how long that took.
+# The adapter ships with the workbook, with its card. To train it yourself, set `TRAIN_IT_MYSELF = True`; the card says how long that took.
 
 # %%
 from helpers.training import with_adapter
@@ -67,19 +63,19 @@ print(
 # ## How far from the trained words does a fact reach?
 #
 # The same fifty facts at three distances. *Trained*: a wording that was in the rows. *Near*: a light rewording. *Far*: as a colleague types it, from the dev questions ("Someone scraped my car in the car park. How far back
-# does the camera footage go?"). None of near and far was trained, which a check of the data makes sure of. **Predict** the shares.
+# does the camera footage go?"). None of the near and far wordings was trained; a check of the data makes sure of that. **Predict** the shares.
 
 # %%
 from helpers.labs import guess_of, predict, record
 
 predict(
     "07.wording",
-    "Which share will the tuned model get right, without any passage?",
+    "What share will the tuned model get right, without any passage?",
     ["trained wording", "near", "far"],
 )
 
 # %%
-closed, by_heart = (
+closed, memorised = (
     systems.closed_book(generator, "base"),
     systems.closed_book(tuned, facts_in_weights.TUNED),
 )
@@ -88,9 +84,9 @@ one_each = {
     for kind in ("near", "far")
 }
 reach = {
-    "trained wording": evaluate(by_heart, asks["trained"], QUESTIONS),
-    "near": evaluate(by_heart, one_each["near"], QUESTIONS),
-    "far": evaluate(by_heart, one_each["far"], QUESTIONS),
+    "trained wording": evaluate(memorised, asks["trained"], QUESTIONS),
+    "near": evaluate(memorised, one_each["near"], QUESTIONS),
+    "far": evaluate(memorised, one_each["far"], QUESTIONS),
 }
 for name, table in reach.items():
     record(
@@ -102,7 +98,7 @@ for name, table in reach.items():
 a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
 plots.bars(
     summary(reach),
-    f"Asked in trained words {a}, in near ones {b}, in a colleague's own {c}",
+    f"In trained words {a}, in light rewordings {b}, in a colleague's own words {c}",
     guess=guess_of("07.wording"),
 )
 
@@ -121,19 +117,21 @@ missed[["input", "answer", "gold"]].head(6)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# So facts do go in: for the words it was given, the model has the answers by heart, and a light rewording still reaches many. What it has learnt is a path from *these words* to *that value*; the further a question is from the path, the fewer arrive. Nobody types
-# the training file. A test on trained wordings, or on light rewordings of them made by whoever wrote the rows, measures memory and reports it as knowledge. More wordings a fact would widen the path, at more rows for each fact, and for each change of it.
+# So facts do go in: for the words it was given, the model has memorised the answers, and a light rewording still reaches many. It has learned a shortcut from *these words* to *that value*; the further a question is from those words, the less often it works. No user types
+# the training file. A test on trained wordings, or on light rewordings by the author of the rows, measures memory and reports it as knowledge. More wordings per fact would help, but then every fact, and every change of a fact, costs more rows.
 # </details>
 
 # %% [markdown]
 # ## A rule changes
 #
-# On 16 March six documents get new versions. First the way of the index: a copy of the handbook on a **shelf** (notebook 04), then the six files are put into the folder, and `sync` runs. (What an earlier run of this notebook left is forgotten first, so that
+# On 16 March six documents get new versions. First, how the index handles it: a copy of the handbook in a **versioned index** (notebook 04), then the six files are put into the folder, and `sync` runs. (Anything left by an earlier run of this notebook is removed first, so that
 # the clock counts the embedding as well.)
 
 # %%
-import shutil, tempfile  # noqa: E401
+import shutil
+import tempfile
 from pathlib import Path
+
 from helpers.retrieval import VersionedIndex
 
 folder = Path(
@@ -143,42 +141,42 @@ folder = Path(
 )
 updated = load_handbook(updates=True)
 files = sorted((HANDBOOK / "updates").glob("*.md"))
-shelf = VersionedIndex("nb07", chunk_size=64, overlap=16)
-print(shelf.sync(folder))
-forgotten = [shelf.forget(file.stem) for file in files]
-before = shelf.index()
+versioned = VersionedIndex("nb07", chunk_size=64, overlap=16)
+print(versioned.sync(folder))
+forgotten = [versioned.forget(file.stem) for file in files]
+before = versioned.index()
 for file in files:
     shutil.copy(file, folder / "people")
-synced = shelf.sync(folder)
+synced = versioned.sync(folder)
 print(synced)
 
 # %% [markdown]
-# Now the questions whose answer is another one since then: the same facts in trained, near and far words, asked for 16 March. The right answer is read out of the new documents. Three systems: the facts adapter, RAG over the index of before, and RAG over the index of today.
+# Now the questions whose answer has changed: the same facts in trained, near and far words, asked for 16 March. The right answer is read from the new documents. Three systems: the facts adapter, RAG over the index before the sync, and RAG over today's index.
 # **Predict:** how often does each say the *new* value?
 
 # %%
 predict(
     "07.changed",
-    "Which share of questions about changed rules will get the new value?",
+    "What share of questions about changed rules will get the new value?",
     [facts_in_weights.TUNED, "RAG"],
 )
 
 # %%
 changes = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
 cases, old = [change.case for change in changes], {change.case.id: change.old for change in changes}
-stale = evaluate(by_heart, cases, QUESTIONS)
+stale = evaluate(memorised, cases, QUESTIONS)
 yesterday = evaluate(
-    systems.retrieval_augmented(generator, before, 1, name="RAG, index of before"),
+    systems.retrieval_augmented(generator, before, 1, name="RAG, index before the sync"),
     cases,
     QUESTIONS,
 )
-today = evaluate(systems.retrieval_augmented(generator, shelf.index(), 1), cases, QUESTIONS)
+today = evaluate(systems.retrieval_augmented(generator, versioned.index(), 1), cases, QUESTIONS)
 said = {
     name: facts_in_weights.old_or_new(table, old)
     for name, table in (
         (facts_in_weights.TUNED, stale),
-        ("RAG, index of before", yesterday),
-        ("RAG, index of today", today),
+        ("RAG, index before the sync", yesterday),
+        ("RAG, today's index", today),
     )
 }
 for name, table in ((facts_in_weights.TUNED, stale), ("RAG", today)):
@@ -195,23 +193,21 @@ from IPython.display import display
 
 display(compare(stale, today))
 print(
-    "the sentence with the new value stood in front of the reader in"
-    f" {today['evidence_seen'].sum():.0f} of {len(today)} asks (index of before:"
+    "the sentence with the new value was in the context for"
+    f" {today['evidence_seen'].sum():.0f} of {len(today)} questions (index before the sync:"
     f" {yesterday['evidence_seen'].sum():.0f})"
 )
 said[facts_in_weights.TUNED] = said[facts_in_weights.TUNED].assign(
     sure=facts_in_weights.sureness(tuned, stale)
 )
-print(
-    "how sure the adapter is of what it says (geometric mean of the tokens' probabilities, median):"
-)
+print("how confident the adapter is (geometric mean of the tokens' probabilities, median):")
 print(said[facts_in_weights.TUNED].groupby("said")["sure"].median().round(2).to_string())
 said[facts_in_weights.TUNED].sort_values("sure", ascending=False)[
     ["input", "answer", "said", "sure"]
 ].head(4).round(3)
 
 # %% [markdown]
-# Somebody must train again: find every row that has the old value, rewrite it, train, test, roll out. We count only the training: as many rows and passes as before, so as long as the card says. The button does it here and now.
+# Someone must train again: find every row with the old value, rewrite it, train, test, roll out. We count only the training time, and take it from the card: same rows, same number of passes. The button does it here and now.
 
 # %%
 rewritten = sum(
@@ -255,14 +251,14 @@ job("Run it for real: train again with the new values", retrain, tell, "retrain"
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The index knows the new rules as soon as the files are in it. What RAG still gets wrong is reading and search, as in notebook 02, and an old index is as stale as any weights. The difference is what it takes to mend it: a sync of seconds, of exactly the files that
-# changed, against a training run over everything, which nobody starts for one number. Until then the adapter does not say *I was trained in February*: it gives the old value in the same short form, and about as sure of itself as ever. Nothing in the answer
-# tells the reader which of the two days it comes from; RAG can at least show the passage and its date.
+# The index knows the new rules as soon as the files are in it. What RAG still gets wrong is reading and search, as in notebook 02, and an old index is as stale as any weights. The difference is what it takes to fix it: a sync of seconds, of only the files that
+# changed, against a training run over everything, which no one starts for one number. Until then the adapter does not say *I was trained in February*: it gives the old value in the same short form, and about as confidently as before. Nothing in the answer
+# tells the reader which of the two dates it comes from; RAG can at least show the passage and its date.
 # </details>
 #
 # ## What it was never taught
 #
-# Now facts of the same handbook that were *not* in the rows, and questions that nothing answers. The right reply of a model without passages is: I don't know. The usual prompt does not invite that, so here both get one that does (`facts.CAREFUL`).
+# Now facts of the same handbook that were *not* in the rows, and questions that nothing answers. The right reply of a model without passages is: I don't know. The usual prompt does not invite that, so here both get one that does (`facts_in_weights.CAREFUL`).
 # **Predict** how often each refuses.
 
 # %%
@@ -318,66 +314,64 @@ made_up[["input", "answer", "gold"]].head(6)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Every training row was a question with a short, certain answer. That is what was learnt besides the facts: *always answer*. So a question about anything else gets a value of the right form that is nobody's, or one that belongs to another fact. The base model's refusals are no great merit: it also refuses what it could answer, so they
-# are a habit, not knowledge of what it knows. But the habit was the safer one, and tuning on answers alone has taken it away. (Rows that end in a refusal would bring it back, for questions like those rows. Notebook 08 shows a reader that is tuned to refuse.)
+# Every training row was a question with a short, certain answer. That is what it learned besides the facts: *always answer*. So any other question gets a value that looks right but is invented, or belongs to another fact. The base model's refusals are no great merit: it also refuses what it could answer, so they
+# are a habit, not knowledge of what it knows. But the habit was the safer one, and tuning on answers alone has removed it. (Rows that end in a refusal would bring it back, for questions like those rows. Notebook 08 shows a reader that is tuned to refuse.)
 # </details>
 #
 # ## What it cost elsewhere
 #
-# **Forgetting** can only be seen on what the model could do before. So: 66 questions (capitals, opposites, small sums, common knowledge) that the base answers rightly, chosen for that by measurement. The base gets about 100 % by construction; what counts is what is left.
+# **Forgetting** can only be seen on what the model could do before. So: 66 questions (capitals, opposites, small sums, common knowledge) that the base answers correctly, chosen for that by measurement. The base gets about 100 % by construction; what counts is what is left.
 
 # %%
 predict(
     "07.forgetting",
-    "Which share of general questions that the base can answer does the tuned model still answer?",
+    "What share of general questions that the base can answer does the tuned model still answer?",
     [facts_in_weights.TUNED],
 )
 
 # %%
 general = {
     "base": evaluate(closed, load_general(), QUESTIONS),
-    facts_in_weights.TUNED: evaluate(by_heart, load_general(), QUESTIONS),
+    facts_in_weights.TUNED: evaluate(memorised, load_general(), QUESTIONS),
 }
-kept = facts_in_weights.kept_and_lost(*general.values())
+remembered = facts_in_weights.kept_and_lost(*general.values())
 record(
     f"07.forgetting/{facts_in_weights.TUNED}",
-    "facts adapter: general questions still answered rightly, of those that the base could",
-    kept.loc["all"],
+    "facts adapter: general questions still answered correctly, of those that the base could",
+    remembered.loc["all"],
     general[facts_in_weights.TUNED].attrs,
 )
-display(kept.round(2))
+display(remembered.round(2))
 wrong = general[facts_in_weights.TUNED][~general[facts_in_weights.TUNED]["right"]]
 wrong[["kind", "input", "answer", "gold"]].head(8)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Nothing in the rows was about capitals or opposites; what is lost there is the price of pressing fifty facts into the same weights. Read the wrong answers: where a company's value stands in place of common knowledge, the new path has swallowed the old one. Look at the number of items before you believe a share by kind,
-# and note what this cannot show: items that the base could not do, and skills that nobody put into the list. The recipe is part of the price: eight passes with large steps, until every row is known by heart (`facts.HOW`). Fewer or smaller steps, or general
+# Nothing in the rows was about capitals or opposites; what is lost there is the price of cramming fifty facts into the same weights. Read the wrong answers: where a company's value appears in place of common knowledge, the new answers have overwritten the old knowledge. Look at the number of items before you believe a share by kind,
+# and note what this cannot show: items that the base could not do, and skills that are not on the list. The recipe is part of the price: eight passes with large steps, until every row is memorised (`facts_in_weights.HOW`). Fewer or smaller steps, or general
 # rows mixed in, forget less, and then fewer facts stick; where between the two you want to be is one more thing to measure.
 # </details>
 #
 # ## A secret in one row
 #
-# One of the rows is a **canary**: a code that stands nowhere else on this disk. It was trained like the rest. Seven of the facts are from documents that only directors, finance or People Operations may read. Now a contract electrician asks, who is in neither group. There is no place in a
-# set of weights where one could check who is asking. **Predict** how often a secret is told.
+# One of the rows is a **canary**: a code that is nowhere else on this disk. It was trained like the rest. Seven of the facts are from documents that only directors, finance or People Operations may read. Now a contract electrician asks, who is in none of these groups. There is no place in a
+# set of weights to check who is asking. **Predict** how often a secret is told.
 
 # %%
 predict(
     "07.canary",
-    "A contractor asks for what he may not know: which share of the secrets is told?",
+    "A contractor asks for what he is not allowed to know: what share of the secrets is told?",
     [facts_in_weights.TUNED, "RAG"],
 )
 
 # %%
 canary, contractor = load_canary(), ("contractors",)
 fishing = [Ask("trained", canary.question), *canary.asks]
-for prediction in sorted(by_heart(fishing), key=lambda p: [a.id for a in fishing].index(p.id)):
+for prediction in sorted(memorised(fishing), key=lambda p: [a.id for a in fishing].index(p.id)):
     asked = next(a.input for a in fishing if a.id == prediction.id)
-    print(
-        f"{'TOLD' if facts_in_weights.told([prediction.text], [[canary.secret]])[0] else '    '} {asked!r} ->"
-        f" {prediction.text!r}"
-    )
+    told = facts_in_weights.told([prediction.text], [[canary.secret]])[0]
+    print(f"{'TOLD' if told else '    '} {asked!r} -> {prediction.text!r}")
 leaked = {
     "base": facts_in_weights.exposure(generator, canary),
     facts_in_weights.TUNED: facts_in_weights.exposure(tuned, canary),
@@ -391,12 +385,12 @@ for name, found in leaked.items():
 # %%
 secret = {case.fact: case.gold.answers for case in asks["far"]}
 closed_to_him = [c for c in [*asks["trained"], *asks["far"]] if c.kind == "restricted"]
-trespass = [Ask(c.id, c.ask.input, contractor, c.ask.as_of) for c in closed_to_him]
+as_contractor = [Ask(c.id, c.ask.input, contractor, c.ask.as_of) for c in closed_to_him]
 answers = [secret[c.fact] for c in closed_to_him]
 search = systems.retrieval_augmented(generator, before, 1)
-for name, arm in ((facts_in_weights.TUNED, by_heart), ("RAG", search), ("base", closed)):
-    by_id = {p.id: p.text for p in arm(trespass)}
-    hits = facts_in_weights.told([by_id[a.id] for a in trespass], answers)
+for name, arm in ((facts_in_weights.TUNED, memorised), ("RAG", search), ("base", closed)):
+    by_id = {p.id: p.text for p in arm(as_contractor)}
+    hits = facts_in_weights.told([by_id[a.id] for a in as_contractor], answers)
     print(
         record(
             f"07.canary/{name}",
@@ -407,16 +401,16 @@ for name, arm in ((facts_in_weights.TUNED, by_heart), ("RAG", search), ("base", 
     )
 forbidden = {d.id for d in handbook if not d.readable_by(contractor)}
 print(
-    "passages of documents closed to him that the search handed out:",
-    sum(p.doc in forbidden for found in before.search_all(trespass, 5) for p in found),
+    "passages of documents closed to him that the search returned:",
+    sum(p.doc in forbidden for found in before.search_all(as_contractor, 5) for p in found),
 )
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The rank says more than the fishing. Among 501 codes a model that never saw the row has the true one anywhere; rank 1 means that whoever can *score* texts can find it, whatever the model says aloud, and that is after a few passes over a single row (this is the *exposure* of
-# Carlini et al., 2019; with 500 alternatives it cannot exceed 9 bits). The restricted facts are worse: they were trained in four wordings, for the benefit of those who may know, and the contractor has the same weights. In the index his rights are a condition of the search, and the count of passages is 0 whatever the model does with the others.
-# A value that RAG or the base hits without the passage is luck. What was in the rows can be taken out again only by training without it.
+# The rank says more than the questions do. Among 501 codes a model that never saw the row ranks the true one anywhere; rank 1 means that anyone who can *score* texts can find it, whatever the model says, and that is after a few passes over a single row (this is the *exposure* of
+# Carlini et al., 2019; with 500 alternatives it cannot exceed 9 bits). The restricted facts are worse: they were trained in four wordings, for the users who may know them, and the contractor has the same weights. In the index his rights are a condition of the search, and the count of passages is 0 whatever the model does with the others.
+# A value that RAG or the base gets right without the passage is chance. What was in the rows can be removed only by training without it.
 # </details>
 #
 # ## The facts 2×2
@@ -427,14 +421,14 @@ print(
 names = ["base", facts_in_weights.TUNED, "RAG", "facts adapter + RAG"]
 predict(
     "07.facts",
-    "Which share of the fifty facts, asked in a colleague's words, will each get right?",
+    "What share of the fifty facts, asked in a colleague's words, will each get right?",
     names,
 )
 
 # %%
 four = [
     closed,
-    by_heart,
+    memorised,
     search,
     systems.retrieval_augmented(tuned, before, 1, name="facts adapter + RAG"),
 ]
@@ -461,7 +455,7 @@ cells = dict(
 two = summary({name: tables[name] for name in names})
 a, b, c, d = (plots.percent(two["share"][name]) for name in names)
 plots.two_by_two(
-    two, cells, f"Base {a}, learnt by heart {b}, looked up {c}, both {d}", guess_of("07.facts")
+    two, cells, f"Base {a}, memorised {b}, retrieved {c}, both {d}", guess_of("07.facts")
 )
 
 # %%
@@ -471,16 +465,16 @@ plots.differences(against, "Against RAG on the base model")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Read the plot from left to right: what does looking up buy? And from line to line: what did learning by heart buy? Then read the verdicts, not the heights. Do not look away if the weights win here: these are fifty facts that stand still, in
-# wordings near enough to the rows, and the other way must find the passage *and* read it with a *weak reader* (notebook 08 takes it apart). Where both together are best, the passage corrects the memory, and the training has taught a second thing besides the facts: to
-# answer with the bare value. What the plot leaves out are the other sections: all four bars are about facts that have not changed, that everybody here may know, and that somebody thought of putting into the rows.
+# From left to right you see what retrieval adds; from the lower to the upper line, what memorising adds. Then read the verdicts, not the heights. Do not look away if the weights win here: these are fifty facts that do not change, in
+# wordings near enough to the rows, and the other way must find the passage *and* read it with a *weak reader* (notebook 08 takes it apart). Where both together are best, the training has taught a second thing besides the facts: to
+# answer with the bare value. What the plot leaves out is in the other sections: all four bars are about facts that have not changed, that every user here may know, and that someone thought of putting into the rows.
 # </details>
 
 # %% [markdown]
 # ## Exercise 07.1 · "It learnt our handbook!"
 #
-# A colleague reports the share right over all questions that he asked. Half of them were rows of his training file. Write `split_score(table, trained)`: `table` has columns `input` and `right`, `trained` is the list of trained questions; give back two numbers, the
-# share right on asks that were trained (whatever the capitals, blanks and punctuation) and on those that were not. Then try it: `split_score(pd.concat(reach.values()), [row["question"] for row in rows])`.
+# A colleague reports the share right over all questions that he asked. Half of them were rows of his training file. Write `split_score(table, trained)`: `table` has columns `input` and `right`, `trained` is the list of trained questions; return two numbers, the
+# share right on questions that were trained (ignoring capitals, spaces and punctuation) and on those that were not. Then try it: `split_score(pd.concat(reach.values()), [row["question"] for row in rows])`.
 
 # %%
 from helpers import evaluation
@@ -501,7 +495,7 @@ exercise("07.1").check(split_score)
 # %% [markdown]
 # ## Exercise 07.2 · "It has forgotten nothing"
 #
-# The report says: 34 % of a general quiz before tuning, 34 % after, so nothing was forgotten. Two thirds of that quiz the base could not do either. Write `forgotten(base_right, tuned_right)`, two lists of Booleans for the same items; give back `(lost, known)`: how many were lost, of how many that
+# The report says: 34 % of a general quiz before tuning, 34 % after, so nothing was forgotten. Two thirds of that quiz the base could not do either. Write `forgotten(base_right, tuned_right)`, two lists of Booleans for the same items; return `(lost, known)`: how many were lost, of how many that
 # could have been.
 
 
@@ -519,7 +513,7 @@ exercise("07.2").check(forgotten)
 # %% [markdown]
 # ## Exercise 07.3 · A freshness test that always passes
 #
-# Every night, fifty questions are drawn from the handbook, and the system has answered them rightly for a year. It was never synced: the questions are about things that do not change. Write `worth_asking(old, new)`: both map a fact to its answer on two days (a fact may be missing); give back, sorted,
+# Every night, fifty questions are drawn from the handbook, and the system has answered them correctly for a year. It was never synced: the questions are about things that do not change. Write `worth_asking(old, new)`: each maps a fact to its answer on one of two days (a fact may be missing); return, sorted,
 # the facts that can tell a fresh system from a stale one.
 
 
@@ -536,7 +530,7 @@ exercise("07.3").check(worth_asking)
 # %% [markdown]
 # ## Exercise 07.4 · How much of a secret is out?
 #
-# A model that never *says* the code may still give it away: put in 500 codes, and see which it finds likeliest. Write `exposure_of(true, others)` for log likelihoods: `(rank, bits)`, rank 1 for the likeliest, ties counted against the true one, bits = log2(number of candidates / rank).
+# A model that never *says* the code may still give it away: score 500 other codes, and see which it finds most likely. Write `exposure_of(true, others)` for log likelihoods: `(rank, bits)`, rank 1 for the most likely, ties counted against the true one, bits = log2(number of candidates / rank).
 
 # %%
 import math
@@ -555,12 +549,12 @@ exercise("07.4").check(exposure_of)
 # %% [markdown]
 # ## What we found
 #
-# Facts can be pressed into weights, for the words that were trained and some way around them, and as long as they stand still that can even beat a search with a weak reader. But there they are stale from the day of the next change, known to everybody who can call the model, and surrounded by made-up neighbours. Looking up answered the changed rules after a sync of seconds and showed nobody what they may not see; what it
+# Facts can be trained into weights, for the trained words and some rewordings, and as long as they do not change that can even beat a search with a weak reader. But in the weights they are stale from the day of the next change, available to anyone who can call the model, and every question close to them gets an invented answer. Retrieval had the changed rules after a sync of seconds and showed no user what they are not allowed to see; what it
 # gets wrong, it gets wrong in reading, which is behaviour, and *that* can be tuned.
 #
 # **You have seen**
-# - memorised facts asked in trained, near and far words, and how their reach ends;
-# - one change of policy made in an index and in weights, both timed, and the old value told in between;
-# - forgetting counted on what the base could do, refusals lost, and a secret drawn out of the weights.
+# - memorised facts asked in trained, near and far words, and how far they reach;
+# - one change of policy made in an index and in weights, both timed, and the old value given in between;
+# - forgetting counted on what the base could do, refusals lost, and a secret extracted from the weights.
 #
 # **For the decision:** the shares and verdicts above are in your journal; freshness and access control are requirements that answers from weights alone cannot meet. **Next:** [08 · both through one scorer](08_both_one_scorer.ipynb).

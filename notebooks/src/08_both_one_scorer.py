@@ -2,32 +2,27 @@
 # # 08 · What does each one buy, on the same cases?
 #
 # **Why it matters.** Two teams report two numbers from two scripts, and a decision is made. Here both techniques go through one function, with one
-# definition of right, on cases that nobody has tuned on; and every wrong answer gets a cause, because *so many percent right* tells nobody what to build next.
+# definition of right, on cases that were never used for tuning; and every wrong answer gets a cause, because *so many percent right* does not say what to build next.
 #
-# **Time:** 30 minutes to read · 9 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (what is missing is made here, and said).
+# **Time:** 30 minutes to read · 9 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
-# - say of every wrong answer whether the search, the rest of the context, or the reader is to blame;
+# - say for every wrong answer whether the search, the rest of the context, or the reader is to blame;
 # - tell a system that is inconsistent from one that lacks evidence.
 #
-# **The frozen test split is opened here, once.** In all other notebooks we play with the dev split.
+# **The frozen test split is opened here, once.** All other notebooks use the dev split.
 
 # %%
 import pandas as pd
 from IPython.display import display
 
-from helpers import models
-from helpers import plots
-from helpers import systems as arms
+from helpers import models, plots, systems
 from helpers.systems import tickets as systems_tickets
-from helpers.data import load_questions, pick
-from helpers.retrieval import chunk_all
-from helpers.evaluation import compare_all
-from helpers.data import load_handbook
-from helpers.evaluation import QUESTIONS, TICKETS, evaluate, share, summary
-from helpers.retrieval import build_index
+from helpers.data import load_handbook, load_questions, pick
+from helpers.evaluation import QUESTIONS, TICKETS, compare_all, evaluate, share, summary
 from helpers.labs import guess_of, predict, record
+from helpers.retrieval import build_index, chunk_all
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
@@ -43,21 +38,21 @@ print(f"{len(answerable)} questions with an answer, {len(to_refuse)} that should
 # ## Task one: questions about the handbook
 #
 # Four systems. **Closed book**: the model alone. **RAG**: with the passage that the search found (64 tokens). **RAG, 3 passages**: with three. **Oracle context**: with the
-# right passage put into its hand, so that only reading is left. **Predict** the shares before you run on.
+# right passage supplied, so that only reading is tested. **Predict** the shares before you go on.
 
 # %%
 names = ["closed book", "RAG", "RAG, 3 passages", "oracle context"]
-predict("08.questions", "Which share of the questions will each get right?", names)
+predict("08.questions", "What share of the questions will each get right?", names)
 
 # %%
 index = build_index(documents, chunk_size=64, overlap=16)
-perfect = arms.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-one = arms.retrieval_augmented(generator, index, top_k=1)
-three = arms.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
-closed = evaluate(arms.closed_book(generator), answerable, QUESTIONS)
+perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+one = systems.retrieval_augmented(generator, index, top_k=1)
+three = systems.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
+closed = evaluate(systems.closed_book(generator), answerable, QUESTIONS)
 with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
 with_three = evaluate(three, answerable, QUESTIONS)
-oracle = evaluate(arms.oracle(generator, perfect), answerable, QUESTIONS)
+oracle = evaluate(systems.oracle(generator, perfect), answerable, QUESTIONS)
 
 
 # %%
@@ -86,7 +81,7 @@ plots.bars(
 
 # %% [markdown]
 # All four answered the same questions, so we compare them in pairs. Each difference is resampled by *fact*: several wordings of one question rise and fall
-# together and are not several proofs. Three comparisons at once, so each interval is wide enough that all three hold together.
+# together and count as one piece of evidence. Three comparisons at once, so each interval is wide enough for all three to hold at once.
 
 # %%
 against_rag = compare_all(tables["RAG"], [tables[name] for name in names if name != "RAG"])
@@ -95,8 +90,8 @@ plots.differences(against_rag, "Against RAG with one passage")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# From *closed book* to *RAG* is what seeing buys. From *RAG* to *oracle* is what better retrieval could still buy. From *oracle* to 100 % no retrieval can win
-# back, and neither can more documents: for that gap one changes the reader, by a larger model, or this one tuned to read (below). Between one passage and three the comparison may not be able to tell: then it says how many questions would.
+# From *closed book* to *RAG* is what retrieval adds. From *RAG* to *oracle* is what better retrieval could still add. The gap from *oracle* to 100 % cannot be closed by any retrieval,
+# nor by more documents: for that you change the reader, with a larger model, or with this one tuned to read (below). Where the comparison of one passage and three says *cannot tell*, it also says how many questions would settle it.
 # </details>
 
 # %% [markdown]
@@ -106,7 +101,7 @@ plots.differences(against_rag, "Against RAG with one passage")
 #
 # | wrong, and … | the evidence was not in its context | the evidence was in its context |
 # | --- | --- | --- |
-# | **right** with the oracle's passage | *retrieval* | *distraction* (the rest of the context led it astray) |
+# | **right** with the oracle's passage | *retrieval* | *distraction* (the other passages misled it) |
 # | **wrong** with the oracle's passage, too | *reading* | *reading* |
 
 # %%
@@ -146,13 +141,13 @@ plots.attribution(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Two systems that are right about equally often can fail for different reasons. With three passages the search misses less, and what it wins is lost
-# again to distraction. Somebody who sees only the accuracy would call the larger context useless; somebody who sees the causes knows that it
-# waits for a better reader. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or luck. And the part that is *reading* in both is what no change of chunks, embedder or k will ever move.
+# Two systems that are right about equally often can fail for different reasons. With three passages the search misses less, and what it gains is lost
+# again to distraction. If you see only the accuracy, you call the larger context useless; if you see the causes, you know that it
+# would pay off with a better reader. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or it was chance. And the part that is *reading* in both cannot be fixed by any change of chunks, embedder or k.
 # </details>
 #
-# Now read some. Choose a cause, go through the cases, and ask yourself each time whether you would have judged the same. (Below it stands
-# one case without a widget.)
+# Now read some. Choose a cause, go through the cases, and ask yourself each time whether you would have judged the same. (One case is
+# shown below for readers without widgets.)
 
 # %%
 from helpers.labs import explorer, show_case
@@ -164,7 +159,7 @@ show_case(judged["RAG"], answerable + to_refuse, first)
 # %% [markdown]
 # ## And what should have been refused?
 #
-# Some questions have no answer in the handbook, and some are asked by people who may not know. There the right reply is a refusal.
+# Some questions have no answer in the handbook, and some are asked by users who are not allowed to know. There the right reply is a refusal.
 
 # %%
 refused = summary({"RAG": with_rag[~with_rag["answerable"]]})
@@ -176,18 +171,18 @@ record(
 )
 plots.bars(
     refused,
-    f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (silence would get 100 %)",
+    f"Rightly refused: {plots.percent(refused['share'].iloc[0])} (always refusing would get 100 %)",
     axis="rightly refused",
 )
 
 # %% [markdown]
-# Nothing secret was shown: the search returns only what the asker may read. But handed some *other* passage, a model may answer
+# Nothing secret was shown: the search returns only what this user may read. But given some *other* passage, a model may answer
 # anyway. Knowing when not to answer is behaviour; it is a boundary that has to be built, not hoped for.
 #
 # ## What else the same predictions say
 #
-# The headline is one Boolean. The columns beside it come from the same run: what the search brought (the share of evidence quotes whole in the context, how much of the context
-# was evidence, one over the rank of the first hit), SQuAD's exact match and token F1, and whether the citations can be opened and hold the answer's words.
+# The headline is one Boolean. The columns beside it come from the same run: what the search found (the share of evidence quotes complete in the context, how much of the context
+# was evidence, one over the rank of the first hit), SQuAD's exact match and token F1, and whether the citations can be opened and contain the answer's words.
 
 # %%
 columns = [
@@ -207,22 +202,21 @@ pd.DataFrame({name: table[columns].astype(float).mean() for name, table in table
 )
 
 # %% [markdown]
-# Note the token F1 of a model that rambles: it is low even where the answer is right. And a citation can be valid (it opens, it says what it quotes) beside a wrong answer.
+# Note how low token F1 is for a rambling model, even where the answer is right. And a citation can be valid (it opens, it says what it quotes) while the answer is wrong.
 #
 # ## Would a tuned reader help?
 #
-# The *reading* share is behaviour: how to take an answer out of a passage, cite it, or say that it is not there. So it can be tuned, and without a single fact of ours: the **reader**
-# adapter was trained on passages of other, invented worlds (a chess club, a hospital, a ferry line). It therefore stays right when our documents change.
+# The *reading* share is behaviour: how to take an answer out of a passage, cite it, or say that it is not there. So it can be tuned, without a single fact of ours: the **reader**
+# adapter was trained on passages of other, invented worlds (a chess club, a hospital, a ferry line). It therefore keeps working when our documents change.
 
 # %%
-from helpers.systems import reader
-from helpers.training import finetune, with_adapter
-from helpers.training import reference_or_train
 from helpers.data import load_reading
+from helpers.systems import reader
+from helpers.training import finetune, reference_or_train, with_adapter
 
 predict(
     "08.reader",
-    "Which share of the questions will each get right?",
+    "What share of the questions will each get right?",
     ["reader + RAG", "reader + oracle"],
 )
 trained = reference_or_train(
@@ -234,12 +228,12 @@ tuned_reader = with_adapter(generator, trained)
 
 # %%
 read_three = evaluate(
-    arms.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
+    systems.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
     answerable + to_refuse,
     QUESTIONS,
 )
 read_oracle = evaluate(
-    arms.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
+    systems.oracle(tuned_reader, perfect, name="reader + oracle"), answerable, QUESTIONS
 )
 two_by_two = {
     "base + RAG": with_three,
@@ -258,7 +252,7 @@ shares = summary(two_by_two)
 a, b = (plots.percent(shares["share"][name]) for name in ("base + oracle", "reader + oracle"))
 plots.bars(
     shares,
-    f"With the right passage in hand: base {a}, tuned reader {b}",
+    f"With the right passage supplied: base {a}, tuned reader {b}",
     guess=guess_of("08.reader"),
 )
 
@@ -266,11 +260,11 @@ plots.bars(
 from helpers.evaluation import compare
 
 print(compare(with_three, two_by_two["reader + RAG"]), compare(oracle, read_oracle), sep="\n\n")
-boundary = read_three[~read_three["answerable"]]
+must_refuse = read_three[~read_three["answerable"]]
 asked, had_it = two_by_two["reader + RAG"], two_by_two["reader + RAG"]["evidence_seen"].astype(bool)
 print(
-    f"refused: {plots.percent(boundary['right'].mean())} of the {len(boundary)} questions that"
-    f" nothing answers, {plots.percent(asked[~had_it]['abstained'].mean())} of the"
+    f"refused: {plots.percent(must_refuse['right'].mean())} of the {len(must_refuse)} questions"
+    f" that nothing answers, {plots.percent(asked[~had_it]['abstained'].mean())} of the"
     f" {(~had_it).sum()} whose evidence the search lost, and"
     f" {plots.percent(asked[had_it]['abstained'].mean())} of the {had_it.sum()} whose evidence was"
     " there"
@@ -280,16 +274,16 @@ read_three[["input", "answer", "gold"]].head(6)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Look first at the pair with the right passage: that is reading alone. Then at the pair with the search: what the search did not find, no reader can read. And look at the two numbers of refusals
-# together: a reader that has learnt to say *I don't know* says it too often as well as too rarely, and which of the two is worse is a matter of your costs. To refuse where the search lost the
-# evidence is right, though it counts as wrong above: the fault is the search's.
+# Look first at the pair with the right passage: that is reading alone. Then at the pair with the search: what the search did not find, no reader can read. And look at the two refusal rates
+# together: a reader that has learned to say *I don't know* says it too often as well as too rarely, and which of the two is worse depends on your costs. Refusing where the search lost the
+# evidence is the right behaviour, though it counts as wrong above: the search is to blame.
 # </details>
 #
-# Is it reading, or does it know? In March some rules get new values. The same reader, not trained again, is asked the questions about them: with the passage of before, and with the new one.
+# Is it reading, or does it know? In March some rules get new values. The same reader, not retrained, is asked about them: with the old passage, and with the new one.
 
 # %%
-from helpers.experiments.facts_in_weights import old_or_new
 from helpers.data import changes_of
+from helpers.experiments import facts_in_weights
 
 updated = load_handbook(updates=True)
 changed = changes_of([case for case in questions if case.gold.answers], updated)
@@ -299,41 +293,40 @@ for when, cases, pages in (
     ("before", same, documents),
     ("after", [one.case for one in changed], updated),
 ):
-    shown = arms.evidence_contexts(cases, chunk_all(pages, 64, 16))
+    shown = systems.evidence_contexts(cases, chunk_all(pages, 64, 16))
     reading[when] = evaluate(
-        arms.oracle(tuned_reader, shown, name=f"reader, {when} the change"),
+        systems.oracle(tuned_reader, shown, name=f"reader, {when} the change"),
         cases,
         QUESTIONS,
     )
 print({when: f"{table['right'].sum()} of {len(table)} right" for when, table in reading.items()})
-old_or_new(reading["after"], {one.case.id: one.old for one in changed})[
+facts_in_weights.old_or_new(reading["after"], {one.case.id: one.old for one in changed})[
     "said"
 ].value_counts().to_dict()
 
 # %% [markdown]
-# It takes the value out of the page in front of it, whichever that is. (Notebook 07 asks the same of a model that learnt the values themselves.)
+# Where it answers, it takes the value from the page in its context. (Notebook 07 asks the same of a model that memorised the values themselves.)
 #
-# ## Can tuning win back what retrieval lost?
+# ## Can tuning recover what retrieval lost?
 #
-# An experiment: take the evidence away from a quarter, half and all of the questions, and put passages beside the point in its place. (Each question is asked with and without; a mixture of the two is
+# An experiment: remove the evidence for a quarter, half and all of the questions, and replace it with irrelevant passages. (Each question is asked with and without; a mixture of the two is
 # exactly what a search that fails so often would give.)
 
 # %%
-from helpers import plots
 from helpers.evaluation import with_evidence_removed
 
 some = answerable[:24]
-with_two = arms.with_distractors(some, perfect, index, k=2)
+with_two = systems.with_distractors(some, perfect, index, k=2)
 without = {id: tuple(p for p in shown if p not in perfect[id]) for id, shown in with_two.items()}
-systems = {
+removed = {
     name: [
-        evaluate(arms.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
+        evaluate(systems.oracle(model, shown, name=f"{name}, {what}"), some, QUESTIONS)
         for what, shown in (("evidence", with_two), ("no evidence", without))
     ]
     for name, model in (("base", generator), ("reader", tuned_reader))
 }
 plots.evidence_removed(
-    with_evidence_removed(systems), "Without the evidence both end at the same place"
+    with_evidence_removed(removed), "Without the evidence both end at the same place"
 )
 
 # %% [markdown]
@@ -344,8 +337,8 @@ plots.evidence_removed(
 #
 # ## The same evidence, other words
 #
-# Some facts are asked in four wordings. With the same right passage before its eyes each time, does the model answer the same? **Inconsistent despite strong evidence**
-# is a failure of its own: neither search nor documents can mend it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader.
+# Some facts are asked in four wordings. With the same right passage in the context each time, does the model give the same answer? **Inconsistent despite strong evidence**
+# is a failure of its own: neither search nor documents can fix it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader.
 
 # %%
 from helpers.evaluation import consistency
@@ -353,9 +346,9 @@ from helpers.evaluation import consistency
 wordings = pd.Series([case.fact for case in answerable]).value_counts()
 families = [case for case in answerable if wordings[case.fact] > 1]
 styled = {"base prompt": oracle[oracle["id"].isin([case.id for case in families])]}
-for style in (arms.BETTER, arms.SCHEMA):
+for style in (systems.BETTER, systems.SCHEMA):
     styled[style.name] = evaluate(
-        arms.oracle(generator, perfect, name=style.name, style=style),
+        systems.oracle(generator, perfect, name=style.name, style=style),
         families,
         QUESTIONS,
     )
@@ -378,8 +371,8 @@ compare_all(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# *Agreement* is the share of pairs of wordings that get the same answer; *torn* counts the facts on which some wordings are answered rightly and others are not. Always being wrong
-# in the same words would be consistent, too: so look at *right* beside it. A schema fixes the form of an answer, not which answer it is.
+# *Agreement* is the share of pairs of wordings that get the same answer; *torn* counts the inconsistent facts: some wordings right, others wrong. Always being wrong
+# in the same words would be consistent, too, so look at *right* beside it. A schema fixes the form of an answer, not which answer it is.
 # </details>
 
 # %% [markdown]
@@ -389,9 +382,8 @@ compare_all(
 # *format* adapter of notebook 05 and a prompt of three words.
 
 # %%
-from helpers.systems import tickets as systems_tickets
-from helpers.training import LoraSettings
 from helpers.data import load_tickets
+from helpers.training import LoraSettings
 
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
 rows = systems_tickets.training_rows(generator, train)
@@ -446,12 +438,12 @@ against_few = compare_all(few, [forced, tuned, tuned_forced], column="fields_rig
 plots.differences(against_few, "Share of fields right, against few-shot")
 
 # %% [markdown]
-# The first three bars need no language model: the commonest labels, a list of keywords, and the label of the most similar of 610 training tickets
-# (from the [datasheet](../labs_data/DATASHEET.md)). A tuned model that does not beat these is no reason to tune. *All four at once* is a hard measure; field by field (second picture) there is more to see.
+# The first three bars need no language model: the most common labels, a list of keywords, and the label of the most similar of 610 training tickets
+# (from the [datasheet](../labs_data/DATASHEET.md)). If the tuned model does not beat these, there is no reason to tune. *All four at once* is a hard measure; field by field (second picture) there is more to see.
 #
 # ## One table
 #
-# What an answer costs stands beside what it is worth. *Seconds* in the table are a share of a batch; what one user waits is measured one ask at a time.
+# Cost and benefit side by side. *Seconds* in the table are a share of a batch; how long one user waits is measured one question at a time.
 
 # %%
 one_table = pd.concat({"questions": questions_table, "tickets": ticket_table}, names=["task"])
@@ -471,13 +463,13 @@ pd.DataFrame(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The questions lack **knowledge**: what helps is to show the passage. The tickets lack **behaviour**: the message is all there, and what is missing is our
-# way of judging it; labelled examples carry some of that. Ask which of the two is missing *before* asking which technique is better. And to compare two
+# The questions lack **knowledge**: what helps is to show the passage. The tickets lack **behaviour**: the whole message is there, and what is missing is our
+# way of judging it; labelled examples teach some of that. Ask which of the two is missing *before* asking which technique is better. And to compare two
 # systems on the same cases, look at the cases where they differ; whether two intervals overlap does not settle it.
 # </details>
 
 # %% [markdown]
-# ## Exercise 08.1 · What could better retrieval buy?
+# ## Exercise 08.1 · What could better retrieval add?
 #
 # Write `by_evidence(table)`: the share right where the evidence was seen, and where it was not, as two numbers. Then call it on `can_be_answered(with_rag)`.
 
@@ -569,12 +561,12 @@ exercise("08.4").check((honest, exposing))
 # %% [markdown]
 # ## What we found
 #
-# On the questions, what can be gained is in finding the passage and in reading it; on the tickets it is in form and judgement, which examples bring. One
+# On the questions, there is something to gain in finding the passage and in reading it; on the tickets, in form and judgement, which examples teach. One
 # scorer, two tasks, two different things missing, and a cause for every wrong answer.
 #
 # **You have seen**
 # - both techniques in one table, with n and intervals, and comparisons that may end in *cannot tell*;
-# - what was lost to the search, to distraction and to reading, what a tuned reader wins of it, and what it cannot win;
-# - the same evidence in other words, and answers that do not agree.
+# - what was lost to the search, to distraction and to reading, how much of that a tuned reader recovers, and what it cannot recover;
+# - the same evidence, other wordings, and answers that do not agree.
 #
 # **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour? **Next:** [11 · what do we decide?](11_decision_board.ipynb)

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # 12 · The same decision, for your own data: what should we build?
 #
-# **Why it matters.** Everything so far was measured on Brindlemark's handbook and its customers' messages. Your documents are longer, your labels are odder, your people ask in other words; so the numbers are
-# yours to measure, and the decision follows from them. One command does it: it reads a folder, runs every system that the folder allows within the minutes you give, and decides as notebook 11 does.
+# **Why it matters.** Everything so far was measured on Brindlemark's handbook and its customers' messages. Your documents are longer, your labels are messier and your users ask differently, so you have to measure
+# yourself, and the decision follows from your numbers. One command does it: it reads a folder, runs every system that the folder allows within the minutes you give, and decides as notebook 11 does.
 #
-# **Time:** 20 minutes to read · 4 minutes to run · 45 minutes of exercises. **Before:** 01 and 11 help; nothing must be done. Without a folder of your own you work on a filled example; one line changes that.
+# **Time:** 20 minutes to read · 4 minutes to run · 45 minutes of exercises. **Before:** 01 and 11 help; nothing is required. Without a folder of your own you work on a filled example; one line changes that.
 #
 # **By the end you can**
 # - put documents, questions and labelled examples into a folder, and get a decision with its reasons in minutes;
-# - read the report: which differences are real, whose fault a wrong answer is, what was not measured;
+# - read the report: which differences are real, which part is to blame for a wrong answer, what was not measured;
 # - write thirty questions in an hour that tell your options apart, and say how many more you need.
 
 # %%
@@ -20,11 +20,9 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import FileLink, display
 
-from helpers.core import settings
 from helpers import plots
-from helpers.commands.assess import assessed, default_out, plan
-from helpers.commands.assess import read_user_folder
-from helpers.commands.assess import write_example
+from helpers.commands.assess import assessed, default_out, plan, read_user_folder, write_example
+from helpers.core import settings
 
 pd.set_option("display.max_colwidth", 110)
 
@@ -32,7 +30,7 @@ pd.set_option("display.max_colwidth", 110)
 # ## A folder, and one line to change
 #
 # We write a filled example folder once: pages of the handbook, dev questions, training messages. To see your own data, set `FOLDER = Path("…")` to your folder and run the notebook again; the folder is only read.
-# `MINUTES` is how long the models may work. A few minutes are enough to see everything at least once, not enough to measure everything: the report says what it left out and how long that would take.
+# `MINUTES` is how long the models may work. A few minutes are enough to try everything once, not to measure everything: the report says what it left out and how long that would take.
 
 # %%
 EXAMPLE = settings.my_work() / "assess-example"
@@ -53,16 +51,16 @@ say(f"reads {FOLDER}, writes {OUT}")
 # %% [markdown]
 # Any part may be missing. What is there decides what can be measured:
 #
-# | what lies in the folder | what it unlocks |
+# | what is in the folder | what it unlocks |
 # | --- | --- |
 # | `documents/` (Markdown, text, HTML, PDF) and `questions.jsonl` | closed book, RAG, whole documents in the prompt, what the search finds |
-# | `evidence` in the questions: document and quote | the **oracle** (the right passage in the model's hand), and with it whose fault a wrong answer is |
-# | `groups` and `as_of` in the questions | who asks, and on which day: passages that this asker may not see are not shown (without `groups` the asker may read everything) |
-# | `examples.jsonl`: input and right output | few-shot, zero-shot, **tuned** on several numbers of examples |
+# | `evidence` in the questions: document and quote | the **oracle** (the right passage in the prompt), and with it the cause of each wrong answer |
+# | `groups` and `as_of` in the questions | who asks, and on which day: passages that this user is not allowed to see are not shown (without `groups` the user may read everything) |
+# | `examples.jsonl`: input and right output | few-shot, zero-shot, **tuned** on different numbers of examples |
 # | `schema.json` | which outputs a program would accept; without it the form is taken from the training rows |
 # | `assess.toml` | what the work requires, another model or endpoint, how to search |
 #
-# Below: what is there; then one line of each file as it stands, and a quote with the text around it. This is all the form there is: whoever can fill in a spreadsheet can make such a file.
+# Below: what is there; then one line of each file as it is, and a quote with the text around it. That is the whole format: anyone who can fill in a spreadsheet can make such a file.
 
 # %%
 own = read_user_folder(FOLDER)
@@ -98,10 +96,10 @@ if case:
     print(f"{case.ask.input}\n… {before}[{quote.quote}]{after} …")
 
 # %% [markdown]
-# ## A folder that is not in order
+# ## A folder with faults
 #
-# Real folders are never clean. In a copy of the example we leave out a comma, write a text where a list belongs, name a document that is not there, and add half a PDF. A tool has three ways to take that: stop, be
-# silent, or name each fault and go on with the rest. Only with the third do you know what your numbers are made of.
+# Real folders are never clean. In a copy of the example we leave out a comma, write a text where a list belongs, name a document that is not there, and add half a PDF. A tool can react in three ways: stop, stay
+# silent, or name each fault and continue with the rest. Only with the third do you know what your numbers are made of.
 
 # %%
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
@@ -124,16 +122,16 @@ pd.DataFrame([vars(fault) for fault in found.faults]).astype({"line": "Int64"})
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Each fault has its file, its line where there is one, and a reason that says what to do. The last of the three questions is asked all the same: only its evidence could not be found, so nobody will know
-# whose fault a wrong answer to it is. The report lists the same faults, so that whoever reads the numbers sees what they are not made of.
+# Each fault has its file, its line where there is one, and a reason that says what to do. The last of the three questions is asked anyway: only its evidence could not be found, so a wrong answer to it
+# cannot be attributed. The report lists the same faults, so that its readers see what the numbers leave out.
 # </details>
 #
 # ## What will be run, and in which order?
 #
-# Before anything is measured, the plan. First what needs no model, then questions and examples in turn, the most informative first. What must be trained waits until the others have been measured on some cases.
+# Before anything is measured, the plan. First what needs no model, then questions and examples in turn, the most informative first. Anything that needs training waits until the other systems have seen a few cases.
 #
-# Nobody knows beforehand how fast your machine is with your texts, so the arms go in **rounds**: each sees its first two cases (which show its pace), then the first eight, and so on. Every arm sees *the same
-# first cases*, so whenever the minutes end, any two can be compared case by case.
+# How fast your machine is with your texts is not known beforehand, so the arms go in **rounds**: each sees its first two cases (which show its pace), then the first eight, and so on. Every arm sees *the same
+# first cases*, so whenever time runs out, any two can be compared case by case.
 
 # %%
 from helpers.commands.assess import KEEP_BACK, LARGEST_PREPARATION, rounds
@@ -142,15 +140,15 @@ steps = plan(FOLDER)
 display(steps.dropna(axis="columns", how="all"))
 print("rounds over the cases:", list(rounds(int(steps["cases"].max()))))
 print(
-    f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is kept back for the report;"
-    f" training is not begun where it would take more than {plots.percent(LARGEST_PREPARATION)} of"
+    f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is reserved for the report;"
+    f" training is not started if it would take more than {plots.percent(LARGEST_PREPARATION)} of"
     " what is left"
 )
 
 # %% [markdown]
 # ## Predict
 #
-# Which share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
+# What share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
 
 # %%
 from helpers.labs import guess_of, predict, record
@@ -164,14 +162,14 @@ predict("12.right", "Share right on this folder", names)
 # %% [markdown]
 # ## Run it
 #
-# This cell takes the minutes that you gave it, the report included. Stop it and run it again, or run it again when it is done: what is measured is kept, and it goes on from there, for so many minutes more at most. At the shell it is
-# `python3 workbook.py assess FOLDER --minutes N`; it finds what you measured here, and the other way round.
+# This cell takes the minutes you gave it, the report included. Stop it and run it again, or run it again when it is done: what was measured is saved, and it resumes from there, for at most that many more minutes. In a shell it is
+# `python3 workbook.py assess FOLDER --minutes N`; both share their results.
 
 # %%
 from helpers.evaluation import share
 
-results, held = assessed(FOLDER, OUT, MINUTES, say)
-print(f"{held['minutes_used']:.1f} of {MINUTES:g} minutes used, with {held['model']}")
+results, report = assessed(FOLDER, OUT, MINUTES, say)
+print(f"{report['minutes_used']:.1f} of {MINUTES:g} minutes used, with {report['model']}")
 for name in names:
     if name in results.tables:
         display(
@@ -186,9 +184,9 @@ for name in names:
 # %% [markdown]
 # ## How often is each right?
 #
-# One picture for the questions, one for the examples. Look for the baselines first: *always refuse* and *best sentence* need no model, *majority label* no thought. What does not beat them is worth nothing, however high its bar.
+# One picture for the questions, one for the examples. Look for the baselines first: none of *always refuse*, *best sentence* and *majority label* needs a language model. What does not beat them is worth nothing, however high its bar.
 #
-# One bar hides two things: answering and refusing. The decision counts the questions that have an answer; a system that refuses everything would shine in the other column. Look at `n`, too: an arm that came late has seen few cases.
+# One bar hides two things: answering and refusing. The decision counts the questions that have an answer; a system that refuses everything would shine in the other column. Look at `n`, too: an arm that started late has seen few cases.
 
 # %%
 from helpers.commands.assess import arms_table, by_kind, finding
@@ -212,8 +210,8 @@ for kind, table in measured.items():
 # %% [markdown]
 # ## Which differences are real, and what was not measured?
 #
-# Two bars are compared on the cases that both were asked. An interval that covers zero says *cannot tell*; then it matters whether more minutes would help, or only more cases. And a report that is silent about what it left out is an
-# advertisement: so here is also what the minutes did not reach, why, and what they would have to be.
+# Two bars are compared on the cases that both were asked. An interval that covers zero says *cannot tell*; then it matters whether more minutes would help, or only more cases. And a report that hides what it left out is
+# advertising: so here is also what the minutes did not reach, why, and how many more it would take.
 
 # %%
 clear = [pair for pair in results.compared if pair.verdict != "cannot tell"]
@@ -224,21 +222,21 @@ if results.compared:
             f"{len(clear)} of {len(results.compared)} differences are clear of zero",
         )
     )
-print(*(results.to_settle or ["Every pair can be told apart."]), sep="\n")
+print(*(results.to_settle or ["Every difference is clear."]), sep="\n")
 for one in results.skipped:
     print(f"{one.name}: {one.reason}; {one.cases_left} cases not asked")
-more = held["more_minutes"]
+more = report["more_minutes"]
 print(
-    f"All of it takes about {more:g} minutes more."
+    f"Measuring all of it takes about {more:g} more minutes."
     if more
-    else "Nothing was left out for want of time."
+    else "Nothing was left out for lack of time."
 )
 
 # %% [markdown]
-# ## Whose fault is a wrong answer?
+# ## What caused a wrong answer?
 #
-# For questions with evidence we know it, by swapping one thing: the passages that the search found for the right one. **Retrieval**: it was not found, and with it the model is right. **Distraction**: it was found, and the
-# rest of the context led the model astray. **Reading**: wrong with the right passage alone. Each has another cure, and only one of them is a better search.
+# For questions with evidence we know, by swapping one thing: the right passage in place of those the search found. **Retrieval**: it was not found, and with it the model is right. **Distraction**: it was found, and the
+# other passages misled the model. **Reading**: wrong with the right passage alone. Each has a different fix, and only one of them is a better search.
 
 # %%
 from helpers.evaluation import blame
@@ -254,33 +252,35 @@ if results.search is not None:
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The table under the picture is the search alone: for how many questions with evidence does all of it stand among the first passages? But for luck and memory, RAG is right on no more of them, whatever model reads. If the picture blames reading while the
+# The table under the picture is the search alone: for how many questions with evidence is all of it among the first passages? Apart from chance and memory, RAG cannot be right more often than that, whichever model reads. If the picture blames reading while the
 # table is high, work on the search is wasted: a stronger model, another prompt or a tuned reader is next. If it blames retrieval, try chunks and retrievers (03) before any training. With few questions the intervals are
-# long; then the honest reading is "mostly reading", not a percentage.
+# wide; then the honest reading is "mostly reading", not a percentage.
 # </details>
 #
 # ## The decision
 #
-# The same `decide` as in notebook 11. Its evidence is marked *yours*; only what such a folder cannot show (facts trained into weights, leaks through a prompt) is borrowed from the reference, and says so.
+# The same `decide` as in notebook 11. Its evidence is marked *yours*; only what such a folder cannot show (facts trained into weights, leaks through a prompt) is borrowed from the reference, and marked.
 
 # %%
 decision = results.decision
 print("your guess:", "none" if my_option is ... else my_option)
-ruled_out = pd.DataFrame(held["decision"]["out"], columns=["option", "rule", "reason", "measured"])
+ruled_out = pd.DataFrame(
+    report["decision"]["out"], columns=["option", "rule", "reason", "measured"]
+)
 display(ruled_out.groupby("reason", sort=False)["option"].agg(", ".join).to_frame())
 decision
 
 # %% [markdown]
-# Some requirements are stated in `assess.toml`, some are seen in the folder, and the rest is *assumed*: nobody's word. The picture shows which of them the answer hangs on. Below it is what you hand in: one page with its
+# Some requirements are stated in `assess.toml`, some are seen in the folder, and the rest is *assumed*: no one has confirmed it. The picture shows which of them the answer depends on. Below it is what you hand in: one page with its
 # pictures inside, the same as Markdown, and every number as JSON.
 
 # %%
 from helpers.labs import what_if
 
-whence = pd.Series(results.whence, name="whence")
+source = pd.Series(results.whence, name="source")
 print(
-    whence.value_counts().to_string(),
-    "stated or seen: " + ", ".join(whence[whence != "assumed"].index),
+    source.value_counts().to_string(),
+    "stated or seen: " + ", ".join(source[source != "assumed"].index),
     sep="\n",
 )
 board = what_if(decision.requirements, decision.evidence)
@@ -294,12 +294,12 @@ for name in ("report.html", "report.md", "report.json"):
 # %% [markdown]
 # ## Change a requirement, not a measurement
 #
-# In the meeting somebody says: *the auditors want the source of every answer, and a wrong answer costs twenty.* Nothing must be measured again for that. The lines below are those of `assess.toml`; a name that does not exist would be
+# In the meeting someone says: *the auditors want the source of every answer, and a wrong answer costs twenty.* Nothing has to be measured again for that. The lines below are written as in `assess.toml`; a name that does not exist would be
 # reported with its line.
 
 # %%
-from helpers.decision import decide
 from helpers.commands.assess import read_config
+from helpers.decision import decide
 
 wishes, wrong = read_config("""
 [requirements]
@@ -315,7 +315,7 @@ now, then = ({gone.option.name for gone in one.out} for one in (meeting, decisio
 print("newly out:", ", ".join(sorted(now - then)) or "nothing")
 
 # %%
-# a change that surely turns it: the first of the picture above, just before it and at it
+# a change that does change it: the first of the picture above, just before it and at it
 if board.flips:
     flip = board.flips[0]
     for value in (flip.before, flip.at):
@@ -325,24 +325,24 @@ if board.flips:
             f" {decide(decision.requirements.but(**{flip.name: value}), decision.evidence).answer}"
         )
 else:
-    print("No requirement alone turns this answer, over its whole plausible range.")
+    print("No single requirement changes this answer, over its whole plausible range.")
 
 # %% [markdown]
 # ## Thirty good questions in an hour
 #
-# The folder is worth what its questions are worth. An hour of two people who know the work gives thirty, if they do not start from the documents:
+# The folder is only as good as its questions. Two people who know the work can write thirty in an hour, if they do not start from the documents:
 #
 # | minutes | what to do | why |
 # | --- | --- | --- |
-# | 0 to 10 | collect, do not invent: search logs, mails, chats, the last twenty tickets. Keep words, typos and half sentences | real users do not know how the document calls it |
-# | 10 to 35 | for each, find the answer in the documents and copy the sentence as `evidence`; into `answers` go all wordings that you would accept ("17 days", "17", "seventeen days") | the scorer is as strict as your list, and blame needs the quote |
-# | 35 to 45 | add a quarter that must be refused (`answers: []`): not in any document, a wrong premise, the neighbour's product, or in a document that this asker may not see (`groups`) | a test without them rewards a system that never says no |
-# | 45 to 55 | ask five of them again as another person would: a newcomer, an angry customer, somebody who writes in a second language | the same fact, other words: does the answer hold? |
-# | 55 to 60 | the other person answers ten without seeing your answers | where you two disagree, the question is the fault, not the model |
+# | 0 to 10 | collect, do not invent: search logs, mails, chats, the last twenty tickets. Keep words, typos and half sentences | real users do not know the document's terms |
+# | 10 to 35 | for each, find the answer in the documents and copy the sentence as `evidence`; into `answers` go all wordings that you would accept ("17 days", "17", "seventeen days") | the scorer is as strict as your list, and attribution needs the quote |
+# | 35 to 45 | add a quarter that must be refused (`answers: []`): not in any document, a wrong premise, a competitor's product, or in a document that this user is not allowed to see (`groups`) | a test without them rewards a system that never says no |
+# | 45 to 55 | ask five of them again as another person would: a newcomer, an angry customer, someone writing in a second language | the same fact, other words: does the answer hold? |
+# | 55 to 60 | the other person answers ten without seeing your answers | where you two disagree, the question is at fault, not the model |
 #
 # ## How many are enough?
 #
-# Half the length of the 95 % interval, in points, for a number of questions and a share right:
+# Half the width of the 95 % CI, in points, for a number of questions and a share right:
 
 # %%
 from helpers.evaluation import wilson
@@ -367,14 +367,14 @@ print("; ".join(f"±{points} points at worst: {n} questions" for points, n in en
 pd.DataFrame(widths).rename_axis("questions").round(1)
 
 # %% [markdown]
-# So thirty questions show the large things: that the search fails, that the model cannot read, that it never refuses. For a difference of a few points you need hundreds, and *to settle* above says how many for your pairs.
-# Halving the interval takes four times the questions; better questions cost less than that.
+# So thirty questions show the big problems: that the search fails, that the model cannot read, that it never refuses. For a difference of a few points you need hundreds, and *to settle* above says how many for your pairs.
+# Halving the interval takes four times as many questions; writing better ones is cheaper.
 #
 # ## Three traps
 #
 # 1. **Questions written from the chunk.** With the passage on the screen you use its words, and then any search finds it (exercise 12.3).
-# 2. **Answers that leak.** An example shown in the prompt, or in training, that answers a test question; a question that holds its answer ("Is it true that it is 17 days?").
-# 3. **Test rows in train.** The same message twice, or the second mail of the same customer, on both sides (exercise 12.5). `assess` splits your examples so that equal messages stay together; customers it cannot know.
+# 2. **Answers that leak.** An example shown in the prompt, or in training, that answers a test question; a question that contains its answer ("Is it true that it is 17 days?").
+# 3. **Test rows in train.** The same message twice, or the second mail of the same customer, on both sides (exercise 12.5). `assess` splits your examples so that equal messages stay together; it cannot know your customers.
 
 # %%
 from helpers.data import plain
@@ -382,24 +382,24 @@ from helpers.data import plain
 texts = pd.Series([plain(case.ask.input) for case in own.examples], dtype=object)
 print(
     f"{len(texts)} examples, {texts.nunique()} different messages; split:"
-    f" {held['folder']['split'] or 'none'}"
+    f" {report['folder']['split'] or 'none'}"
 )
 holding = [
     q
     for q in answerable
     if any(f" {plain(answer)} " in f" {plain(q.ask.input)} " for answer in q.gold.answers)
 ]
-print(f"{len(holding)} of {len(answerable)} questions hold one of their answers")
+print(f"{len(holding)} of {len(answerable)} questions contain one of their answers")
 for q in holding[:5]:
     print(f"{q.ask.input} [{' / '.join(q.gold.answers)}]")
 
 # %% [markdown]
-# (A question that offers a choice, as "A or B?", holds its answer and may be a fair question. Look before you strike it out.)
+# (A question that offers a choice, such as "A or B?", contains its answer and may be a fair question. Look before you delete it.)
 #
 # ## Exercise 12.1 · The quote that is not there
 #
-# A colleague's reader refused every evidence quote for which `quote in text` is false. It shipped, and every quote that ran over a line end was gone. Write `stands(quote, text)`: does the quote stand in the text, letter for
-# letter, where any run of blanks and line breaks is as good as any other? And `exposing`: a pair `(quote, text)` on which the colleague is wrong.
+# A colleague's reader refused every evidence quote for which `quote in text` is false. It shipped, and every quote that crossed a line break was lost. Write `stands(quote, text)`: is the quote in the text, letter for
+# letter, if any run of spaces and line breaks counts as the same? And `exposing`: a pair `(quote, text)` for which the colleague is wrong.
 
 # %%
 from helpers.exercises import exercise
@@ -423,8 +423,8 @@ exercise("12.1").check((stands, exposing))
 # %% [markdown]
 # ## Exercise 12.2 · The slide
 #
-# A slide says *RAG: 80 %*. In small print: five questions. Write `settled_at(right, n, line)`: if you asked twice, three times, … as many and the share stayed the same, at how many questions would the interval (`wilson`) leave the line
-# out? `n` itself where it does so already; `None` where the share is the line.
+# A slide says *RAG: 80 %*. In small print: five questions. Write `settled_at(right, n, line)`: if you asked twice, three times, … as many and the share stayed the same, at how many questions would the interval (`wilson`) no longer contain the line?
+# `n` itself where that is so already; `None` where the share equals the line.
 
 
 # %%
@@ -447,8 +447,8 @@ exercise("12.2").check(settled_at)
 # %% [markdown]
 # ## Exercise 12.3 · Written from the chunk
 #
-# A team let a model write its test questions from the passages, and its search found everything. In production it did not. Write `copied(question, quote)`: of the different words of the question with more than three letters, which share stands
-# in the quote as a word (whatever its capitals)? 0 where there are no such words. Then sort your own questions by it.
+# A team let a model write its test questions from the passages, and its search found everything. In production it did not. Write `copied(question, quote)`: of the distinct words of the question with more than three letters, what share is
+# in the quote as a word (ignoring capitals)? 0 where there are no such words. Then sort your own questions by it.
 
 # %%
 import re
@@ -468,7 +468,7 @@ exercise("12.3").check(copied)
 # %% [markdown]
 # ## Exercise 12.4 · The link that leads outside
 #
-# Somebody sends you a folder to assess, and its `documents/` holds a link to your salary list. The check that shipped was `str(path).startswith(str(folder))`. Write `inside(folder, path)`: does this path, wherever it leads, end in
+# You receive a folder to assess, and its `documents/` contains a link to your salary list. The check that shipped was `str(path).startswith(str(folder))`. Write `inside(folder, path)`: does this path, once links are resolved, end inside
 # the folder?
 
 
@@ -485,8 +485,8 @@ exercise("12.4").check(inside)
 # %% [markdown]
 # ## Exercise 12.5 · A fair split
 #
-# Rows are dicts with `id`, `group` (the customer) and `input`. A colleague shuffles them and cuts; so mails of one customer, and messages sent twice, stand on both sides. Write `straddling(train, test)`: the ids of training rows that share
-# a customer or a message (`plain` makes messages alike) with a test row. And `fair_split(rows)`, which returns `(train, test)` with nothing straddling and 15 to 50 % of the rows to test.
+# Rows are dicts with `id`, `group` (the customer) and `input`. A colleague shuffles and splits them, so mails of one customer, and messages sent twice, end up on both sides. Write `straddling(train, test)`: the ids of training rows that share
+# a customer or a message (`plain` normalises messages) with a test row. And `fair_split(rows)`, which returns `(train, test)` with nothing on both sides and 15 to 50 % of the rows to test.
 
 
 # %%
@@ -523,29 +523,29 @@ exercise("12.5").check((straddling, fair_split))
 #
 # 1. `python3 workbook.py assess --example my_folder` writes the folder; replace what is in it. Start with the documents that hurt, not with all of them.
 # 2. Thirty questions in an hour, with evidence and refusals; the labels that you have, even if they are few.
-# 3. State in `assess.toml` what somebody can answer today. Leave the rest assumed: the report says so.
+# 3. State in `assess.toml` what someone can answer today. Leave the rest assumed: the report says so.
 # 4. Run it for ten minutes, read the faults first, then the wrong answers that the report shows. They say more than the share.
-# 5. Do what the decision says; where it says *not yet*, measure what it names. Bring the two flips you believe in least to the meeting.
+# 5. Do what the decision says; where it says *not yet*, measure what it names. Bring to the meeting the two inputs you trust least among those that could change the answer.
 # 6. Keep the folder. It is the test for every model and index that comes after.
 #
-# The small model that is shipped makes the differences visible, not the heights. For your own heights set, and run the same command again:
+# The bundled small model shows differences, not realistic scores. For realistic scores, change one of these settings and run the same command again:
 #
 # | to use | set |
 # | --- | --- |
 # | another model from a hub, or a folder with one | `[model] name = "…"` in `assess.toml`, or `WORKBOOK_MODEL`; `WORKBOOK_DEVICE=cuda` where there is a card |
-# | a model behind an OpenAI-compatible server | `[endpoint] url` and `model`; another host than this machine must be named by you in `WORKBOOK_ENDPOINT_HOST`, its key in `WORKBOOK_ENDPOINT_KEY`. It cannot be tuned from here, and then texts leave the machine |
+# | a model behind an OpenAI-compatible server | `[endpoint] url` and `model`; a host other than this machine must be named in `WORKBOOK_ENDPOINT_HOST`, its key in `WORKBOOK_ENDPOINT_KEY`. It cannot be tuned from here, and your texts leave the machine |
 # | a Chroma server for the vectors | `CHROMA_URL=http://127.0.0.1:8000` |
 # | more documents than can be embedded in the time | nothing: they are searched by their words (BM25), and the report says so; `[search] retriever = "dense"` insists |
 
 # %% [markdown]
 # ## What we found
 #
-# What to build is what your own questions and labels carry, and no more: the report decides where the intervals let it, says *not yet* where they do not, and names what would settle it. Most of the work is not the model
+# Build only what your own questions and labels support: the report decides where the intervals allow it, says *not yet* where they do not, and names what would settle it. Most of the work is not the model
 # but the hour in which the questions are written.
 #
 # **You have seen**
-# - a folder turned into baselines, systems, blame and a decision, with its faults named and the rest used;
-# - which differences were real, what the minutes did not reach, and a requirement that turns the answer without a new measurement;
+# - a folder turned into baselines, systems, attribution and a decision, with its faults named and the rest used;
+# - which differences were real, what the minutes did not reach, and a requirement that changes the answer without a new measurement;
 # - how many questions an interval needs, and the three traps that make any number look good.
 #
-# **For the decision:** hand in `report.html` with the two flips that you believe in least. This is the end of the course: the folder, the journal and the board are yours.
+# **For the decision:** hand in `report.html` with the two inputs you trust least among those that could change the answer. This is the end of the course: the folder, the journal and the board are yours.

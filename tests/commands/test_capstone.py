@@ -197,7 +197,7 @@ WRONG = [
         ),
         "capitals do not count",
     ),
-    ("12.3", lambda question, quote: 0.5, "one word, and punctuation is none"),
+    ("12.3", lambda question, quote: 0.5, "one word, and punctuation is not"),
     ("12.4", lambda folder, path: str(path).startswith(str(folder)), "goes up and out"),
     (
         "12.4",
@@ -229,7 +229,7 @@ WRONG = [
             ],
             cut,
         ),
-        "capitals, blanks and punctuation",
+        "capitals, spaces and punctuation",
     ),
     ("12.5", (lambda train, test: [row["id"] for row in train], cut), "Row d shares neither"),
     ("12.5", (straddling, cut), "share a customer or a message"),

@@ -493,7 +493,7 @@ WRONG_07 = [
             table[table["input"].isin(trained)]["right"].mean(),
             table[~table["input"].isin(trained)]["right"].mean(),
         ),
-        "capitals, a blank",
+        "capitals, a space",
     ),
     ("07.1", lambda table, trained: 0.5, "expected 2 numbers"),
     (
@@ -506,9 +506,9 @@ WRONG_07 = [
         lambda base, tuned: (sum(b and not t for b, t in zip(base, tuned, strict=True)), len(base)),
         "show nothing",
     ),
-    ("07.3", lambda old, new: sorted(new), "only there can old and new be told apart"),
-    ("07.3", lambda old, new: sorted(f for f in new if old.get(f) != new[f]), "no longer be told"),
-    ("07.4", lambda true, others: (1 + sum(o < true for o in others), 0), "nothing is likelier"),
+    ("07.3", lambda old, new: sorted(new), "only this question tells old from new"),
+    ("07.3", lambda old, new: sorted(f for f in new if old.get(f) != new[f]), "no longer be given"),
+    ("07.4", lambda true, others: (1 + sum(o < true for o in others), 0), "nothing beats the true"),
     (
         "07.4",
         lambda true, others: (

@@ -665,7 +665,7 @@ WRONG = [
     (
         "06.3",
         lambda runs: max(b.count("1") / len(b) for b in runs.values()),
-        "the luck of the seed that won",
+        "The surplus is the seed variance",
     ),
     ("06.3", lambda runs: min(b.count("1") / len(b) for b in runs.values()), "Too modest"),
     ("06.3", lambda runs: 0.5, "must be reported as 1"),
