@@ -153,7 +153,7 @@ def choice(answer: object) -> str:
         else "cannot tell"
     )
     assert verdict == ours, (
-        f"Compare it with {ChunkingSetting(top_k=3)} by what_if(grid, setting,"
+        f"Compare it with {ChunkingSetting(top_k=3)} by chunking_grid.what_if(grid, setting,"
         f" ChunkingSetting(top_k=3)).found.verdict: expected {ours!r}; got {verdict!r}."
     )
     tied = sum(
@@ -218,7 +218,10 @@ EXERCISES = {
                     " highest recall."
                 ),
                 "within = grid[grid['tokens'] <= 400].nlargest(5, 'recall')",
-                "The verdict: what_if(grid, setting, ChunkingSetting(top_k=3)).found.verdict",
+                (
+                    "The verdict: chunking_grid.what_if(grid, setting,"
+                    " ChunkingSetting(top_k=3)).found.verdict"
+                ),
             ),
         ),
     )

@@ -232,8 +232,8 @@ def order(answer: object) -> str:
         " look further down."
     )
     assert verdict == found[rows], (
-        f"The verdict of what_if(grid, TrainingSetting({most}), TrainingSetting({rows})).right is"
-        f" {found[rows]!r}; got {verdict!r}."
+        f"The verdict of training_grid.what_if(grid, TrainingSetting({most}),"
+        f" TrainingSetting({rows})).right is {found[rows]!r}; got {verdict!r}."
     )
     if rows == most:
         return (
@@ -309,7 +309,7 @@ EXERCISES = {
             order,
             (
                 (
-                    "grid.sizes() are the sizes; what_if(grid, TrainingSetting(most),"
+                    "grid.sizes() are the sizes; training_grid.what_if(grid, TrainingSetting(most),"
                     " TrainingSetting(n)).right.verdict is the verdict for one."
                 ),
                 (
@@ -317,8 +317,8 @@ EXERCISES = {
                     " a smaller one may be undecided again."
                 ),
                 (
-                    "verdicts = {s.rows: what_if(grid, TrainingSetting(most), s).right.verdict for"
-                    " s in grid.sizes() if s.rows < most}"
+                    "verdicts = {s.rows: training_grid.what_if(grid, TrainingSetting(most),"
+                    " s).right.verdict for s in grid.sizes() if s.rows < most}"
                 ),
             ),
         ),

@@ -1,4 +1,4 @@
-"""Train the reference adapters once and keep them with the workbook:
+"""Train the reference adapters once and store them with the workbook:
 `labs_data/reference/adapters/<name>/`, at most 6 MB each.
 
     python labs_data/build/adapters.py format reader       (about 6 minutes each on two cores

@@ -1,13 +1,13 @@
-"""What does a document do to SmolLM2 that reads it, and which defence helps at what price? Writes
+"""What does a document do to SmolLM2 that reads it, and which defence helps at what cost? Writes
 reference/attacks.json.
 
-    python labs_data/build/attacks.py     answers that are in the file already are kept while their
-                                          prompts stay as they are
+    python labs_data/build/attacks.py     answers already in the file are reused while their prompts
+                                          stay the same
 
-One index holds the handbook and all documents of `attacks/`. For each of these the prompt is put
-together by hand, so that attacks do not disturb each other. Three contexts: "reached", its passage
+One index holds the handbook and all documents of `attacks/`. For each attack the prompt is built
+separately, so that attacks do not interfere with each other. Three contexts: "reached", its passage
 nearest to the question and the two nearest of the handbook, nearest first; "alone", nothing but its
-passage, the most that an attacker could wish for; "clean", the three nearest of the handbook. So
+passage, the best case for an attacker; "clean", the three nearest of the handbook. So
 every attack is judged as if it had been retrieved; whether it would have been is the `rank` of its
 passage among those of the handbook.
 """
@@ -117,7 +117,7 @@ class Prompted(NamedTuple):
     """An attack's question with its three contexts."""
 
     attack: Attack
-    rank: int  # of its passage among those of the handbook that the asker may read; 1 = nearest
+    rank: int  # of its passage among those of the handbook that the user may read; 1 = nearest
     reached: tuple[Passage, ...]
     alone: tuple[Passage, ...]
     clean: tuple[Passage, ...]
@@ -198,8 +198,8 @@ def defended(
     allowed: frozenset[str],
     shown: str = "reached",
 ) -> dict[str, object]:
-    """What happens under one defence: attacks that succeed, and what the defence costs where nobody
-    attacks. shown: "reached" or "alone"."""
+    """What happens under one defence: attacks that succeed, and what the defence costs where
+    there is no attack. shown: "reached" or "alone"."""
     style, doors, checked = DEFENCES[name]
 
     def kept_out(a: Attack) -> bool:

@@ -1,21 +1,21 @@
-"""Do our intervals keep their word? Measures how often they hold the truth, and writes
-reference/calibration.json.
+"""Do our intervals have their nominal coverage? Measures how often they contain the truth, and
+writes reference/calibration.json.
 
     python labs_data/build/calibrate.py        about half an hour on one core
 
-An interval "at 95 %" should hold the true value in 95 of 100 repetitions of the whole experiment,
-and where there is no difference, "better" or "worse" should come at most 5 times. Four worlds, in
-each of which the truth is known:
+An interval "at 95 %" should contain the true value in 95 of 100 repetitions of the whole
+experiment, and where there is no difference, "better" or "worse" should come at most 5 times. Four
+set-ups, in each of which the truth is known:
 
     wilson        one share: exact, by summing the binomial
     independent   two systems, each fact asked once, alike (rho 0.6) or not: exact, by summing the
                   trinomial of who wins how many cases
     families      facts asked in several wordings that rise and fall together, in the sizes of our
                   dev questions: simulated
-    seeds         three training runs of different luck (standard deviation 5 points) and no true
+    seeds         three training runs with seed variance (standard deviation 5 points) and no true
                   difference: simulated
 
-The last two are measured a second time with an interval that ignores the very thing (each case a
+The last two are measured a second time with an interval that ignores this structure (each case a
 fact of its own; seeds averaged away).
 """
 
@@ -52,7 +52,7 @@ RAREST = 1e-6
 # a fact's share is drawn from Beta(SPREAD p, SPREAD (1 - p)): the wordings of a fact correlate with
 # 1 / (1 + SPREAD) = 0.4
 SPREAD = 1.5
-# luck of a training run; runs; how alike one case comes out in two runs
+# standard deviation between seeds; runs; how alike one case comes out in two runs
 SEED_SD, SEEDS, ALIKE = 0.05, 3, 0.7
 Row = dict[str, float]
 
@@ -148,8 +148,8 @@ def families(
 def lucky_seeds(
     n: int, p: float, baseline_seeds: int, repetitions: int = REPETITIONS, seed: int = SEED
 ) -> Row:
-    """No true difference, but each training run has its luck. baseline_seeds: 1 for a system that
-    is not trained (no luck), else SEEDS."""
+    """No true difference, but training runs differ by their seeds. baseline_seeds: 1 for a system
+    that is not trained (no seed variance), else SEEDS."""
     dice, seen = np.random.default_rng([seed, n, baseline_seeds]), Counter()
     fact = pd.Series(np.arange(n))
     for _ in range(repetitions):
@@ -157,10 +157,10 @@ def lucky_seeds(
         tables = []
         for seeds in (baseline_seeds, SEEDS):
             ease = math.sqrt(0.6) * common + math.sqrt(0.4) * dice.normal(size=n)
-            luck = dice.normal(0, SEED_SD if seeds > 1 else 0.0, size=(seeds, 1))
+            shift = dice.normal(0, SEED_SD if seeds > 1 else 0.0, size=(seeds, 1))
             case = math.sqrt(ALIKE) * ease + math.sqrt(1 - ALIKE) * dice.normal(size=(seeds, n))
             tables.append(
-                pd.DataFrame((case < norm.ppf(np.clip(p + luck, 0.001, 0.999))).astype(float))
+                pd.DataFrame((case < norm.ppf(np.clip(p + shift, 0.001, 0.999))).astype(float))
             )
         gain, noise = (
             tables[1].mean() - tables[0].mean(),

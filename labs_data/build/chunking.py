@@ -1,9 +1,9 @@
 """Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py
-[--sample]` (about 40 minutes on two cores in float32; vectors and answers are kept, so it goes on
-where it stopped).
+[--sample]` (about 40 minutes on two cores in float32; vectors and answers are cached, so it
+resumes where it stopped).
 
-    labs_data/reference/chunking.json    one row a setting, with provenance; `found` and `right`
-                                         hold one 0 or 1 a case
+    labs_data/reference/chunking.json    one row per setting, with provenance; `found` and `right`
+                                         hold one 0 or 1 per case
 
 Retrieval is measured for every strategy, size, overlap, retriever and k; answers only for ANSWERED,
 with 60 questions, because a model has to read them.

@@ -1,12 +1,11 @@
-"""Makes the reference adapter *facts* and measures what notebook 07 tells:
+"""Makes the reference adapter *facts* and measures what notebook 07 reports:
 reference/adapters/facts/ and reference/facts.json.
 
     python labs_data/build/facts.py             all of it (some 15 minutes on 2 cores in float32; a
                                                 finished adapter is not trained again)
     python labs_data/build/facts.py train       only the adapter
     python labs_data/build/facts.py retrain     only the second adapter, with the values of
-                                                handbook/updates (kept in the cache, not in the
-                                                data)
+                                                handbook/updates (in the cache, not in the data)
     python labs_data/build/facts.py measure     only the figures
 
 The figures of the retrained adapter are in facts.json because a lesson has no time to train it; all

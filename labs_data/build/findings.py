@@ -1,9 +1,9 @@
-"""What stands in where a learner has not measured yet? Writes reference/findings.json: findings as
-a journal keeps them, and what an answer takes.
+"""What is used where a learner has not measured yet? Writes reference/findings.json: findings in
+the journal's format, and what an answer costs in tokens and seconds.
 
     python labs_data/build/findings.py                 run every notebook into a journal of its own,
                                                        then time the arms (an hour when nothing is
-                                                       kept)
+                                                       cached)
     python labs_data/build/findings.py 06 07 08        run these only; findings of other notebooks
                                                        stay as they are in the file
     python labs_data/build/findings.py --journal DIR   take the findings from a my_work folder into
@@ -14,8 +14,8 @@ a journal keeps them, and what an answer takes.
                                                        stays)
 
 Every number comes from a run of the notebook that its id names. `usage` is measured here: tokens
-and seconds of an answer, one ask at a time, on dev questions and dev tickets; seconds to read one
-more token of a prompt; seconds of training from the card of the kept adapter.
+and seconds of an answer, one at a time, on dev questions and dev tickets; seconds to read one
+more token of a prompt; seconds of training from the card of the reference adapter.
 """
 
 from __future__ import annotations

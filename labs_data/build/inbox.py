@@ -4,8 +4,8 @@ layer; one is a picture of a page.
     python labs_data/build/inbox.py      writes ladder-safety.pdf (needs chromium on the PATH) and
                                          scanned-lease.pdf
 
-The bytes differ from run to run (a PDF holds the time at which it was made), so the files are kept,
-and no test compares them.
+The bytes differ from run to run (a PDF holds the time at which it was made), so the files are
+committed, and no test compares them.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ written by hand.
 A block is: "Name: question", one line "- what: value" for each fact, and the body of the reply. "
 @xx" at the end of a fact names the handbook document that it comes from; a fact without one belongs
 to the case (a day, an order). The greeting and the sign-off are added here, the rows of a split are
-shuffled, and every fact is held against its document. Same text, same seed: same bytes.
+shuffled, and every fact is checked against its document. Same text, same seed: same bytes.
 
     python labs_data/build/style.py             write the files
     python labs_data/build/style.py --check     only name what is wrong: rules broken, facts that

@@ -1,12 +1,12 @@
 """Measures the reference grid of the training-size lab on dev: `python labs_data/build/training.py
 [--only PART …]` (an hour and more on two cores in float32).
 
-    labs_data/reference/training.json    one row a setting and seed, with provenance; `right`,
-                                         `valid` and each field hold one 0 or 1 a dev ticket
+    labs_data/reference/training.json    one row per setting and seed, with provenance; `right`,
+                                         `valid` and each field hold one 0 or 1 per dev ticket
 
-Every finished cell is kept at once, so it goes on where it stopped. PART: rows, epochs, rank,
-noise; or one size, as 32. The file holds all cells that are finished by now; what is not is listed
-in it under `missing`.
+Every finished cell is saved at once, so it resumes where it stopped. PART: rows, epochs, rank,
+noise; or one size, such as 32. The file holds all cells that are finished by now; the others are
+listed under `missing`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def provenance(generator: load.Generator) -> dict:
 
 def baselines(generator: load.Generator) -> list[dict]:
     """The systems that need no training, on the same dev tickets: for every size and seed the
-    commonest label and the nearest neighbour; keywords; few-shot."""
+    most common label and the nearest neighbour; keywords; few-shot."""
     dev, train = training_cell.dev_tickets(), load_tickets("train")
     rows = [
         {"arm": arm, "rows": s.rows, "seed": s.seed, **bits}

@@ -17,8 +17,7 @@ import pandas as pd
 
 from helpers import labs, plots
 from helpers.data import load_handbook, load_questions
-from helpers.experiments import chunking_grid
-from helpers.experiments.chunking_grid import ChunkingSetting, load_grid, row_of, what_if
+from helpers.experiments import ChunkingSetting, chunking_grid
 from helpers.retrieval import STRATEGIES, cut, token_spans
 
 pd.set_option("display.max_colwidth", 110)
@@ -133,9 +132,9 @@ predict(
 )
 
 # %%
-grid = load_grid()
+grid = chunking_grid.load_grid()
 shown = {
-    f"{r}, k = {k}": row_of(grid, ChunkingSetting(retriever=r, top_k=k))
+    f"{r}, k = {k}": chunking_grid.row_of(grid, ChunkingSetting(retriever=r, top_k=k))
     for r, k in (("dense", 1), ("dense", 5), ("bm25", 5), ("hybrid", 5))
 }
 table = pd.DataFrame(
@@ -177,7 +176,7 @@ chunking_lab(grid, documents, questions, leave, example.quote)
 # The same as a plain cell:
 
 # %%
-case = what_if(grid, ChunkingSetting("sentences", 128, 0.25, "dense", 3))
+case = chunking_grid.what_if(grid, ChunkingSetting("sentences", 128, 0.25, "dense", 3))
 print(case.sentence())
 plots.chunking_setting(grid, case)
 
@@ -199,7 +198,7 @@ levers = {
     "k = 3": {"top_k": 3},
 }
 moved = {
-    name: what_if(grid, replace(ChunkingSetting(), **change), comparisons=len(levers))
+    name: chunking_grid.what_if(grid, replace(ChunkingSetting(), **change), comparisons=len(levers))
     for name, change in levers.items()
 }
 pd.DataFrame(
@@ -401,7 +400,7 @@ my_setting = ChunkingSetting(
     best["retriever"],
     int(best["top_k"]),
 )
-my_verdict = what_if(grid, my_setting, ChunkingSetting(top_k=3)).found.verdict
+my_verdict = chunking_grid.what_if(grid, my_setting, ChunkingSetting(top_k=3)).found.verdict
 ### END SOLUTION
 
 # %% tags=["nbval-check-output"]

@@ -14,11 +14,9 @@
 # %%
 from helpers import models, plots
 from helpers.data import FIELDS, load_tickets
-from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import TrainingSetting
-from helpers.experiments.training_grid import load_grid, what_if
+from helpers.experiments import TrainingSetting, training_cell, training_grid
 
-generator, grid = models.load_generator(), load_grid()
+generator, grid = models.load_generator(), training_grid.load_grid()
 train, dev = load_tickets("train"), training_cell.dev_tickets()
 most = grid.most
 print(
@@ -304,7 +302,7 @@ training_lab(both, generator, TrainingSetting(32))
 # The same as a plain cell:
 
 # %%
-case = what_if(both, TrainingSetting(most))
+case = training_grid.what_if(both, TrainingSetting(most))
 print(case.sentence())
 plots.training_setting(both, case)
 
@@ -415,14 +413,14 @@ exercise("06.4").check(judges_its_own_rows)
 # %% [markdown]
 # ## Exercise 06.5 · How many would you order?
 #
-# Choose the smallest size of the reference for which the verdict against the largest is *cannot tell* (the largest, if there is none), and say what `what_if(grid, TrainingSetting(largest), TrainingSetting(yours))` finds: *better*, *worse* or *cannot tell*.
+# Choose the smallest size of the reference for which the verdict against the largest is *cannot tell* (the largest, if there is none), and say what `training_grid.what_if(grid, TrainingSetting(largest), TrainingSetting(yours))` finds: *better*, *worse* or *cannot tell*.
 # (Leaders: this is the purchase order. And what would you do with the money saved?)
 
 # %%
 my_rows, my_verdict = ..., ...
 ### BEGIN SOLUTION 06.5
 verdicts = {
-    s.rows: what_if(grid, TrainingSetting(most), s).right.verdict
+    s.rows: training_grid.what_if(grid, TrainingSetting(most), s).right.verdict
     for s in grid.sizes()
     if s.rows < most
 }
