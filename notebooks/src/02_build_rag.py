@@ -59,7 +59,7 @@ print(
 # %% [markdown]
 # ## Chunking by hand
 #
-# A document is too long for a prompt, and a single vector for the whole document blurs everything together. So we cut it into **chunks**. The simplest cutter
+# A document is too long for a prompt, and a single vector for the whole document blurs everything together. So we cut it into **chunks**. The simplest chunker
 # takes windows of characters, each sharing some **overlap** with the previous one.
 
 
@@ -78,7 +78,7 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 
 # %% [markdown]
 # Each piece keeps its **span**: the characters it came from. Without it no citation could be checked later. Look at the edges:
-# this cutter splits words and sentences. That is one of the costs of RAG; notebook 03 measures it.
+# this chunker splits words and sentences. That is one of the costs of RAG; notebook 03 measures it.
 #
 # ## Embedding search by hand
 #
@@ -182,7 +182,7 @@ for groups in (["staff", "support"], ["staff", "people-ops", "managers"]):
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Both conditions are part of the query itself (`index.search` is 15 lines; have a look with `??index.search`). Filtering
+# Both conditions are part of the query itself (have a look with `??index.search_all`). Filtering
 # *after* the search would leave fewer than k passages, and telling the model in the prompt to keep a secret protects nothing.
 # </details>
 

@@ -453,7 +453,7 @@ print(
 # Failures are easier to recognise when you have made them. Two by hand. First: two pages in force disagree, and the handbook really has such a pair. A system that passes one passage will never notice. Second: three regions,
 # three nearly identical documents. Only the *title* tells them apart, and chunking drops it. The same section of all three is compared with the question, without the title and with it.
 #
-# Then all of them: each is made, detected by a measure of this workbook, fixed, and measured again on the same cases (`helpers/experiments/failure_gallery.py`, about ten lines each). **Look for** a fix that helps only a little.
+# Then all of them: each is made, detected by a measure of this workbook, fixed, and measured again on the same cases (`helpers/experiments/failure_gallery.py`). **Look for** a fix that helps only a little.
 
 # %%
 winter = next(c for c in questions if c.fact == "ambiguous.winter-garden-visits").ask
