@@ -24,6 +24,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.core import settings
+from helpers.core.files import write_whole
 
 SOURCES = settings.NOTEBOOKS / "src"
 SOLUTIONS = settings.NOTEBOOKS / "solutions"
@@ -171,12 +172,7 @@ def _as_by_default(outputs: list[nbformat.NotebookNode]) -> list[nbformat.Notebo
 
 def write_notebook(book: nbformat.NotebookNode, path: Path) -> None:
     nbformat.validate(book)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    aside.write_text(
-        nbformat.writes(book, version=4, indent=1).rstrip() + "\n", encoding="utf-8", newline="\n"
-    )
-    aside.replace(path)
+    write_whole(path, nbformat.writes(book, version=4, indent=1).rstrip() + "\n")
 
 
 def build(numbers: list[str], check: bool = False) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -26,6 +25,7 @@ from pydantic import (
 )
 
 from helpers.core import settings
+from helpers.core.files import write_whole
 from helpers.core.records import Row, why_invalid
 
 FORMAT = 1  # raise when a field below changes its meaning
@@ -175,18 +175,7 @@ def changing() -> Iterator[Journal]:
                 raise ValueError(
                     "the journal cannot keep this: it would be read back as something else"
                 )
-            # always the same name, so a killed writer leaves no heap of them
-            aside = file.with_name("journal.json.tmp")
-            try:
-                with aside.open("w", encoding="utf-8", newline="\n") as out:
-                    out.write(text)
-                    out.flush()
-                    # else a power cut could leave an empty file under the good name
-                    os.fsync(out.fileno())
-                aside.replace(file)
-            except OSError:
-                aside.unlink(missing_ok=True)
-                raise
+            write_whole(file, text, aside=file.with_name("journal.json.tmp"))
     except ValidationError as error:
         raise ValueError(f"the journal cannot keep this: {why_invalid(error)}") from None
     except (OSError, NotImplementedError) as error:

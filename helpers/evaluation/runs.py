@@ -12,13 +12,10 @@ model's last digits depend on what else is in the batch.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +23,7 @@ from pathlib import Path
 
 from helpers.core import settings
 from helpers.core.cases import Arm, Ask, Citation, Passage, Prediction
+from helpers.core.files import write_whole
 from helpers.core.fingerprint import key_of
 
 LAYOUT = 1  # raise when a kept prediction changes its meaning
@@ -103,21 +101,10 @@ class Store:
         self.write(f"{number:04d}.jsonl", "".join(to_json(p) + "\n" for p in found.values()))
 
     def write(self, name: str, text: str) -> None:
-        """Write beside the place and move it there in one step. A full disk costs the keeping, not
-        the run."""
-        aside = None
+        """Write whole. A full disk costs the keeping, not the run."""
         try:
-            handle, aside = tempfile.mkstemp(dir=self.folder, prefix=f"{name}.")
-            with os.fdopen(
-                handle, "w", encoding="utf-8", errors="surrogatepass", newline="\n"
-            ) as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(aside).replace(self.folder / name)
+            write_whole(self.folder / name, text)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(aside or "").unlink()
             warnings.warn(
                 f"results cannot be kept in {settings.shown(self.folder)} ({error}); the run goes"
                 " on, but a restart begins anew",

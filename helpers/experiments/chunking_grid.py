@@ -14,7 +14,6 @@ import functools
 import hashlib
 import itertools
 import json
-import secrets
 import statistics
 import time
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Case, Passage
+from helpers.core.files import write_whole
 from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
 from helpers.data.questions import pick
@@ -202,10 +202,7 @@ def live(
         rows = json.loads(kept.read_text(encoding="utf-8"))
     else:
         rows = measure(documents, cases, setting)
-        # moved into place whole: a kernel killed while it writes must not spoil the next run
-        aside = kept.with_suffix(f".{secrets.token_hex(4)}")
-        aside.write_text(json.dumps(rows), encoding="utf-8")
-        aside.replace(kept)
+        write_whole(kept, json.dumps(rows))
     if answers:
         from helpers.models.load import load_generator
 

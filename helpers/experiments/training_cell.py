@@ -10,7 +10,6 @@ import functools
 import hashlib
 import json
 import random
-import secrets
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Case
+from helpers.core.files import write_whole
 from helpers.core.fingerprint import code_of
 from helpers.data.questions import pick
 from helpers.data.tickets import FIELDS, load_tickets
@@ -207,10 +207,7 @@ def live(
         row = json.loads(kept.read_text(encoding="utf-8"))
     else:
         row = measure(generator, setting, progress)
-        # moved into place whole: a kernel killed while it writes must not spoil the next run
-        aside = kept.with_suffix(f".{secrets.token_hex(4)}")
-        aside.write_text(json.dumps(row), encoding="utf-8")
-        aside.replace(kept)
+        write_whole(kept, json.dumps(row))
     return row | {"here": True}
 
 

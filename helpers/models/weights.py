@@ -8,12 +8,12 @@ import importlib.util
 import json
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.core import settings
+from helpers.core.files import build_aside
 
 if TYPE_CHECKING:
     pass
@@ -103,33 +103,28 @@ def prepare(weights: Weights, say=print) -> Path:
         if folder.exists():
             say(f"{settings.shown(folder)} is incomplete or damaged: making it again")
         source = shipped_file(weights)
-        for leftover in home.glob(f"{weights.name}.making-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        making = Path(tempfile.mkdtemp(prefix=f"{weights.name}.making-", dir=home))
         try:
-            say(f"preparing {weights.name} (once; about half a minute)")
-            (
-                _convert_gguf(source, making)
-                if source.suffix == ".gguf"
-                else shutil.copytree(source.parent, making, dirs_exist_ok=True)
-            )
-            files = {
-                p.relative_to(making).as_posix(): sha256_of(p)
-                for p in sorted(making.rglob("*"))
-                if p.is_file()
-            }
-            manifest = {"name": weights.name, "made_from": weights.sha256, "files": files}
-            (making / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-            if folder.exists():
-                shutil.rmtree(folder)
-            making.rename(folder)
+            with build_aside(folder) as making:
+                say(f"preparing {weights.name} (once; about half a minute)")
+                (
+                    _convert_gguf(source, making)
+                    if source.suffix == ".gguf"
+                    else shutil.copytree(source.parent, making, dirs_exist_ok=True)
+                )
+                files = {
+                    p.relative_to(making).as_posix(): sha256_of(p)
+                    for p in sorted(making.rglob("*"))
+                    if p.is_file()
+                }
+                manifest = {"name": weights.name, "made_from": weights.sha256, "files": files}
+                (making / MANIFEST).write_text(
+                    json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
+                )
         except OSError as error:
             raise WeightsError(
                 f"could not write {weights.name} to {home} ({error}); free 1 GB there or set"
                 " WORKBOOK_CACHE"
             ) from error
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
     return folder
 
 

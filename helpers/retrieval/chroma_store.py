@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from helpers.core import settings
+from helpers.core.files import build_aside
 
 COLLECTION = "handbook"  # the one collection in each folder
 # Above the threshold Chroma rewrites its HNSW files in place; a kill in that moment makes the
@@ -36,7 +37,7 @@ CONFIGURATION = {
 # misses nothing. So there the graph is never asked, and is kept as small as Chroma lets us.
 GRAPH_UP_TO = 5_000
 UNASKED = {"hnsw": CONFIGURATION["hnsw"] | {"max_neighbors": 2, "ef_construction": 4}}
-UNFINISHED = ".building"
+UNFINISHED = ".building"  # as core/files names what is being built
 STALE_SECONDS = 24 * 3600  # an unfinished collection this old has no builder any more
 
 StoredRows = Callable[[], Iterable[dict[str, Any]]]
@@ -88,8 +89,7 @@ def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: StoredRows
         # A new name each time: Chroma remembers a path for the life of a process, so a path must
         # never mean two things.
         folder = home / f"{name}-{secrets.token_hex(4)}"
-        aside = folder.with_name(folder.name + UNFINISHED)
-        try:
+        with build_aside(folder) as aside:
             client = _client(aside)
             _fill(
                 client.create_collection(
@@ -103,10 +103,6 @@ def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: StoredRows
             (aside / "manifest.json").write_text(
                 json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
             )
-            aside.rename(folder)
-        except BaseException:  # a full disk, an interrupt: nothing half-made stays
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
     finally:
         lock.release()
     return open_folder(folder)[0]

@@ -13,15 +13,14 @@ import contextlib
 import datetime as dt
 import json
 import mmap
-import os
 import re
-import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from helpers.core import settings
+from helpers.core.files import write_whole
 from helpers.data.ingest import Changes, Unreadable, changes, read_folder
 from helpers.evaluation import runs
 from helpers.retrieval import chroma_store, embedding
@@ -222,16 +221,7 @@ class VersionedIndex:
             {"layout": LAYOUT, "current": current, "versions": [asdict(v) for v in versions]},
             indent=1,
         )
-        handle, aside = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(aside).replace(self._file)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        write_whole(self._file, text)
 
 
 def traces(text: str, folder: Path | None = None) -> list[Path]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.core import settings
+from helpers.core.files import build_aside
 from helpers.models import load
 from helpers.models.load import Generator
 
@@ -79,13 +80,10 @@ def save_reference(adapter: Adapter, name: str) -> Path:
             f"the adapter '{name}' has {size_mb:.1f} MB and may have {LIMIT_MB:.0f}; use a smaller"
             " rank"
         )
-    aside, home = REFERENCE / f"{name}.new", REFERENCE / name
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for file in ("adapter_config.json", "adapter_model.safetensors", CARD):
-        shutil.copyfile(adapter.folder / file, aside / file)
-    shutil.rmtree(home, ignore_errors=True)
-    return aside.rename(home)
+    with build_aside(REFERENCE / name) as aside:
+        for file in ("adapter_config.json", "adapter_model.safetensors", CARD):
+            shutil.copyfile(adapter.folder / file, aside / file)
+    return REFERENCE / name
 
 
 def with_adapter(generator: Generator, adapter: Adapter) -> Generator:

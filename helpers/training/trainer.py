@@ -16,8 +16,6 @@ import json
 import math
 import os
 import platform
-import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.core import settings
+from helpers.core.files import build_aside
 from helpers.core.fingerprint import code_of
 from helpers.models import load
 from helpers.models.load import Generator
@@ -108,25 +107,17 @@ def finetune(
         if (home / name / CARD).exists():
             say(f"this adapter was trained before: using {settings.shown(home / name)}")
             return opened(home / name)
-        for leftover in home.glob(f"{name}.training-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        aside = None
         try:
-            aside = Path(tempfile.mkdtemp(prefix=f"{name}.training-", dir=home))
-            card = _train(generator, rows, how, dev, progress, aside)
-            card = {"fingerprint": name, **card, "about": dict(about or {})}
-            # last: a folder with a card is finished
-            (aside / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-            aside.chmod(0o755)
-            aside.rename(home / name)
+            with build_aside(home / name) as aside:
+                card = _train(generator, rows, how, dev, progress, aside)
+                card = {"fingerprint": name, **card, "about": dict(about or {})}
+                # last: a folder with a card is finished
+                (aside / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise TrainingError(
                 f"the adapter cannot be stored in {settings.shown(home)} ({error}); make room there"
                 " and run this again"
             ) from error
-        finally:
-            if aside:
-                shutil.rmtree(aside, ignore_errors=True)
     return opened(home / name)
 
 

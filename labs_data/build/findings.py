@@ -38,6 +38,7 @@ from helpers import __version__
 from helpers.commands import notebooks
 from helpers.core import settings
 from helpers.core.cases import Arm, Case
+from helpers.core.files import write_whole
 from helpers.data.handbook import load_handbook
 from helpers.data.journal_file import Journal, RecordedFinding
 from helpers.data.questions import load_questions, pick
@@ -288,11 +289,7 @@ def main() -> None:
         "findings": dict(sorted({**kept, **measured}.items())),
         "usage": used,
     }
-    aside = RESULTS.with_suffix(".tmp")
-    aside.write_text(
-        json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n"
-    )
-    aside.replace(RESULTS)
+    write_whole(RESULTS, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
     print(
         f"{settings.shown(RESULTS)}: {len(measured)} findings measured, {len(whole['findings'])} in"
         " the file"

@@ -602,17 +602,6 @@ def test_the_form_of_outputs_is_taken_from_rows():
     assert held.schema["required"] == ["n", "kind"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_finished_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
-    path = tmp_path / "a.txt"
-    schedule.write_whole(path, "old")
-    monkeypatch.setattr(Path, "replace", lambda *a: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        schedule.write_whole(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-
-
 # --- at scale, and on text that nobody here wrote -------------------------------------------------
 
 HANDBOOK = (

@@ -13,9 +13,9 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -308,7 +308,7 @@ def full(*args, **kwargs):
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(os, "fsync"), (tempfile, "mkstemp"), (settings, "cache_folder")]
+    ("module", "name"), [(os, "fsync"), (Path, "replace"), (settings, "cache_folder")]
 )
 def test_a_full_disk_costs_the_keeping_not_the_run(cache, monkeypatch, module, name):
     cases = [Case(ask, Gold(("17",)), "single", ask.id, "dev") for ask in asks(70)]

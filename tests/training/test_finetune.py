@@ -221,7 +221,7 @@ def test_stopped_training_leaves_nothing_and_runs_again_to_the_same(generator, r
         trained(generator, rows[:4], progress=stop)
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
     # what kill -9 leaves
-    leftover = cache / f"{trainer.adapter_fingerprint(generator, rows[:4], QUICK)}.training-killed"
+    leftover = cache / f"{trainer.adapter_fingerprint(generator, rows[:4], QUICK)}.building"
     leftover.mkdir()
     (leftover / "adapter_model.safetensors").write_bytes(b"half")
     assert trained(generator, rows[:4]).card["steps"] == 4

@@ -18,7 +18,8 @@ import pandas as pd
 
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder
-from helpers.commands.assess.schedule import Skipped, more_minutes, write_whole
+from helpers.commands.assess.schedule import Skipped, more_minutes
+from helpers.core.files import write_whole
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision
 from helpers.decision.costs import bill

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.core.cases import Arm, Case
+from helpers.core.files import write_whole
 from helpers.evaluation.evaluator import Task, evaluate
 
 # the cases at which the first rounds end (two show the pace), and then: 32, 64, …
@@ -142,20 +141,6 @@ class ArmProgress:
     def finish(self, unit: str, seconds: float) -> None:
         self.held.setdefault("done", {})[unit] = round(seconds, 2)
         self.set("done", self.held["done"])
-
-
-def write_whole(path: Path, data: str | bytes) -> None:
-    """Beside the place, then there in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
 
 
 def rounds(n: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,49 @@
+"""How does a file or a folder get into its place whole, or not at all? Made beside it, then moved
+there in one step: a killed process, a full disk or a power cut leaves the old one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def write_whole(path: Path, data: str | bytes, aside: Path | None = None) -> None:
+    """Write the file, or leave the one that is there; raises OSError.
+
+    aside: where to write first. By default a new name, so that two may write at once; who holds a
+    lock gives a fixed one, so that killed writers leave no heap.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = aside or path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with aside.open("wb") as out:
+            out.write(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
+            out.flush()
+            # else a power cut could leave an empty file under the good name
+            os.fsync(out.fileno())
+        aside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def build_aside(folder: Path) -> Iterator[Path]:
+    """An empty folder to build in; when the block ends without an error, it takes the place of
+    `folder`, else it goes. Hold a lock where two processes may build the same."""
+    aside = folder.with_name(f"{folder.name}.building")
+    shutil.rmtree(aside, ignore_errors=True)  # what a killed builder left
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
