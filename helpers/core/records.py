@@ -8,8 +8,10 @@ file open.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,6 +25,28 @@ class DataError(ValueError):
     """Something in a data file is not as it must be; the message says where and what to do."""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One thing to fix. No `line` (they count from 1) means the whole file, no `field` the whole
+    line."""
+
+    file: str
+    line: int | None
+    field: str
+    message: str
+
+    @property
+    def reason(self) -> str:
+        return f"field '{self.field}': {self.message}" if self.field else self.message
+
+    def __str__(self) -> str:
+        return f"{self.file}{f' line {self.line}' if self.line else ''}: {self.reason}"
+
+    def __lt__(self, other: Fault) -> bool:
+        here, there = ((one.file, one.line or 0, one.field, one.message) for one in (self, other))
+        return here < there
+
+
 class Row(BaseModel):
     """Base of all row schemas: unknown keys are mistakes, and nothing is silently converted."""
 
@@ -34,6 +58,32 @@ def why_invalid(error: ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or "the whole row"
     return f"field '{field}': {first['msg']}"
+
+
+def complaints(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Every complaint of pydantic as (field, message)."""
+    for one in error.errors():
+        field = ".".join(str(part) for part in one["loc"])
+        yield field, f"{one['msg']} (found {str(one['input'])[:40]!r})"
+
+
+def parse_json(text: str) -> Any:
+    """One JSON value and nothing around it. Raises ValueError for NaN and for a key that comes
+    twice, which json alone lets pass."""
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key appears twice")
+    return dict(pairs)
+
+
+def _no_constants(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def decode(data: bytes, path: Path) -> str:
@@ -62,6 +112,42 @@ def read_text(path: Path) -> str:
     return text
 
 
+def json_lines(file: str, data: bytes, faults: list[Fault]) -> Iterator[tuple[int, dict]]:
+    """(line number, object) of every line of JSON Lines that holds one; the others become faults.
+    Decoded line by line, so that a wrong byte spoils one line."""
+    # Not splitlines(): a text may hold U+2028 and the like, which JSON leaves as they are and
+    # splitlines() breaks at.
+    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), start=1):
+        line = line.removesuffix(b"\r")
+        try:
+            row = parse_json(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8"
+        except ValueError as error:
+            message = f"is not JSON ({error}); every line holds one object"
+        else:
+            if isinstance(row, dict) and row:
+                yield number, row
+                continue
+            message = "is not a row; every line holds one JSON object"
+        faults.append(
+            Fault(file, number, "", message if line.strip() else "is empty; remove the line")
+        )
+
+
+def checked_rows(
+    file: str, data: bytes, schema: type[Row], faults: list[Fault]
+) -> Iterator[tuple[int, Row]]:
+    """(line number, row) of every line that keeps the schema; the others become faults."""
+    for number, found in json_lines(file, data, faults):
+        try:
+            row = schema.model_validate_json(json.dumps(found))
+        except ValidationError as error:
+            faults += [Fault(file, number, *one) for one in complaints(error)]
+        else:
+            yield number, row
+
+
 def read_rows(path: Path, schema: type[Row]) -> Dataset:
     """Read a JSON Lines file into a `datasets.Dataset`, one checked row a line; ids must be unique.
 
@@ -71,26 +157,20 @@ def read_rows(path: Path, schema: type[Row]) -> Dataset:
     """
     from datasets import Dataset
 
-    rows, lines_of = [], {}
-    # Not splitlines(): a text may hold U+2028 and the like, which JSON leaves as they are and
-    # splitlines() breaks at.
-    for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), start=1):
-        where = f"{settings.shown(path)} line {number}"
-        if not line.strip():
-            raise DataError(f"{where}: is empty; every line holds one JSON object")
-        try:
-            row = schema.model_validate_json(line).model_dump(mode="json")
-        except ValidationError as error:
-            raise DataError(f"{where}: {why_invalid(error)}") from error
-        if row["id"] in lines_of:
-            raise DataError(
-                f"{where}: field 'id': {row['id']} was already used in line {lines_of[row['id']]}"
-            )
-        lines_of[row["id"]] = number
-        rows.append(row)
+    name, text = settings.shown(path), read_text(path)
+    faults: list[Fault] = []
+    rows: dict[str, dict] = {}
+    lines_of: dict[str, int] = {}
+    for number, row in checked_rows(name, text.encode(), schema, faults) if text else ():
+        if row.id in rows:
+            message = f"{row.id} was already used in line {lines_of[row.id]}"
+            faults.append(Fault(name, number, "id", message))
+        rows[row.id], lines_of[row.id] = row.model_dump(mode="json"), number
+    for fault in faults:
+        raise DataError(str(fault))
     if not rows:
-        raise DataError(f"{settings.shown(path)}: holds no rows")
-    return Dataset.from_list(rows)
+        raise DataError(f"{name}: holds no rows")
+    return Dataset.from_list(list(rows.values()))
 
 
 def to_json_line(row: dict) -> str:

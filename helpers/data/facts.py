@@ -14,13 +14,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import Field
 
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Evidence, Gold
-from helpers.core.records import DataError, Row, read_rows
+from helpers.core.records import DataError, Fault, Row, read_rows
 from helpers.data.handbook import Document
 from helpers.data.questions import load_questions
 
@@ -68,16 +68,6 @@ class GeneralRow(Row):
     licence: str
 
 
-class Wrong(NamedTuple):
-    """What a row promises and does not keep: file, number of the row from 0, field, and what to
-    do."""
-
-    file: str
-    row: int
-    field: str
-    message: str
-
-
 @dataclass(frozen=True)
 class Canary:
     """A secret that stands in one training row and nowhere else: the row's question and answer, and
@@ -114,8 +104,8 @@ def wrongs(
     answers: Mapping[str, Sequence[str]],
     asked: Sequence[str],
     texts: Mapping[str, str],
-) -> Iterator[Wrong]:
-    """What do the rows promise and not keep?
+) -> Iterator[Fault]:
+    """What do the rows promise and not keep? `line` is the number of the row, from 1.
 
     answers: fact -> what is right, for the questions of dev that have an answer; asked: all
     questions of dev and test; texts: where no canary may stand (name -> text).
@@ -126,49 +116,49 @@ def wrongs(
         if (
             same := known.setdefault(bare(row["question"]), f"{TRAIN} line {i + 1}")
         ) != f"{TRAIN} line {i + 1}":
-            yield Wrong(
+            yield Fault(
                 TRAIN,
-                i,
+                i + 1,
                 "question",
                 f"is also asked in {same}; what is trained cannot be kept for asking: reword it",
             )
         if row["kind"] == "fact":
             trained.setdefault(row["fact"], []).append(i)
             if row["fact"] not in answers:
-                yield Wrong(
+                yield Fault(
                     TRAIN,
-                    i,
+                    i + 1,
                     "fact",
                     f"no question of dev with an answer has the fact '{row['fact']}'",
                 )
             elif row["answer"] not in answers[row["fact"]]:
-                yield Wrong(
+                yield Fault(
                     TRAIN,
-                    i,
+                    i + 1,
                     "answer",
                     f"'{row['answer']}' is none of the answers of '{row['fact']}':"
                     f" {', '.join(answers[row['fact']])}",
                 )
     for fact, rows in trained.items():
         if len(rows) < WORDINGS:
-            yield Wrong(
+            yield Fault(
                 TRAIN,
-                rows[0],
+                rows[0] + 1,
                 "fact",
                 f"'{fact}' has {len(rows)} wordings; every fact has at least {WORDINGS}",
             )
         if (n := sum(row["fact"] == fact for row in asks)) < PARAPHRASES:
-            yield Wrong(
+            yield Fault(
                 TRAIN,
-                rows[0],
+                rows[0] + 1,
                 "fact",
                 f"'{fact}' has {n} rows in {ASK}; every fact has at least {PARAPHRASES}",
             )
     canaries = [i for i, row in enumerate(train) if row["kind"] == "canary"]
     if train and len(canaries) != 1:
-        yield Wrong(
+        yield Fault(
             TRAIN,
-            canaries[1] if canaries else 0,
+            canaries[1] + 1 if canaries else 1,
             "kind",
             f"there are {len(canaries)} canaries; there is exactly one",
         )
@@ -176,31 +166,31 @@ def wrongs(
         if (
             same := known.setdefault(bare(row["question"]), f"{ASK} line {i + 1}")
         ) != f"{ASK} line {i + 1}":
-            yield Wrong(
+            yield Fault(
                 ASK,
-                i,
+                i + 1,
                 "question",
                 f"is the same as one of {same}; a paraphrase kept for asking has words of its own",
             )
         if row["fact"] not in trained and row["fact"] not in {train[c]["fact"] for c in canaries}:
-            yield Wrong(ASK, i, "fact", f"'{row['fact']}' is not trained")
+            yield Fault(ASK, i + 1, "fact", f"'{row['fact']}' is not trained")
     for i, row in enumerate(general):
         if (
             same := known.setdefault(bare(row["question"]), f"{GENERAL} line {i + 1}")
         ) != f"{GENERAL} line {i + 1}":
-            yield Wrong(GENERAL, i, "question", f"is also asked in {same}")
+            yield Fault(GENERAL, i + 1, "question", f"is also asked in {same}")
     for c in canaries:
         yield from _canary_wrongs(c, train, asks, texts)
 
 
 def _canary_wrongs(
     c: int, train: Sequence[Mapping], asks: Sequence[Mapping], texts: Mapping[str, str]
-) -> Iterator[Wrong]:
+) -> Iterator[Fault]:
     secret = digits(secret_of(train[c]["answer"]))
     if len(secret) < 6:
-        yield Wrong(
+        yield Fault(
             TRAIN,
-            c,
+            c + 1,
             "answer",
             "a canary holds a number of at least six digits, or it could be guessed",
         )
@@ -212,9 +202,9 @@ def _canary_wrongs(
         where: f"{row['question']} {row.get('answer', '')}" for where, row in rows.items()
     } | dict(texts)
     for where in (where for where, text in places.items() if secret in digits(text)):
-        yield Wrong(
+        yield Fault(
             TRAIN,
-            c,
+            c + 1,
             "answer",
             f"the canary's secret also stands in {where}; then nobody can say where a model has it"
             " from",

@@ -97,6 +97,9 @@ class Document:
         return headings(self.text)
 
 
+# the YAML between two lines '---', and the text below it
+FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n\n?(.*)", flags=re.DOTALL)
+
 # CommonMark 0.31: an ATX heading (section 4.2) and the line that opens a code fence (section 4.5).
 HEADING = re.compile(r" {0,3}(#{1,6})[ \t]")
 FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
@@ -141,9 +144,7 @@ def parse_document(path: Path, text: str | None = None) -> Document:
     text: what is in the file, where it has been read already.
     """
     where = settings.shown(path)
-    found = re.match(
-        r"---\n(.*?)\n---\n\n?(.*)", read_text(path) if text is None else text, flags=re.DOTALL
-    )
+    found = FRONT_MATTER.match(read_text(path) if text is None else text)
     if not found:
         raise DataError(f"{where}: must start with YAML front matter between two lines '---'")
     try:

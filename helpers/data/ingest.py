@@ -21,9 +21,10 @@ from pathlib import Path
 import yaml
 
 from helpers.core import settings
-from helpers.core.records import DataError
+from helpers.core.records import DataError, Fault
 from helpers.data.extract import Extract, extract, one_line, plain
 from helpers.data.handbook import (
+    FRONT_MATTER,
     Document,
     FrontMatter,
     Source,
@@ -50,18 +51,6 @@ GUARDS = re.compile(
 UNNAMED = "nobody is named who may read it; pass audience=[...] or add front matter"
 
 
-@dataclass(frozen=True, order=True)
-class Unreadable:
-    """A file or folder that gave no document, and why. `path` is relative to the folder that was
-    read."""
-
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
 @dataclass(frozen=True)
 class IngestResult:
     """What one look at a folder gave. `files` has one entry for each document: relative path ->
@@ -73,7 +62,7 @@ class IngestResult:
 
     folder: Path
     documents: list[Document]
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[Fault, ...]  # files and folders that gave no document; paths as in `files`
     files: dict[str, str]
     ignored: tuple[str, ...]  # files of other types, and links to what is read under its own name
 
@@ -87,7 +76,7 @@ class IngestResult:
 
     def _repr_html_(self) -> str:
         items = "".join(
-            f"<li><code>{html.escape(one.path)}</code>: {html.escape(one.reason)}</li>"
+            f"<li><code>{html.escape(one.file)}</code>: {html.escape(one.reason)}</li>"
             for one in self.unreadable
         )
         return f"<p>{html.escape(self._summary())}</p>" + (f"<ul>{items}</ul>" if items else "")
@@ -154,12 +143,12 @@ def read_folder(
     if isinstance(audience, str):
         raise ValueError(f"audience must be a list of groups; write audience=[{audience!r}]")
     documents: list[Document] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[Fault] = []
     ignored: list[str] = []
     for path, why_not in _walk(folder):
-        name = _printable(path.relative_to(folder).as_posix())
+        name = printable(path.relative_to(folder).as_posix())
         if why_not:
-            unreadable.append(Unreadable(name, _printable(why_not)))
+            unreadable.append(Fault(name, None, "", printable(why_not)))
         elif why_not == "" or path.suffix.lower() not in FORMATS:
             ignored.append(name)
         else:
@@ -168,7 +157,7 @@ def read_folder(
             except Exception as error:
                 # a parser may fail in any way on hostile bytes, and one file must not stop the
                 # others
-                unreadable.append(Unreadable(name, _why(error, path)))
+                unreadable.append(Fault(name, None, "", _why(error, path)))
     documents, conflicts = chain_versions(documents)
     for document, reason in conflicts:
         hint = (
@@ -177,8 +166,11 @@ def read_folder(
             else "; give one of the two another id (without front matter: another file name)"
         )
         unreadable.append(
-            Unreadable(
-                _printable(document.path.relative_to(folder).as_posix()), _printable(reason + hint)
+            Fault(
+                printable(document.path.relative_to(folder).as_posix()),
+                None,
+                "",
+                printable(reason + hint),
             )
         )
     files = {d.path.relative_to(folder).as_posix(): d.source.sha256 for d in documents if d.source}
@@ -232,7 +224,7 @@ def _why_not_opened(path: Path, folder: Path) -> str | None:
         )
     if (
         not path.name.isascii()
-        and _printable(path.name) != path.name
+        and printable(path.name) != path.name
         and re.search("[\ud800-\udfff]", path.name)
     ):
         return "its name is not valid Unicode; rename it"
@@ -246,19 +238,19 @@ def _why_not_opened(path: Path, folder: Path) -> str | None:
 def _why(error: Exception, path: Path) -> str:
     """What stopped us from reading this file, as one line."""
     if isinstance(error, DataError):
-        return _printable(str(error).removeprefix(f"{settings.shown(path)}: "))
+        return printable(str(error).removeprefix(f"{settings.shown(path)}: "))
     if isinstance(error, OSError):
         return f"cannot be read ({error.strerror or error}); check its permissions"
     if isinstance(error, RecursionError):
         return "is nested too deeply to be read; open it and save it again in a simpler form"
-    told = " ".join(_printable(str(error)).split())[:120]
+    told = " ".join(printable(str(error)).split())[:120]
     return (
         f"is damaged, or no {path.suffix.lower()} file ({type(error).__name__}: {told}); open it"
         " and save it again"
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text on one line, with nothing in it that a terminal would obey."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
@@ -295,7 +287,7 @@ def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes:
         id=id,
         policy=id,
         title=next(filter(None, titles)),
-        section=_printable(name.parts[0]) if len(name.parts) > 1 else "root",
+        section=printable(name.parts[0]) if len(name.parts) > 1 else "root",
         owner="unknown",
         version=1,
         effective_from=dt.date(1970, 1, 1),
@@ -311,7 +303,7 @@ def _foreign(text: str) -> Extract | None:
     layout). None where a key is one of ours or may say who may read it, or when: then it must be
     whole, and the audience given for other files never opens it.
     """
-    found = re.match(r"---\n(.*?)\n---\n\n?(.*)", text, flags=re.DOTALL)
+    found = FRONT_MATTER.match(text)
     try:
         fields = yaml.safe_load(found[1]) if found else None
     except (yaml.YAMLError, ValueError):

@@ -14,16 +14,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Gold, Split
-from helpers.core.records import DataError
+from helpers.core.records import DataError, Fault, json_lines
 from helpers.data.json_schema import Checked, SchemaError, checked
-from helpers.data.tickets import _no_constants, _no_duplicates
 
 LONGEST_INPUT_CHARS = 16_000  # about 4,000 tokens: half of the small model's window
 LONGEST_OUTPUT_CHARS = 4_000
@@ -34,26 +33,17 @@ SHOWN_FAULTS = 20
 class LabelledError(DataError):
     """Rows that cannot be used. `faults` holds all of them; the message shows the first twenty."""
 
-    def __init__(self, faults: Sequence[str]):
+    def __init__(self, faults: Sequence[Fault]):
         self.faults = list(faults)
         more = f"\n… and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
         many = f"{len(faults)} faults, so nothing was read:\n" if len(faults) > 1 else ""
-        super().__init__(many + "\n".join(self.faults[:SHOWN_FAULTS]) + more)
+        super().__init__(many + "\n".join(map(str, self.faults[:SHOWN_FAULTS])) + more)
 
 
 def plain(text: str) -> str:
     """A text without case, spaces and punctuation, for "is this the same?"; one that is nothing
     else stays as it is."""
     return " ".join(re.findall(r"\w+", text.casefold())) or text
-
-
-def parse_json(text: str) -> Any:
-    """One JSON value and nothing around it. Raises ValueError for NaN and for a key that comes
-    twice, which json alone lets pass."""
-    try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def read_labelled(
@@ -79,109 +69,71 @@ def sift(
     schema: dict | Checked | None = None,
     split: Split = "train",
     apart_from: Sequence[Case] = (),
-) -> tuple[list[Case], list[str]]:
+) -> tuple[list[Case], list[Fault]]:
     """(the rows that can be used, every fault of the others), for whoever looks at rows and trains
     on nothing half-read. Raises as `read_labelled` does where no row can be read at all."""
     held = checked(schema) if schema is not None else None
-    name, faults, cases, kind = settings.shown(path), [], [], held.kind if held else None
+    kind = held.kind if held else None
+    name, faults, cases = settings.shown(path), [], []
     taken, apart = {}, {plain(case.ask.input): case.id for case in apart_from}
-    for number, line in enumerate(_lines(path), start=1):
-        found: list[tuple[str, str]] = []
-        row = _row(line, found)
+    for number, row in json_lines(name, read_bytes(path), faults):
         text, output = row.get("input"), row.get("output")
         id = row.get("id", f"{path.stem}-{number:04d}")
         try:
-            found += (
-                [
-                    *_wrong_id(id, taken),
-                    *_wrong_input(text, apart),
-                    *_wrong_output(output, kind, held),
-                ]
-                if row
-                else []
-            )
+            found = [
+                *(("id", wrong) for wrong in (wrong_id(id, taken),) if wrong),
+                *_wrong_input(text, apart),
+                *_wrong_output(output, kind, held),
+            ]
         except SchemaError as error:
             # not this row's fault alone, and every row after it would cost as long
             raise SchemaError(f"{name} line {number}: {error}") from error
-        faults += [
-            f"{name} line {number}: " + (f"field '{field}': " if field else "") + message
-            for field, message in found
-        ]
+        faults += [Fault(name, number, *one) for one in found]
         if not found:
             taken[id] = number
             kind = kind or ("string" if isinstance(output, str) else "object")
             gold = Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output)
-            cases.append(
-                Case(
-                    Ask(id, text),
-                    gold,
-                    "own rows",
-                    hashlib.sha256(plain(text).encode()).hexdigest()[:12],
-                    split,
-                )
-            )
+            cases.append(Case(Ask(id, text), gold, "own rows", family(text), split))
     return cases, faults
 
 
-def _lines(path: Path) -> list[bytes]:
-    """The lines of a file, undecoded, so that a wrong byte spoils one line. Raises LabelledError
-    when there is nothing to read."""
-    name = settings.shown(path)
+def family(text: str) -> str:
+    """A name for all wordings of a text that are the same but for case, spaces and punctuation."""
+    return hashlib.sha256(plain(text).encode()).hexdigest()[:12]
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file of JSON Lines, without its byte order mark. Raises LabelledError when there is nothing
+    to read."""
+
+    def refuse(message: str) -> LabelledError:
+        return LabelledError([Fault(settings.shown(path), None, "", message)])
+
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise LabelledError(
-                [
-                    f"{name}: has {path.stat().st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are"
-                    " read: take a sample"
-                ]
+        if (size := path.stat().st_size) > LARGEST_FILE_BYTES:
+            raise refuse(
+                f"has {size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read: take a sample"
             )
         data = path.read_bytes()
     except OSError as error:
-        raise LabelledError(
-            [f"{name}: cannot be read ({error.strerror}); give a file with one JSON object a line"]
+        raise refuse(
+            f"cannot be read ({error.strerror}); give a file with one JSON object a line"
         ) from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise LabelledError([f"{name}: is UTF-16; save it as UTF-8"])
+        raise refuse("is UTF-16; save it as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
-        raise LabelledError([f"{name}: holds no rows; write one JSON object a line"])
-    return [line.removesuffix(b"\r") for line in data.removesuffix(b"\n").split(b"\n")]
+        raise refuse("holds no rows; write one JSON object a line")
+    return data
 
 
-def _row(line: bytes, found: list[tuple[str, str]]) -> dict:
-    """The object of a line; {} when there is none, and why in `found`."""
-    try:
-        row = parse_json(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        found.append(
-            ("", f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8")
+def wrong_id(id: Any, taken: Mapping[str, int]) -> str | None:
+    """What is wrong with the id of a row, if anything? taken: id -> line."""
+    if not isinstance(id, str) or not id.strip() or len(id) > 200 or torn(id):
+        return (
+            "must be a text of 1 to 200 characters; or leave it out, and the line number is taken"
         )
-    except ValueError as error:
-        found.append(
-            (
-                "",
-                (
-                    "is empty; remove the line"
-                    if not line.strip()
-                    else f"is not JSON ({error}); every line holds one object"
-                ),
-            )
-        )
-    else:
-        if isinstance(row, dict) and row:
-            return row
-        found.append(("", 'is not a row; every line holds one object {"input": …, "output": …}'))
-    return {}
-
-
-def _wrong_id(id: Any, taken: dict[str, int]) -> Iterator[tuple[str, str]]:
-    if not isinstance(id, str) or not id.strip() or len(id) > 200 or _torn(id):
-        yield (
-            "id",
-            "must be a text of 1 to 200 characters; or leave it out, and the line number is taken",
-        )
-    elif id in taken:
-        yield "id", f"'{id}' was already used in line {taken[id]}; give it another"
+    return f"'{id}' was already used in line {taken[id]}; give it another" if id in taken else None
 
 
 def _wrong_input(text: Any, apart: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -189,7 +141,7 @@ def _wrong_input(text: Any, apart: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield "input", "is missing; it is the text that the system will see"
     elif not isinstance(text, str):
         yield "input", f"must be a text, got {type(text).__name__}"
-    elif wrong := _wrong_text(text, LONGEST_INPUT_CHARS):
+    elif wrong := wrong_text(text, LONGEST_INPUT_CHARS):
         yield "input", wrong
     elif plain(text) in apart:
         yield (
@@ -217,7 +169,7 @@ def _wrong_output(
                 f" {'the schema wants' if held else 'the rows before are'} {kind}s"
             ),
         )
-    elif wrong := _wrong_text(
+    elif wrong := wrong_text(
         output if got == "string" else json.dumps(output, ensure_ascii=False), LONGEST_OUTPUT_CHARS
     ):
         yield "output", wrong
@@ -227,7 +179,8 @@ def _wrong_output(
         yield from (("output", message) for message in held.faults(output))
 
 
-def _wrong_text(text: str, longest_chars: int) -> str | None:
+def wrong_text(text: str, longest_chars: int) -> str | None:
+    """What is wrong with a text of a row, if anything?"""
     if not text.strip():
         return "is empty; write the text, or remove the row"
     if len(text) > longest_chars:
@@ -237,12 +190,13 @@ def _wrong_text(text: str, longest_chars: int) -> str | None:
         )
     return (
         "holds half a character (a lone \\ud800 to \\udfff); write the whole one"
-        if _torn(text)
+        if torn(text)
         else None
     )
 
 
-def _torn(text: str) -> bool:
+def torn(text: str) -> bool:
+    """Does it hold half a character, as "\\ud83d" alone?"""
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 

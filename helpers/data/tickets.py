@@ -6,7 +6,6 @@ Here are the record, the parser that forgives nothing, and the labelled rows.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Gold, Split
-from helpers.core.records import Row, read_rows, why_invalid
+from helpers.core.records import Row, parse_json, read_rows, why_invalid
 
 
 class Ticket(Row):
@@ -44,23 +43,13 @@ def parse_strict(text: str) -> Parsed:
     """Would the support desk's software accept this answer as it stands? One JSON object of the
     schema, nothing around it."""
     try:
-        fields = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-    except (ValueError, RecursionError) as error:
+        fields = parse_json(text)
+    except ValueError as error:
         return Parsed("invalid JSON", None, str(error))
     try:
         return Parsed("valid", Ticket.model_validate(fields))
     except ValidationError as error:
         return Parsed("invalid schema", None, why_invalid(error))
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise ValueError("a key appears twice")
-    return dict(pairs)
-
-
-def _no_constants(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 class TicketRow(Row):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.core.cases import Gold, Prediction
+from helpers.core.records import parse_json
 from helpers.data.json_schema import Checked, SchemaError, checked
-from helpers.data.labelled_rows import parse_json
 from helpers.evaluation import scores, text
 from helpers.evaluation.evaluator import Task
 

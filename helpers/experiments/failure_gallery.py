@@ -152,7 +152,7 @@ def lost_in_ingestion(parts: GalleryInputs) -> Failure:
             encoding="utf-8",
         )
         after = answered()
-    shows = "; ".join(f"{one.path}: {one.reason}" for one in told)
+    shows = "; ".join(map(str, told))
     return Failure(
         "lost in ingestion",
         "a scanned lease goes into the folder as it is",

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from helpers.core import settings
 from helpers.core.files import write_whole
-from helpers.data.ingest import Changes, Unreadable, changes, read_folder
+from helpers.core.records import Fault
+from helpers.data.ingest import Changes, changes, read_folder
 from helpers.evaluation import runs
 from helpers.retrieval import chroma_store, embedding
 from helpers.retrieval.chunking import chunk_all
@@ -36,7 +37,7 @@ class Report:
 
     version: int
     changes: Changes
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[Fault, ...]
     chunks: int
     embedded: int
     seconds: float
@@ -50,9 +51,7 @@ class Report:
             f"version {self.version}: {counts}; {self.embedded} of {self.chunks} chunks embedded,"
             f" {self.seconds:.1f} s"
         ]
-        return "\n".join(
-            lines + [f"  not read: {one.path}: {one.reason}" for one in self.unreadable]
-        )
+        return "\n".join(lines + [f"  not read: {one}" for one in self.unreadable])
 
 
 @dataclass(frozen=True)

@@ -644,7 +644,7 @@ def test_a_real_companys_handbook_is_assessed(serve, tmp_path):
     held = assess.assess(tmp_path / "own", tmp_path / "out", 3, quiet)
     assert held["folder"]["documents"] > 800
     assert held["folder"]["questions"] == len(rows) >= 20
-    assert all(fault["reason"] and fault["file"] for fault in held["faults"])
+    assert all(fault["message"] and fault["file"] for fault in held["faults"])
     assert held["search"][-1]["evidence found"] > 0.8, (
         "a sentence with one word left out is found by its words"
     )

@@ -73,7 +73,7 @@ def test_whatever_lies_in_a_folder_the_rest_answers_and_all_is_told(fake, cache,
     home, wanted = ruin
     shelf = VersionedIndex("ruin", 32, 8)
     report = shelf.sync(home, ["staff"], say=lambda text: None)
-    told = {one.path: one.reason for one in report.unreadable}
+    told = {one.file: one.reason for one in report.unreadable}
     assert set(told) == set(wanted), sorted(set(told) ^ set(wanted))
     assert {path: said for path, said in wanted.items() if said not in told[path]} == {}
     assert (

@@ -142,7 +142,7 @@ def _question(**changes):
         ([_question(kind="odd")], "line 1: field 'kind'"),
         ([_question(asker="contractor-de")], "line 1: 'contractor-de' cannot read 'rule'"),
         ([_question(as_of="2020-01-01")], "line 1: 'support-uk' cannot read 'rule' on 2020-01-01"),
-        (["{not json"], "line 1: field 'the whole row'"),
+        (["{not json"], "line 1: is not JSON"),
         ([_question(), ""], "line 2: is empty"),
     ],
 )

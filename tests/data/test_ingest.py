@@ -50,7 +50,7 @@ def reason(folder: Path, name: str, content: str | bytes, **options) -> str:
     assert [d.id for d in reading.documents] == ["zz-good"]
     assert set(reading.files) == {"zz-good.txt"}
     (one,) = reading.unreadable
-    assert one.path == name
+    assert one.file == name
     return one.reason
 
 
@@ -260,7 +260,7 @@ def test_versions_are_chained_and_conflicts_listed(tmp_path):
         ("leave-v2", "None"),
         ("tools", "None"),
     ]
-    told = {one.path: one.reason for one in reading.unreadable}
+    told = {one.file: one.reason for one in reading.unreadable}
     assert "'leave-v1' is already superseded by 'leave-v2'" in told["leave-v3.md"]
     assert "there is no 'lost-v1'" in told["lost-v2.md"]
     assert "id 'leave-v1' is also used by" in told["z/leave-v1.md"]
@@ -510,7 +510,7 @@ def test_whatever_a_parser_raises_becomes_a_reason(tmp_path, monkeypatch, error)
     monkeypatch.setattr("helpers.data.ingest.extract", fail)
     reading = read_folder(tmp_path, ["staff"])
     assert [d.id for d in reading.documents] == ["good"]
-    assert [one.path for one in reading.unreadable] == ["a.pdf"]
+    assert [one.file for one in reading.unreadable] == ["a.pdf"]
     assert reading.unreadable[0].reason.isprintable()
 
 
@@ -561,7 +561,7 @@ def test_files_and_folders_that_may_not_be_opened(tmp_path, monkeypatch):
     )
     reading = read_folder(tmp_path, ["staff"])
     assert list(reading.files) == ["zz.txt"]
-    assert [(one.path, "Permission denied" in one.reason) for one in reading.unreadable] == [
+    assert [(one.file, "Permission denied" in one.reason) for one in reading.unreadable] == [
         ("locked.txt", True),
         ("shut", True),
     ]
@@ -584,7 +584,7 @@ def test_links_are_not_followed(tmp_path):
     reading = read_folder(folder, ["staff"])
     assert list(reading.files) == ["own.txt"]
     assert reading.ignored == ("loop", "twin.txt")
-    assert [one.path for one in reading.unreadable] == ["away", "away.txt", "dead.txt", "self.txt"]
+    assert [one.file for one in reading.unreadable] == ["away", "away.txt", "dead.txt", "self.txt"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -627,7 +627,7 @@ def test_a_name_that_is_not_unicode_is_listed(tmp_path):
     put(tmp_path, os.fsdecode(b"caf\xe9.txt"), "x")
     reading = read_folder(tmp_path, ["staff"])
     assert str(reading).encode()
-    assert reading.unreadable[0].path == "caf\\udce9.txt"
+    assert reading.unreadable[0].file == "caf\\udce9.txt"
     assert not reading.files
 
 
@@ -786,7 +786,7 @@ def test_the_inbox_of_brindlemark():
         "trade-fair-checklist.txt",
         "visitor-wifi.html",
     ]
-    assert [(one.path, one.reason) for one in reading.unreadable] == [
+    assert [(one.file, one.reason) for one in reading.unreadable] == [
         ("scanned-lease.pdf", "holds no text: a scan? run OCR first")
     ]
     assert "marrow" in (INBOX / "visitor-wifi.html").read_text(encoding="utf-8")

@@ -15,8 +15,9 @@ from test_arms import TOY
 
 from helpers.core import settings
 from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
+from helpers.core.records import parse_json
 from helpers.data.json_schema import SchemaError, checked, load_schema
-from helpers.data.labelled_rows import LabelledError, parse_json, plain, read_labelled, split
+from helpers.data.labelled_rows import LabelledError, plain, read_labelled, split
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.evaluation.labelled_task import same, task_of
@@ -116,7 +117,7 @@ def test_a_bad_row_is_refused_with_file_and_line(file, name):
     path = file(ok(1, id="first"), ok(2), row, ok(4))
     with pytest.raises(LabelledError) as error:
         read_labelled(path, LABELS, apart_from=[TEST_CASE])
-    (fault,) = error.value.faults
+    (fault,) = map(str, error.value.faults)
     assert re.match(rf"\S*rows\.jsonl line 3: {f'field {field!r}: ' if field else ''}", fault), (
         fault
     )
@@ -135,9 +136,7 @@ def test_all_faults_at_once_the_first_twenty_shown(file):
     every = [row for row, _, _ in FAULTS.values()]
     with pytest.raises(LabelledError) as error:
         read_labelled(file(ok(1, id="first"), ok(2), *every), LABELS, apart_from=[TEST_CASE])
-    assert [int(re.search(r"line (\d+)", fault)[1]) for fault in error.value.faults] == list(
-        range(3, 3 + len(every))
-    )
+    assert [fault.line for fault in error.value.faults] == list(range(3, 3 + len(every)))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ def test_random_bytes_are_faults_or_rows_never_another_error(file, seed):
     try:
         assert len(read_labelled(file(bytes(raw)), LABELS)) <= 10
     except LabelledError as error:
-        assert all("rows.jsonl" in fault for fault in error.faults)
+        assert all("rows.jsonl" in fault.file for fault in error.faults)
 
 
 # --- splits ---------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def test_unreadable_files_are_reported_and_stop_nothing(cache, cheap, folder):
     (folder / "broken.md").write_bytes(b"---\nid: x\n")
     (folder / "notes.txt").write_text("Nobody says who may read this.")
     report = VersionedIndex("s", 32, 0).sync(folder)
-    assert {one.path for one in report.unreadable} == {"broken.md", "notes.txt"}
+    assert {one.file for one in report.unreadable} == {"broken.md", "notes.txt"}
     assert len(report.changes.added) == 7
     assert "not read: notes.txt: nobody is named" in repr(report)
     assert "notes.txt" in VersionedIndex("s", 32, 0).sync(folder, audience=["staff"]).changes.added

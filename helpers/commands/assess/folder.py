@@ -16,38 +16,31 @@ import json
 import re
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from helpers.commands.assess.config import AssessConfig, read_config
 from helpers.core.cases import Ask, Case, Evidence, Gold
-from helpers.core.records import DataError
+from helpers.core.records import DataError, Fault, json_lines
 from helpers.data import ingest, labelled_rows
 from helpers.data.handbook import Document
 from helpers.data.json_schema import Checked, SchemaError, load_schema
-from helpers.data.labelled_rows import LONGEST_INPUT_CHARS, LabelledError, plain
+from helpers.data.labelled_rows import (
+    LONGEST_INPUT_CHARS,
+    LabelledError,
+    family,
+    torn,
+    wrong_id,
+    wrong_text,
+)
 
 # the group that may read a file without front matter, and that every asker is in
 EVERYBODY = "everybody"
 LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
 MOST_ANSWERS = 100
-ID_CHARS = 200
 PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
-
-
-@dataclass(frozen=True, order=True)
-class Fault:
-    """What could not be used: the file (relative to the folder), its line where it has one, and the
-    reason."""
-
-    file: str
-    line: int | None
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.file}{f' line {self.line}' if self.line else ''}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -109,8 +102,8 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
     questions = _questions(folder, documents, today or dt.date.today(), faults)
     schema, examples = _examples(folder, faults)
     clean = tuple(
-        Fault(ingest._printable(one.file), one.line, ingest._printable(one.reason))
-        for one in sorted(faults, key=lambda f: (f.file, f.line or 0, f.reason))
+        Fault(*(ingest.printable(x) if isinstance(x, str) else x for x in vars(one).values()))
+        for one in sorted(faults)
     )
     if not questions and not examples:
         told = "".join(f"\n  {one}" for one in clean[:20])
@@ -129,45 +122,27 @@ def _there(
     """The path of a part, where it may be opened: inside the folder, of the right kind, not too
     large."""
     path = folder / name
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        faults.append(
-            Fault(
-                name,
-                None,
-                "is a link that leaves the folder, so it was not followed; copy what it points to"
-                " into its place",
-            )
-        )
-        return None
     try:
-        about = path.stat()
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            wrong = (
+                "is a link that leaves the folder, so it was not followed; copy what it points to"
+                " into its place"
+            )
+        elif not of_kind((about := path.stat()).st_mode):
+            wrong = f"is not {'an ordinary file' if of_kind is stat.S_ISREG else 'a folder'}"
+        elif of_kind is stat.S_ISREG and about.st_size > LARGEST_FILE_BYTES:
+            wrong = (
+                f"has {about.st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read: take a"
+                " sample"
+            )
+        else:
+            return path
     except FileNotFoundError:
         return None
     except OSError as error:
-        faults.append(
-            Fault(name, None, f"cannot be looked at ({error.strerror}); check permissions")
-        )
-        return None
-    if not of_kind(about.st_mode):
-        faults.append(
-            Fault(
-                name,
-                None,
-                "is not an ordinary file" if of_kind is stat.S_ISREG else "is not a folder",
-            )
-        )
-        return None
-    if of_kind is stat.S_ISREG and about.st_size > LARGEST_FILE_BYTES:
-        faults.append(
-            Fault(
-                name,
-                None,
-                f"has {about.st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read: take a"
-                " sample",
-            )
-        )
-        return None
-    return path
+        wrong = f"cannot be looked at ({error.strerror}); check permissions"
+    faults.append(Fault(name, None, "", wrong))
+    return None
 
 
 def _wishes(folder: Path, faults: list[Fault]) -> AssessConfig:
@@ -179,9 +154,9 @@ def _wishes(folder: Path, faults: list[Fault]) -> AssessConfig:
             path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
         )
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault("assess.toml", None, f"cannot be read ({error}); save it as UTF-8"))
+        faults.append(Fault("assess.toml", None, "", f"cannot be read ({error}); save it as UTF-8"))
         return AssessConfig()
-    faults += [Fault("assess.toml", line, reason) for line, reason in wrong]
+    faults += wrong
     return wishes
 
 
@@ -193,12 +168,13 @@ def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
     if home is None:
         return [], 0
     reading = ingest.read_folder(home, audience=[EVERYBODY])
-    faults += [Fault(f"documents/{one.path}", None, one.reason) for one in reading.unreadable]
+    faults += [replace(one, file=f"documents/{one.file}") for one in reading.unreadable]
     if not reading.documents:
         faults.append(
             Fault(
                 "documents",
                 None,
+                "",
                 "holds no document that could be read; put .md, .txt, .html or .pdf files there",
             )
         )
@@ -219,28 +195,26 @@ def _questions(
         sorted({EVERYBODY, *(group for document in documents for group in document.meta.audience)})
     )
     try:
-        lines = labelled_rows._lines(path)
+        data = labelled_rows.read_bytes(path)
     except LabelledError as error:
-        faults += [Fault(path.name, None, fault.split(": ", 1)[-1]) for fault in error.faults]
+        faults += [replace(one, file=path.name) for one in error.faults]
         return []
     cases: list[Case] = []
     taken: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        found: list[tuple[str, str]] = []
-        row = labelled_rows._row(line, found)
-        if row:
-            found += list(_wrong_question(row, taken))
-        if found:
-            faults += [
-                Fault(path.name, number, (f"field '{field}': " if field else "") + reason)
-                for field, reason in found
-            ]
+    for number, row in json_lines(path.name, data, faults):
+        if found := list(_wrong_question(row, taken)):
+            faults += [Fault(path.name, number, *one) for one in found]
             continue
         id = row.get("id", f"q-{number:04d}")
         taken[id] = number
         evidence, lost = _evidence(row.get("evidence") or [], names)
         faults += [
-            Fault(path.name, number, f"{reason}; the question counts, without this evidence")
+            Fault(
+                path.name,
+                number,
+                "evidence",
+                f"{reason}; the question counts, without this evidence",
+            )
             for reason in lost
         ]
         asker = (
@@ -258,7 +232,7 @@ def _questions(
                 ask,
                 Gold(tuple(row["answers"]), evidence if not lost else ()),
                 kind,
-                hashlib.sha256(plain(ask.input).encode()).hexdigest()[:12],
+                family(ask.input),
                 "test",
             )
         )
@@ -266,19 +240,9 @@ def _questions(
 
 
 def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
-    id, question, answers = row.get("id", "-"), row.get("question"), row.get("answers")
-    if "id" in row and (
-        not isinstance(id, str) or not id.strip() or len(id) > ID_CHARS or labelled_rows._torn(id)
-    ):
-        yield (
-            "id",
-            (
-                f"must be a text of 1 to {ID_CHARS} characters; or leave it out, and the line"
-                " number is taken"
-            ),
-        )
-    elif id in taken:
-        yield "id", f"'{id}' was already used in line {taken[id]}; give it another"
+    question, answers = row.get("question"), row.get("answers")
+    if "id" in row and (wrong := wrong_id(row["id"], taken)):
+        yield "id", wrong
     if not isinstance(question, str):
         yield (
             "question",
@@ -288,16 +252,13 @@ def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
                 else "must be a text"
             ),
         )
-    elif wrong := labelled_rows._wrong_text(question, LONGEST_QUESTION_CHARS):
+    elif wrong := wrong_text(question, LONGEST_QUESTION_CHARS):
         yield "question", wrong
     if (
         not isinstance(answers, list)
         or len(answers) > MOST_ANSWERS
         or not all(
-            isinstance(a, str)
-            and a.strip()
-            and len(a) <= LONGEST_INPUT_CHARS
-            and not labelled_rows._torn(a)
+            isinstance(a, str) and a.strip() and len(a) <= LONGEST_INPUT_CHARS and not torn(a)
             for a in answers
         )
     ):
@@ -353,8 +314,7 @@ def _evidence(
         document = names.get(one["doc"]) or names.get(one["doc"].removeprefix("./"))
         if document is None:
             lost.append(
-                f"field 'evidence': there is no document '{one['doc'][:200]}'; name it by its path"
-                " below documents/"
+                f"there is no document '{one['doc'][:200]}'; name it by its path below documents/"
             )
             continue
         words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(one["quote"].strip()))
@@ -365,7 +325,7 @@ def _evidence(
         )
         if place is None:
             lost.append(
-                f"field 'evidence': the quote does not stand in '{one['doc'][:200]}'; copy it from"
+                f"the quote does not stand in '{one['doc'][:200]}'; copy it from"
                 " the text letter for letter"
             )
         else:
@@ -383,20 +343,16 @@ def _examples(folder: Path, faults: list[Fault]) -> tuple[Checked | None, list[C
         try:
             schema = load_schema(form)
         except SchemaError as error:
-            faults.append(Fault("schema.json", None, str(error).split("schema.json: ", 1)[-1]))
+            message = str(error).split("schema.json: ", 1)[-1]
+            faults.append(Fault("schema.json", None, "", message))
     if path is None:
         return schema, []
+    cases: list[Case] = []
     try:
         cases, wrong = labelled_rows.sift(path, schema)
-    except (LabelledError, SchemaError) as error:
-        cases, wrong = [], getattr(error, "faults", [str(error)])
-    for fault in wrong:
-        line = re.search(r"examples\.jsonl line (\d+): ", fault)
-        faults.append(
-            Fault(
-                "examples.jsonl",
-                int(line[1]) if line else None,
-                fault[line.end() :] if line else fault.split(": ", 1)[-1],
-            )
-        )
+    except LabelledError as error:
+        wrong = error.faults
+    except SchemaError as error:
+        wrong = [Fault(path.name, None, "", str(error).split(f"{path.name} ", 1)[-1])]
+    faults += [replace(one, file=path.name) for one in wrong]
     return schema, cases

@@ -31,7 +31,7 @@ from helpers.commands.check.handbook_and_questions import (
     check_restricted,
     check_versions,
 )
-from helpers.commands.check.lenient import Fault, read_handbook, read_rows, read_users, shown
+from helpers.commands.check.lenient import read_handbook, read_rows, read_users, shown
 from helpers.commands.check.training_rows import (
     check_facts,
     check_reading,
@@ -39,6 +39,7 @@ from helpers.commands.check.training_rows import (
     check_ticket_splits,
 )
 from helpers.core import settings
+from helpers.core.records import Fault
 from helpers.data.facts import ASK, GENERAL, TRAIN, FactAskRow, FactRow, GeneralRow
 from helpers.data.questions import QuestionRow
 from helpers.data.reading import ReadingRow
@@ -151,7 +152,7 @@ def check_lock(root: Path) -> Iterator[Fault]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Fault(
             name,
-            0,
+            None,
             "",
             f"cannot be used ({type(error).__name__}: {error}); freeze the test files: {again}",
         )
@@ -160,7 +161,7 @@ def check_lock(root: Path) -> Iterator[Fault]:
         if (root / file).exists() and lock.get(file) != sha256(root / file):
             yield Fault(
                 shown(root, root / file),
-                0,
+                None,
                 "",
                 f"differs from {LOCK}: put it back, or, if the change is meant, run {again}",
             )
@@ -168,7 +169,7 @@ def check_lock(root: Path) -> Iterator[Fault]:
         if lock.get(f"helpers/{file}") != sha256(HELPERS / file):
             yield Fault(
                 f"helpers/{file}",
-                0,
+                None,
                 "",
                 f"scores the test split and differs from {LOCK}: put it back, or, if the change is"
                 f" meant, run {again}",
@@ -180,7 +181,7 @@ def check_lock(root: Path) -> Iterator[Fault]:
     if not str(line).strip() or line not in announced:
         yield Fault(
             name,
-            0,
+            None,
             "changelog",
             f"the line {line!r} is not in {CHANGELOG}; put it back, or freeze again",
         )

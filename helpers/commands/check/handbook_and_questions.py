@@ -7,8 +7,9 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-from helpers.commands.check.lenient import USERS, Doc, Fault, Placed
+from helpers.commands.check.lenient import USERS, Doc, Placed
 from helpers.commands.check.training_rows import plain, runs
+from helpers.core.records import Fault
 from helpers.evaluation.text import tokens
 
 # a run this long, shared by a question and its evidence, makes the question a quotation

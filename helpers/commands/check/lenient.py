@@ -16,28 +16,10 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from helpers.core.records import Row
-from helpers.data.handbook import UPDATES, FrontMatter
+from helpers.core.records import Fault, Row, checked_rows, complaints
+from helpers.data.handbook import FRONT_MATTER, UPDATES, FrontMatter
 
 USERS = "users.json"
-
-
-class Fault(NamedTuple):
-    """One thing to mend. `line` counts from 1 and is 0 where the whole file is meant; so is an
-    empty `field`."""
-
-    file: str
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        where = (
-            self.file
-            + (f" line {self.line}" if self.line else "")
-            + (f": field '{self.field}'" if self.field else "")
-        )
-        return f"{where}: {self.message}"
 
 
 class Doc(NamedTuple):
@@ -73,7 +55,9 @@ def read_text(root: Path, path: Path, faults: list[Fault]) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        faults.append(Fault(name, 0, "", f"cannot be read ({error.strerror}); put the file back"))
+        faults.append(
+            Fault(name, None, "", f"cannot be read ({error.strerror}); put the file back")
+        )
         return ""
     try:
         text = raw.decode("utf-8")
@@ -103,7 +87,7 @@ def read_text(root: Path, path: Path, faults: list[Fault]) -> str:
         )
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        faults.append(Fault(name, 0, "", "is empty; put its content back"))
+        faults.append(Fault(name, None, "", "is empty; put its content back"))
     elif not text.endswith("\n"):
         faults.append(
             Fault(name, text.count("\n") + 1, "", "does not end with a line end; add one")
@@ -111,36 +95,11 @@ def read_text(root: Path, path: Path, faults: list[Fault]) -> str:
     return text
 
 
-def complaints(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Every complaint of pydantic as (field, message)."""
-    for one in error.errors():
-        yield (
-            ".".join(str(part) for part in one["loc"]),
-            f"{one['msg']} (found {str(one['input'])[:40]!r})",
-        )
-
-
 def read_rows(root: Path, name: str, schema: type[Row], faults: list[Fault]) -> list[Placed]:
     """The good rows of a JSON Lines file; the others become faults."""
-    path, rows = root / name, []
-    file, text = shown(root, path), read_text(root, path, faults)
-    for number, line in enumerate(
-        text.removesuffix("\n").split("\n") if text.strip() else (), start=1
-    ):
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            faults.append(
-                Fault(file, number, "", f"is not JSON ({error}); every line holds one object")
-            )
-            continue
-        try:
-            rows.append(
-                Placed(file, number, schema.model_validate_json(json.dumps(found)).model_dump())
-            )
-        except ValidationError as error:
-            faults += [Fault(file, number, field, message) for field, message in complaints(error)]
-    return rows
+    file, text = shown(root, root / name), read_text(root, root / name, faults)
+    rows = checked_rows(file, text.encode(), schema, faults) if text.strip() else ()
+    return [Placed(file, number, row.model_dump()) for number, row in rows]
 
 
 def read_users(root: Path, faults: list[Fault]) -> dict[str, set[str]] | None:
@@ -157,7 +116,7 @@ def read_users(root: Path, faults: list[Fault]) -> dict[str, set[str]] | None:
         faults.append(
             Fault(
                 name,
-                0,
+                None,
                 "groups",
                 'every role needs a list of groups, as "support-uk": {"groups": ["staff"]}',
             )
@@ -205,7 +164,7 @@ def read_handbook(root: Path, faults: list[Fault]) -> dict[str, Doc]:
         faults.append(
             Fault(
                 shown(root, root / "handbook"),
-                0,
+                None,
                 "",
                 "holds no documents that can be read; put them back",
             )
@@ -218,7 +177,7 @@ def read_document(root: Path, path: Path, faults: list[Fault]) -> Doc | None:
     name, text = shown(root, path), read_text(root, path, faults)
     if not text.strip():
         return None
-    found = re.match(r"---\n(.*?\n)---\n\n?(.*)", text, flags=re.DOTALL)
+    found = FRONT_MATTER.match(text)
     if not found:
         faults.append(
             Fault(name, 1, "", "must start with YAML front matter between two lines '---'")

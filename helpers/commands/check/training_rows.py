@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from helpers.commands.check.lenient import USERS, Doc, Fault, Placed
+from helpers.commands.check.lenient import USERS, Doc, Placed
+from helpers.core.records import Fault
 from helpers.data.facts import ASK, GENERAL, TRAIN, wrongs
 from helpers.data.reading import answerable_refusals, why_wrong
 from helpers.evaluation import house_style
@@ -96,7 +97,7 @@ def check_facts(
         asked,
         {doc.file: doc.text for doc in docs.values()},
     ):
-        placed = rows[found.file][found.row]
+        placed = rows[found.file][found.line - 1]
         yield Fault(placed.file, placed.line, found.field, found.message)
     for placed in rows[ASK]:
         if users and placed.row["asker"] not in users:
