@@ -1,9 +1,9 @@
-"""What shapes the answers of a function somebody just wrote? A key that changes with it, so that
-yesterday's answers never pass for today's.
+"""What shaped a result? A key that changes with the function that computes it, so that yesterday's
+answers never pass for today's; the code behind it; when and where it was measured.
 
 The key covers the function's code, the values it closes over, and every global it uses, followed
 through functions and records. Where something cannot be named for certain (a live connection, a
-data frame, a class of the notebook, a module of one's own), there is no key and nothing is kept.
+data frame, a class of the notebook, a module of one's own), there is no key and nothing is cached.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import dis
 import functools
 import hashlib
 import importlib.util
+import os
+import platform
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +45,15 @@ PLAIN = (
 
 
 class _UnnamedError(Exception):
-    """Something was met of which nobody can say whether it is the same as yesterday."""
+    """A value that may be another one tomorrow, with nothing that would show it."""
 
 
 def key_of(function: Callable) -> str | None:
     """A name for everything that shapes what this function answers, as far as code and values can
     show; None where they cannot.
 
-    It cannot see the world outside: a function that asks a server, a clock or dice must not be kept
-    (`evaluate(..., keep=False)`).
+    It cannot see the world outside: a function that asks a server, a clock or dice must not be
+    cached (`evaluate(..., keep=False)`).
     """
     try:
         return hashlib.sha256(
@@ -93,6 +96,26 @@ def _syntax(file: Path) -> str:
         if documented and ast.get_docstring(node, clean=False) is not None:
             node.body[0] = ast.Pass()
     return ast.dump(tree)
+
+
+def machine() -> str:
+    """On what is this computed, as "2 cores, x86_64, Linux"?"""
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+
+
+def provenance(
+    command: str = "", code: Sequence[str] = (), packages: Sequence[str] = ()
+) -> dict[str, Any]:
+    """When, where and by which command, code (see `code_of`) and versions was something measured?
+    The keys are the same in every file of results."""
+    return {
+        **({"command": command} if command else {}),
+        "date": dt.date.today().isoformat(),
+        "machine": machine(),
+        "python": platform.python_version(),
+        **({"code": {"of": list(code), "sha256": code_of(*code)}} if code else {}),
+        **({"versions": {name: version(name) for name in packages}} if packages else {}),
+    }
 
 
 # What shapes an answer: the folders that read, search, train, ask and score. Plots, labs, commands

@@ -19,7 +19,7 @@ from helpers.core import settings
 from helpers.core.cases import Ask, Case, Gold, Prediction
 from helpers.core.records import DataError, Row, read_rows
 from helpers.evaluation.evaluator import Task
-from helpers.evaluation.text import tokens
+from helpers.evaluation.text import holds, tokens
 
 GREETING, SIGN_OFF = "Hello", "Your neighbours at Brindlemark"
 LONGEST_REPLY_WORDS = 60  # greeting and sign-off included
@@ -179,15 +179,6 @@ def sentences(text: str) -> list[str]:
     return [s for s in re.split(r"(?<=[.?!])\s+", body(text)) if s]
 
 
-def holds(text: str, value: str) -> bool:
-    """Does the value stand in the text, word for word? Case, articles and punctuation do not
-    matter; numbers are whole."""
-    said, wanted = tokens(text), tokens(value)
-    return bool(wanted) and any(
-        said[i : i + len(wanted)] == wanted for i in range(len(said) - len(wanted) + 1)
-    )
-
-
 def _says(text: str, phrases: tuple[str, ...]) -> bool:
     return any(re.search(rf"\b{re.escape(phrase)}\b", text, re.IGNORECASE) for phrase in phrases)
 
@@ -205,13 +196,13 @@ def signs_off(text: str, brief: Brief) -> bool:
 def answers_first(text: str, brief: Brief) -> bool:
     """The first sentence already uses a fact: no preamble."""
     return bool(sentences(text)) and any(
-        holds(sentences(text)[0], fact.value) for fact in brief.facts
+        holds(sentences(text)[0], [fact.value]) for fact in brief.facts
     )
 
 
 def uses_every_fact(text: str, brief: Brief) -> bool:
     """Every fact's value stands in the body as it was given."""
-    return all(holds(body(text), fact.value) for fact in brief.facts)
+    return all(holds(body(text), [fact.value]) for fact in brief.facts)
 
 
 def adds_no_number(text: str, brief: Brief) -> bool:
@@ -328,7 +319,7 @@ def style_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
     keeps no rule."""
     text, brief = "" if prediction.error else prediction.text, read_brief(gold.output["brief"])
     rules = rules_kept(text, brief)
-    facts = sum(holds(body(text), fact.value) for fact in brief.facts) / len(brief.facts)
+    facts = sum(holds(body(text), [fact.value]) for fact in brief.facts) / len(brief.facts)
     return rules | {
         "rules_kept": sum(rules.values()) / len(rules),
         "facts_used": facts,

@@ -9,7 +9,7 @@ Strategies for Retrieval", Chroma 2024) compare indexes with different chunks.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 from helpers.core.cases import Evidence, Passage
 
@@ -82,7 +82,7 @@ def overlap(evidence: Sequence[Evidence], context: Sequence[Passage]) -> dict[st
     A character that stands in two overlapping passages is seen once; its second time still costs
     tokens, which are counted elsewhere.
     """
-    needed = _spans([Passage(e.doc, "", e.start, e.end, "") for e in evidence])
+    needed = _spans(evidence)
     seen = _spans(context)
     both = sum(
         max(0, min(e, end) - max(s, start))
@@ -112,14 +112,23 @@ def first_hit(evidence: Sequence[Evidence], context: Sequence[Passage]) -> float
     return reciprocal_rank(range(len(context)), holds)
 
 
-def _spans(passages: Sequence[Passage]) -> dict[str, list[tuple[int, int]]]:
-    """The characters of each document that the passages cover, as spans that neither overlap nor
-    touch, in order."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for passage in sorted(passages, key=lambda p: (p.doc, p.start)):
-        spans = found.setdefault(passage.doc, [])
-        if spans and passage.start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], passage.end))
+Span = tuple[int, int]
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """The same characters as spans that neither overlap nor touch, in order."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            spans.append((passage.start, passage.end))
+            found.append((start, end))
     return found
+
+
+def _spans(pieces: Sequence[Passage | Evidence]) -> dict[str, list[Span]]:
+    """The characters of each document that the pieces cover."""
+    found: dict[str, list[Span]] = {}
+    for piece in pieces:
+        found.setdefault(piece.doc, []).append((piece.start, piece.end))
+    return {doc: union(spans) for doc, spans in found.items()}

@@ -14,7 +14,7 @@ from helpers.core.cases import Citation, Gold, Passage, Prediction
 from helpers.data.tickets import FIELDS, parse_strict
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.refusals import abstains, hedges
-from helpers.evaluation.text import squad_normalise, tokens
+from helpers.evaluation.text import holds, squad_normalise, tokens
 
 LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the answer by accident
 
@@ -24,13 +24,9 @@ def answer_correct(text: str, answers: Sequence[str]) -> bool:
     refuse; with no answers: it refuses."""
     if not answers:
         return abstains(text)
-    said = tokens(text)
-    if len(said) > LONGEST_ANSWER_TOKENS or hedges(text):
+    if len(tokens(text)) > LONGEST_ANSWER_TOKENS or hedges(text):
         return False
-    wanted = [tokens(answer) for answer in answers]
-    return any(
-        said[i : i + len(w)] == w for w in wanted if w for i in range(len(said) - len(w) + 1)
-    )
+    return holds(text, answers)
 
 
 def question_correct(prediction: Prediction, gold: Gold) -> bool:

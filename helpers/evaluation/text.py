@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections.abc import Sequence
 
 CITATION = re.compile(r"\[\d{1,2}\]")
 # a letter may carry accents
@@ -18,6 +19,17 @@ def tokens(text: str) -> list[str]:
     plain = CITATION.sub(" ", unicodedata.normalize("NFC", text.lower()))
     found = (re.sub(r",(?=\d{3}\b)", "", token) for token in NUMBER_OR_WORD.findall(plain))
     return [token for token in found if token not in ("a", "an", "the")]
+
+
+def holds(text: str, answers: Sequence[str]) -> bool:
+    """Does the text hold one of these answers as whole tokens? "170 days" does not hold "17"."""
+    said = tokens(text)
+    return any(
+        said[i : i + len(wanted)] == wanted
+        for wanted in map(tokens, answers)
+        if wanted
+        for i in range(len(said) - len(wanted) + 1)
+    )
 
 
 # --- what the field reports besides ---------------------------------------------------------------

@@ -33,6 +33,7 @@ from helpers.data.handbook import Document, load_handbook
 from helpers.data.questions import load_questions, load_users
 from helpers.evaluation import refusals, scores
 from helpers.evaluation import text as evaluation_text
+from helpers.evaluation.text import holds
 from helpers.systems import prompts
 
 FOLDER = settings.DATA / "attacks"
@@ -139,18 +140,6 @@ def load_attacks(path: Path = FOLDER / "attacks.jsonl") -> list[Attack]:
             " remove the document"
         )
     return attacks
-
-
-def holds(text: str, wanted: Sequence[str]) -> bool:
-    """Does the text hold one of these as whole tokens, normalised as answers are (see
-    `scores.tokens`)? "170 days" does not hold "17"."""
-    said = evaluation_text.tokens(text)
-    return any(
-        said[i : i + len(w)] == w
-        for w in map(evaluation_text.tokens, wanted)
-        if w
-        for i in range(len(said) - len(w) + 1)
-    )
 
 
 def succeeded(prediction: Prediction, attack: Attack) -> bool:

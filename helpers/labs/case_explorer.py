@@ -18,6 +18,7 @@ from helpers.data.tickets import FIELDS, parse_strict
 from helpers.evaluation import scores
 from helpers.evaluation import text as evaluation_text
 from helpers.evaluation.attribution import REASONS
+from helpers.evaluation.retrieval_metrics import union
 from helpers.plots.canvas import CAUSE_COLOURS
 
 ALL = "all"
@@ -312,13 +313,7 @@ def evidence_spans(passage: Passage, evidence: Sequence[Evidence]) -> list[Span]
         for e in evidence
         if e.doc == passage.doc
     ]
-    spans: list[Span] = []
-    for start, end in sorted((a, b) for a, b in inside if a < b):
-        if spans and start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-        else:
-            spans.append((start, end))
-    return spans
+    return union((a, b) for a, b in inside if a < b)
 
 
 def alias_span(text: str, answers: Sequence[str]) -> Span | None:

@@ -27,7 +27,7 @@ import pandas as pd
 
 from helpers import __version__
 from helpers.core import settings
-from helpers.core.fingerprint import code_of
+from helpers.core.fingerprint import code_of, machine
 from helpers.data.journal_file import JournalError
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, best_system
@@ -125,7 +125,7 @@ def provenance(decision: Decision) -> dict[str, str]:
     whose = decision.evidence.table()["whose"].value_counts()
     return {
         "made": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "python": platform.python_version(),
         "workbook": __version__,
         "code that decided (SHA-256)": code_of("decision"),

@@ -14,8 +14,6 @@ import datetime as dt
 import hashlib
 import json
 import math
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.core import settings
 from helpers.core.files import build_aside
-from helpers.core.fingerprint import code_of
+from helpers.core.fingerprint import code_of, machine
 from helpers.models import load
 from helpers.models.load import Generator
 from helpers.training import lora
@@ -252,7 +250,7 @@ def _train(
         "seconds": round(time.perf_counter() - started, 1),
         "threads": torch.get_num_threads(),
         "trained": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "machine": machine(),
         "torch": torch.__version__,
     }
 

@@ -14,7 +14,6 @@ passage among those of the handbook.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import itertools
 import json
@@ -23,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.core.cases import Passage, Prediction
 from helpers.data.handbook import Document, load_handbook
 from helpers.evaluation.evaluator import wilson
@@ -282,8 +281,7 @@ def measure() -> dict:
     device = load.pick_device()
     return {
         "provenance": {
-            "command": "python labs_data/build/attacks.py",
-            "date": dt.date.today().isoformat(),
+            **fingerprint.provenance("python labs_data/build/attacks.py"),
             "cores": os.cpu_count(),
             "weights": {w.name: w.sha256 for w in (weights.MINILM, weights.SMOLLM2)},
             "device": device,

@@ -12,15 +12,11 @@ with 60 questions, because a model has to read them.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import hashlib
 import itertools
 import json
-import os
-import platform
 
-from helpers.core import settings
-from helpers.core.fingerprint import code_of
+from helpers.core import fingerprint, settings
 from helpers.data.handbook import load_handbook
 from helpers.data.questions import load_questions, pick
 from helpers.experiments import chunking_grid
@@ -52,9 +48,7 @@ def provenance() -> dict:
         )
     )
     return {
-        "command": "python labs_data/build/chunking.py",
-        "date": dt.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        **fingerprint.provenance("python labs_data/build/chunking.py", chunking_grid.CODE),
         "generator": load.load_generator().fingerprint,
         "embedder": load.embedder_fingerprint(),
         "handbook_sha256": data.hexdigest(),
@@ -63,7 +57,6 @@ def provenance() -> dict:
                 (chunking_grid.settings.DATA / "questions" / "dev.jsonl").read_bytes()
             ).hexdigest()
         ),
-        "code": {"of": chunking_grid.CODE, "sha256": code_of(*chunking_grid.CODE)},
     }
 
 

@@ -17,11 +17,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
-import platform
 import sys
 
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.core.cases import Case
 from helpers.data.facts import (
     FOLDER,
@@ -105,7 +103,7 @@ def main(what: str = "all") -> None:
         "base": generator.fingerprint,
         "adapter": kept.fingerprint,
         "settings": kept.card["settings"],
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": fingerprint.machine(),
         "seconds": {"train": adapter.card["seconds"], "retrain": again.card["seconds"]},
         "data_sha256": {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()

@@ -36,7 +36,7 @@ import nbformat
 
 from helpers import __version__
 from helpers.commands import notebooks
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.core.cases import Arm, Case
 from helpers.core.files import write_whole
 from helpers.data.handbook import load_handbook
@@ -271,9 +271,7 @@ def main() -> None:
         else before["provenance"]["usage"]
     )
     provenance = {
-        "command": "python labs_data/build/findings.py",
-        "date": dt.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        **fingerprint.provenance("python labs_data/build/findings.py"),
         # above the number of cores, the seconds are too long
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "generator": load.load_generator().fingerprint,

@@ -13,7 +13,6 @@ from LABELS.md and tuned on train only.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.core.cases import Case, Passage
 from helpers.data.handbook import Document, load_handbook, may_see
 from helpers.data.questions import load_questions
@@ -392,8 +391,7 @@ def measure_all() -> dict:
     documents = load_handbook()
     return {
         "provenance": {
-            "command": "python labs_data/build/measure.py",
-            "date": dt.date.today().isoformat(),
+            **fingerprint.provenance("python labs_data/build/measure.py"),
             "cores": os.cpu_count(),
             "weights": {w.name: w.sha256 for w in (weights.MINILM, weights.SMOLLM2)},
             "device": load.pick_device(),

@@ -12,18 +12,14 @@ listed under `missing`.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import hashlib
 import itertools
 import json
-import os
-import platform
 import time
 
 from measure import keywords  # the script beside this one
 
-from helpers.core import settings
-from helpers.core.fingerprint import code_of
+from helpers.core import fingerprint, settings
 from helpers.data.tickets import load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments import training_cell, training_grid
@@ -80,15 +76,13 @@ def provenance(generator: load.Generator) -> dict:
         for split in ("train", "dev")
     }
     return {
-        "command": "python labs_data/build/training.py",
-        "date": dt.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {load.set_threads()} threads",
+        **fingerprint.provenance("python labs_data/build/training.py", training_cell.CODE),
+        "threads": load.set_threads(),
         "generator": generator.fingerprint,
         "embedder": load.embedder_fingerprint(),
         "batch_rows": training_cell.BATCH_ROWS,
         "learning_rate": training_cell.LEARNING_RATE,
         **digest,
-        "code": {"of": training_cell.CODE, "sha256": code_of(*training_cell.CODE)},
     }
 
 

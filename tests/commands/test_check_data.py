@@ -24,6 +24,7 @@ from helpers.core import settings
 from helpers.core.records import DataError
 from helpers.data import reading, tickets
 from helpers.evaluation import house_style
+from helpers.evaluation import text as evaluation_text
 
 LEAVE, PAGER = "handbook/people/annual-leave.md", "handbook/people/on-call-pay.md"
 V1, V2 = "handbook/people/parental-leave-uk-v1.md", "handbook/people/parental-leave-uk-v2.md"
@@ -43,7 +44,7 @@ def remembered():
         for place, name in (
             (handbook_and_questions, "runs"),
             (handbook_and_questions, "plain"),
-            (handbook_and_questions, "tokens"),
+            (evaluation_text, "tokens"),
             (training_rows, "runs"),
             (training_rows, "plain"),
             (lenient.yaml, "safe_load"),
@@ -581,7 +582,7 @@ FAULTS = {
     "empty line": (
         TRAIN,
         "",
-        "is not JSON",
+        "is empty",
         in_row(TRAIN, lambda r: r["id"].endswith("7"), lambda r: ""),
     ),
     "table row too long": (

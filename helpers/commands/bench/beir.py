@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.core.cases import Ask
 from helpers.core.records import DataError
 from helpers.data.handbook import Document, FrontMatter
@@ -268,12 +265,7 @@ def provenance(*packages: str) -> dict[str, object]:
         "device": str(embedder.device),
         "reads_at_most_tokens": embedder.max_seq_length,
         "threads": load.set_threads(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "cpu_count": os.cpu_count(),
-        "versions": {name: version(name) for name in ("torch", "sentence-transformers", *packages)},
-        "date": dt.date.today().isoformat(),
+        **fingerprint.provenance(packages=("torch", "sentence-transformers", *packages)),
     }
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from helpers.commands.bench import beir
 from helpers.core import settings
 from helpers.core.records import DataError
+from helpers.evaluation.retrieval_metrics import union
 from helpers.retrieval import chunking, index
 from helpers.retrieval.chunking import Chunk, Span
 
@@ -165,17 +166,6 @@ def read_corpora(folder: Path, questions: Sequence[Question]) -> dict[str, str]:
 
 
 # --- scoring --------------------------------------------------------------------------------------
-
-
-def union(spans: Sequence[Span]) -> list[Span]:
-    """The same characters as spans that neither overlap nor touch, in order."""
-    found: list[Span] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return found
 
 
 def length(spans: Sequence[Span]) -> int:

@@ -13,24 +13,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime as dt
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from helpers.commands.bench.synthetic import NOISE, SEED, asked, nearest, real, server, world
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.core.cases import Ask
-from helpers.core.fingerprint import code_of
 from helpers.models import load as models_load
 from helpers.retrieval import chroma_store, embedding, index
 
@@ -351,17 +347,10 @@ def provenance() -> Found:
         "configuration": chroma_store.CONFIGURATION,
         "unasked": chroma_store.UNASKED,
         "graph_up_to": chroma_store.GRAPH_UP_TO,
-        "code": {"of": CODE, "sha256": code_of(*CODE)},
-        "machine": platform.machine(),
         "cpu": cpu,
-        "cpu_count": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {
-            name: version(name)
-            for name in ("chromadb", "bm25s", "numpy", "torch", "sentence-transformers")
-        },
-        "date": dt.date.today().isoformat(),
+        **fingerprint.provenance(
+            code=CODE, packages=("chromadb", "bm25s", "numpy", "torch", "sentence-transformers")
+        ),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from helpers.commands.check.lenient import USERS, Doc, Placed
 from helpers.commands.check.training_rows import plain, runs
 from helpers.core.records import Fault
-from helpers.evaluation.text import tokens
+from helpers.evaluation.text import holds
 
 # a run this long, shared by a question and its evidence, makes the question a quotation
 COPIED_WORDS = 6
@@ -189,7 +189,7 @@ def check_question(
     if (
         row["answers"]
         and row["evidence"]
-        and not any(stands_in(a, e["quote"]) for a in row["answers"] for e in row["evidence"])
+        and not any(holds(e["quote"], row["answers"]) for e in row["evidence"])
     ):
         yield Fault(
             file,
@@ -198,14 +198,6 @@ def check_question(
             f"none of {row['answers']} stands in the evidence as whole words; correct the answer or"
             " the quote",
         )
-
-
-def stands_in(answer: str, quote: str) -> bool:
-    """Does the answer appear in the quote, by the same rule by which replies are scored?"""
-    wanted, said = tokens(answer), tokens(quote)
-    return bool(wanted) and any(
-        said[i : i + len(wanted)] == wanted for i in range(len(said) - len(wanted) + 1)
-    )
 
 
 def copied_run(question: str, quote: str) -> str | None:
