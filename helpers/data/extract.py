@@ -61,39 +61,6 @@ UNSEEN_TAGS = (
 UNSEEN_STYLE = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z]+|%)?)(?:!important)?(?:;|$)"
 )
-# Which open element does a start tag end, unless one of HOLDERS lies between? (HTML standard,
-# "optional tags")
-ENDS = {
-    "li": ("li",),
-    "dt": ("dt", "dd"),
-    "dd": ("dt", "dd"),
-    "tr": ("tr",),
-    "td": ("td", "th"),
-    "th": ("td", "th"),
-    "option": ("option",),
-}
-ENDS |= dict.fromkeys(("thead", "tbody", "tfoot"), ("thead", "tbody", "tfoot"))
-BLOCKS = (
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "details",
-    "div",
-    "dl",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-)
-BLOCKS += ("header", "hr", "main", "nav", "ol", "p", "pre", "section", "table", "ul")
-ENDS |= dict.fromkeys(BLOCKS, ("p",))
-HOLDERS = ("ul", "ol", "menu", "dl", "table", "select", "div", "article", "section", "main")
 DEPTH_TAGS = 200  # markdownify calls itself a few times for each, and Python gives up at 1,000
 # Browsers read these names as windows-1252 (https://encoding.spec.whatwg.org/#names-and-labels).
 LATIN = ("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii")
@@ -184,21 +151,16 @@ def _html(data: bytes, path: Path) -> Extract:
     from markdownify import MarkdownConverter
 
     class Page(BeautifulSoup):
-        """bs4's parser, which does not know that `<li>` ends the `<li>` before, and would nest a
-        thousand of them."""
-
-        def handle_starttag(self, name, *rest, **more):
-            if len(self.tagStack) > DEPTH_TAGS:
+        def new_tag(self, *about, **more):
+            if len(self.builder.underlying_builder.openElements) > DEPTH_TAGS:
                 raise RecursionError
-            for inner in reversed(self.tagStack):
-                if inner.name in ENDS.get(name, ()):
-                    self.handle_endtag(inner.name)
-                    break
-                if inner.name in HOLDERS:
-                    break
-            return super().handle_starttag(name, *rest, **more)
+            return super().new_tag(*about, **more)
 
-    soup = Page(_closed(_decode_html(data)), "html.parser")
+    # html5lib builds the tree that browsers build (the standard's algorithm), so what an unclosed
+    # tag or comment hides from a reader is hidden here too. lxml is faster and repairs by rules of
+    # its own, which can bring hidden text to light. The white space would cost the square of it.
+    markup = re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", _decode_html(data))
+    soup = Page(markup, "html5lib")
     title = soup.title.get_text() if soup.title else ""
     _drop_unseen(soup)
     _straighten_tables(soup)
@@ -212,25 +174,6 @@ def _html(data: bytes, path: Path) -> Extract:
     return Extract(
         title, _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
     )
-
-
-def _closed(markup: str) -> str:
-    """A page without the comment or tag that never ends, which no browser shows, and without
-    endless white space.
-
-    Python's parser shows such a comment, and needs the square of the time for many such tags.
-    """
-    lower = markup.lower()
-    at = markup.find("<!--", markup.rfind("-->") + 1)
-    # there it is program text
-    while at >= 0 and lower.rfind("<script", 0, at) > lower.rfind("</script", 0, at):
-        end = lower.find("</script", at)
-        at = markup.find("<!--", end) if end >= 0 else -1
-    markup = markup if at < 0 else markup[:at]
-    markup = re.sub(r"<!\[CDATA\[[^>]*>", "", markup)
-    last = markup.rfind(">") + 1
-    markup = markup[:last] + re.split("<[a-zA-Z/!?]", markup[last:], maxsplit=1)[0]
-    return re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", markup)
 
 
 def _decode_html(data: bytes) -> str:

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
 from helpers.core import settings
 from helpers.core.records import DataError, Row, read_text, why_invalid
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 HANDBOOK = settings.DATA / "handbook"
 # new versions that a lesson applies half way; not part of the handbook until then
@@ -100,42 +104,28 @@ class Document:
 # the YAML between two lines '---', and the text below it
 FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n\n?(.*)", flags=re.DOTALL)
 
-# CommonMark 0.31: an ATX heading (section 4.2) and the line that opens a code fence (section 4.5).
-HEADING = re.compile(r" {0,3}(#{1,6})[ \t]")
-FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+
+@functools.cache
+def _commonmark() -> MarkdownIt:
+    """A reader of blocks alone: what stands inside a line is of no interest here."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark")
+    reader.core.ruler.enableOnly(["block"])
+    return reader
 
 
 def headings(text: str) -> list[tuple[int, int, str]]:
     """Which headings does a Markdown text have? (character where its line starts, level 1 to 6,
-    title) of each, in order.
-
-    Only those that start with `#` and have a title, outside code fences:
-    https://spec.commonmark.org/0.31.2/
+    title) of each that has a title, in order; those of quotes and lists are none of the text's.
     """
-    found, fence, start = [], "", 0
-    for line in text.split("\n"):
-        if fence:
-            closing = line.strip(" \t")
-            if (
-                len(closing) >= len(fence)
-                and not closing.strip(fence[0])
-                and not line.startswith("    ")
-            ):
-                fence = ""
-        elif opening := FENCE.match(line):
-            fence = opening[1]
-        elif (heading := HEADING.match(line)) and (
-            title := _without_closing(line[heading.end() :].strip(" \t"))
-        ):
-            found.append((start, len(heading[1]), title))
-        start += len(line) + 1
-    return found
-
-
-def _without_closing(title: str) -> str:
-    """`Leave ##` is the heading "Leave"; `C#` is "C#"."""
-    rest = title.rstrip("#")
-    return rest.rstrip(" \t") if not rest or rest[-1] in " \t" else title
+    tokens = _commonmark().parse(text)
+    starts = [0, *itertools.accumulate(len(line) + 1 for line in text.split("\n"))]
+    return [
+        (starts[opening.map[0]], int(opening.tag[1]), " ".join(inside.content.split("\n")))
+        for opening, inside in itertools.pairwise(tokens)
+        if opening.type == "heading_open" and opening.level == 0 and inside.content
+    ]
 
 
 def parse_document(path: Path, text: str | None = None) -> Document:
