@@ -15,6 +15,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -165,15 +166,14 @@ class Requirements:
                         f"{name} is {value!r}; it takes True or False: {about['question']}"
                     )
             elif (
-                isinstance(value, bool | str)
+                isinstance(value, bool)
+                or not isinstance(value, Real)
                 or not 0 <= value < math.inf
                 or (about["unit"] == "share" and value > 1)
             ):
                 hint = (
                     f"; did you mean {value / 100:g}?"
-                    if about["unit"] == "share"
-                    and isinstance(value, int | float)
-                    and 1 < value <= 100
+                    if about["unit"] == "share" and isinstance(value, Real) and 1 < value <= 100
                     else ""
                 )
                 takes = (

@@ -180,15 +180,51 @@ def test_wishes_that_are_wrong_are_named_and_the_others_count():
         ' 80\ncitations = true\nmood = 1\n[endpoint]\nkey = "sk-1"\n'
     )
     assert wishes.minutes == 5
-    assert wishes.top_k == 4
-    assert wishes.retriever == "auto"
+    assert wishes.search.top_k == 4
+    assert wishes.search.retriever == "auto"
     assert wishes.stated == {"citations": True}
-    assert sorted(line for line, _ in faults) == [3, 6, 8, 10]
-    assert any("did you mean 0.8" in reason for _, reason in faults)
-    assert (8, "'mood' is no requirement") in [
-        (line, reason.split(";")[0]) for line, reason in faults
-    ]
-    assert read_config("a = 1\nb = = 2\n")[1][0][0] == 2
+    assert {f.line: f.field for f in faults} == {
+        3: "search.retriever",
+        6: "requirements.lookup_share",
+        8: "requirements.mood",
+        10: "endpoint.key",
+    }
+
+
+CONFIG_FAULTS = {  # text of the file: what is said of it
+    "a = 1\nb = = 2\n": "assess.toml line 2: is not TOML (",
+    "minutes = 0": "assess.toml line 1: field 'minutes': is 0; it should be greater than 0",
+    "minutes = true": "assess.toml line 1: field 'minutes': is True; it should be a valid number",
+    "title = 3": "assess.toml line 1: field 'title': is 3; it should be a valid string",
+    "titel = 3": "assess.toml line 1: field 'titel': is not known; there are title, minutes, sea",
+    "search = 3": "assess.toml line 1: field 'search': is 3; it should be a table [search]",
+    "[serch]\nx = 1": "assess.toml line 1: field 'serch': is not known; there are title, minutes",
+    '[search]\nretriever = "magic"': (
+        "assess.toml line 2: field 'search.retriever': is 'magic'; it should be 'auto', 'dense',"
+    ),
+    "[search]\ntop_k = 50": (
+        "assess.toml line 2: field 'search.top_k': is 50; it should be less than or equal to 20"
+    ),
+    "[search]\nmood = 1": (
+        "assess.toml line 2: field 'search.mood': is not known; there are retriever, top_k"
+    ),
+    "[requirements]\nmood = 1": (
+        "assess.toml line 2: field 'requirements.mood': is not known; there are lookup_share"
+    ),
+    "[requirements]\nlookup_share = 80": (
+        "assess.toml line 2: field 'requirements.lookup_share': is 80; it takes a share from 0 to"
+        " 1; did you mean 0.8?: Which share"
+    ),
+    "[requirements]\nprice_in = []": (
+        "assess.toml line 2: field 'requirements.price_in': is []; it takes a number of EUR"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", CONFIG_FAULTS)
+def test_a_fault_of_assess_toml_says_where_what_and_what_to_write(text):
+    (fault,) = read_config(text)[1]
+    assert str(fault).startswith(CONFIG_FAULTS[text])
 
 
 def test_every_requirement_stands_in_the_template_and_works_without_its_mark():

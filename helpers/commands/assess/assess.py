@@ -138,7 +138,7 @@ def assessed(
     for fault in own.faults[:10]:
         say(f"  {fault}")
     out.mkdir(parents=True, exist_ok=True)
-    with own_cache(out, own.wishes.model):
+    with own_cache(out, own.wishes.model.name):
         try:
             with FileLock(out / "work.lock", timeout=0):
                 return _measured(own, out, clock, say)
@@ -273,8 +273,8 @@ def _endpoint(own):
     from helpers.models.endpoint import endpoint
 
     return (
-        endpoint(own.wishes.endpoint_url, own.wishes.endpoint_model)
-        if own.wishes.endpoint_url
+        endpoint(own.wishes.endpoint.url, own.wishes.endpoint.model)
+        if own.wishes.endpoint.url
         else None
     )
 

@@ -11,137 +11,102 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field, ValidationError, create_model
+
+from helpers.core.records import Fault, Row
 from helpers.decision.requirements import FIELDS, Requirements
 
-RETRIEVERS = ("auto", "dense", "bm25", "hybrid")
+FILE = "assess.toml"
 LONGEST_MINUTES = 24 * 60
-TABLES = {
-    "model": {"name": str},
-    "endpoint": {"url": str, "model": str},
-    "search": {"retriever": str, "top_k": int, "chunk_tokens": int},
-    "task": {"instruction": str},
-    "requirements": None,
-}
-TOP = {"title": str, "minutes": float}
 
 
-@dataclass(frozen=True)
-class AssessConfig:
-    """What assess.toml asks for. stated: the requirements that were given; all others stay what
-    `assess` finds in the folder, or assumes."""
+class Model(Row):
+    name: str | None = None
+
+
+class Endpoint(Row):
+    url: str | None = None
+    model: str = ""
+
+
+class Search(Row):
+    retriever: Literal["auto", "dense", "bm25", "hybrid"] = "auto"
+    top_k: int = Field(3, ge=1, le=20)
+    chunk_tokens: int = Field(128, ge=48, le=1_000)
+
+
+class Task(Row):
+    instruction: str = ""
+
+
+def _possible(name: str) -> Callable[[Any], Any]:
+    """Each requirement is tried alone, so that one fault takes no other along."""
+    return lambda value: getattr(Requirements(**{name: value}), name)
+
+
+Stated = create_model(
+    "Stated",
+    __base__=Row,
+    **{name: (Annotated[Any, AfterValidator(_possible(name))], None) for name in FIELDS},
+)
+
+
+class AssessConfig(Row):
+    """What assess.toml asks for. What is not stated in `requirements` stays what `assess` finds in
+    the folder, or assumes."""
 
     title: str = ""
-    minutes: float | None = None
-    model: str | None = None
-    endpoint_url: str | None = None
-    endpoint_model: str = ""
-    retriever: str = "auto"
-    top_k: int = 3
-    chunk_tokens: int = 128
-    instruction: str = ""
-    stated: dict[str, Any] = field(default_factory=dict)
+    minutes: float | None = Field(None, gt=0, le=LONGEST_MINUTES)
+    search: Search = Search()
+    model: Model = Model()
+    endpoint: Endpoint = Endpoint()
+    task: Task = Task()
+    requirements: Stated = Stated()
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The requirements that were given."""
+        return self.requirements.model_dump(exclude_unset=True)
 
 
-def read_config(text: str) -> tuple[AssessConfig, list[tuple[int | None, str]]]:
-    """(what the text of an assess.toml asks for, each fault with its line)."""
+def read_config(text: str) -> tuple[AssessConfig, list[Fault]]:
+    """(what the text of an assess.toml asks for, every fault)."""
     try:
-        held = tomllib.loads(text)
+        given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        return AssessConfig(), [
-            (
-                int(line[1]) if line else None,
-                f"is not TOML ({error}); mend it, all of it was left out",
-            )
-        ]
-    faults: list[tuple[int | None, str]] = []
-    found: dict[str, Any] = {}
-
-    def take(table: str, key: str, value: Any, kind: type, target: str) -> None:
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(value) is not kind:
-            faults.append(
-                (
-                    _line(text, key, table),
-                    f"'{key}' is {value!r}; it takes a {'text' if kind is str else 'number'}",
-                )
-            )
-        elif wrong := _wrong(target, value):
-            faults.append((_line(text, key, table), f"'{key}' is {value!r}; {wrong}"))
-        else:
-            found[target] = value
-
-    targets = {
-        ("model", "name"): "model",
-        ("endpoint", "url"): "endpoint_url",
-        ("endpoint", "model"): "endpoint_model",
-    }
-    for key, value in held.items():
-        if key in TOP:
-            take("", key, value, TOP[key], key)
-        elif key not in TABLES or not isinstance(value, dict):
-            faults.append(
-                (
-                    _line(text, key),
-                    (
-                        f"'{key}' is not known; there are"
-                        f" {', '.join([*TOP, *(f'[{name}]' for name in TABLES)])}"
-                    ),
-                )
-            )
-        elif key != "requirements":
-            for name, one in value.items():
-                if name in TABLES[key]:
-                    take(key, name, one, TABLES[key][name], targets.get((key, name), name))
-                else:
-                    faults.append(
-                        (
-                            _line(text, name, key),
-                            f"'{name}' is not known in [{key}]; there are {', '.join(TABLES[key])}",
-                        )
-                    )
-    given = held.get("requirements")
-    stated = _requirements(given, text, faults) if isinstance(given, dict) else {}
-    return AssessConfig(**found, stated=stated), faults
-
-
-def _requirements(
-    given: dict[str, Any], text: str, faults: list[tuple[int | None, str]]
-) -> dict[str, Any]:
-    """The fields that can be, each tried alone, so that one fault takes no other field along."""
-    stated = {}
-    for name, value in given.items():
-        if name not in FIELDS:
-            faults.append(
-                (
-                    _line(text, name, "requirements"),
-                    f"'{name}' is no requirement; there are {', '.join(FIELDS)}",
-                )
-            )
-            continue
+        message = f"is not TOML ({error}); fix it, all of it was left out"
+        return AssessConfig(), [Fault(FILE, int(line[1]) if line else None, "", message)]
+    faults: list[Fault] = []
+    while True:
         try:
-            Requirements(**{name: value})
-            stated[name] = value
-        except (ValueError, TypeError) as error:
-            faults.append((_line(text, name, "requirements"), str(error)))
-    return stated
+            return AssessConfig.model_validate(given), faults
+        except ValidationError as error:
+            for one in error.errors():
+                *tables, key = one["loc"]
+                line = _line(text, key, *tables)
+                faults.append(Fault(FILE, line, ".".join((*tables, key)), _message(one)))
+                inside = given
+                for table in tables:
+                    inside = inside[table]
+                inside.pop(key, None)
 
 
-def _wrong(target: str, value: Any) -> str | None:
-    """What is wrong with a value of the right type?"""
-    if target == "retriever" and value not in RETRIEVERS:
-        return f"choose one of {', '.join(RETRIEVERS)}"
-    if target == "minutes" and not 0 < value <= LONGEST_MINUTES:
-        return f"it takes minutes, above 0 and at most {LONGEST_MINUTES}"
-    if target == "top_k" and not 1 <= value <= 20:
-        return "it takes 1 to 20 passages"
-    if target == "chunk_tokens" and not 48 <= value <= 1_000:
-        return "it takes 48 to 1,000 tokens"
-    return None
+def _message(error: dict[str, Any]) -> str:
+    """What pydantic found, and what may stand there instead."""
+    *tables, key = error["loc"]
+    if error["type"] == "extra_forbidden":
+        known = AssessConfig.model_fields
+        for table in tables:
+            known = known[table].annotation.model_fields
+        return f"is not known; there are {', '.join(known)}"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"]).removeprefix(f"{key} ")
+    wanted = f"a table [{key}]" if error["type"] == "model_type" else error["msg"]
+    return f"is {error['input']!r}; it should be {wanted.removeprefix('Input should be ')}"
 
 
 def _line(text: str, key: str, table: str = "") -> int | None:
@@ -159,7 +124,7 @@ def _line(text: str, key: str, table: str = "") -> int | None:
 
 def template() -> str:
     """An assess.toml with every key, its question and what is assumed; the requirements as comments
-    until somebody states them."""
+    until they are stated."""
     lines = [
         'title = "Example: policies and messages of Brindlemark"',
         "minutes = 10                     # --minutes counts more",

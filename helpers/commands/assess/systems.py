@@ -99,7 +99,7 @@ class Systems:
     def retriever(self) -> str:
         """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time.
         Decided once for a folder and kept."""
-        wish = self.own.wishes.retriever
+        wish = self.own.wishes.search.retriever
         chosen = self.progress["retriever"] if wish == "auto" else wish
         if chosen is None:
             chosen, why = self._affordable()
@@ -110,7 +110,9 @@ class Systems:
         return chosen
 
     def _affordable(self) -> tuple[str, str | None]:
-        about = self.own.characters / 4 / max(1, self.own.wishes.chunk_tokens - OVERLAP_TOKENS)
+        about = (
+            self.own.characters / 4 / max(1, self.own.wishes.search.chunk_tokens - OVERLAP_TOKENS)
+        )
         room, told = (
             LARGEST_PREPARATION * max(0.0, self.clock.left),
             f"Documents were searched by words (BM25), not by meaning: about {about:,.0f} passages",
@@ -142,20 +144,20 @@ class Systems:
     def _passages_of(self, documents: Sequence) -> list[str]:
         return [
             chunk.text
-            for chunk in chunk_all(documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
+            for chunk in chunk_all(documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS)
         ]
 
     @functools.cached_property
     def index(self) -> Any:
         if self.retriever == "bm25":
             return bm25.lexical_index(
-                self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS
+                self.own.documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS
             )
         from helpers.retrieval import embedding
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
 
-        chunks = chunk_all(self.own.documents, self.own.wishes.chunk_tokens, OVERLAP_TOKENS)
+        chunks = chunk_all(self.own.documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS)
         # kept part by part: stopped, it goes on from there
         for start in range(0, len(chunks), EMBED_AT_ONCE):
             embedding.embed_cached(
@@ -169,7 +171,7 @@ class Systems:
         named = {one.doc for case in self.questions for one in case.gold.evidence}
         documents, size = (
             [d for d in self.own.documents if d.id in named],
-            self.own.wishes.chunk_tokens,
+            self.own.wishes.search.chunk_tokens,
         )
         cut = (
             bm25.chunks(documents, size, OVERLAP_TOKENS)
@@ -219,7 +221,7 @@ class Systems:
         if not self.questions:
             return []
         top_k, retriever, can_search = (
-            self.own.wishes.top_k,
+            self.own.wishes.search.top_k,
             lambda: self.retriever,
             bool(self.own.documents),
         )
@@ -354,7 +356,9 @@ class Systems:
             self.schema,
         )
         pairs, form = labelled.pairs(train, held), held.schema if held else None
-        words = self.own.wishes.instruction or (labelled.instruction_of(held) if held else PLAIN)
+        words = self.own.wishes.task.instruction or (
+            labelled.instruction_of(held) if held else PLAIN
+        )
         ask = functools.partial(Step, cases=test, task=task_of(held))
         room = functools.cache(lambda: labelled.room(self.generator, pairs))
         shown = examples_to_show(pairs)
