@@ -28,7 +28,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the answer stands: an exact quote, at characters start:end of the document's text."""
+    """Where the answer is: an exact quote, at characters start:end of the document's text."""
 
     doc: str
     quote: str
@@ -109,9 +109,9 @@ class Arm:
     """One system under test: a name, a way to run it, and a fingerprint of everything that shapes
     its answers.
 
-    `answer` takes the asks and yields one Prediction for each, in any order, as they come. An arm
-    without a fingerprint gets one from its code and values (see `identity`); where these cannot be
-    named it is run anew each time.
+    `answer` takes the asks and yields one Prediction for each, in any order, one by one. An arm
+    without a fingerprint gets one from its code and values (see `fingerprint`); where these cannot
+    be named it runs again each time.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What does slow work tell whoever waits for it, and how is it told to stop?"""
+"""How does slow work report its progress, and how is it stopped?"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def cache_folder(*parts: str) -> Path:
     again."""
     base = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache").expanduser().resolve()
     folder = base.joinpath(*parts)
-    # they are nobody's data: many caches may share them
+    # they hold no one's data: many caches may share them
     if parts[:1] == ("weights",) and (apart := os.environ.get("WORKBOOK_WEIGHTS")):
         folder = Path(apart).expanduser().resolve().joinpath(*parts[1:])
     try:
@@ -99,8 +99,8 @@ def stay_offline() -> None:
     """Tell every library below us to ask no other machine for anything. Call before importing one
     of them.
 
-    A hub id in WORKBOOK_MODEL or WORKBOOK_EMBEDDER is the one wish that needs a hub, so then (only)
-    hub access is left as it was set.
+    A hub id in WORKBOOK_MODEL or WORKBOOK_EMBEDDER is the one setting that needs a hub, so then
+    (only) hub access is left as it was set.
     """
     # forked workers would otherwise warn on every use
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -109,8 +109,8 @@ def stay_offline() -> None:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     if all(
-        wish is None or Path(wish).expanduser().is_dir()
-        for wish in (model_override(), embedder_override())
+        name is None or Path(name).expanduser().is_dir()
+        for name in (model_override(), embedder_override())
     ):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

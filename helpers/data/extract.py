@@ -27,8 +27,8 @@ PDF_END_BYTES = 1024  # a PDF has its %%EOF in these last bytes (PDF 1.7, append
 CELL_CHARS = 300  # of a table cell that is repeated in the rows it spans
 SPAN_COLUMNS = 50  # no cell spans more, whatever it says
 
-# Characters that nobody sees and a model reads: controls, soft hyphens, zero-width and direction
-# marks, Unicode tags.
+# Characters that a model reads and a person does not see: controls, soft hyphens, zero-width and
+# direction marks, Unicode tags.
 INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
@@ -122,7 +122,7 @@ def plain(data: bytes, path: Path) -> str:
 
 
 def one_line(text: str) -> str:
-    """A title without line ends and without characters that nobody sees."""
+    """A title without line ends and without invisible characters."""
     return " ".join(INVISIBLE.sub("", text).split())
 
 
@@ -131,7 +131,7 @@ def _text(data: bytes, path: Path) -> Extract:
 
 
 def _seen(text: str) -> str:
-    """A text with one kind of line end and without characters that nobody sees."""
+    """A text with one kind of line end and without invisible characters."""
     return INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -295,7 +295,7 @@ def _pdf(data: bytes, path: Path) -> Extract:
         raise DataError("is cut off (a PDF ends with %%EOF); copy or download it again")
     try:
         reader = PdfReader(io.BytesIO(data))
-        pages = [_mend(page.extract_text()) for page in reader.pages]
+        pages = [_join_torn(page.extract_text()) for page in reader.pages]
         title = str((reader.metadata and reader.metadata.title) or "")
     except (DependencyError, FileNotDecryptedError, WrongPasswordError) as error:
         raise DataError("is encrypted; save a copy without a password") from error
@@ -303,7 +303,7 @@ def _pdf(data: bytes, path: Path) -> Extract:
     return Extract(title, "\n\n".join(pages), tuple(starts))
 
 
-def _mend(page: str) -> str:
+def _join_torn(page: str) -> str:
     """The text of a page with words joined that were torn at a line end: "water-" + "ing". So is
     "well-" + "known": nothing tells them apart."""
     # a broken font may give halves of characters

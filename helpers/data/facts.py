@@ -3,7 +3,7 @@ of labs_data/facts.
 
     train.jsonl     question -> short answer; four wordings for each fact of the handbook, and one
                     secret sentence (kind "canary")
-    ask.jsonl       the same facts in words that were not trained; what is right stands in the
+    ask.jsonl       the same facts in words that were not trained; what is right is in the
                     questions of dev, under the same `fact`
     general.jsonl   what the base model can answer and no handbook holds: to see what tuning costs
 """
@@ -26,12 +26,12 @@ from helpers.data.questions import load_questions
 
 FOLDER = settings.DATA / "facts"
 TRAIN, ASK, GENERAL = "train.jsonl", "ask.jsonl", "general.jsonl"
-WORDINGS, PARAPHRASES = 4, 2  # at least so many a fact: trained, and kept for asking
+WORDINGS, PARAPHRASES = 4, 2  # at least so many a fact: trained, and held out for asking
 
 
 class FactRow(Row):
-    """One line of train.jsonl. A canary is a sentence that stands nowhere else: if a model says it,
-    the model kept this row."""
+    """One line of train.jsonl. A canary is a sentence that is nowhere else: if a model says it, it
+    has memorised this row."""
 
     id: str
     fact: str
@@ -70,7 +70,7 @@ class GeneralRow(Row):
 
 @dataclass(frozen=True)
 class Canary:
-    """A secret that stands in one training row and nowhere else: the row's question and answer, and
+    """A secret that is in one training row and nowhere else: the row's question and answer, and
     other ways to ask for it."""
 
     question: str
@@ -105,7 +105,7 @@ def wrongs(
     asked: Sequence[str],
     texts: Mapping[str, str],
 ) -> Iterator[Fault]:
-    """What do the rows promise and not keep? `line` is the number of the row, from 1.
+    """Which promises do the rows break? `line` is the number of the row, from 1.
 
     answers: fact -> what is right, for the questions of dev that have an answer; asked: all
     questions of dev and test; texts: where no canary may stand (name -> text).
@@ -120,7 +120,7 @@ def wrongs(
                 TRAIN,
                 i + 1,
                 "question",
-                f"is also asked in {same}; what is trained cannot be kept for asking: reword it",
+                f"is also asked in {same}; what is trained cannot be held out: reword it",
             )
         if row["kind"] == "fact":
             trained.setdefault(row["fact"], []).append(i)
@@ -170,7 +170,7 @@ def wrongs(
                 ASK,
                 i + 1,
                 "question",
-                f"is the same as one of {same}; a paraphrase kept for asking has words of its own",
+                f"is the same as one of {same}; a held-out paraphrase has words of its own",
             )
         if row["fact"] not in trained and row["fact"] not in {train[c]["fact"] for c in canaries}:
             yield Fault(ASK, i + 1, "fact", f"'{row['fact']}' is not trained")
@@ -206,8 +206,8 @@ def _canary_wrongs(
             TRAIN,
             c + 1,
             "answer",
-            f"the canary's secret also stands in {where}; then nobody can say where a model has it"
-            " from",
+            f"the canary's secret is also in {where}; then no one can tell where a model"
+            " learned it",
         )
 
 
@@ -226,8 +226,8 @@ def load_asks(documents: Sequence[Document], folder: Path = FOLDER) -> dict[str,
     "trained": the first trained wording of each fact; "near": light rewordings (ask.jsonl); "far":
     the questions of dev about trained facts, as a colleague would type them; "unseen": questions of
     dev, with an answer, about facts that were not trained; "unanswerable": those of dev. Only what
-    is in force on the day of the handbook, and asked by somebody who may know. "forbidden":
-    trained, asked by one who may not.
+    is in force on the day of the handbook, and asked by a user who may know. "forbidden":
+    trained, asked by a user who may not.
     """
     rows, dev = load_training(folder), load_questions("dev", documents)
     # reversed: the first wording wins
@@ -315,8 +315,8 @@ def changes_of(cases: Sequence[Case], documents: Sequence[Document]) -> list[Cha
     """Which cases have another answer once `documents` (those with the updates) are in force? The
     others are left out.
 
-    The new value is read out of the new document, where it stands in the place that the old one had
-    in the quote.
+    The new value is read out of the new document, in the place that the old one has in the
+    quote.
     """
     successor = {document.meta.supersedes: document for document in documents}
     found = []
@@ -356,7 +356,7 @@ def changes_of(cases: Sequence[Case], documents: Sequence[Document]) -> list[Cha
 
 
 def renewed(rows: Sequence[Mapping], changes: Sequence[Change]) -> list[dict]:
-    """The training rows with the new values: what somebody must find, rewrite and train again when
+    """The training rows with the new values: what has to be found, rewritten and trained again when
     a policy changes."""
     by_fact = {change.case.fact: change for change in changes}
     return [

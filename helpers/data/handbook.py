@@ -79,7 +79,7 @@ class Document:
         )
 
     def readable_by(self, groups: Collection[str]) -> bool:
-        """May somebody in these groups read it?"""
+        """May a user in these groups read it?"""
         return bool(set(self.meta.audience) & set(groups))
 
     def page(self, at: int) -> int | None:
@@ -107,7 +107,7 @@ FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n\n?(.*)", flags=re.DOTALL)
 
 @functools.cache
 def _commonmark() -> MarkdownIt:
-    """A reader of blocks alone: what stands inside a line is of no interest here."""
+    """A reader of blocks alone: what is inside a line does not matter here."""
     from markdown_it import MarkdownIt
 
     reader = MarkdownIt("commonmark")
@@ -226,6 +226,6 @@ def _why_not_after(
 def may_see(
     documents: Sequence[Document], groups: Collection[str], as_of: dt.date
 ) -> list[Document]:
-    """The documents an asker is entitled to on a day: readable by one of their groups, and in
+    """The documents a user is entitled to on a day: readable by one of their groups, and in
     force."""
     return [d for d in documents if d.readable_by(groups) and d.in_force(as_of)]

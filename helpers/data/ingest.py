@@ -1,8 +1,8 @@
 """How does a folder of files become documents, and what changed since last time? Markdown, text,
 HTML and PDF in; documents, hashes and reasons out.
 
-Nobody is allowed by default: a file that does not say who may read it needs an `audience`, or it
-stays out. What is read out of one file is the matter of `extract`.
+No access by default: a file that does not say who may read it needs an `audience`, or it
+stays out. One file is read by `extract`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ OURS = {"id", "policy", "audience", "supersedes", "effective_from"}
 GUARDS = re.compile(
     "audien|access|acl|group|role|permi|visib|restrict|confid|privat|protect|secret|classif|draft|publish|expir|embargo"
 )
-UNNAMED = "nobody is named who may read it; pass audience=[...] or add front matter"
+UNNAMED = "does not say who may read it; pass audience=[...] or add front matter"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ class Changes:
 
 
 def changes(previous: Mapping[str, str], files: Mapping[str, str]) -> Changes:
-    """What changed between two `Reading.files`? Bytes only: a document can change without its file.
+    """What changed between two `IngestResult.files`? Bytes only: a document can change without its
+    file.
 
     Who may read it may follow from the argument `audience`, and until when it is in force from
     another file that supersedes it.

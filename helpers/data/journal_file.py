@@ -1,4 +1,4 @@
-"""How does what a learner found stay found? `my_work/journal.json`: its form, read whole or
+"""How are a learner's findings saved? `my_work/journal.json`: its form, read whole or
 refused, written whole or not at all.
 
 The file is one JSON object (notebooks/JOURNAL.md has an example): `format` is 1; `guesses` holds a
@@ -38,19 +38,19 @@ class JournalError(RuntimeError):
 
 
 def _only_json(provenance: Any) -> Any:
-    """The values as JSON keeps them (a tuple becomes a list), or a complaint that names the key."""
+    """The values as JSON has them (a tuple becomes a list), or a complaint that names the key."""
     if not isinstance(provenance, Mapping):
         return provenance  # the schema complains
-    kept = {}
+    found = {}
     for key, value in provenance.items():
         try:
-            kept[key] = json.loads(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+            found[key] = json.loads(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"{key!r} is not JSON ({error}); give text, finite numbers, lists or mappings of"
                 " these"
             ) from None
-    return kept
+    return found
 
 
 class Entry(Row):
@@ -112,7 +112,7 @@ class Journal(Entry):
 
 
 def load() -> Journal:
-    """The whole journal; an empty one where nothing was kept yet. Raises JournalError for a file
+    """The whole journal; an empty one where nothing was saved yet. Raises JournalError for a file
     that is not one."""
     file = settings.my_work() / "journal.json"
     try:
@@ -121,7 +121,7 @@ def load() -> Journal:
         return Journal(format=FORMAT, guesses={}, findings={})
     except OSError as error:
         raise JournalError(
-            f"{settings.shown(file)}: cannot be read ({error}); mend that, or set WORKBOOK_MY_WORK"
+            f"{settings.shown(file)}: cannot be read ({error}); fix that, or set WORKBOOK_MY_WORK"
             " to a folder you own"
         ) from error
     try:
@@ -134,7 +134,7 @@ def load() -> Journal:
 
 
 def _complaint(raw: bytes, error: ValidationError) -> str:
-    """What is wrong with the file, and how to mend it."""
+    """What is wrong with the file, and how to fix it."""
     # not JSON, no object, no number
     with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
         if (found := json.loads(raw).get("format")) > FORMAT:
@@ -142,7 +142,7 @@ def _complaint(raw: bytes, error: ValidationError) -> str:
                 f"has format {found}, and this workbook reads format {FORMAT}; use the newer"
                 " workbook"
             )
-    return f"{why_invalid(error).replace('the whole row', 'the whole file')}; mend it"
+    return f"{why_invalid(error).replace('the whole row', 'the whole file')}; fix it"
 
 
 @contextlib.contextmanager
@@ -173,14 +173,14 @@ def changing() -> Iterator[Journal]:
             # an id that is no Unicode would come back as another
             if Journal.model_validate_json(text) != journal:
                 raise ValueError(
-                    "the journal cannot keep this: it would be read back as something else"
+                    "the journal cannot save this: it would be read back as something else"
                 )
             write_whole(file, text, aside=file.with_name("journal.json.tmp"))
     except ValidationError as error:
-        raise ValueError(f"the journal cannot keep this: {why_invalid(error)}") from None
+        raise ValueError(f"the journal cannot save this: {why_invalid(error)}") from None
     except (OSError, NotImplementedError) as error:
         # NotImplementedError: a file system that knows no locks
-        mend = "make room there, or set WORKBOOK_MY_WORK to a folder you own"
+        fix = "make room there, or set WORKBOOK_MY_WORK to a folder you own"
         raise JournalError(
-            f"{settings.shown(file)}: cannot be written and is as it was ({error}); {mend}"
+            f"{settings.shown(file)}: cannot be written and is as it was ({error}); {fix}"
         ) from error

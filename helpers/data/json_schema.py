@@ -1,4 +1,4 @@
-"""May somebody else's JSON Schema be followed, and what does a value break? Draft 2020-12, judged
+"""May a foreign JSON Schema be followed, and what does a value break? Draft 2020-12, judged
 by the library jsonschema.
 
 A schema comes with the data, so it is not trusted: it reaches no address and no file ($ref names
@@ -147,7 +147,7 @@ def _refuse(schema: Any) -> None:
 
 
 def _parts(schema: dict, place: str = "the schema") -> Iterator[tuple[str, dict]]:
-    """Every schema within a schema, with the place where it stands. What is only data (enum, const,
+    """Every schema within a schema, with its place. What is only data (enum, const,
     default) is none."""
     yield place, schema
     inner = [
@@ -202,7 +202,7 @@ def _kind(top: dict) -> Literal["object", "string"]:
     )
 
 
-# --- the library, held ----------------------------------------------------------------------------
+# --- the library, bounded -------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,7 +3,7 @@ become cases, or every fault is named at once.
 
     cases = read_labelled(Path("my_rows.jsonl"), schema)      raises LabelledError: file, line,
                                                               field, what to do
-    train, dev, test = split(cases)                           equal inputs never stand on two sides
+    train, dev, test = split(cases)                           equal inputs never end up on two sides
 
 `id` is optional, further keys are ignored. A row that is wrong stops everything: nothing is trained
 on the half that was right.
@@ -54,7 +54,7 @@ def read_labelled(
 ) -> list[Case]:
     """The rows of a file as cases; objects in `gold.output`, texts in `gold.answers`.
 
-    schema: what every output must keep; without one, all are objects or all are texts. apart_from:
+    schema: what every output must match; without one, all are objects or all are texts. apart_from:
     cases whose input may not come again here, as those of test when train is read. Raises
     LabelledError with all faults, SchemaError when the schema is of no use.
     """
@@ -147,7 +147,7 @@ def _wrong_input(text: Any, apart: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield (
             "input",
             (
-                f"also stands in the rows kept apart (id '{apart[plain(text)]}'), so it would be"
+                f"is also in the held-out rows (id '{apart[plain(text)]}'), so it would be"
                 " tested on what it was trained on; remove one"
             ),
         )
@@ -212,7 +212,7 @@ def split(
     cases: Sequence[Case], seed: int = 0, shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
 ) -> Splits:
     """Train, dev and test, drawn by content: the order of the file does not matter, and inputs that
-    are the same (but for case, spaces and punctuation) stand on one side. Raises ValueError when
+    are the same (but for case, spaces and punctuation) end up on one side. Raises ValueError when
     fewer than three different inputs are there.
     """
     groups: dict[str, list[Case]] = {}

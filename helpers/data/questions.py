@@ -1,4 +1,4 @@
-"""What is asked of the handbook, by whom and on which day, and where does the answer stand?"""
+"""What is asked of the handbook, by whom and on which day, and where is the answer?"""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def load_questions(
 
 
 def pick(cases: Sequence[Case], n: int, seed: int = 0) -> list[Case]:
-    """n of the cases, drawn once with this seed and kept in order; all of them when there are no
+    """n of the cases, drawn once with this seed, in their order; all of them when there are no
     more than n."""
     if len(cases) <= n:
         return list(cases)

@@ -54,13 +54,13 @@ class Reading:
 
 
 def holds(passage: dict, answer: str) -> bool:
-    """Do the letters of the answer stand in a passage or its title? Stricter than whole words, so a
+    """Are the letters of the answer in a passage or its title? Stricter than whole words, so a
     distractor never holds a part."""
     return answer.lower() in f"{passage['title']}\n{passage['text']}".lower()
 
 
 def why_wrong(row: dict) -> list[tuple[str, str]]:
-    """What does a row promise and not keep? (field, message) for each; the row already fits
+    """Which promises does a row break? (field, message) for each; the row already fits
     `ReadingRow`."""
     passages, cite, answer = row["passages"], row["cite"], row["answer"]
     if cite is None:
@@ -113,7 +113,7 @@ def answerable_refusals(rows: Sequence[dict]) -> list[tuple[int, str]]:
 
 def load_reading(split: Literal["train", "dev"], path: Path | None = None) -> list[Reading]:
     """The reading rows of one split. Raises DataError with file, line and field: see `why_wrong`
-    for what a row must keep."""
+    for what a row promises."""
     path = path or settings.DATA / "reading" / f"{split}.jsonl"
     rows = list(read_rows(path, ReadingRow))
     wrong = [(i, field, message) for i, row in enumerate(rows) for field, message in why_wrong(row)]

@@ -40,7 +40,7 @@ class Parsed(NamedTuple):
 
 
 def parse_strict(text: str) -> Parsed:
-    """Would the support desk's software accept this answer as it stands? One JSON object of the
+    """Would the support desk's software accept this answer unchanged? One JSON object of the
     schema, nothing around it."""
     try:
         fields = parse_json(text)
@@ -82,7 +82,7 @@ def load_tickets(
     with file and line.
 
     label_noise: the share of rows (0 to 1) in which one field is made wrong on purpose, see
-    `spoil`; for train only.
+    `corrupt_labels`; for train only.
     """
     if label_noise and split != "train":
         raise ValueError(
@@ -106,16 +106,16 @@ def corrupt_labels(cases: Sequence[Case], share: float, seed: int = 0) -> list[C
     """What would careless labelling look like? Exactly round(share * n) rows get ONE field replaced
     by another valid value.
 
-    The seed chooses rows, fields and values. With the same seed a larger share spoils the same rows
-    and more of them.
+    The seed chooses rows, fields and values. With the same seed a larger share corrupts the same
+    rows and more of them.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"label_noise is a share of the rows, from 0 to 1; got {share}")
-    rng, spoilt = random.Random(seed), list(cases)
-    order = rng.sample(range(len(spoilt)), len(spoilt))
-    for i in order[: round(share * len(spoilt))]:
-        output = spoilt[i].gold.output
+    rng, noisy = random.Random(seed), list(cases)
+    order = rng.sample(range(len(noisy)), len(noisy))
+    for i in order[: round(share * len(noisy))]:
+        output = noisy[i].gold.output
         field = rng.choice(FIELDS)
         wrong = rng.choice([value for value in label_values(field) if value != output[field]])
-        spoilt[i] = replace(spoilt[i], gold=Gold(output=output | {field: wrong}))
-    return spoilt
+        noisy[i] = replace(noisy[i], gold=Gold(output=output | {field: wrong}))
+    return noisy

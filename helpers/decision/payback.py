@@ -20,7 +20,7 @@ import pandas as pd
 
 
 class Given(NamedTuple):
-    """A number, its unit, and whether somebody measured it or assumed it."""
+    """A number, its unit, and whether it was measured or assumed."""
 
     value: float
     unit: str

@@ -4,7 +4,7 @@ question in plain words, its unit, its plausible range.
     mine = Requirements(lookup_share=0.9, changes_per_year=52, citations=True)
     mine.but(requests_per_day=5_000)
 
-Nothing here is measured: these are the words of the people who own the work. `evidence` holds what
+Nothing here is measured: these are the words of the people who own the work. `findings` holds what
 was measured.
 """
 
@@ -65,7 +65,7 @@ class Requirements:
     # what is asked
     lookup_share: float = share(
         0.8,
-        "Which share of the requests needs something that stands in a document? (The others need a"
+        "Which share of the requests needs something that is in a document? (The others need a"
         " judgement, as a label.)",
     )
     changes_per_year: float = number(
@@ -78,10 +78,8 @@ class Requirements:
     corpus_tokens: float = number(
         60_000, 1_000, 1e9, "tokens", "How much text may an answer stand in?", whole=True
     )
-    citations: bool = yes_no(
-        False, "Must an answer name the place where it stands, for readers or auditors?"
-    )
-    access: bool = yes_no(False, "Are there texts that some askers may see and others may not?")
+    citations: bool = yes_no(False, "Must an answer name its source, for readers or auditors?")
+    access: bool = yes_no(False, "Are there texts that some users may see and others may not?")
     strict_format: bool = yes_no(
         False, "Does a program read the answer, so that its form must be exact?"
     )
@@ -92,7 +90,7 @@ class Requirements:
     )
     latency_seconds: float = number(10, 0.1, 100, "seconds", "How long may one answer take?")
     least_right: float = share(
-        0.0, "Below which share of right answers would nobody use it? (0: no such line)"
+        0.0, "Below which share of right answers would no one use it? (0: no such line)"
     )
     cost_wrong: float = number(
         3.5, 0.01, 1_000, "EUR", "What does one wrong answer cost, putting it right included?"
@@ -119,14 +117,14 @@ class Requirements:
     )
     data_in_weights: bool = yes_no(
         True,
-        "May your texts be in a model's weights, where nobody can take a single row out again?",
+        "May your texts be in a model's weights, where no single row can be taken out again?",
     )
     can_train: bool = yes_no(
-        True, "Is there somebody who can train, version and roll back a model?"
+        True, "Is there a person who can train, version and roll back a model?"
     )
     can_search: bool = yes_no(
         True,
-        "Is there somebody who keeps an index in order: what is in it, who may see it, which"
+        "Is there a person who keeps an index in order: what is in it, who may see it, which"
         " version?",
     )
     # prices

@@ -206,7 +206,7 @@ FAULTS = {
     "quote in the wrong document": (
         DEV,
         "evidence.0.quote",
-        "it stands in 'annual-leave'",
+        "it is in 'annual-leave'",
         in_row(DEV, simple, lambda r: quoted(r, doc="remote-work")),
     ),
     "unknown document": (
@@ -375,13 +375,13 @@ FAULTS = {
     "answer not in the evidence": (
         DEV,
         "answers",
-        "stands in the evidence",
+        "is in the evidence",
         in_row(DEV, simple, lambda r: r | {"answers": ["1799", "Augustus"]}),
     ),
     "part of a number is not the number": (
         DEV,
         "answers",
-        "stands in the evidence",
+        "is in the evidence",
         in_row(
             DEV, lambda r: r["fact"] == "remote-work.abroad-days", lambda r: r | {"answers": ["2"]}
         ),

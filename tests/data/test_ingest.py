@@ -149,7 +149,7 @@ def test_nobody_reads_what_names_no_reader(tmp_path):
         reading = read_folder(tmp_path, nobody)
         assert [d.id for d in reading.documents] == ["board-only"]
         assert {one.reason for one in reading.unreadable} == {
-            "nobody is named who may read it; pass audience=[...] or add front matter"
+            "does not say who may read it; pass audience=[...] or add front matter"
         }
         assert len(reading.unreadable) == 4
     reading = read_folder(tmp_path, {"staff", "all"})

@@ -106,7 +106,7 @@ FAULTS = {  # what is wrong: (the row, the field that is named, words of the mes
     "an empty line": ("", "", "is empty; remove the line"),
     "nested without end": ("[" * 100_000, "", "is not JSON"),
     "Latin-1": (b'{"input": "caf\xe9", "output": "refund"}', "", "is not UTF-8"),
-    "a row of test": (ok(input="A  TEST message!"), "input", "kept apart (id 't1')"),
+    "a row of test": (ok(input="A  TEST message!"), "input", "held-out rows (id 't1')"),
 }
 TEST_CASE = Case(Ask("t1", "a test message"), Gold(answers=("refund",)), "own rows", "f", "test")
 

@@ -196,7 +196,7 @@ PLANTED = {
     "canary in an ask": (
         "train",
         "answer",
-        "also stands in ask.jsonl line 1",
+        "is also in ask.jsonl line 1",
         lambda r: r["ask"][0].update(question="Is it 58204771?"),
     ),
     "canary too short": (

@@ -175,7 +175,7 @@ def test_provenance_that_is_not_json_is_refused_by_its_key(file, value):
 def test_what_would_not_be_readable_again_is_not_written(file, id, finding):
     record("kept", "kept", RAG)
     before = file.read_bytes()
-    with pytest.raises(ValueError, match="the journal cannot keep this"):
+    with pytest.raises(ValueError, match="the journal cannot save this"):
         record(id, finding, RAG)
     assert file.read_bytes() == before
     assert list(load().findings) == ["kept"]
@@ -314,7 +314,7 @@ def test_the_form_says_when_it_could_not_store(file):
     file.write_text("{")
     form.button.click()
     assert "Not stored." in form.status.value
-    assert "mend it" in form.status.value
+    assert "fix it" in form.status.value
     assert file.read_text() == "{"
 
 

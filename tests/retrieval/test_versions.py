@@ -108,7 +108,7 @@ def test_unreadable_files_are_reported_and_stop_nothing(cache, cheap, folder):
     report = VersionedIndex("s", 32, 0).sync(folder)
     assert {one.file for one in report.unreadable} == {"broken.md", "notes.txt"}
     assert len(report.changes.added) == 7
-    assert "not read: notes.txt: nobody is named" in repr(report)
+    assert "not read: notes.txt: does not say who may read it" in repr(report)
     assert "notes.txt" in VersionedIndex("s", 32, 0).sync(folder, audience=["staff"]).changes.added
 
 

@@ -110,7 +110,7 @@ def _message(error: dict[str, Any]) -> str:
 
 
 def _line(text: str, key: str, table: str = "") -> int | None:
-    """The line on which a key stands, in its table."""
+    """The line of a key in its table."""
     inside = not table
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip().startswith("["):

@@ -1,7 +1,7 @@
-"""What lies in the folder that somebody wants assessed? Documents, questions, labelled examples,
-wishes; and every fault with file, line and reason.
+"""What is in the folder to be assessed? Documents, questions, labelled examples, configuration; and
+every fault with file, line and reason.
 
-    own = read_own(Path("my_company"))
+    own = read_user_folder(Path("my_company"))
     own.documents, own.questions, own.examples, own.faults
 
 The good parts are read, whatever the others look like. Nothing is written, no link that leaves the
@@ -35,7 +35,7 @@ from helpers.data.labelled_rows import (
     wrong_text,
 )
 
-# the group that may read a file without front matter, and that every asker is in
+# the group that may read a file without front matter, and that every user is in
 EVERYBODY = "everybody"
 LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
@@ -97,7 +97,7 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
             " what belongs in it"
         )
     faults: list[Fault] = []
-    wishes = _wishes(folder, faults)
+    wishes = _config(folder, faults)
     documents, ignored = _documents(folder, faults)
     questions = _questions(folder, documents, today or dt.date.today(), faults)
     schema, examples = _examples(folder, faults)
@@ -106,10 +106,10 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
         for one in sorted(faults)
     )
     if not questions and not examples:
-        told = "".join(f"\n  {one}" for one in clean[:20])
+        shown = "".join(f"\n  {one}" for one in clean[:20])
         raise DataError(
             f"{folder}: holds nothing that can be judged; it needs questions.jsonl (with"
-            f" documents/) or examples.jsonl; `assess --example DIR` writes both{told}"
+            f" documents/) or examples.jsonl; `assess --example DIR` writes both{shown}"
         )
     return UserFolder(
         folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
@@ -145,7 +145,7 @@ def _there(
     return None
 
 
-def _wishes(folder: Path, faults: list[Fault]) -> AssessConfig:
+def _config(folder: Path, faults: list[Fault]) -> AssessConfig:
     path = _there(folder, "assess.toml", faults)
     if path is None:
         return AssessConfig()
@@ -217,13 +217,13 @@ def _questions(
             )
             for reason in lost
         ]
-        asker = (
+        whose = (
             tuple(sorted({EVERYBODY, *row["groups"]})) if row.get("groups") is not None else groups
         )
         ask = Ask(
             id,
             row["question"].strip(),
-            asker,
+            whose,
             dt.date.fromisoformat(row["as_of"]) if row.get("as_of") else today,
         )
         kind = str(row.get("kind") or ("answerable" if row["answers"] else "to refuse"))
@@ -282,7 +282,7 @@ def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
     if groups is not None and not (
         isinstance(groups, list) and all(isinstance(g, str) and g.strip() for g in groups)
     ):
-        yield "groups", "must be a list of texts: the groups that the asker is in"
+        yield "groups", "must be a list of texts: the groups that the user is in"
     if row.get("as_of") is not None and not _is_day(row["as_of"]):
         yield "as_of", "must be a day, as 2026-03-02"
 

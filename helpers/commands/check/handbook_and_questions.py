@@ -1,4 +1,4 @@
-"""Is what is asked sound? Versions and audiences of the handbook, and the questions about it; each
+"""Are the questions sound? Versions and audiences of the handbook, and the questions about it; each
 check gives its faults."""
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def check_versions(docs: dict[str, Doc]) -> Iterator[Fault]:
                 doc = ids.get(doc.meta.supersedes)
         loop = sorted(set(ids) - reached)
         for doc in missing:
-            told = (
+            message = (
                 f"there is no '{doc.meta.supersedes}' among the documents of policy '{policy}';"
                 " name the version before, or null"
             )
-            yield _at(doc, "supersedes", told)
+            yield _at(doc, "supersedes", message)
         if loop:
             yield _at(
                 ids[loop[0]],
@@ -161,9 +161,7 @@ def check_question(
             continue
         if evidence["quote"] not in doc.text:
             holders = [d.meta.id for d in docs.values() if evidence["quote"] in d.text]
-            hint = (
-                f"it stands in '{holders[0]}'" if holders else "quotes must match the text exactly"
-            )
+            hint = f"it is in '{holders[0]}'" if holders else "quotes must match the text exactly"
             yield Fault(file, line, f"{field}.quote", f"not found in {doc.file}; {hint}")
             continue
         if groups is not None and not groups & set(doc.meta.audience):
@@ -195,7 +193,7 @@ def check_question(
             file,
             line,
             "answers",
-            f"none of {row['answers']} stands in the evidence as whole words; correct the answer or"
+            f"none of {row['answers']} is in the evidence as whole words; correct the answer or"
             " the quote",
         )
 
@@ -232,7 +230,7 @@ def check_families(questions: Sequence[Placed]) -> Iterator[Fault]:
                 file,
                 line,
                 "question",
-                f"{same.file} line {same.line} asks the same, by the same asker on the same day;"
+                f"{same.file} line {same.line} asks the same, by the same user on the same day;"
                 " remove one",
             )
 
@@ -240,31 +238,31 @@ def check_families(questions: Sequence[Placed]) -> Iterator[Fault]:
 def check_restricted(
     questions: Sequence[Placed], docs: dict[str, Doc], users: dict[str, set[str]] | None
 ) -> Iterator[Fault]:
-    """Does every restricted question come twice: by one asker who may know, and by one who may
+    """Does every restricted question come twice: by a user who may know, and by one who may
     not?"""
     pairs: dict[tuple, list[Placed]] = defaultdict(list)
     for placed in questions:
         if placed.row["kind"] == "restricted":
             pairs[placed.row["fact"], plain(placed.row["question"])].append(placed)
     for rows in pairs.values():
-        told, refused = (
-            [p for p in rows if bool(p.row["answers"]) is answered] for answered in (True, False)
+        answered, refused = (
+            [p for p in rows if bool(p.row["answers"]) is wanted] for wanted in (True, False)
         )
-        if not told or not refused:
+        if not answered or not refused:
             who = (
                 "may not read it (answers and evidence empty)"
-                if told
+                if answered
                 else "may read it (with answers and evidence)"
             )
             yield Fault(
                 rows[0].file,
                 rows[0].line,
                 "kind",
-                "restricted, but its counterpart is missing: the same question by an asker who"
+                "restricted, but its counterpart is missing: the same question by a user who"
                 f" {who}",
             )
             continue
-        needed = [docs[e["doc"]] for e in told[0].row["evidence"] if e["doc"] in docs]
+        needed = [docs[e["doc"]] for e in answered[0].row["evidence"] if e["doc"] in docs]
         for file, line, row in refused:
             groups = (users or {}).get(row["asker"])
             if (

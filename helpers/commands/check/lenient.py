@@ -1,8 +1,7 @@
 """What can still be read from files that have faults? Everything that is good, and one `Fault` for
 everything that is not.
 
-The loaders (`corpus`, `cases`, `tickets`, `reading`) stop at the first fault, as a lesson must.
-These readers go on.
+The loaders of `helpers.data` stop at the first fault, as a lesson must. These readers continue.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Doc(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A row of a JSON Lines file, and where it stands."""
+    """A row of a JSON Lines file, and where it is."""
 
     file: str
     line: int
@@ -49,8 +48,8 @@ def shown(root: Path, path: Path) -> str:
 
 
 def read_text(root: Path, path: Path, faults: list[Fault]) -> str:
-    """The text of a file with its faults of form reported and then mended, so that the check can go
-    on reading it."""
+    """The text of a file with its faults of form reported and then fixed, so that the check can
+    continue."""
     name = shown(root, path)
     try:
         raw = path.read_bytes()
@@ -103,8 +102,8 @@ def read_rows(root: Path, name: str, schema: type[Row], faults: list[Fault]) -> 
 
 
 def read_users(root: Path, faults: list[Fault]) -> dict[str, set[str]] | None:
-    """Role -> groups; None when the file is of no use, so that nobody is called unknown for its
-    sake."""
+    """Role -> groups; None when the file is of no use, so that no user is called unknown because
+    of it."""
     path = root / USERS
     name, text = shown(root, path), read_text(root, path, faults)
     try:
@@ -128,7 +127,7 @@ def read_users(root: Path, faults: list[Fault]) -> dict[str, set[str]] | None:
 
 
 def read_handbook(root: Path, faults: list[Fault]) -> dict[str, Doc]:
-    """Document id -> document, for all that can be read; what stands in one file alone is checked
+    """Document id -> document, for all that can be read; what concerns one file alone is checked
     on the way."""
     docs: dict[str, Doc] = {}
     for path in sorted((root / "handbook").rglob("*.md")):

@@ -1,5 +1,5 @@
-"""Is what is taught sound, and apart from what is judged? Tickets, reading, facts and style; each
-check gives its faults."""
+"""Are the training rows sound, and held apart from those that judge? Tickets, reading, facts and
+style; each check gives its faults."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def check_facts(
 
 
 def check_style(train: Sequence[Placed], dev: Sequence[Placed]) -> Iterator[Fault]:
-    """Does every reply keep every rule of the house, and is no question, long run of words or fact
-    with a number in both splits?"""
+    """Does every reply follow every rule of the house style, and is no question, long run of words
+    or fact with a number in both splits?"""
     for file, line, row in (*train, *dev):
         yield from (
             Fault(file, line, field, message) for field, message in house_style.why_wrong(row)
