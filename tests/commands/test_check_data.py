@@ -1125,8 +1125,8 @@ def test_the_scoring_code_is_frozen_with_the_test_files(data, tmp_path, monkeypa
     shutil.copytree(check_data.HELPERS, code, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(check_data, "HELPERS", code)
     assert check(data) == []
-    (code / "scores.py").write_text(
-        (code / "scores.py")
+    (code / "evaluation" / "scores.py").write_text(
+        (code / "evaluation" / "scores.py")
         .read_text()
         .replace("LONGEST_ANSWER_TOKENS = 30", "LONGEST_ANSWER_TOKENS = 60")
     )
