@@ -95,7 +95,7 @@ def on_server(cache, server, monkeypatch):
     from helpers.retrieval import chroma_store
 
     def empty() -> None:
-        for name in list(chroma_store._names(client)):
+        for name in list(chroma_store.names(client)):
             client.delete_collection(name)
 
     monkeypatch.setenv("CHROMA_URL", server.url)

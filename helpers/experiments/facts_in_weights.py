@@ -173,7 +173,7 @@ def log_likelihoods(
     read = len(head) - max(1, generator.unread_tokens)
     rest = head[read:] + tokens_of(begun)
     # up to where the adapter begins to act
-    memory = copy.deepcopy(generate._read(generator, tuple(head[:read])))
+    memory = copy.deepcopy(generate.read_once(generator, tuple(head[:read])))
     found: list[list[float]] = []
     with torch.inference_mode():
         if rest[:-1]:

@@ -25,7 +25,7 @@ from helpers.core.fingerprint import code_of
 from helpers.data.questions import pick
 from helpers.data.tickets import FIELDS, load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
-from helpers.systems import tickets
+from helpers.systems import TICKET_PROMPT, training_rows, tuned
 from helpers.training.adapters import with_adapter
 from helpers.training.trainer import LoraSettings, finetune
 
@@ -140,14 +140,14 @@ def measure(
         }
         adapter = finetune(
             generator,
-            tickets.training_rows(generator, cases),
+            training_rows(generator, TICKET_PROMPT, cases),
             how(setting),
             progress=progress,
             about=about,
             say=lambda _: None,
         )
         model, card = with_adapter(generator, adapter), adapter.card
-    arm = tickets.tuned(model)
+    arm = tuned(model, TICKET_PROMPT)
     table = evaluate(_counted(arm, len(dev), progress) if progress else arm, dev, TICKETS)
     losses = card["losses"] if card else []
     return {

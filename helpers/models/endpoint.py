@@ -1,28 +1,27 @@
-"""How does a model answer that runs behind an OpenAI-compatible server? One chat request a prompt,
-over the standard library alone.
+"""How does a model answer that runs behind an OpenAI-compatible server? One chat request a prompt.
 
 The server is on this machine, or its host is named in the environment:
-WORKBOOK_ENDPOINT_HOST=api.example.com. A folder that somebody sent can ask for an endpoint, but
+WORKBOOK_ENDPOINT_HOST=api.example.com. A folder that was sent to you can ask for an endpoint, but
 only you can let texts leave. The key comes from WORKBOOK_ENDPOINT_KEY; it is sent to that host
-alone (no redirect is followed) and stands in no file, fingerprint or message.
+alone (no redirect is followed) and appears in no file, fingerprint or message.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import ipaddress
 import json
 import os
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from helpers.core.fingerprint import code_of
+from helpers.models.language_model import Completion, Turns, messages
 
+Messages = list[dict[str, str]]
 HOST, KEY = "WORKBOOK_ENDPOINT_HOST", "WORKBOOK_ENDPOINT_KEY"
 TIMEOUT_SECONDS = 120
 LARGEST_REPLY_BYTES = 4_000_000
@@ -34,75 +33,101 @@ class EndpointError(RuntimeError):
     """The endpoint may not be used, or does not answer; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the model said, the tokens as the server counts them, and the seconds that the caller
-    waited."""
-
-    text: str
-    tokens_in: int
-    tokens_out: int
-    seconds: float
+class _BusyError(EndpointError):
+    """The same, where another try may help."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A checked address and the name of a model there. Make it with `endpoint`."""
+    """A LanguageModel behind a checked address, by its name there. Make it with `endpoint_at`."""
 
     url: str
     model: str
     timeout_seconds: float = TIMEOUT_SECONDS
+    tokenizer: ClassVar[None] = None
+    window_tokens: ClassVar[None] = None
 
     @property
     def fingerprint(self) -> str:
         """Names address, model and this code. What runs behind the name can change without notice:
-        an endpoint is pinned by nobody but its owner."""
-        text = f"{self.url} {self.model} {code_of('models/endpoint')}"
+        only its owner can pin an endpoint."""
+        text = f"{self.url} {self.model} {code_of('models/endpoint', 'models/language_model')}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def say(self, messages: Sequence[dict[str, str]], max_new_tokens: int) -> Reply:
-        """One answer, as sure as the server lets us be (temperature 0). Raises EndpointError after
-        three tries."""
+    def chat(self, user: str, system: str | None = None, turns: Turns = ()) -> Messages:
+        return messages(user, system, turns)
+
+    def complete(
+        self, prompts: Sequence[Messages], max_new_tokens: int = 48, schema: dict | None = None
+    ) -> Iterator[Completion]:
+        """The answers one by one, as deterministic as the server lets us be (temperature 0). Raises
+        EndpointError after three tries, and for a schema."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+        if schema is not None:
+            raise EndpointError(
+                "answers of an endpoint cannot be constrained; leave out the schema"
+            )
+        retrying = Retrying(
+            retry=retry_if_exception_type(_BusyError),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_exponential(multiplier=0.5, max=5),
+            reraise=True,
+        )
+        for index, prompt in enumerate(prompts):
+            yield retrying(self._ask, index, prompt, max_new_tokens)
+
+    def _ask(self, index: int, prompt: Messages, max_new_tokens: int) -> Completion:
+        import httpx
+
         body = {
             "model": self.model,
-            "messages": list(messages),
+            "messages": list(prompt),
             "max_tokens": max_new_tokens,
             "temperature": 0,
             "stream": False,
         }
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        # uncompressed, so that the limit on the size counts what is read
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if key := os.environ.get(KEY):
+            if not (key.isascii() and key.isprintable()):
+                raise EndpointError(f"{KEY} holds a character that no key has; set it again")
             headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(
-            f"{self.url}/chat/completions", json.dumps(body).encode(), headers, method="POST"
-        )
-        for attempt in range(1, TRIES + 1):
-            started = time.perf_counter()
-            try:
-                with _opener(self.url).open(request, timeout=self.timeout_seconds) as answer:
-                    return _reply(
-                        answer.read(LARGEST_REPLY_BYTES + 1), time.perf_counter() - started
-                    )
-            except urllib.error.HTTPError as error:
-                said = _without_key(error.read(300).decode("utf-8", "replace"))
-                if error.code not in BUSY or attempt == TRIES:
-                    raise EndpointError(
-                        f"{self.url} answers {error.code} ({' '.join(said.split())[:200]}); check"
-                        f" the model's name and {KEY}"
-                    ) from None
-            except (OSError, http.client.HTTPException) as error:
-                if attempt == TRIES:
-                    raise EndpointError(
-                        f"{self.url} does not answer ({_without_key(str(error))}); is the server"
-                        " running?"
-                    ) from None
-            time.sleep(min(2.0**attempt / 4, 5))
-        raise AssertionError("unreachable")
+        started = time.perf_counter()
+        try:
+            # A redirect would carry texts and key elsewhere. What is on this machine is never asked
+            # through a proxy; another host is, where the environment names one.
+            with (
+                httpx.Client(
+                    timeout=self.timeout_seconds,
+                    follow_redirects=False,
+                    trust_env=not _loopback(urlsplit(self.url).hostname or ""),
+                ) as client,
+                client.stream(
+                    "POST", f"{self.url}/chat/completions", json=body, headers=headers
+                ) as answer,
+            ):
+                data = b""
+                for part in answer.iter_raw():
+                    data += part
+                    if len(data) > LARGEST_REPLY_BYTES:
+                        break
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise _BusyError(
+                f"{self.url} does not answer ({_without_key(str(error))}); is the server running?"
+            ) from None
+        if not answer.is_success:
+            said = " ".join(_without_key(data[:300].decode("utf-8", "replace")).split())[:200]
+            raise (_BusyError if answer.status_code in BUSY else EndpointError)(
+                f"{self.url} answers {answer.status_code} ({said}); check the model's name and"
+                f" {KEY}"
+            )
+        return _completion(index, data, time.perf_counter() - started)
 
 
-def endpoint(url: str, model: str) -> Endpoint:
+def endpoint_at(url: str, model: str) -> Endpoint:
     """The endpoint at this URL, if it may be used. Raises EndpointError where texts would go to a
-    host that nobody named, or uncovered."""
+    host that you did not name, or unencrypted."""
     try:
         parts = urlsplit(url)
         host, _ = (parts.hostname or "").lower(), parts.port
@@ -124,8 +149,7 @@ def endpoint(url: str, model: str) -> Endpoint:
             )
         if parts.scheme != "https":
             raise EndpointError(
-                f"documents and questions would go to {host} where everybody on the way can read"
-                " them; use https"
+                f"documents and questions would go to {host} unencrypted; use https"
             )
     if not model.strip():
         raise EndpointError('[endpoint] names no model; add model = "…", as the server calls it')
@@ -133,7 +157,7 @@ def endpoint(url: str, model: str) -> Endpoint:
 
 
 def _loopback(host: str) -> bool:
-    if host == "localhost":
+    if host.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -141,38 +165,23 @@ def _loopback(host: str) -> bool:
         return False
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry texts and key elsewhere."""
-
-    def redirect_request(self, request, response, code, message, headers, to):
-        return None
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    """No redirects; and what is on this machine is never asked through a proxy."""
-    own = (
-        [urllib.request.ProxyHandler({})]
-        if _loopback((urlsplit(url).hostname or "").lower())
-        else []
-    )
-    return urllib.request.build_opener(_Stay, *own)
-
-
 def _without_key(text: str) -> str:
     key = os.environ.get(KEY)
     return text.replace(key, "…") if key else text
 
 
-def _reply(data: bytes, seconds: float) -> Reply:
+def _completion(index: int, data: bytes, seconds: float) -> Completion:
+    """What the model said, and the tokens as the server counts them."""
     if len(data) > LARGEST_REPLY_BYTES:
         raise EndpointError(
             f"the endpoint answered with more than {LARGEST_REPLY_BYTES:,} bytes; is it an"
             " OpenAI-compatible server?"
         )
     try:
-        held = json.loads(data)
-        text, used = held["choices"][0]["message"]["content"], held.get("usage") or {}
-        return Reply(
+        reply = json.loads(data)
+        text, used = reply["choices"][0]["message"]["content"], reply.get("usage") or {}
+        return Completion(
+            index,
             str(text or "").strip(),
             int(used.get("prompt_tokens") or 0),
             int(used.get("completion_tokens") or 0),

@@ -7,9 +7,9 @@ import copy
 import functools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from helpers.models import constrain
+from helpers.models.language_model import Completion, Turns, messages
 from helpers.models.load import Generator
 
 # prompt tokens read at once; bounds memory (about 1 GB here) whatever the prompt length
@@ -17,42 +17,19 @@ BATCH_TOKENS = 6_000
 BATCH_ROWS = 32
 # tokens that a batch may hold in memory, answers and shared beginnings included (about 1 GB here)
 CACHE_TOKENS = 24_000
-SHARED_TOKENS = 48  # a common beginning at least this long is read once instead of once per prompt
 
 
-@dataclass(frozen=True)
-class Completion:
-    """The answer to prompt number `index`. `seconds` is its share of the batch's time, not its
-    latency alone."""
-
-    index: int
-    text: str
-    tokens_in: int
-    tokens_out: int
-    seconds: float
-
-
-def chat(
-    generator: Generator,
-    user: str,
-    system: str | None = None,
-    turns: Sequence[tuple[str, str]] = (),
-) -> str:
+def chat(generator: Generator, user: str, system: str | None = None, turns: Turns = ()) -> str:
     """The prompt in the model's own chat format, ending where the assistant begins to speak. turns:
     (user, assistant) before.
 
-    Nothing in the texts can end a turn or begin another: see `defused`.
+    Nothing in the texts can end a turn or begin another: see `escape_control_tokens`.
     """
-    messages = [{"role": "system", "content": system}] if system else []
-    for said, answered in turns:
-        messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answered}]
-    messages.append({"role": "user", "content": user})
-    messages = [
-        one | {"content": escape_control_tokens(generator, one["content"])} for one in messages
+    safe = [
+        one | {"content": escape_control_tokens(generator, one["content"])}
+        for one in messages(user, system, turns)
     ]
-    return generator.tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=True
-    )
+    return generator.tokenizer.apply_chat_template(safe, tokenize=False, add_generation_prompt=True)
 
 
 def escape_control_tokens(generator: Generator, text: str) -> str:
@@ -117,8 +94,8 @@ def complete(
 
     tokenizer, model = generator.tokenizer, generator.model
     ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
-    shared = _shared_beginning(ids, leave=max(1, generator.unread_tokens))
-    prefix = _read(generator, tuple(ids[0][:shared])) if shared else None
+    shared = _shared_beginning(ids, generator.shared_tokens, max(1, generator.unread_tokens))
+    prefix = read_once(generator, tuple(ids[0][:shared])) if shared else None
     longest = max(map(len, ids), default=0) + max_new_tokens
     for batch in plan_batches(
         [len(i) - shared for i in ids], batch_rows=max(1, min(BATCH_ROWS, CACHE_TOKENS // longest))
@@ -191,9 +168,9 @@ def _read_on(generator: Generator, tokens, mask, cache, shared: int):
     return cache
 
 
-def _shared_beginning(ids: list[list[int]], leave: int = 1) -> int:
-    """How many tokens do all prompts begin with? 0 when too few to be worth it; at least `leave`
-    tokens are left to each."""
+def _shared_beginning(ids: list[list[int]], at_least: int, leave: int) -> int:
+    """How many tokens do all prompts begin with? 0 when fewer than `at_least`; `leave` tokens or
+    more are left to each."""
     if len(ids) < 2:
         return 0
     first, last = min(ids), max(ids)  # in dictionary order: what these two share, all share
@@ -201,12 +178,12 @@ def _shared_beginning(ids: list[list[int]], leave: int = 1) -> int:
         (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
     )
     shared = min(differs, min(len(i) for i in ids) - leave)
-    return shared if shared >= SHARED_TOKENS else 0
+    return shared if shared >= at_least else 0
 
 
 # a long list of asks comes in groups, and their prompts begin alike; one beginning is some 50 MB
 @functools.lru_cache(maxsize=1)
-def _read(generator: Generator, ids: tuple[int, ...]):
+def read_once(generator: Generator, ids: tuple[int, ...]):
     """The model's memory (key-value cache) after reading these tokens once. Kept for the next call,
     so: copy it, never write to it."""
     import torch

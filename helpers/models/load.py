@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.core import settings
+from helpers.models.language_model import Completion, Turns
 from helpers.models.weights import MINILM, SMOLLM2, WeightsError, cache_home, prepare, sha256_of
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def set_threads() -> int:
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """A causal language model ready to answer: model, tokenizer, and the fingerprint that names
+    """A LanguageModel of weights on this machine: model, tokenizer, and the fingerprint that names
     exactly these weights."""
 
     name: str
@@ -91,10 +93,29 @@ class Generator:
     # who reads the prompt, where that is not `model` itself: see adapters.with_adapter
     reader: PreTrainedModel | None = None
     unread_tokens: int = 0  # the last tokens of a prompt that the reader leaves to `model`
+    # a beginning that all prompts share is read once when it is at least this long
+    shared_tokens: int = 48
 
     @property
     def dtype(self) -> str:
         return str(self.model.dtype).removeprefix("torch.")
+
+    @property
+    def window_tokens(self) -> int | None:
+        return getattr(self.model.config, "max_position_embeddings", None)
+
+    # the two verbs of a LanguageModel, as `generate` says them
+    def chat(self, user: str, system: str | None = None, turns: Turns = ()) -> str:
+        from helpers.models import generate
+
+        return generate.chat(self, user, system, turns)
+
+    def complete(
+        self, prompts: Sequence[str], max_new_tokens: int = 48, schema: dict | None = None
+    ) -> Iterator[Completion]:
+        from helpers.models import generate
+
+        return generate.complete(self, prompts, max_new_tokens, schema)
 
 
 def load_generator() -> Generator:

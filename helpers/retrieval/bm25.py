@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from helpers.core.cases import Ask, Passage
 from helpers.data.handbook import Document
 from helpers.retrieval.chunking import Chunk, cut
-from helpers.retrieval.rows import Rows, _metadata, embedded_text
+from helpers.retrieval.rows import Rows, embedded_text, metadata_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ class LexicalIndex:
     name: str
     size: int
     rows: Rows
-    _lexical: Lexical
+    lexical: Lexical
 
     def search_all(
         self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "bm25"
@@ -85,7 +85,7 @@ class LexicalIndex:
 
     def _best(self, ask: Ask, top_k: int) -> list[Passage]:
         return self.rows.passages(
-            self._lexical.best(ask.input, self.rows.allowed(ask.groups, ask.as_of), top_k)
+            self.lexical.best(ask.input, self.rows.allowed(ask.groups, ask.as_of), top_k)
         )
 
 
@@ -128,7 +128,7 @@ def lexical_index(
             + document.text.encode("utf-8", "surrogatepass")
         )
         for chunk in own:
-            meta = _metadata(chunk, embedded_text(chunk)) | {"groups": groups}
+            meta = metadata_of(chunk, embedded_text(chunk)) | {"groups": groups}
             meta["lead"] = shared.setdefault(meta["lead"], meta["lead"])
             metadatas.append(meta)
             texts.append(chunk.text)

@@ -31,7 +31,7 @@ CONFIGURATION = {
     }
 }
 # Up to so many chunks a question goes through Chroma's graph. In larger indexes the condition on
-# access is dearer than the search: Chroma fetches the id of every permitted row first. At 100,000
+# access costs more than the search: Chroma fetches the id of every permitted row first. At 100,000
 # chunks that took 1,148 ms an answer against 4 without, and recall@10 was .944 (ef_search 400: .926
 # against .869, without condition); comparing all permitted vectors takes a fraction of that and
 # misses nothing. So there the graph is never asked, and is kept as small as Chroma lets us.
@@ -47,23 +47,31 @@ class DamagedError(RuntimeError):
     """A stored index cannot be used; the message says why. It is built again."""
 
 
-def configuration(size: int) -> dict[str, Any]:
-    """How Chroma keeps an index of so many chunks."""
-    return CONFIGURATION if size <= GRAPH_UP_TO else UNASKED
-
-
-def collection(name: str, manifest: dict[str, Any], rows: StoredRows, say=print) -> Any:
+def collection(
+    name: str, manifest: dict[str, Any], rows: StoredRows, graph: bool, say=print
+) -> Any:
     """The Chroma collection with this name: opened when it is there and whole, else built from
-    `rows`."""
+    `rows`. graph: whether Chroma's graph will be asked."""
+    how = {
+        "configuration": CONFIGURATION if graph else UNASKED,
+        "embedding_function": None,
+    }
     if url := settings.chroma_url():
-        return _on_server(connect(url), name, manifest, rows, say)
-    return _in_folder(settings.cache_folder("indexes"), name, manifest, rows, say)
+        return _on_server(connect(url), name, manifest, rows, how, say)
+    return _in_folder(settings.cache_folder("indexes"), name, manifest, rows, how, say)
 
 
 # --- in a folder ----------------------------------------------------------------------------------
 
 
-def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: StoredRows, say) -> Any:
+def _in_folder(
+    home: Path,
+    name: str,
+    manifest: dict[str, Any],
+    rows: StoredRows,
+    how: dict[str, Any],
+    say: Callable[[str], object],
+) -> Any:
     from filelock import FileLock, Timeout
 
     lock = FileLock(home / f"{name}.lock")
@@ -91,14 +99,7 @@ def _in_folder(home: Path, name: str, manifest: dict[str, Any], rows: StoredRows
         folder = home / f"{name}-{secrets.token_hex(4)}"
         with build_aside(folder) as aside:
             client = _client(aside)
-            _fill(
-                client.create_collection(
-                    COLLECTION,
-                    configuration=configuration(manifest["chunks"]),
-                    embedding_function=None,
-                ),
-                rows,
-            )
+            _fill(client.create_collection(COLLECTION, **how), rows)
             client.close()
             (aside / "manifest.json").write_text(
                 json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
@@ -163,7 +164,7 @@ def open_there(name: str) -> tuple[Any, dict[str, Any]]:
     DamagedError."""
     if url := settings.chroma_url():
         client = connect(url)
-        if name not in set(_names(client)):
+        if name not in set(names(client)):
             raise DamagedError(f"there is no index {name} on the server {url}")
         found = client.get_collection(name, embedding_function=None)
         return found, dict(found.metadata or {})
@@ -186,7 +187,7 @@ def holding(document: str) -> set[str]:
         client = connect(url)
         found = {
             name: client.get_collection(name, embedding_function=None)
-            for name in list(_names(client))
+            for name in list(names(client))
         }
         return {
             name
@@ -204,7 +205,7 @@ def remove(name: str) -> int:
     in use elsewhere stops answering."""
     if url := settings.chroma_url():
         client = connect(url)
-        there = [one for one in _names(client) if one.startswith(name)]
+        there = [one for one in names(client) if one.startswith(name)]
         for one in there:
             client.delete_collection(one)
         return len(there)
@@ -242,17 +243,24 @@ def connect(url: str):
         ) from error
 
 
-def _names(client) -> Iterator[str]:
+def names(client) -> Iterator[str]:
     start = 0
     while page := client.list_collections(limit=500, offset=start):
         yield from (one.name for one in page)
         start += len(page)
 
 
-def _on_server(client, name: str, manifest: dict[str, Any], rows: StoredRows, say) -> Any:
+def _on_server(
+    client: Any,
+    name: str,
+    manifest: dict[str, Any],
+    rows: StoredRows,
+    how: dict[str, Any],
+    say: Callable[[str], object],
+) -> Any:
     """A collection is filled under another name and renamed when it is whole; who comes second with
     the same one takes the first."""
-    if name in set(_names(client)):
+    if name in set(names(client)):
         found = client.get_collection(name, embedding_function=None)
         if (
             all((found.metadata or {}).get(key) == value for key, value in manifest.items())
@@ -263,24 +271,19 @@ def _on_server(client, name: str, manifest: dict[str, Any], rows: StoredRows, sa
         client.delete_collection(name)
     for old in [
         one
-        for one in _names(client)
+        for one in names(client)
         if one.startswith("building-") and time.time() - int(one.split("-")[1]) > STALE_SECONDS
     ]:
         client.delete_collection(old)
     aside = f"building-{int(time.time())}-{name}-{secrets.token_hex(4)}"
-    target = client.create_collection(
-        aside,
-        configuration=configuration(manifest["chunks"]),
-        embedding_function=None,
-        metadata=manifest,
-    )
+    target = client.create_collection(aside, metadata=manifest, **how)
     try:
         _fill(target, rows)
         target.modify(name=name)
     except BaseException as error:
         client.delete_collection(aside)
         # an interrupt stays one
-        if not isinstance(error, Exception) or name not in set(_names(client)):
+        if not isinstance(error, Exception) or name not in set(names(client)):
             raise
         say(
             f"another process built collection {name} first ({type(error).__name__}); taking"

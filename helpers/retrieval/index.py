@@ -1,10 +1,10 @@
-"""Where are the passages that may answer this question, for this asker, on this day? A Chroma
+"""Where are the passages that may answer this question, for this user, on this day? A Chroma
 collection that is built once.
 
 An index is content-addressed: it is named by a fingerprint of the chunks, who may read them, and
 the embedder. Other chunks are another index, so yesterday's can never mix with today's. It is built
 aside, switched into place in one step and never written again: readers in any number of processes
-are safe, and a build killed half way is simply not there. (`shelf` says which index answers today.)
+are safe, and a build killed half way is simply not there. (See `versions`.)
 
 By default an index is a folder in the cache. With CHROMA_URL it is a collection on that server; the
 same code asks both.
@@ -28,7 +28,7 @@ from helpers.retrieval import chroma_store, embedding
 from helpers.retrieval import rows as stored_rows
 from helpers.retrieval.bm25 import Lexical
 from helpers.retrieval.chunking import Chunk, chunk_all
-from helpers.retrieval.rows import Rows, _metadata, _passage, embedded_text, may_read
+from helpers.retrieval.rows import Rows, embedded_text, may_read, metadata_of, passage_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def fingerprint(
     digest = hashlib.sha256(f"{layout()} {embedding.fingerprint()}".encode())
     for chunk in chunks:
         digest.update(
-            json.dumps([_metadata(chunk, read_as(chunk)), chunk.text], sort_keys=True).encode(
+            json.dumps([metadata_of(chunk, read_as(chunk)), chunk.text], sort_keys=True).encode(
                 "utf-8", "surrogatepass"
             )
         )
@@ -78,6 +78,10 @@ class Index:
     collection: Any
     embedder: str
     new: int = 0
+    # up to so many chunks "dense" goes through Chroma's graph; above, every vector is compared
+    graph_up_to: int = chroma_store.GRAPH_UP_TO
+    # how questions become vectors, where that is not the embedder's work
+    embed: Callable[[Sequence[str]], np.ndarray] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -102,7 +106,7 @@ class Index:
         """For every ask the top_k passages by meaning ("dense"; "exact" without Chroma's
         approximation), words ("bm25"), or both ("hybrid").
 
-        In an index of more than `index_store.GRAPH_UP_TO` chunks "dense" is exact, too.
+        In an index of more than `graph_up_to` chunks "dense" is exact, too.
         Access and date are conditions of the query itself. Filtering afterwards would hand out
         fewer than top_k passages, and asking the model to keep a secret in its prompt would keep
         none. No groups, no passages.
@@ -145,7 +149,7 @@ class Index:
             return self._dense(questions, groups, as_of, top_k, exact=retriever == "exact")
         depth = top_k if retriever == "bm25" else DEPTH
         allowed = self.rows.allowed(groups, as_of)
-        words = [self.rows.passages(self._lexical.best(q, allowed, depth)) for q in questions]
+        words = [self.rows.passages(self.lexical.best(q, allowed, depth)) for q in questions]
         if retriever == "bm25":
             return words
         return [
@@ -161,14 +165,15 @@ class Index:
         top_k: int,
         exact: bool = False,
     ) -> list[list[Passage]]:
-        # Many questions at once are a measurement, which will be repeated: their vectors are kept.
-        # One question is a user's, and is not.
-        asked = (
-            embedding.embed_cached(questions)[0]
-            if len(questions) > 1
-            else embedding.embed(questions)
-        )
-        if exact or self.size > chroma_store.GRAPH_UP_TO:
+        # Many questions at once are a measurement, which will be repeated: their vectors are
+        # cached. One question is a user's, and is not.
+        if self.embed is not None:
+            asked = self.embed(questions)
+        elif len(questions) > 1:
+            asked = embedding.embed_cached(questions)[0]
+        else:
+            asked = embedding.embed(questions)
+        if exact or self.size > self.graph_up_to:
             with self._answering():
                 self.rows.vectors  # noqa: B018  read now, where it can be told that the index is gone
             allowed = self.rows.allowed(groups, as_of)
@@ -179,7 +184,7 @@ class Index:
             )
         parts = zip(found["metadatas"], found["documents"], found["distances"], strict=True)
         return [
-            [_passage(m, text, 1 - d) for m, text, d in zip(*part, strict=True)] for part in parts
+            [passage_of(m, text, 1 - d) for m, text, d in zip(*part, strict=True)] for part in parts
         ]
 
     @contextlib.contextmanager
@@ -199,7 +204,7 @@ class Index:
             return Rows.of(self.collection, self.size)
 
     @functools.cached_property
-    def _lexical(self) -> Lexical:
+    def lexical(self) -> Lexical:
         return Lexical(
             [m["lead"] + text for m, text in zip(self.rows.metadatas, self.rows.texts, strict=True)]
         )
@@ -207,15 +212,22 @@ class Index:
 
 def fuse(rankings: Sequence[Sequence[Passage]], top_k: int) -> list[Passage]:
     """Reciprocal rank fusion: which passages stand high in either list? Only ranks count, because
-    the scores have different scales."""
+    the scores have different scales.
+
+    Example, from [a, b] and [b, c]: a and c get 1/61 and 1/62, b gets 1/62 + 1/61 -> [b, a, c].
+    """
     points: dict[tuple, float] = {}
     passages: dict[tuple, Passage] = {}
     for ranking in rankings:
         for rank, p in enumerate(ranking, start=1):
+            # the same characters of the same document are the same passage in both lists
             key = (p.doc, p.start, p.end)
+            # a high rank counts most, and being in both lists counts twice
             points[key] = points.get(key, 0.0) + 1 / (FUSED + rank)
             passages.setdefault(key, p)
+    # most points first; of equals, in the order of the documents, so that every run is the same
     best = sorted(points, key=lambda key: (-points[key], key))[:top_k]
+    # the score of a passage becomes its points: cosines and BM25 scores cannot be compared
     return [
         Passage(p.doc, p.title, p.start, p.end, p.text, points[key])
         for key in best
@@ -240,11 +252,13 @@ def index_chunks(
     read_as: Callable[[Chunk], str] = embedded_text,
     say=print,
     vectors: np.ndarray | None = None,
+    graph_up_to: int | None = None,
 ) -> Index:
     """The index of these chunks. read_as: what embedder and BM25 read of a chunk; must end with the
     chunk's own text.
 
-    vectors: one a chunk, in its order; by default those of the embedder, kept for the next time.
+    vectors: one a chunk, in its order; by default those of the embedder, cached for the next time.
+    graph_up_to: see `Index`.
     """
     if not chunks:
         raise IndexUnusableError("there is nothing to index: the documents hold no text")
@@ -272,13 +286,14 @@ def index_chunks(
                 "ids": [f"{i:08d}" for i in part],
                 "embeddings": made[part.start : part.stop],
                 "documents": [chunks[i].text for i in part],
-                "metadatas": [_metadata(chunks[i], read[i]) for i in part],
+                "metadatas": [metadata_of(chunks[i], read[i]) for i in part],
             }
 
     name = fingerprint(chunks, read_as, vectors)
     manifest = {"layout": layout(), "chunks": len(chunks), "embedder": embedding.fingerprint()}
-    collection = chroma_store.collection(name, manifest, rows, say)
-    return Index(name, len(chunks), collection, embedding.fingerprint(), computed)
+    limit = chroma_store.GRAPH_UP_TO if graph_up_to is None else graph_up_to
+    collection = chroma_store.collection(name, manifest, rows, len(chunks) <= limit, say)
+    return Index(name, len(chunks), collection, embedding.fingerprint(), computed, limit)
 
 
 def open_index(name: str) -> Index:
@@ -288,4 +303,10 @@ def open_index(name: str) -> Index:
         collection, manifest = chroma_store.open_there(name)
     except chroma_store.DamagedError as error:
         raise IndexUnusableError(f"{error}; build it again") from error
-    return Index(name, manifest["chunks"], collection, manifest["embedder"])
+    return Index(
+        name,
+        manifest["chunks"],
+        collection,
+        manifest["embedder"],
+        graph_up_to=chroma_store.GRAPH_UP_TO,
+    )

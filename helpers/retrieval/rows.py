@@ -29,7 +29,7 @@ def embedded_text(chunk: Chunk) -> str:
     return f"{' › '.join(chunk.under) or chunk.document.title}\n{chunk.text}"
 
 
-def _metadata(chunk: Chunk, read: str) -> dict[str, Any]:
+def metadata_of(chunk: Chunk, read: str) -> dict[str, Any]:
     meta = chunk.document.meta
     return {
         "doc": meta.id,
@@ -55,7 +55,7 @@ def may_read(groups: Collection[str], as_of: dt.date) -> dict[str, Any]:
     }
 
 
-def _passage(meta: dict[str, Any], text: str, score: float) -> Passage:
+def passage_of(meta: dict[str, Any], text: str, score: float) -> Passage:
     return Passage(meta["doc"], meta["title"], meta["start"], meta["end"], text, score)
 
 
@@ -137,4 +137,4 @@ class Rows:
         return [(int(rows[at]), float(scores[at])) for at in order]
 
     def passages(self, found: Sequence[tuple[int, float]]) -> list[Passage]:
-        return [_passage(self.metadatas[row], self.texts[row], score) for row, score in found]
+        return [passage_of(self.metadatas[row], self.texts[row], score) for row, score in found]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from helpers.core.cases import Arm, Ask, Prediction
-from helpers.systems import citations, prompts, questions
+from helpers.retrieval.retriever import Retriever
+from helpers.systems import citations, prompts
 from helpers.systems.labelled import Pairs
 from helpers.systems.questions import fingerprint
 
@@ -29,21 +29,21 @@ def always_refuse() -> Arm:
     return Arm(
         "always refuse",
         lambda asks: (Prediction(ask.id, prompts.REFUSAL) for ask in asks),
-        questions.fingerprint("always refuse"),
+        fingerprint("always refuse"),
     )
 
 
-def best_sentence(index: Any) -> Arm:
+def best_sentence(index: Retriever) -> Arm:
     """The sentence of the first passage that shares most words with the question: no model at
     all."""
 
     def answer(asks: Sequence[Ask]):
         for ask, passages in zip(asks, index.search_all(asks, 1, "bm25"), strict=True):
             said = (
-                citations.best_sentence(passages[0].text, citations._words(ask.input))
+                citations.best_sentence(passages[0].text, citations.content_words(ask.input))
                 if passages
                 else prompts.REFUSAL
             )
             yield Prediction(ask.id, said, tuple(passages))
 
-    return Arm("best sentence", answer, questions.fingerprint("best sentence", index.name))
+    return Arm("best sentence", answer, fingerprint("best sentence", index.name))

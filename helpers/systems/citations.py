@@ -32,14 +32,14 @@ def cite(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
     then the passage that shares most words with the answer is cited and marked `by="overlap"`. No
     shared word, no citation.
     """
-    words = _words(MARK.sub("", answer))
+    words = content_words(MARK.sub("", answer))
     numbers = [n for n in dict.fromkeys(map(int, MARK.findall(answer))) if 1 <= n <= len(passages)]
     if numbers:
         return tuple(
             Citation(n, passages[n - 1].doc, best_sentence(passages[n - 1].text, words), "model")
             for n in numbers
         )
-    shared = [len(words & _words(p.text)) for p in passages]
+    shared = [len(words & content_words(p.text)) for p in passages]
     if not any(shared):
         return ()
     best = shared.index(max(shared))
@@ -53,12 +53,12 @@ def cite(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
 def best_sentence(text: str, words: set[str]) -> str:
     """The sentence (or table row) of a passage that shares most words with an answer; an exact
     substring of the passage."""
-    return max(sentences(text), key=lambda s: len(words & _words(s)), default=text)
+    return max(sentences(text), key=lambda s: len(words & content_words(s)), default=text)
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a passage, its headings, and the lines of its lists and tables. A sentence
-    goes on where a full line of prose merely wraps, as in a PDF."""
+    continues where a full line of prose merely wraps, as in a PDF."""
     cuts = [0]
     for gap in re.finditer(r"(?<=[.!?])\s+|\n+", text):
         above, below = text[: gap.start()].rpartition("\n")[2], text[gap.end() :].partition("\n")[0]
@@ -77,6 +77,6 @@ def sentences(text: str) -> list[str]:
     ]
 
 
-def _words(text: str) -> set[str]:
+def content_words(text: str) -> set[str]:
     """Content words and numbers, lower case; short function words carry no evidence."""
     return {w for w in re.findall(r"\w+", text.lower()) if len(w) > 3 or w.isdigit()}

@@ -1,20 +1,28 @@
-"""Which systems can do anybody's task? An instruction, perhaps examples, the input: zero-shot,
-few-shot, tuned, each also held to a schema.
+"""Which systems can do a task with labels? An instruction, perhaps examples, the input: zero-shot,
+few-shot, tuned, each also constrained by a schema.
 
-Examples and training rows are pairs of texts (input, output): `labelled.pairs` makes them from your
-own rows, `style.pairs` from replies.
+A `TaskPrompt` says what the task is (`TICKET_PROMPT` for the tickets); the model is any
+`LanguageModel`. Examples and training rows are cases, or pairs of texts (input, output) such as
+`house_style.pairs` gives.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
 from helpers.data.json_schema import Checked, checked
-from helpers.models.generate import chat, complete
+from helpers.models.language_model import LanguageModel
 from helpers.models.load import Generator
+from helpers.systems.prompts import TaskPrompt
 from helpers.systems.questions import fingerprint
+
+Pairs = Sequence[tuple[str, str]]
+Examples = Sequence[Case] | Pairs
+SPARE_TOKENS = 8
+SPARE_TOKENS_UNCOUNTED = 16
 
 # --- texts for prompts and training ---------------------------------------------------------------
 
@@ -33,17 +41,20 @@ def written(gold: Gold, schema: dict | Checked | None = None) -> str:
     )
 
 
-def pairs(cases: Sequence[Case], schema: dict | Checked | None = None) -> list[tuple[str, str]]:
-    """(input, output) of each case as texts: examples and training rows for `labelled_arms`."""
-    return [(case.ask.input, written(case.gold, schema)) for case in cases]
+def pairs(examples: Examples, schema: dict | Checked | None = None) -> list[tuple[str, str]]:
+    """(input, output) of each case as texts; what is such a pair already stays as it is."""
+    return [
+        (one.ask.input, written(one.gold, schema)) if isinstance(one, Case) else one
+        for one in examples
+    ]
 
 
 def instruction_of(schema: dict | Checked) -> str:
     """The schema in words, for the prompts of systems without training. Your own words are often
     better: an instruction is any text."""
-    held = checked(schema)
-    top, about = held.top, str(held.top.get("description", "")).strip()
-    if held.kind == "string":
+    form = checked(schema)
+    top, about = form.top, str(form.top.get("description", "")).strip()
+    if form.kind == "string":
         ask = (
             f"Answer with exactly one of: {_choices(top)}."
             if _choices(top)
@@ -51,7 +62,7 @@ def instruction_of(schema: dict | Checked) -> str:
         )
     else:
         fields = (
-            f'"{name}": {_described(held, part)}'
+            f'"{name}": {_described(form, part)}'
             for name, part in top.get("properties", {}).items()
         )
         ask = "\n".join(
@@ -68,10 +79,10 @@ def _choices(part: dict) -> str:
     return ", ".join(json.dumps(value, ensure_ascii=False) for value in part.get("enum", ()))
 
 
-def _described(held: Checked, part: dict | bool) -> str:
+def _described(form: Checked, part: dict | bool) -> str:
     if not isinstance(part, dict):
         return "any value"
-    part = held.resolved(part)
+    part = form.resolved(part)
     kinds = part.get("type", "value")
     says = _choices(part) or (
         "true or false"
@@ -83,95 +94,78 @@ def _described(held: Checked, part: dict | bool) -> str:
     return f"{says} ({part['description']})" if part.get("description") else says
 
 
-Pairs = Sequence[tuple[str, str]]
-# what a tuned model still needs to be told: its training rows said the rest
-TUNED = "Do your task."
-SPARE_TOKENS = 8
+# --- the arms -------------------------------------------------------------------------------------
 
 
-def prompt(generator: Generator, instruction: str, text: str, examples: Pairs = ()) -> str:
-    """The instruction, examples as earlier turns of the chat, then the input. The same in training
-    and in use."""
-    return chat(generator, text, system=instruction, turns=examples)
+def task_prompt(model: LanguageModel, task: TaskPrompt, text: str, examples: Examples = ()) -> Any:
+    """The instruction, examples as earlier turns of the chat, then the input.
+
+    The beginning is the same for every input, so a batch reads it once.
+    """
+    turns = [(task.shown.format(said), output) for said, output in pairs(examples, task.schema)]
+    return model.chat(task.shown.format(text), system=task.instruction, turns=turns)
+
+
+def tuned_prompt(model: LanguageModel, task: TaskPrompt, text: str) -> Any:
+    """The short prompt of a tuned model, the same in training and in use."""
+    return model.chat(text, system=task.tuned)
 
 
 def training_rows(
-    generator: Generator, pairs: Pairs, instruction: str = TUNED
+    generator: Generator, task: TaskPrompt, examples: Examples
 ) -> list[tuple[str, str]]:
-    """(prompt, completion) rows for `finetune`; give the same instruction to `tuned`."""
-    return [(prompt(generator, instruction, text), output) for text, output in pairs]
+    """(prompt, completion) rows for `finetune`."""
+    return [
+        (tuned_prompt(generator, task, text), output)
+        for text, output in pairs(examples, task.schema)
+    ]
 
 
-def room(generator: Generator, pairs: Pairs) -> int:
+def room(model: LanguageModel, pairs: Pairs) -> int:
     """How many new tokens must an answer be allowed, so that the longest known one fits? For
     `max_new_tokens`."""
-    return (
-        max(
-            len(generator.tokenizer(output, add_special_tokens=False)["input_ids"])
-            for _, output in pairs
-        )
-        + SPARE_TOKENS
-    )
+    outputs = [output for _, output in pairs]
+    if model.tokenizer is None:  # two characters a token: more tokens than any language needs
+        return max(map(len, outputs)) // 2 + SPARE_TOKENS_UNCOUNTED
+    counted = (model.tokenizer(one, add_special_tokens=False)["input_ids"] for one in outputs)
+    return max(map(len, counted)) + SPARE_TOKENS
 
 
-def zero_shot(
-    generator: Generator, instruction: str, schema: dict | None = None, max_new_tokens: int = 64
-) -> Arm:
-    """The instruction and nothing else. schema: only what it allows can be written (see
-    `constrain`)."""
-    return _arm(
-        "constrained" if schema else "zero-shot", generator, instruction, (), schema, max_new_tokens
-    )
+def zero_shot(model: LanguageModel, task: TaskPrompt, constrained: bool = False) -> Arm:
+    """The instruction and nothing else. constrained: only what the schema allows can be written
+    (see `constrain`)."""
+    name = "constrained" if constrained else "zero-shot"
+    return _arm(name, model, task, constrained, task_prompt)
 
 
 def few_shot(
-    generator: Generator,
-    instruction: str,
-    examples: Pairs,
-    schema: dict | None = None,
-    max_new_tokens: int = 64,
+    model: LanguageModel, task: TaskPrompt, examples: Examples, constrained: bool = False
 ) -> Arm:
     """The instruction, with labelled examples in every prompt."""
-    return _arm(
-        "few-shot + constrained" if schema else "few-shot",
-        generator,
-        instruction,
-        tuple(examples),
-        schema,
-        max_new_tokens,
-    )
+    name = "few-shot + constrained" if constrained else "few-shot"
+    return _arm(name, model, task, constrained, task_prompt, pairs(examples, task.schema))
 
 
-def tuned(
-    generator: Generator,
-    instruction: str = TUNED,
-    schema: dict | None = None,
-    max_new_tokens: int = 64,
-) -> Arm:
-    """A model with an adapter trained on `training_rows`, and its short instruction."""
-    return _arm(
-        "tuned + constrained" if schema else "tuned",
-        generator,
-        instruction,
-        (),
-        schema,
-        max_new_tokens,
-    )
+def tuned(model: LanguageModel, task: TaskPrompt, constrained: bool = False) -> Arm:
+    """A model with an adapter trained on `training_rows`, and its short prompt."""
+    name = "tuned + constrained" if constrained else "tuned"
+    return _arm(name, model, task, constrained, tuned_prompt)
 
 
 def _arm(
     name: str,
-    generator: Generator,
-    instruction: str,
-    examples: Pairs,
-    schema: dict | None,
-    max_new_tokens: int,
+    model: LanguageModel,
+    task: TaskPrompt,
+    constrained: bool,
+    prompt: Callable[..., Any],
+    *examples: Pairs,
 ) -> Arm:
+    schema = task.schema if constrained else None
     said: Callable[[str], str] = _unquoted if schema and schema.get("type") == "string" else str
 
     def answer(asks: Sequence[Ask]):
-        prompts = [prompt(generator, instruction, ask.input, examples) for ask in asks]
-        for done in complete(generator, prompts, max_new_tokens, schema):
+        prompts = [prompt(model, task, ask.input, *examples) for ask in asks]
+        for done in model.complete(prompts, task.max_new_tokens, schema):
             yield Prediction(
                 asks[done.index].id,
                 said(done.text),
@@ -181,9 +175,7 @@ def _arm(
             )
 
     return Arm(
-        name,
-        answer,
-        fingerprint(generator.fingerprint, instruction, list(examples), schema, max_new_tokens),
+        name, answer, fingerprint(model.fingerprint, task, prompt.__name__, examples, schema)
     )
 
 

@@ -1,15 +1,19 @@
-"""How does a model answer from passages? Retrieve -> prompt -> answer -> citations that a reader
-can open."""
+"""What is a model told? The words around a question and its passages, and around the input of a
+task with labels."""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from helpers.core.cases import Passage
-from helpers.models.generate import chat
-from helpers.models.load import Generator
+from helpers.data.tickets import Ticket
+from helpers.models.language_model import LanguageModel
+
+# where tokens cannot be counted, passages are measured by their characters
+CHARS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,8 @@ class PromptStyle:
     """One way to put a question: the words without and with passages, the room for an answer, and
     the form it must have.
 
-    schema: None for free text, or a JSON Schema with a field "answer", which every answer is held
-    to while it is written.
+    schema: None for free text, or a JSON Schema with a field "answer", by which every answer is
+    constrained while it is written.
     """
 
     name: str
@@ -89,18 +93,18 @@ def number_passages(passages: Sequence[Passage]) -> str:
 
 
 def question_prompt(
-    generator: Generator, question: str, passages: Sequence[Passage] = (), style: PromptStyle = BASE
-) -> str:
+    model: LanguageModel, question: str, passages: Sequence[Passage] = (), style: PromptStyle = BASE
+) -> Any:
     """The whole prompt for a question, with or without passages."""
     if not passages:
-        return chat(generator, style.alone.format(question=question))
-    return chat(
-        generator, style.with_passages.format(passages=number_passages(passages), question=question)
+        return model.chat(style.alone.format(question=question))
+    return model.chat(
+        style.with_passages.format(passages=number_passages(passages), question=question)
     )
 
 
 def fit_to_budget(
-    generator: Generator,
+    model: LanguageModel,
     question: str,
     passages: Sequence[Passage],
     limit_tokens: int,
@@ -109,20 +113,20 @@ def fit_to_budget(
     """How many of these passages, from the first on, does a prompt of limit_tokens hold? Those; or
     the beginning of the first.
 
-    The limit counts the whole prompt. A passage that was cut says so by its `end`. Raises
-    ValueError when the limit leaves no room for any.
+    The limit counts the whole prompt; where a model's tokens cannot be counted, the characters of
+    the passages, four a token. A passage that was cut says so by its `end`. Raises ValueError when
+    the limit leaves no room for any.
     """
 
-    def prompt_tokens(taken: Sequence[Passage]) -> int:
-        return len(
-            generator.tokenizer(
-                question_prompt(generator, question, taken, style), add_special_tokens=False
-            )["input_ids"]
-        )
+    def tokens(taken: Sequence[Passage]) -> float:
+        if model.tokenizer is None:
+            return sum(len(passage.text) for passage in taken) / CHARS_PER_TOKEN
+        prompt = question_prompt(model, question, taken, style)
+        return len(model.tokenizer(prompt, add_special_tokens=False)["input_ids"])
 
     fit = (
         next(
-            (n for n in range(1, len(passages) + 1) if prompt_tokens(passages[:n]) > limit_tokens),
+            (n for n in range(1, len(passages) + 1) if tokens(passages[:n]) > limit_tokens),
             len(passages) + 1,
         )
         - 1
@@ -130,16 +134,53 @@ def fit_to_budget(
     if fit or not passages:
         return list(passages[:fit])
     first = passages[0]
-    cuts = [
-        replace(first, end=first.start + end, text=first.text[:end])
-        for _, end in generator.tokenizer(
+    ends = range(1, len(first.text) + 1)
+    if model.tokenizer is not None:
+        offsets = model.tokenizer(
             first.text, add_special_tokens=False, return_offsets_mapping=True
         )["offset_mapping"]
-    ]
-    kept = bisect.bisect_right(cuts, limit_tokens, key=lambda cut: prompt_tokens([cut]))
+        ends = [end for _, end in offsets]
+
+    def cut(end: int) -> Passage:
+        return replace(first, end=first.start + end, text=first.text[:end])
+
+    kept = bisect.bisect_right(ends, limit_tokens, key=lambda end: tokens([cut(end)]))
     if not kept:
         raise ValueError(
             f"a prompt of {limit_tokens} tokens holds the question and no passage; raise the budget"
             " to several hundred tokens"
         )
-    return [cuts[kept - 1]]
+    return [cut(ends[kept - 1])]
+
+
+# --- tasks with labels ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TaskPrompt:
+    """A task as a model is told it: an instruction and a schema.
+
+    instruction: for a model without training. tuned: what a trained model still needs to be told;
+    its training rows said the rest. shown: the words around an input, without training. schema: a
+    JSON Schema by which answers can be constrained.
+    """
+
+    instruction: str
+    schema: dict | None = None
+    max_new_tokens: int = 64
+    tuned: str = "Do your task."
+    shown: str = "{}"
+
+
+TICKET_PROMPT = TaskPrompt(
+    """Sort the customer's message into JSON with exactly these four fields:
+"category": "fault", "delivery", "return", "billing", "account" or "how_to"
+"product": "sprig", "gale", "dewline", "almanac" or "none"
+"priority": "urgent", "high", "normal" or "low"
+"needs_human": true or false
+Answer with the JSON object only.""",
+    schema=Ticket.model_json_schema(),
+    max_new_tokens=48,
+    tuned="Ticket to JSON.",
+    shown="Message: {}",
+)

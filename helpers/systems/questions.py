@@ -17,17 +17,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from helpers.core.cases import Arm, Ask, Case, Passage, Prediction
 from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
-from helpers.models.generate import complete
-from helpers.models.load import Generator
+from helpers.models.language_model import LanguageModel
 from helpers.retrieval.chunking import Chunk
-from helpers.retrieval.index import Index
+from helpers.retrieval.retriever import Retriever
 from helpers.systems import prompts
 from helpers.systems.citations import cite, unwrapped
 from helpers.systems.prompts import BASE, PromptStyle, question_prompt
 
 
 def answer_questions(
-    generator: Generator,
+    model: LanguageModel,
     asks: Sequence[Ask],
     contexts: Sequence[Sequence[Passage]],
     style: PromptStyle = BASE,
@@ -35,10 +34,10 @@ def answer_questions(
     """Answer every ask from its own passages (none = from memory alone); predictions come batch by
     batch."""
     prompts = [
-        question_prompt(generator, ask.input, context, style)
+        question_prompt(model, ask.input, context, style)
         for ask, context in zip(asks, contexts, strict=True)
     ]
-    for done in complete(generator, prompts, style.max_new_tokens, style.schema):
+    for done in model.complete(prompts, style.max_new_tokens, style.schema):
         context, text = (
             tuple(contexts[done.index]),
             done.text if style.schema is None else unwrapped(done.text),
@@ -68,19 +67,19 @@ def fingerprint(*parts: object) -> str:
 
 
 def closed_book(
-    generator: Generator, name: str = "closed book", style: prompts.PromptStyle = prompts.BASE
+    model: LanguageModel, name: str = "closed book", style: prompts.PromptStyle = prompts.BASE
 ) -> Arm:
     """The model alone: what does it know without being shown anything?"""
 
     def answer(asks: Sequence[Ask]):
-        return answer_questions(generator, asks, [()] * len(asks), style)
+        return answer_questions(model, asks, [()] * len(asks), style)
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, style))
+    return Arm(name, answer, fingerprint(model.fingerprint, style))
 
 
 def retrieval_augmented(
-    generator: Generator,
-    index: Index,
+    model: LanguageModel,
+    index: Retriever,
     top_k: int = 3,
     name: str = "RAG",
     style: prompts.PromptStyle = prompts.BASE,
@@ -88,7 +87,7 @@ def retrieval_augmented(
     min_score: float | None = None,
     budget_tokens: int | None = None,
 ) -> Arm:
-    """The model with the top_k passages that the index finds for the question, the asker and the
+    """The model with the top_k passages that the index finds for the question, the user and the
     day.
 
     With a tuned generator this is the hybrid: `retrieval_augmented(tuned_generator, index,
@@ -111,23 +110,23 @@ def retrieval_augmented(
         if budget_tokens:
             contexts |= {
                 ask.id: prompts.fit_to_budget(
-                    generator, ask.input, contexts[ask.id], budget_tokens, style
+                    model, ask.input, contexts[ask.id], budget_tokens, style
                 )
                 for ask in strong
             }
-        yield from answer_questions(generator, strong, [contexts[ask.id] for ask in strong], style)
+        yield from answer_questions(model, strong, [contexts[ask.id] for ask in strong], style)
 
     return Arm(
         name,
         answer,
         fingerprint(
-            generator.fingerprint, index.name, top_k, style, retriever, min_score, budget_tokens
+            model.fingerprint, index.name, top_k, style, retriever, min_score, budget_tokens
         ),
     )
 
 
 def oracle(
-    generator: Generator,
+    model: LanguageModel,
     contexts: Contexts,
     name: str = "oracle context",
     style: prompts.PromptStyle = prompts.BASE,
@@ -136,14 +135,14 @@ def oracle(
     read?"""
 
     def answer(asks: Sequence[Ask]):
-        return answer_questions(generator, asks, [contexts.get(ask.id, ()) for ask in asks], style)
+        return answer_questions(model, asks, [contexts.get(ask.id, ()) for ask in asks], style)
 
-    return Arm(name, answer, fingerprint(generator.fingerprint, sorted(contexts.items()), style))
+    return Arm(name, answer, fingerprint(model.fingerprint, sorted(contexts.items()), style))
 
 
 def long_context(
-    generator: Generator,
-    index: Index,
+    model: LanguageModel,
+    index: Retriever,
     documents: Sequence[Document],
     budget_tokens: int = 2000,
     name: str = "long context",
@@ -153,11 +152,11 @@ def long_context(
     budget_tokens holds.
 
     Never more than the model's window less the answer. If not even the first fits, its beginning is
-    shown. The search chooses, so nobody is shown what they may not read. Raises ValueError when the
-    index knows a document that is not among `documents`.
+    shown. The search chooses, so no user is shown what they may not read. Raises ValueError when
+    the index knows a document that is not among `documents`.
     """
     by_id = {document.id: document for document in documents}
-    window_tokens = getattr(generator.model.config, "max_position_embeddings", budget_tokens)
+    window_tokens = model.window_tokens or budget_tokens + style.max_new_tokens
     limit_tokens = min(budget_tokens, window_tokens - style.max_new_tokens)
 
     def whole(found: Passage) -> Passage:
@@ -178,18 +177,18 @@ def long_context(
                 best.setdefault(found.doc, found)
             contexts.append(
                 prompts.fit_to_budget(
-                    generator,
+                    model,
                     ask.input,
                     [whole(found) for found in best.values()],
                     limit_tokens,
                     style,
                 )
             )
-        return answer_questions(generator, asks, contexts, style)
+        return answer_questions(model, asks, contexts, style)
 
     texts = sorted((document.id, document.text) for document in documents)
     return Arm(
-        name, answer, fingerprint(generator.fingerprint, index.name, texts, budget_tokens, style)
+        name, answer, fingerprint(model.fingerprint, index.name, texts, budget_tokens, style)
     )
 
 
@@ -219,7 +218,7 @@ def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> Context
 
 
 def with_distractors(
-    cases: Sequence[Case], contexts: Contexts, index: Index, k: int, seed: int = 0
+    cases: Sequence[Case], contexts: Contexts, index: Retriever, k: int, seed: int = 0
 ) -> Contexts:
     """The same contexts with k passages more that are near the question and beside the point, in an
     order that the seed shuffles.
@@ -241,7 +240,7 @@ def with_distractors(
         if len(beside) < k:
             raise ValueError(
                 f"case {case.id}: only {len(beside)} passages without its evidence are there for"
-                f" this asker; k is {k}"
+                f" this user; k is {k}"
             )
         shown = beside[:k]
         # of its own, so that a case is shuffled alike in every selection of cases

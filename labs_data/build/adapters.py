@@ -18,7 +18,7 @@ from helpers.core import settings
 from helpers.data.reading import load_reading
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.models import load
-from helpers.systems import reader, tickets
+from helpers.systems import TICKET_PROMPT, reader, training_rows
 from helpers.training import adapters
 from helpers.training.trainer import LoraSettings, finetune
 
@@ -37,7 +37,7 @@ def format_adapter(generator: load.Generator) -> adapters.Adapter:
         "schema_sha256": schema,
         "ids": [case.ask.id for case in cases],
     }
-    return finetune(generator, tickets.training_rows(generator, cases), FORMAT, about=about)
+    return finetune(generator, training_rows(generator, TICKET_PROMPT, cases), FORMAT, about=about)
 
 
 def reader_adapter(generator: load.Generator) -> adapters.Adapter:

@@ -47,8 +47,8 @@ from helpers.evaluation.evaluator import wilson
 from helpers.models import load
 from helpers.models.generate import complete
 from helpers.retrieval.index import build_index
+from helpers.systems import TICKET_PROMPT, few_shot, tuned, zero_shot
 from helpers.systems import questions as systems_questions
-from helpers.systems import tickets as systems_tickets
 from helpers.training.adapters import reference_adapter, with_adapter
 
 RESULTS = settings.DATA / "reference" / "findings.json"
@@ -179,9 +179,9 @@ def usage() -> dict:
     timed = {
         "closed book": (systems_questions.closed_book(generator), questions),
         "RAG": (systems_questions.retrieval_augmented(generator, index, 1), questions),
-        "zero-shot": (systems_tickets.zero_shot(generator), tickets),
-        "few-shot": (systems_tickets.few_shot(generator, train[:8]), tickets),
-        "tuned": (systems_tickets.tuned(with_adapter(generator, adapter)), tickets),
+        "zero-shot": (zero_shot(generator, TICKET_PROMPT), tickets),
+        "few-shot": (few_shot(generator, TICKET_PROMPT, train[:8]), tickets),
+        "tuned": (tuned(with_adapter(generator, adapter), TICKET_PROMPT), tickets),
     }
     found = {name: one_by_one(arm, cases) for name, (arm, cases) in timed.items()}
     return {

@@ -25,7 +25,7 @@ from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments import training_cell, training_grid
 from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, TrainingSetting
 from helpers.models import load
-from helpers.systems import tickets
+from helpers.systems import TICKET_PROMPT, few_shot
 
 PARTS = {  # in order of importance
     "rows": [
@@ -104,7 +104,7 @@ def baselines(generator: load.Generator) -> list[dict]:
             **training_grid.judged([keywords(c.ask.input) for c in dev], dev),
         }
     )
-    few = evaluate(tickets.few_shot(generator, train[:FEW]), dev, TICKETS)
+    few = evaluate(few_shot(generator, TICKET_PROMPT, train[:FEW]), dev, TICKETS)
     return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **training_cell.bits_of(few)}]
 
 

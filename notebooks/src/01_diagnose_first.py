@@ -13,14 +13,16 @@
 # - spot a scoring bug that reverses a verdict.
 
 # %%
+import json
+
 import pandas as pd
 
 from helpers import models, plots, systems
-from helpers.systems import tickets as systems_tickets
 from helpers.core import Arm, Prediction, settings
 from helpers.data import load_handbook, load_questions, load_tickets, pick
 from helpers.evaluation import QUESTIONS, TICKETS, Task, as_table, compare, compare_all
 from helpers.evaluation import evaluate, share, summary, ticket_summary
+from helpers.systems import TICKET_PROMPT
 from helpers.labs import guess_of, predict, record
 from helpers.models import chat, complete
 
@@ -60,12 +62,12 @@ most_common = {
 
 def majority(asks):
     for ask in asks:
-        yield Prediction(ask.id, systems_tickets.to_json(most_common))
+        yield Prediction(ask.id, json.dumps(most_common))
 
 
 # %%
 closed = evaluate(systems.closed_book(generator), answerable + to_refuse, QUESTIONS)
-zero = evaluate(systems_tickets.zero_shot(generator), tickets, TICKETS)
+zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
 silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
 label = evaluate(Arm("majority label", majority), tickets, TICKETS)
 bars = summary([silent, closed, label, zero])
@@ -127,9 +129,7 @@ def with_examples(asks):
 
 def with_rules(asks):
     prompts = [
-        chat(
-            generator, f"Message: {ask.input}", system=f"{rules}\n{systems_tickets.SCHEMA_IN_WORDS}"
-        )
+        chat(generator, f"Message: {ask.input}", system=f"{rules}\n{TICKET_PROMPT.instruction}")
         for ask in asks
     ]
     for done in complete(generator, prompts):
@@ -146,7 +146,7 @@ examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
 
 # %%
 ruled = evaluate(Arm("zero-shot + rule book", with_rules), tickets, TICKETS)
-few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
+few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
 
 # %%
 swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
@@ -190,7 +190,7 @@ plots.differences(
 # right by construction. What is left after that is judgement.
 
 # %%
-forced = evaluate(systems_tickets.zero_shot(generator, constrained=True), tickets, TICKETS)
+forced = evaluate(systems.zero_shot(generator, TICKET_PROMPT, constrained=True), tickets, TICKETS)
 ticket_summary([label, zero, few, forced]).round(2)
 
 # %% [markdown]

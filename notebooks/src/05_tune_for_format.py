@@ -13,12 +13,14 @@
 # - say after how many requests a shorter prompt has paid for labels and training.
 
 # %%
+import json
+
 import pandas as pd
 from IPython.display import display
 
-from helpers import models, plots, training
-from helpers.systems import tickets as systems_tickets
+from helpers import models, plots, systems, training
 from helpers.data import FIELDS, load_tickets, parse_strict, pick
+from helpers.systems import TICKET_PROMPT, TaskPrompt
 from helpers.evaluation import TICKETS, evaluate, share, summary, ticket_summary
 from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
 
@@ -35,7 +37,7 @@ print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev ti
 
 # %%
 case = tickets[3]
-print(case.ask.input, "\n\n->", systems_tickets.to_json(case.gold.output))
+print(case.ask.input, "\n\n->", systems.written(case.gold))
 
 # %% [markdown]
 # ## A strict parser
@@ -70,7 +72,7 @@ most_common = {
 
 def answer_most_common(asks):
     for ask in asks:
-        yield Prediction(ask.id, systems_tickets.to_json(most_common))
+        yield Prediction(ask.id, json.dumps(most_common))
 
 
 majority = evaluate(Arm("majority label", answer_most_common), tickets, TICKETS)
@@ -97,13 +99,13 @@ predict(
 )
 
 # %%
-zero = evaluate(systems_tickets.zero_shot(generator), tickets, TICKETS)
-few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
+zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
+few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
 print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
 
 # %%
 forced = evaluate(
-    systems_tickets.few_shot(generator, train[:8], constrained=True), tickets, TICKETS
+    systems.few_shot(generator, TICKET_PROMPT, train[:8], constrained=True), tickets, TICKETS
 )
 ticket_summary([majority, zero, few, forced]).round(2)
 
@@ -124,7 +126,7 @@ ticket_summary([majority, zero, few, forced]).round(2)
 from helpers.training import encode
 
 ids, prompt_tokens, _ = encode(
-    generator.tokenizer, *systems_tickets.training_rows(generator, train[:1])[0]
+    generator.tokenizer, *systems.training_rows(generator, TICKET_PROMPT, train[:1])[0]
 )
 print(
     f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learned:"
@@ -157,7 +159,7 @@ print(
 # frozen model (each prompt is read once, whatever the number of epochs) and works on the answer alone. A finished adapter is reused when rows, settings and weights are the same.
 
 # %%
-rows = systems_tickets.training_rows(generator, train)
+rows = systems.training_rows(generator, TICKET_PROMPT, train)
 how = LoraSettings(epochs=4, rank=8, learning_rate=1e-3, batch_rows=8, seed=0)
 print(training.estimate_in_words(generator, rows[:64], how))
 adapter = finetune(generator, rows[:64], how)
@@ -189,12 +191,12 @@ full = reference_or_train(
 )
 tuned_model = with_adapter(generator, full)
 small = evaluate(
-    replace(systems_tickets.tuned(with_adapter(generator, adapter)), name="tuned, 64 rows"),
+    replace(systems.tuned(with_adapter(generator, adapter), TICKET_PROMPT), name="tuned, 64 rows"),
     tickets,
     TICKETS,
 )
-tuned = evaluate(systems_tickets.tuned(tuned_model), tickets, TICKETS)
-sure = evaluate(systems_tickets.tuned(tuned_model, constrained=True), tickets, TICKETS)
+tuned = evaluate(systems.tuned(tuned_model, TICKET_PROMPT), tickets, TICKETS)
+sure = evaluate(systems.tuned(tuned_model, TICKET_PROMPT, constrained=True), tickets, TICKETS)
 
 # %%
 everything = [majority, zero, few, forced, small, tuned, sure]
@@ -240,9 +242,11 @@ gain
 from helpers.evaluation import latency
 
 waits = {
-    "few-shot": systems_tickets.few_shot(generator, train[:8]),
-    "few-shot + constrained": systems_tickets.few_shot(generator, train[:8], constrained=True),
-    "tuned": systems_tickets.tuned(tuned_model),
+    "few-shot": systems.few_shot(generator, TICKET_PROMPT, train[:8]),
+    "few-shot + constrained": systems.few_shot(
+        generator, TICKET_PROMPT, train[:8], constrained=True
+    ),
+    "tuned": systems.tuned(tuned_model, TICKET_PROMPT),
 }
 price = pd.DataFrame({name: latency(arm, tickets, n=4) for name, arm in waits.items()}).T
 price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, forced, tuned)]
@@ -279,7 +283,6 @@ for _, row in wrong.head(3).iterrows():
 
 # %%
 from helpers.evaluation import house_style
-from helpers.systems import labelled
 
 briefs, replies = house_style.load_style("dev"), house_style.pairs(house_style.load_style("train"))
 print(f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{house_style.GUIDE}")
@@ -295,20 +298,21 @@ paste = Arm(
     lambda asks: (Prediction(a.id, house_style.read_brief(a.input).as_reply()) for a in asks),
     "paste",
 )
-guided = labelled.zero_shot(generator, house_style.GUIDE, max_new_tokens=72)
-shown = labelled.few_shot(generator, house_style.GUIDE, replies[:6], max_new_tokens=72)
+manner = TaskPrompt(house_style.GUIDE, max_new_tokens=72, tuned=house_style.TUNED)
+guided = systems.zero_shot(generator, manner)
+shown = systems.few_shot(generator, manner, replies[:6])
 untrained = [evaluate(arm, briefs, house_style.STYLE) for arm in (paste, guided, shown)]
 for t in untrained:
     print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
 
 # %%
 # all replies would take more than twice the time
-taught = labelled.training_rows(generator, replies[:64], house_style.TUNED)
+taught = systems.training_rows(generator, manner, replies[:64])
 style_adapter = finetune(
     generator, taught, LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
 )
 trained = evaluate(
-    labelled.tuned(with_adapter(generator, style_adapter), house_style.TUNED, max_new_tokens=72),
+    systems.tuned(with_adapter(generator, style_adapter), manner),
     briefs,
     house_style.STYLE,
 )

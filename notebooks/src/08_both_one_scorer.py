@@ -18,7 +18,6 @@ import pandas as pd
 from IPython.display import display
 
 from helpers import models, plots, systems
-from helpers.systems import tickets as systems_tickets
 from helpers.data import load_handbook, load_questions, pick
 from helpers.evaluation import QUESTIONS, TICKETS, compare_all, evaluate, share, summary
 from helpers.labs import guess_of, predict, record
@@ -382,11 +381,12 @@ compare_all(
 # *format* adapter of notebook 05 and a prompt of three words.
 
 # %%
+from helpers.systems import TICKET_PROMPT
 from helpers.data import load_tickets
 from helpers.training import LoraSettings
 
 train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
-rows = systems_tickets.training_rows(generator, train)
+rows = systems.training_rows(generator, TICKET_PROMPT, train)
 tuned_model = with_adapter(
     generator,
     reference_or_train(
@@ -402,10 +402,12 @@ predict(
 # %%
 from helpers.evaluation import latency, ticket_summary
 
-forced = evaluate(systems_tickets.zero_shot(generator, constrained=True), tickets, TICKETS)
-few = evaluate(systems_tickets.few_shot(generator, train[:8]), tickets, TICKETS)
-tuned = evaluate(systems_tickets.tuned(tuned_model), tickets, TICKETS)
-tuned_forced = evaluate(systems_tickets.tuned(tuned_model, constrained=True), tickets, TICKETS)
+forced = evaluate(systems.zero_shot(generator, TICKET_PROMPT, constrained=True), tickets, TICKETS)
+few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
+tuned = evaluate(systems.tuned(tuned_model, TICKET_PROMPT), tickets, TICKETS)
+tuned_forced = evaluate(
+    systems.tuned(tuned_model, TICKET_PROMPT, constrained=True), tickets, TICKETS
+)
 ticket_tables = [forced, few, tuned, tuned_forced]
 ticket_summary(ticket_tables).round(2)
 
@@ -455,8 +457,8 @@ display(
 pd.DataFrame(
     {
         "RAG": latency(one, answerable, 3),
-        "few-shot": latency(systems_tickets.few_shot(generator, train[:8]), tickets, 3),
-        "tuned": latency(systems_tickets.tuned(tuned_model), tickets, 3),
+        "few-shot": latency(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, 3),
+        "tuned": latency(systems.tuned(tuned_model, TICKET_PROMPT), tickets, 3),
     }
 ).T.round(1)
 

@@ -9,10 +9,8 @@ import pytest
 
 from helpers.commands.bench import speed, training
 from helpers.data.questions import load_questions
-from helpers.models import load
+from helpers.models import generate, load
 from helpers.systems import prompts as systems_prompts
-from helpers.systems import questions as systems_questions
-from helpers.systems import tickets
 
 
 @pytest.mark.slow
@@ -35,8 +33,7 @@ def test_the_plain_loop_gets_the_very_prompts_of_the_arm(monkeypatch):
         sent.extend(prompts)
         return iter(())
 
-    for module in (systems_questions, tickets):
-        monkeypatch.setattr(module, "complete", listen)
+    monkeypatch.setattr(generate, "complete", listen)
     for work in speed.evaluation_work(generator, 6):
         sent.clear()
         list(work.arm([case.ask for case in work.cases]))

@@ -24,6 +24,7 @@ from helpers.evaluation.labelled_task import same, task_of
 from helpers.models import generate
 from helpers.systems import baselines, labelled
 from helpers.systems.labelled import instruction_of, pairs, written
+from helpers.systems.prompts import TaskPrompt
 
 TICKET = Ticket.model_json_schema()
 LABELS = {"type": "string", "enum": ["refund", "repair", "C", "C++"]}
@@ -510,23 +511,24 @@ def test_the_instruction_names_every_field_and_value():
 def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
     heard = []
 
-    def complete(generator, prompts, max_new_tokens, schema):
+    def complete(model, prompts, max_new_tokens, schema):
         heard.append((list(prompts), max_new_tokens, schema))
         yield from (
             generate.Completion(i, '"refund"' if schema else "refund", 3, 1, 0.0)
             for i, _ in enumerate(prompts)
         )
 
-    monkeypatch.setattr(labelled, "complete", complete)
+    monkeypatch.setattr(generate, "complete", complete)
     monkeypatch.setattr(
-        labelled,
+        generate,
         "chat",
-        lambda generator, user, system, turns: json.dumps([system, [*turns], user]),
+        lambda model, user, system, turns: json.dumps([system, [*turns], user]),
     )
+    task = TaskPrompt("Sort.", LABELS, max_new_tokens=9, tuned="Go.")
     shown = [("in", "out")]
     arms = [
-        make(TOY, "Sort.", *more, schema=schema, max_new_tokens=9)
-        for schema in (None, LABELS)
+        make(TOY, task, *more, constrained=constrained)
+        for constrained in (False, True)
         for make, *more in (
             (labelled.zero_shot,),
             (labelled.few_shot, shown),
@@ -543,8 +545,8 @@ def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
     ]
     assert len({(arm.name, arm.fingerprint) for arm in arms}) == 6
     assert (
-        labelled.few_shot(TOY, "Sort.", [("in", "other")]).fingerprint
-        != labelled.few_shot(TOY, "Sort.", shown).fingerprint
+        labelled.few_shot(TOY, task, [("in", "other")]).fingerprint
+        != labelled.few_shot(TOY, task, shown).fingerprint
     )
     for arm in arms:
         (said,) = arm([Ask("a", "hello")])
@@ -555,8 +557,8 @@ def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):
         9,
         LABELS,
     )
-    prompt, completion = labelled.training_rows(TOY, shown, "Sort.")[0]
-    assert json.loads(prompt) == ["Sort.", [], "in"], "what is trained is what is asked later"
+    prompt, completion = labelled.training_rows(TOY, task, shown)[0]
+    assert json.loads(prompt) == ["Go.", [], "in"], "what is trained is what is asked later"
     assert completion == "out", "what is trained is what is asked later"
 
 
@@ -615,22 +617,24 @@ def test_any_task_trains_and_is_scored_through_the_same_calls(cache, file, schem
             file(*({"input": f"parcel {n} to Ulm", "output": output} for n in range(16))), schema
         )
     )
-    shown, instruction = pairs(parts.train, schema), instruction_of(schema)
+    shown = pairs(parts.train, schema)
+    room = labelled.room(generator, shown)
+    task = TaskPrompt(instruction_of(schema), schema, max_new_tokens=room)
     made = finetune(
         generator,
-        labelled.training_rows(generator, shown),
+        labelled.training_rows(generator, task, shown),
         LoraSettings(epochs=3, rank=4, learning_rate=3e-3, batch_rows=4),
         say=lambda _: None,
     )
-    model, room = with_adapter(generator, made), labelled.room(generator, shown)
+    model = with_adapter(generator, made)
     held = [
-        labelled.zero_shot(generator, instruction, schema, room),
-        labelled.few_shot(generator, instruction, shown[:2], schema, room),
-        labelled.tuned(model, schema=schema, max_new_tokens=room),
+        labelled.zero_shot(generator, task, constrained=True),
+        labelled.few_shot(generator, task, shown[:2], constrained=True),
+        labelled.tuned(model, task, constrained=True),
     ]
     tables = [evaluate(arm, parts.test, task_of(schema)) for arm in held]
     assert all(table["valid"].all() for table in tables), "what is held to a schema keeps it"
-    free = evaluate(labelled.tuned(model, max_new_tokens=room), parts.test, task_of(schema))
+    free = evaluate(labelled.tuned(model, task), parts.test, task_of(schema))
     assert free["right"].all(), (
         f"one answer for every input, and it was not learnt: {free['answer'].tolist()}"
     )

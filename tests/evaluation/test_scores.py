@@ -3,6 +3,8 @@ line."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,6 @@ from helpers.evaluation.refusals import abstains
 from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.scores import answer_correct, ticket_correct, ticket_scores
 from helpers.evaluation.text import tokens
-from helpers.systems.tickets import to_json
 
 
 @pytest.mark.parametrize(
@@ -70,17 +71,17 @@ GOOD = {"category": "fault", "product": "gale", "priority": "high", "needs_human
 @pytest.mark.parametrize(
     ("text", "state"),
     [
-        (to_json(GOOD), "valid"),
-        (f"  {to_json(GOOD)}\n", "valid"),
-        (f"Sure! {to_json(GOOD)}", "invalid JSON"),
-        (to_json(GOOD) + to_json(GOOD), "invalid JSON"),
-        (to_json(GOOD | {"priority": "asap"}), "invalid schema"),
-        (to_json(GOOD | {"needs_human": "no"}), "invalid schema"),
-        (to_json(GOOD | {"needs_human": 0}), "invalid schema"),
-        (to_json(GOOD | {"note": "hello"}), "invalid schema"),
-        (to_json({"category": "fault"}), "invalid schema"),
-        ('{"category": "fault", ' + to_json(GOOD)[1:], "invalid JSON"),
-        (to_json(GOOD).replace("false", "NaN"), "invalid JSON"),
+        (json.dumps(GOOD), "valid"),
+        (f"  {json.dumps(GOOD)}\n", "valid"),
+        (f"Sure! {json.dumps(GOOD)}", "invalid JSON"),
+        (json.dumps(GOOD) + json.dumps(GOOD), "invalid JSON"),
+        (json.dumps(GOOD | {"priority": "asap"}), "invalid schema"),
+        (json.dumps(GOOD | {"needs_human": "no"}), "invalid schema"),
+        (json.dumps(GOOD | {"needs_human": 0}), "invalid schema"),
+        (json.dumps(GOOD | {"note": "hello"}), "invalid schema"),
+        (json.dumps({"category": "fault"}), "invalid schema"),
+        ('{"category": "fault", ' + json.dumps(GOOD)[1:], "invalid JSON"),
+        (json.dumps(GOOD).replace("false", "NaN"), "invalid JSON"),
         ("[]", "invalid schema"),
         ("[" * 100_000, "invalid JSON"),
         ("", "invalid JSON"),
@@ -92,12 +93,12 @@ def test_parse_strict_forgives_nothing(text, state):
 
 def test_ticket_scores_separate_form_from_judgement():
     gold = Gold(output=GOOD)
-    wrong = Prediction("a", to_json(GOOD | {"product": "sprig"}))
+    wrong = Prediction("a", json.dumps(GOOD | {"product": "sprig"}))
     assert ticket_scores(wrong, gold)["valid"]
     assert ticket_scores(wrong, gold)["fields_right"] == 0.75
     assert not ticket_correct(wrong, gold)
-    assert ticket_correct(Prediction("a", to_json(GOOD)), gold)
-    assert not ticket_correct(Prediction("a", to_json(GOOD), error="stopped"), gold)
+    assert ticket_correct(Prediction("a", json.dumps(GOOD)), gold)
+    assert not ticket_correct(Prediction("a", json.dumps(GOOD), error="stopped"), gold)
     assert ticket_scores(Prediction("a", "nonsense"), gold)["fields_right"] == 0
 
 

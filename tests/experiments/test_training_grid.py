@@ -334,12 +334,12 @@ def test_a_cell_is_trained_as_its_setting_says_and_judged_in_the_order_of_dev(ca
     monkeypatch.setattr(training_cell, "finetune", finetune)
     monkeypatch.setattr(training_cell, "with_adapter", lambda generator, adapter: "tuned")
     monkeypatch.setattr(
-        training_cell.tickets, "training_rows", lambda generator, cases: [c.id for c in cases]
+        training_cell, "training_rows", lambda generator, task, cases: [c.id for c in cases]
     )
     monkeypatch.setattr(
-        training_cell.tickets,
+        training_cell,
         "tuned",
-        lambda model: Arm(
+        lambda model, task: Arm(
             "tuned",
             lambda asks: [
                 Prediction(a.id, outputs[a.id] if model == "tuned" else "", seconds=0.5)

@@ -32,7 +32,6 @@ from helpers.labs.case_explorer import (
 from helpers.plots import blame as plots_blame
 from helpers.plots import results
 from helpers.plots.canvas import CAUSE_COLOURS, COLOURS, colour_of
-from helpers.systems.tickets import to_json
 
 EVIL = "<script>alert(1)</script><img src=x onerror='alert(2)'>\"'&"
 TEXT = "Leave rules. Staff get 17 days. Managers get 19 days."
@@ -307,8 +306,8 @@ GOLD = {"category": "fault", "product": "gale", "priority": "high", "needs_human
 def tickets():
     cases = [Case(Ask(id, "It drips!"), Gold(output=GOLD), "written", id, "dev") for id in "abc"]
     said = [
-        to_json(GOLD),
-        to_json(GOLD | {"priority": "low", "needs_human": True}),
+        json.dumps(GOLD),
+        json.dumps(GOLD | {"priority": "low", "needs_human": True}),
         f"Sure! {EVIL}",
     ]
     return (

@@ -869,7 +869,7 @@ def on_server(fake, on_server):
 
 
 def names(client) -> list[str]:
-    return sorted(chroma_store._names(client))
+    return sorted(chroma_store.names(client))
 
 
 def test_a_server_gives_the_passages_that_the_folder_gives(fake, server, documents, monkeypatch):

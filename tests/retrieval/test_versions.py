@@ -204,13 +204,13 @@ def test_a_shelf_on_a_server_does_the_same(cheap, folder, tmp_path, server, on_s
     assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
     (folder / "cabinet.md").unlink()
     assert shelf.sync(folder).changes.deleted == ("cabinet.md",)
-    assert len(list(chroma_store._names(on_server))) == 3
+    assert len(list(chroma_store.names(on_server))) == 3
     gone = shelf.forget("cabinet")
     assert (gone["versions"], gone["indexes"], gone["vectors"]) == (2, 2, 1)
     assert [v.number for v in shelf.versions] == [3]
     assert traces(SECRET) == []
     assert SECRET not in "".join(found(shelf, SECRET))
-    assert len(list(chroma_store._names(on_server))) == 1
+    assert len(list(chroma_store.names(on_server))) == 1
     with pytest.raises(IndexUnusableError, match="no version before 3"):
         shelf.rollback()
     kept = shutil.copytree(server.folder, tmp_path / "kept")

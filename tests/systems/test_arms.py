@@ -21,8 +21,9 @@ from helpers.evaluation.evaluator import TICKETS
 from helpers.models import constrain, generate, load
 from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.index import build_index
+from helpers.systems import labelled, questions
 from helpers.systems import prompts as systems_prompts
-from helpers.systems import questions, tickets
+from helpers.systems.prompts import TICKET_PROMPT
 
 
 class Words:
@@ -56,14 +57,14 @@ def says(monkeypatch):
     """What the toy model will say: set `text`; the prompts it was given, and how, are kept."""
     heard = SimpleNamespace(text="17", prompts=[], schema=None, room=0)
 
-    def complete(generator, prompts, max_new_tokens, schema):
+    def complete(model, prompts, max_new_tokens, schema):
         heard.prompts, heard.schema, heard.room = list(prompts), schema, max_new_tokens
         for i, prompt in enumerate(prompts):
             yield generate.Completion(
-                i, heard.text, len(generator.tokenizer(prompt)["input_ids"]), 1, 0.0
+                i, heard.text, len(model.tokenizer(prompt)["input_ids"]), 1, 0.0
             )
 
-    monkeypatch.setattr(questions, "complete", complete)
+    monkeypatch.setattr(generate, "complete", complete)
     return heard
 
 
@@ -151,7 +152,8 @@ class Noted(Ticket):
 def test_constrained_answers_are_valid_and_the_same_alone():
     generator, schema = load.load_generator(), Noted.model_json_schema()
     prompts = [
-        tickets.zero_shot_prompt(generator, case.ask.input) for case in load_tickets("dev")[:8]
+        labelled.task_prompt(generator, TICKET_PROMPT, case.ask.input)
+        for case in load_tickets("dev")[:8]
     ]
     together = {done.index: done for done in generate.complete(generator, prompts, 48, schema)}
     for done in together.values():
@@ -173,7 +175,9 @@ def test_constrained_answers_are_valid_and_the_same_alone():
 def test_the_constrained_arm_is_valid_where_zero_shot_is_not(cache):
     generator, cases = load.load_generator(), load_tickets("dev")[:8]
     free, held = (
-        evaluator.evaluate(tickets.zero_shot(generator, constrained), cases, TICKETS)
+        evaluator.evaluate(
+            labelled.zero_shot(generator, TICKET_PROMPT, constrained), cases, TICKETS
+        )
         for constrained in (False, True)
     )
     assert held["valid"].all()
@@ -184,9 +188,13 @@ def test_the_constrained_arm_is_valid_where_zero_shot_is_not(cache):
 def test_every_ticket_arm_has_its_own_name_and_fingerprint():
     examples = load_tickets("train")[:2]
     made = [
-        make(TOY, *more, constrained=held)
+        make(TOY, TICKET_PROMPT, *more, constrained=held)
         for held in (False, True)
-        for make, *more in ((tickets.zero_shot,), (tickets.few_shot, examples), (tickets.tuned,))
+        for make, *more in (
+            (labelled.zero_shot,),
+            (labelled.few_shot, examples),
+            (labelled.tuned,),
+        )
     ]
     assert [arm.name for arm in made] == [
         "zero-shot",
@@ -218,13 +226,13 @@ def test_a_kept_beginning_is_never_written_to():
     def answers(part):
         return {part[done.index]: done.text for done in generate.complete(generator, part, 12)}
 
-    generate._read.cache_clear()
+    generate.read_once.cache_clear()
     first = answers(prompts[:3]) | answers(prompts[3:])
-    assert generate._read.cache_info().hits == 1
+    assert generate.read_once.cache_info().hits == 1
     again = answers(prompts[3:]) | answers(prompts[:3])
     fresh = {}
     for part in (prompts[:3], prompts[3:]):
-        generate._read.cache_clear()
+        generate.read_once.cache_clear()
         fresh |= answers(part)
     assert first == again == fresh
     assert len(set(fresh.values())) > 1

@@ -18,7 +18,7 @@ from helpers.data.tickets import load_tickets
 from helpers.evaluation.evaluator import QUESTIONS, evaluate, share
 from helpers.experiments import facts_in_weights
 from helpers.models import load
-from helpers.systems import questions, reader, tickets
+from helpers.systems import TICKET_PROMPT, labelled, questions, reader
 from helpers.training import adapters, lora, trainer
 
 NAMES = ("format", "facts", "reader")
@@ -39,7 +39,7 @@ def recipe(name):
         return (
             build_script("adapters").FORMAT,
             [case.id for case in cases],
-            lambda generator: tickets.training_rows(generator, cases),
+            lambda generator: labelled.training_rows(generator, TICKET_PROMPT, cases),
         )
     if name == "facts":
         return (

@@ -13,7 +13,7 @@ from helpers.core.progress import Stopped
 from helpers.data.tickets import load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.models import generate, load
-from helpers.systems import tickets
+from helpers.systems import TICKET_PROMPT, labelled
 from helpers.training import adapters, lora, trainer
 from helpers.training.trainer import LoraSettings, TrainingError
 
@@ -29,7 +29,7 @@ def generator():
 
 @pytest.fixture
 def rows(generator):
-    return tickets.training_rows(generator, load_tickets("train")[:6])
+    return labelled.training_rows(generator, TICKET_PROMPT, load_tickets("train")[:6])
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_training_changes_behaviour_and_the_base_stays_as_it_was(generator, rows
     assert card["rows"] == len(card["row_sha256"]) == 4
     assert card["about"]["ids"][0] == "a"
     tuned = adapters.with_adapter(generator, adapter)
-    table = evaluate(tickets.tuned(tuned), load_tickets("train")[:4], TICKETS)
+    table = evaluate(labelled.tuned(tuned, TICKET_PROMPT), load_tickets("train")[:4], TICKETS)
     assert table["valid"].all(), table["answer"].tolist()
     assert all((generator.model.state_dict()[k] == v).all() for k, v in before.items()), (
         "the base model was changed"
@@ -174,7 +174,10 @@ def test_a_seed_gives_one_adapter(generator, rows, cache, acts_on):
 @pytest.mark.slow
 @pytest.mark.usefixtures("float32")
 def test_two_adapters_speak_in_turn_and_alone_as_in_company(generator, rows, cache, monkeypatch):
-    prompts = [tickets.tuned_prompt(generator, case.ask.input) for case in load_tickets("dev")[:5]]
+    prompts = [
+        labelled.tuned_prompt(generator, TICKET_PROMPT, case.ask.input)
+        for case in load_tickets("dev")[:5]
+    ]
     how = dataclasses.replace(QUICK, epochs=4)
     one, two = (
         adapters.with_adapter(generator, trained(generator, part, how))
@@ -194,7 +197,7 @@ def test_two_adapters_speak_in_turn_and_alone_as_in_company(generator, rows, cac
     assert [next(generate.complete(one, [prompt], 24)).text for prompt in prompts] == first
     # the beginning that all share is then read once, by the base
     monkeypatch.setattr(generate, "SHARED_TOKENS", 4)
-    generate._read.cache_clear()
+    generate.read_once.cache_clear()
     assert answers(one) == first
 
 

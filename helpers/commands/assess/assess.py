@@ -270,10 +270,10 @@ def _measured(
 
 
 def _endpoint(own):
-    from helpers.models.endpoint import endpoint
+    from helpers.models.endpoint import endpoint_at
 
     return (
-        endpoint(own.wishes.endpoint.url, own.wishes.endpoint.model)
+        endpoint_at(own.wishes.endpoint.url, own.wishes.endpoint.model)
         if own.wishes.endpoint.url
         else None
     )

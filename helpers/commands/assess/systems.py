@@ -1,7 +1,7 @@
 """Which systems do the folder's data allow? Baselines, memory, search, the right passage, a tuned
 reader; examples in the prompt and in the weights.
 
-A `Workshop` makes them when they are first needed: the model is loaded once, documents are embedded
+`Systems` makes them when they are first needed: the model is loaded once, documents are embedded
 where that fits the time, else searched by their words. A model behind an endpoint gives the same
 systems without those that need its weights.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -25,10 +24,13 @@ from helpers.evaluation.evaluator import QUESTIONS, wilson
 from helpers.evaluation.labelled_task import task_of
 from helpers.models import load
 from helpers.models.endpoint import Endpoint
+from helpers.models.language_model import LanguageModel
 from helpers.retrieval import bm25
 from helpers.retrieval.chunking import chunk_all
-from helpers.systems import baselines, endpoint_arms, labelled, questions, reader
+from helpers.retrieval.retriever import Retriever
+from helpers.systems import baselines, labelled, questions, reader
 from helpers.systems.baselines import always_refuse, best_sentence
+from helpers.systems.prompts import TaskPrompt
 from helpers.training import adapters
 from helpers.training.trainer import LoraSettings, finetune
 
@@ -40,9 +42,6 @@ OVERLAP_TOKENS = 32
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 EMBED_AT_ONCE = 256
 DEPTHS = (1, 3, 5)
-# for an endpoint, whose tokens we cannot count: about the 2,000 tokens that `arms.long_context`
-# takes
-LONG_CONTEXT_CHARS = 8_000
 PLAIN = "Answer as the examples show."
 
 
@@ -95,10 +94,14 @@ class Systems:
         self.say("loading the model")
         return load.load_generator()
 
+    @property
+    def model(self) -> LanguageModel:
+        return self.remote or self.generator
+
     @functools.cached_property
     def retriever(self) -> str:
         """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time.
-        Decided once for a folder and kept."""
+        Decided once for a folder and saved."""
         wish = self.own.wishes.search.retriever
         chosen = self.progress["retriever"] if wish == "auto" else wish
         if chosen is None:
@@ -148,7 +151,7 @@ class Systems:
         ]
 
     @functools.cached_property
-    def index(self) -> Any:
+    def index(self) -> Retriever:
         if self.retriever == "bm25":
             return bm25.lexical_index(
                 self.own.documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS
@@ -158,7 +161,7 @@ class Systems:
         from helpers.retrieval.rows import embedded_text
 
         chunks = chunk_all(self.own.documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS)
-        # kept part by part: stopped, it goes on from there
+        # cached part by part: stopped, it resumes from there
         for start in range(0, len(chunks), EMBED_AT_ONCE):
             embedding.embed_cached(
                 [embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]]
@@ -226,7 +229,7 @@ class Systems:
             bool(self.own.documents),
         )
         shown = [case for case in self.questions if case.gold.evidence]
-        ask, remote = functools.partial(Step, task=QUESTIONS), self.remote
+        ask = functools.partial(Step, task=QUESTIONS)
         steps = [
             ask(
                 "always refuse",
@@ -249,12 +252,8 @@ class Systems:
                     "RAG",
                     "whether documents in the prompt answer",
                     self.questions,
-                    make=lambda: (
-                        endpoint_arms.retrieval_augmented(remote, self.index, top_k, retriever())
-                        if remote
-                        else questions.retrieval_augmented(
-                            self.generator, self.index, top_k, retriever=retriever()
-                        )
+                    make=lambda: questions.retrieval_augmented(
+                        self.model, self.index, top_k, retriever=retriever()
                     ),
                 ),
             ]
@@ -263,11 +262,7 @@ class Systems:
                 "closed book",
                 "what the model knows already",
                 self.questions,
-                make=lambda: (
-                    endpoint_arms.closed_book(remote)
-                    if remote
-                    else questions.closed_book(self.generator)
-                ),
+                make=lambda: questions.closed_book(self.model),
             )
         )
         if shown:
@@ -276,26 +271,11 @@ class Systems:
                     "oracle context",
                     "how well the model reads when the search is perfect",
                     shown,
-                    make=lambda: (
-                        endpoint_arms.oracle(remote, self.perfect)
-                        if remote
-                        else questions.oracle(self.generator, self.perfect)
-                    ),
+                    make=lambda: questions.oracle(self.model, self.perfect),
                 )
             )
-        if can_search and remote:
+        if can_search and not self.remote:
             steps.append(
-                ask(
-                    "long context",
-                    "whether whole documents do instead of passages",
-                    self.questions,
-                    make=lambda: endpoint_arms.long_context(
-                        remote, self.index, self.own.documents, LONG_CONTEXT_CHARS
-                    ),
-                )
-            )
-        elif can_search:
-            steps += [
                 ask(
                     "reader + RAG",
                     "whether learning to read, not to know, pays",
@@ -305,16 +285,17 @@ class Systems:
                     make=lambda: questions.retrieval_augmented(
                         self.reader, self.index, top_k, retriever=retriever()
                     ),
-                ),
+                )
+            )
+        if can_search:
+            steps.append(
                 ask(
                     "long context",
                     "whether whole documents do instead of passages",
                     self.questions,
-                    make=lambda: questions.long_context(
-                        self.generator, self.index, self.own.documents
-                    ),
-                ),
-            ]
+                    make=lambda: questions.long_context(self.model, self.index, self.own.documents),
+                )
+            )
         return steps
 
     def search_table(self) -> pd.DataFrame | None:
@@ -346,56 +327,46 @@ class Systems:
 
     # --- examples ---------------------------------------------------------------------------------
 
+    @functools.cached_property
+    def task(self) -> TaskPrompt:
+        schema, pairs = self.schema, labelled.pairs(self.splits.train, self.schema)
+        return TaskPrompt(
+            self.own.wishes.task.instruction
+            or (labelled.instruction_of(schema) if schema else PLAIN),
+            schema.schema if schema else None,
+            max_new_tokens=labelled.room(self.model, pairs),
+        )
+
     def example_steps(self) -> list[Step]:
         if not self.splits:
             return []
-        train, test, remote, held = (
-            shuffled_by_hash(self.splits.train),
-            shuffled_by_hash(self.splits.test),
-            self.remote,
-            self.schema,
-        )
-        pairs, form = labelled.pairs(train, held), held.schema if held else None
-        words = self.own.wishes.task.instruction or (
-            labelled.instruction_of(held) if held else PLAIN
-        )
+        train = shuffled_by_hash(self.splits.train)
+        test, held = shuffled_by_hash(self.splits.test), self.schema
+        pairs = labelled.pairs(train, held)
         ask = functools.partial(Step, cases=test, task=task_of(held))
-        room = functools.cache(lambda: labelled.room(self.generator, pairs))
+        # what answers behind an endpoint cannot be constrained
+        constrained = held is not None and not self.remote
         shown = examples_to_show(pairs)
-        few, zero = ("few-shot", "zero-shot")
-        steps = [
+        first = [
             ask(
                 "majority label",
-                "what the commonest output would get",
+                "what the most common output would get",
                 make=lambda: baselines.majority_label(pairs),
                 free=True,
-            )
-        ]
-        if remote:
-            # characters / 2: more tokens than any language needs
-            longest = max(len(output) for _, output in pairs) // 2 + 16
-            steps.append(
-                ask(
-                    few,
-                    "what examples in the prompt do",
-                    make=lambda: endpoint_arms.labelled(few, remote, words, shown, longest),
-                )
-            )
-            return [
-                *steps,
-                ask(
-                    zero,
-                    "what the instruction alone does",
-                    make=lambda: endpoint_arms.labelled(zero, remote, words, (), longest),
-                ),
-            ]
-        steps.append(
+            ),
             ask(
-                few,
+                "few-shot",
                 "what examples in the prompt do",
-                make=lambda: labelled.few_shot(self.generator, words, shown, form, room()),
-            )
+                make=lambda: labelled.few_shot(self.model, self.task, shown, constrained),
+            ),
+        ]
+        zero = ask(
+            "zero-shot",
+            "what the instruction alone does",
+            make=lambda: labelled.zero_shot(self.model, self.task, constrained),
         )
+        if self.remote:
+            return [*first, zero]
         sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
         tuned = [
             ask(
@@ -407,25 +378,16 @@ class Systems:
                 ),
                 prepare_seconds=functools.partial(self._training_seconds, pairs[:size]),
                 trained=True,
-                make=functools.partial(self._tuned, pairs[:size], form, room),
+                make=functools.partial(self._tuned, pairs[:size]),
             )
             for size in sizes
         ]
-        return [
-            *steps,
-            tuned[0],
-            ask(
-                zero,
-                "what the instruction alone does",
-                make=lambda: labelled.zero_shot(self.generator, words, form, room()),
-            ),
-            *tuned[1:],
-        ]
+        return [*first, tuned[0], zero, *tuned[1:]]
 
     def _rows(self, pairs: labelled.Pairs) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         dev = labelled.pairs(shuffled_by_hash(self.splits.dev)[:DEV_ROWS], self.schema)
-        return labelled.training_rows(self.generator, pairs), labelled.training_rows(
-            self.generator, dev
+        return tuple(
+            labelled.training_rows(self.generator, self.task, part) for part in (pairs, dev)
         )
 
     def _training_seconds(self, pairs: labelled.Pairs) -> float:
@@ -438,7 +400,7 @@ class Systems:
             self.generator, dev, LoraSettings(epochs=1)
         )
 
-    def _tuned(self, pairs: labelled.Pairs, form: dict | None, room: Callable[[], int]) -> Arm:
+    def _tuned(self, pairs: labelled.Pairs) -> Arm:
         self.say(f"training on {len(pairs)} rows")
         rows, dev = self._rows(pairs)
         adapter = finetune(
@@ -453,9 +415,8 @@ class Systems:
             "training",
             {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]},
         )
-        return labelled.tuned(
-            adapters.with_adapter(self.generator, adapter), schema=form, max_new_tokens=room()
-        )
+        tuned = adapters.with_adapter(self.generator, adapter)
+        return labelled.tuned(tuned, self.task, constrained=self.schema is not None)
 
     def steps(self) -> list[Step]:
         """All of them, the most informative first; questions and examples in turn, so that neither

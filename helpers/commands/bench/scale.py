@@ -19,7 +19,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,16 +66,11 @@ class Memory:
         return None if peak is None or self.before is None else round(peak - self.before)
 
 
-@contextlib.contextmanager
-def known(questions: Sequence[str], vectors: np.ndarray) -> Iterator[None]:
-    """Within this, a question's vector is looked up, not computed: the embedder is measured
+def known(questions: Sequence[str]) -> Callable[[Sequence[str]], np.ndarray]:
+    """For `Index.embed`: a question's vector is looked up, not computed. The embedder is measured
     elsewhere, and takes as long at any size."""
-    table, true = dict(zip(questions, vectors, strict=True)), embedding.embed
-    embedding.embed = lambda texts: np.stack([table[text] for text in texts])
-    try:
-        yield
-    finally:
-        embedding.embed = true
+    table = dict(zip(questions, embedding.embed_cached(questions)[0], strict=True))
+    return lambda texts: np.stack([table[text] for text in texts])
 
 
 def milliseconds(run: Callable[[Ask], object], asks: Sequence[Ask]) -> Found:
@@ -138,40 +134,42 @@ def ask(n: int, name: str) -> Found:
     the approximate search against the exact one."""
     asks = asked()
     questions = [one.input for one in asks]
-    vectors = embedding.embed_cached(questions)[0]
+    look_up = known(questions)
     settings.stay_offline()
     import chromadb  # noqa: F401
 
     memory = Memory()
-    opening, found = _timed(lambda: index.open_index(name))
+    opening, opened = _timed(lambda: index.open_index(name))
+    found = replace(opened, embed=look_up)
 
-    def searching(retriever: str) -> Callable[[Ask], object]:
-        return lambda one: found.search(one.input, one.groups, one.as_of, TOP_K, retriever)
+    def searching(retriever: str, there: index.Index = found) -> Callable[[Ask], object]:
+        return lambda one: there.search(one.input, one.groups, one.as_of, TOP_K, retriever)
 
-    with known(questions, vectors):
-        first, _ = _timed(lambda: searching("dense")(asks[0]))
-        result: Found = {"open_seconds": opening, "first_answer_seconds": first}
-        result["dense_ms"] = milliseconds(searching("dense"), asks)
-        result["dense_memory_mb"] = memory.grown()
-        rows_seconds, rows = _timed(lambda: found.rows)
-        result["bm25_setup_seconds"] = round(rows_seconds + _timed(lambda: found._lexical)[0], 2)
-        result["bm25_ms"] = milliseconds(searching("bm25"), asks)
-        result["bm25_memory_mb"] = memory.grown()
-        result["exact_setup_seconds"] = _timed(lambda: rows.vectors)[0]
-        result["exact_ms"] = milliseconds(searching("exact"), asks)
-        result["exact_memory_mb"] = memory.grown()
-        dense, exact = (
-            [_keys(one) for one in found.search_all(asks, TOP_K, retriever)]
-            for retriever in ("dense", "exact")
-        )
-        allowed = [rows.allowed(one.groups, one.as_of) for one in asks]
+    first, _ = _timed(lambda: searching("dense")(asks[0]))
+    result: Found = {"open_seconds": opening, "first_answer_seconds": first}
+    result["dense_ms"] = milliseconds(searching("dense"), asks)
+    result["dense_memory_mb"] = memory.grown()
+    rows_seconds, rows = _timed(lambda: found.rows)
+    result["bm25_setup_seconds"] = round(rows_seconds + _timed(lambda: found.lexical)[0], 2)
+    result["bm25_ms"] = milliseconds(searching("bm25"), asks)
+    result["bm25_memory_mb"] = memory.grown()
+    result["exact_setup_seconds"] = _timed(lambda: rows.vectors)[0]
+    result["exact_ms"] = milliseconds(searching("exact"), asks)
+    result["exact_memory_mb"] = memory.grown()
+    dense, exact = (
+        [_keys(one) for one in found.search_all(asks, TOP_K, retriever)]
+        for retriever in ("dense", "exact")
+    )
+    allowed = [rows.allowed(one.groups, one.as_of) for one in asks]
     result |= {f"recall_at_{k}": shared(dense, exact, k) for k in (5, 10)}
     result["too_few"] = sum(
         len(d) < min(TOP_K, int(a.sum())) for d, a in zip(dense, allowed, strict=True)
     )
     result["allowed_share"] = round(float(np.mean([a.mean() for a in allowed])), 4)
-    embedding.embed(questions[:3])  # once unmeasured: loads the embedder
-    result["dense_ms_with_embedding"] = milliseconds(searching("dense"), asks[:EMBEDDED_QUERIES])
+    searching("dense", opened)(asks[0])  # once unmeasured: loads the embedder and the rows
+    result["dense_ms_with_embedding"] = milliseconds(
+        searching("dense", opened), asks[:EMBEDDED_QUERIES]
+    )
     return result
 
 
@@ -181,34 +179,32 @@ def graph(n: int) -> Found:
     chunks, vectors, _ = world(n)
     asks = asked()
     questions = [one.input for one in asks]
-    vector = dict(zip(questions, embedding.embed_cached(questions)[0], strict=True))
-    name, limit = index.fingerprint(chunks, vectors=vectors), chroma_store.GRAPH_UP_TO
-    chroma_store.GRAPH_UP_TO = n
+    look_up = known(questions)
+
+    def build_graph() -> index.Index:
+        one = index.index_chunks(chunks, vectors=vectors, say=lambda _: None, graph_up_to=n)
+        one.collection.count()
+        return one
+
     try:
-        with known(questions, np.stack([vector[q] for q in questions])):
-            seconds, found = _timed(
-                lambda: (
-                    one := index.index_chunks(chunks, vectors=vectors, say=lambda _: None),
-                    one.collection.count(),
-                )[0]
-            )
-            found.search(questions[0], asks[0].groups, asks[0].as_of, TOP_K)
-            spent = milliseconds(
-                lambda one: found.search(one.input, one.groups, one.as_of, TOP_K), asks
-            )
-            bare = milliseconds(
-                lambda one: found.collection.query(
-                    query_embeddings=[vector[one.input]], n_results=TOP_K
-                ),
-                asks,
-            )
-            dense, exact = (
-                [_keys(one) for one in found.search_all(asks, TOP_K, retriever)]
-                for retriever in ("dense", "exact")
-            )
+        seconds, built = _timed(build_graph)
+        found = replace(built, embed=look_up)
+        found.search(questions[0], asks[0].groups, asks[0].as_of, TOP_K)
+        spent = milliseconds(
+            lambda one: found.search(one.input, one.groups, one.as_of, TOP_K), asks
+        )
+        bare = milliseconds(
+            lambda one: found.collection.query(
+                query_embeddings=look_up([one.input]), n_results=TOP_K
+            ),
+            asks,
+        )
+        dense, exact = (
+            [_keys(one) for one in found.search_all(asks, TOP_K, retriever)]
+            for retriever in ("dense", "exact")
+        )
     finally:
-        chroma_store.GRAPH_UP_TO = limit
-        chroma_store.remove(name)
+        chroma_store.remove(index.fingerprint(chunks, vectors=vectors))
     return {
         "graph_build_seconds": seconds,
         "graph_ms": spent,
@@ -239,26 +235,28 @@ def serve(n: int, name: str) -> Found:
     chunks, vectors, _ = world(n)
     asks = asked()
     questions = [one.input for one in asks]
-    with known(questions, embedding.embed_cached(questions)[0]):
-        here = {r: index.open_index(name).search_all(asks, TOP_K, r) for r in index.RETRIEVERS}
-        with server() as url:
-            os.environ["CHROMA_URL"] = url
-            try:
-                seconds, there = _timed(
-                    lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None)
+    look_up = known(questions)
+    opened = replace(index.open_index(name), embed=look_up)
+    here = {r: opened.search_all(asks, TOP_K, r) for r in index.RETRIEVERS}
+    with server() as url:
+        os.environ["CHROMA_URL"] = url
+        try:
+            seconds, built = _timed(
+                lambda: index.index_chunks(chunks, vectors=vectors, say=lambda _: None)
+            )
+            there = replace(built, embed=look_up)
+            spent = milliseconds(
+                lambda one: there.search(one.input, one.groups, one.as_of, TOP_K), asks
+            )
+            same = {
+                r: sum(
+                    _keys(a) == _keys(b)
+                    for a, b in zip(here[r], there.search_all(asks, TOP_K, r), strict=True)
                 )
-                spent = milliseconds(
-                    lambda one: there.search(one.input, one.groups, one.as_of, TOP_K), asks
-                )
-                same = {
-                    r: sum(
-                        _keys(a) == _keys(b)
-                        for a, b in zip(here[r], there.search_all(asks, TOP_K, r), strict=True)
-                    )
-                    for r in index.RETRIEVERS
-                }
-            finally:
-                del os.environ["CHROMA_URL"]
+                for r in index.RETRIEVERS
+            }
+        finally:
+            del os.environ["CHROMA_URL"]
     return {
         "chunks": n,
         "build_seconds": seconds,

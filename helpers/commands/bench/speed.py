@@ -28,7 +28,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,8 @@ from helpers.retrieval import rows as retrieval_rows
 from helpers.retrieval.chunking import chunk_all
 from helpers.systems import prompts as systems_prompts
 from helpers.systems import questions as systems_questions
-from helpers.systems import tickets as systems_tickets
+from helpers.systems.labelled import few_shot, task_prompt
+from helpers.systems.prompts import TICKET_PROMPT
 
 # two logits this close (fp32) may swap when the same sum is added up in another order; bfloat16
 # rounds 256 times coarser
@@ -101,11 +102,11 @@ def evaluation_work(generator: load.Generator, n: int = 60) -> list[Work]:
         ),
         Work(
             "tickets, few-shot",
-            systems_tickets.few_shot(generator, train[:8]),
+            few_shot(generator, TICKET_PROMPT, train[:8]),
             tickets,
             TICKETS,
-            [systems_tickets.few_shot_prompt(generator, c.ask.input, train[:8]) for c in tickets],
-            48,
+            [task_prompt(generator, TICKET_PROMPT, c.ask.input, train[:8]) for c in tickets],
+            TICKET_PROMPT.max_new_tokens,
         ),
     ]
 
@@ -126,19 +127,9 @@ def ours(work: Work) -> list[str]:
     return evaluate(work.arm, work.cases, work.task, keep=False)["answer"].tolist()
 
 
-def without_shared_beginning(work: Work) -> list[str]:
-    """`evaluate` with every prompt read in full, to see what reading a shared beginning once is
-    worth."""
-    kept, generate.SHARED_TOKENS = generate.SHARED_TOKENS, sys.maxsize
-    try:
-        return ours(work)
-    finally:
-        generate.SHARED_TOKENS = kept
-
-
 def timed(run: Callable[[], list[str]]) -> tuple[float, list[str]]:
     # a beginning read in an earlier round must not be a present to this one
-    generate._read.cache_clear()
+    generate.read_once.cache_clear()
     started = time.perf_counter()
     answers = run()
     return time.perf_counter() - started, answers
@@ -193,6 +184,8 @@ def bench_evaluate(rounds: int = 2, n: int = 60) -> dict[str, object]:
     """
     generator = load.load_generator()
     works = evaluation_work(generator, n)
+    # every prompt read in full, to see what reading a shared beginning once is worth
+    unshared = evaluation_work(replace(generator, shared_tokens=sys.maxsize), n)
     # once unmeasured, a few prompts: the first calls of a process are slow for both
     for work in works:
         list(generate.complete(generator, work.prompts[:2], 4))
@@ -201,12 +194,10 @@ def bench_evaluate(rounds: int = 2, n: int = 60) -> dict[str, object]:
     }
     same = {"identical": 0, "numerical_ties": 0, "different": 0, "largest_gap": 0.0}
     for round_ in range(rounds):
-        for work in works:
+        for work, in_full in zip(works, unshared, strict=True):
             seconds, mine = timed(lambda work=work: ours(work))
             spent["ours"][work.name].append(seconds)
-            spent["unshared"][work.name].append(
-                timed(lambda work=work: without_shared_beginning(work))[0]
-            )
+            spent["unshared"][work.name].append(timed(lambda work=in_full: ours(work))[0])
             seconds, theirs = timed(lambda work=work: plain_loop(generator, work))
             spent["plain"][work.name].append(seconds)
             if round_ == 0:

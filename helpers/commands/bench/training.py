@@ -34,7 +34,7 @@ from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments.training_grid import pooled, spread, versus
 from helpers.models import load
 from helpers.models.load import Generator
-from helpers.systems import tickets
+from helpers.systems import TICKET_PROMPT, labelled
 from helpers.training.adapters import with_adapter
 from helpers.training.lora import encode
 from helpers.training.time_estimate import read_per_second
@@ -138,7 +138,7 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
     import resource
 
     generator = load.load_generator()
-    examples = tickets.training_rows(generator, load_tickets("train")[:rows])
+    examples = labelled.training_rows(generator, TICKET_PROMPT, load_tickets("train")[:rows])
     fastest = ceiling(generator, examples)
     train = (
         trained_by_us if way == "ours" else lambda *given: trained_by_trl(*given, way == "trl_best")
@@ -148,7 +148,10 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
     tokens = how.epochs * sum(len(encode(generator.tokenizer, *row).ids) for row in examples)
     table = (
         evaluate(
-            tickets.tuned(tuned), [*load_tickets("dev"), *load_tickets("test")], TICKETS, keep=False
+            labelled.tuned(tuned, TICKET_PROMPT),
+            [*load_tickets("dev"), *load_tickets("test")],
+            TICKETS,
+            keep=False,
         )
         if scored
         else pd.DataFrame({"right": [], "valid": []})
