@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import html
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +17,9 @@ from helpers.experiments.training_grid import Grid
 from helpers.labs.job import job
 from helpers.models.load import Generator
 from helpers.plots import training
+from helpers.training.time_estimate import PATIENCE_SECONDS, duration, with_time_left
 
 UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and nobody has measured
-PATIENCE_SECONDS = 60  # what takes longer is not started before it has been said how long
 
 
 def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None = None):
@@ -94,12 +92,12 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
         s = setting()
         if not training_cell.cached_row(generator, s).exists():
             at = training_cell.probe(
-                generator, timed(progress, "finding out how fast this machine trains: ")
+                generator, with_time_left(progress, "finding out how fast this machine trains: ")
             )
             if training_cell.seconds_for(s, at) > PATIENCE_SECONDS and state["agreed"] != s:
                 state["agreed"] = s  # the next press starts it
                 return None
-        return training_cell.live(s, timed(progress), generator)
+        return training_cell.live(s, with_time_left(progress), generator)
 
     def done(row: dict[str, Any] | None) -> str:
         if row is not None:
@@ -152,8 +150,7 @@ def in_words(setting: TrainingSetting, generator: Generator) -> str:
             f"Run it for real: nothing was trained on this machine yet, so {ROWS[1]} labels are"
             " timed first."
         )
-    seconds = training_cell.seconds_for(setting, at)
-    took = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} minutes"
+    took = duration(training_cell.seconds_for(setting, at))
     return (
         f"Run it for real: about {took} here ({at[0]:.1f} rows a second, and {at[1]:.0f} s to"
         f" answer {training_cell.N_DEV} dev tickets)."
@@ -178,19 +175,3 @@ def fitting(setting: TrainingSetting, generator: Generator) -> TrainingSetting:
     return next(
         (s for s in tries if training_cell.seconds_for(s, at) <= PATIENCE_SECONDS), tries[-1]
     )
-
-
-def timed(progress: Progress, before: str = "") -> Callable[[float, float, str], None]:
-    """The same progress, saying also how much time is left of what is going on."""
-    begun: dict[str, float] = {}
-
-    def tell(done: float, of: float, what: str) -> None:
-        # "training, loss 0.31": the loss changes, the kind of work does not
-        kind = what.split(",")[0]
-        since = time.perf_counter() - begun.setdefault(kind, time.perf_counter())
-        left = (
-            f", {since / done * (of - done):.0f} s left" if done >= 2 and "left" not in what else ""
-        )
-        progress(done, of, f"{before}{what}{left}")
-
-    return tell

@@ -1,12 +1,13 @@
 """How long would training take on this machine? Asked before it starts: the model reads a few
-hundred tokens, and the rest is counted."""
+hundred tokens, and the rest is counted. While it runs: how much is left."""
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from helpers.core.progress import Progress
 from helpers.models.load import Generator
 from helpers.training.lora import encode, invocation
 from helpers.training.trainer import LoraSettings
@@ -14,7 +15,7 @@ from helpers.training.trainer import LoraSettings
 # a token that is trained on costs so many times a token that is only read (measured on two cores in
 # float32: forward, backward, vocabulary head)
 STEP_COST = 4.0
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 60  # what takes longer is not started before it has been said how long
 
 
 @functools.lru_cache(maxsize=4)
@@ -56,16 +57,35 @@ def estimate_in_words(
     patience."""
     seconds = training_seconds(generator, rows, how)
     said = (
-        f"{len(rows)} rows, {how.epochs} epochs: about {seconds:.0f} s on this machine"
+        f"{len(rows)} rows, {how.epochs} epochs: about {duration(seconds)} on this machine"
         f" ({generator.dtype}, {generator.device})"
     )
+    if seconds <= PATIENCE_SECONDS:
+        return said
     half = len(rows) // 2
+    less = training_seconds(generator, rows[:half], how)
     return (
-        said
-        if seconds <= PATIENCE_SECONDS
-        else (
-            f"{said}. No patience? rows[:{half}] takes about"
-            f" {training_seconds(generator, rows[:half], how):.0f} s and shows the same, less"
-            " clearly"
-        )
+        f"{said}. In a hurry? rows[:{half}] takes about {duration(less)} and shows the same, less"
+        " clearly"
     )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} minutes"
+
+
+def with_time_left(progress: Progress, before: str = "") -> Callable[[float, float, str], None]:
+    """The same progress, saying also how much time is left of what is being done."""
+    begun: dict[str, float] = {}
+
+    def tell(done: float, of: float, what: str) -> None:
+        # "training, loss 0.31": the loss changes, the kind of work does not
+        kind = what.split(",")[0]
+        since = time.perf_counter() - begun.setdefault(kind, time.perf_counter())
+        left = (
+            f", {since / done * (of - done):.0f} s left" if done >= 2 and "left" not in what else ""
+        )
+        progress(done, of, f"{before}{what}{left}")
+
+    return tell

@@ -23,6 +23,7 @@ from helpers.experiments.training_cell import MEASURES, TrainingSetting
 from helpers.experiments.training_grid import Grid, load_grid, what_if
 from helpers.labs import training as labs_training
 from helpers.plots import training as plots_training
+from helpers.training import time_estimate
 from helpers.training.trainer import LoraSettings
 
 N = 40
@@ -450,8 +451,8 @@ def test_how_long_it_takes_is_measured_here(toy):
 
 def test_progress_says_how_long_is_left(monkeypatch):
     said, clock = [], iter(range(0, 1000, 3))
-    monkeypatch.setattr(labs_training.time, "perf_counter", lambda: next(clock))
-    tell = labs_training.timed(lambda done, of, what: said.append(what))
+    monkeypatch.setattr(time_estimate.time, "perf_counter", lambda: next(clock))
+    tell = time_estimate.with_time_left(lambda done, of, what: said.append(what))
     for step in range(1, 4):
         tell(step, 4, f"training, loss {step}")
     tell(1, 4, "answering")

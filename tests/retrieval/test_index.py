@@ -303,13 +303,13 @@ def test_in_any_world_what_is_found_is_what_may_be_seen(graph_up_to, worlds, who
     ]
     asks = [Ask("", "page of the book", tuple(groups), TODAY + day * DAY) for groups, day in who]
 
-    def in_memory(name, manifest, rows, say):
+    def in_memory(name, manifest, rows, graph, say):
         client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
         with contextlib.suppress(Exception):
             client.delete_collection(name)
         target = client.create_collection(
             name,
-            configuration=chroma_store.configuration(manifest["chunks"]),
+            configuration=chroma_store.CONFIGURATION if graph else chroma_store.UNASKED,
             embedding_function=None,
         )
         chroma_store._fill(target, rows)

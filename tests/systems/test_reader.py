@@ -112,7 +112,7 @@ def test_more_rows_and_epochs_take_longer_and_prompts_count_once(monkeypatch):
     assert time_estimate.training_seconds(
         generator, rows * 2, LoraSettings(epochs=1)
     ) == pytest.approx(2 * one)
-    assert "No patience? rows[:2] takes about" in time_estimate.estimate_in_words(
+    assert "In a hurry? rows[:2] takes about" in time_estimate.estimate_in_words(
         generator, rows, LoraSettings(epochs=400)
     )
 

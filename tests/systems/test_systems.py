@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from conftest import ROOT, TODAY, write_document
@@ -215,7 +216,7 @@ def test_retrieved_context_reaches_the_model(cache, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("float32")
-def test_a_shared_beginning_and_a_batch_change_no_answer(monkeypatch):
+def test_a_shared_beginning_and_a_batch_change_no_answer():
     generator = load.load_generator()
     beginning = "You sort messages. Think of the rules of the support desk before you answer. " * 6
     prompts = [
@@ -225,12 +226,11 @@ def test_a_shared_beginning_and_a_batch_change_no_answer(monkeypatch):
         for i in range(6)
     ]
 
-    def answers(prompts):
-        return {c.index: c.text for c in generate.complete(generator, prompts, 12)}
+    def answers(prompts, model=generator):
+        return {c.index: c.text for c in generate.complete(model, prompts, 12)}
 
     together = answers(prompts)
-    monkeypatch.setattr(generate, "SHARED_TOKENS", 10**9)
-    assert answers(prompts) == together
+    assert answers(prompts, replace(generator, shared_tokens=10**9)) == together
     assert {i: answers([p])[0] for i, p in enumerate(prompts)} == together
     assert all(together.values())
 
