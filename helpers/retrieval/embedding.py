@@ -1,8 +1,8 @@
-"""Which vector stands for this text? The embedder, and vectors that are kept, so that nothing is
+"""Which vector stands for this text? The embedder, and a cache of vectors, so that nothing is
 embedded twice.
 
-Kept vectors lie in one SQLite file per embedder under the SHA-256 of their text: no text is stored,
-and two processes may write at once.
+Cached vectors lie in one SQLite file per embedder under the SHA-256 of their text: no text is
+stored, and two processes may write at once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def embed_cached(texts: Sequence[str]) -> tuple[np.ndarray, int]:
 
 
 def forget(texts: Sequence[str]) -> int:
-    """Remove the kept vectors of these texts, of every embedder, from the disk; how many were
+    """Remove the cached vectors of these texts, of every embedder, from the disk; how many were
     there."""
     gone = 0
     for file in settings.cache_folder("vectors").glob("*.sqlite"):
@@ -161,7 +161,7 @@ def _write(table: sqlite3.Connection | None, made: dict[bytes, np.ndarray]) -> N
         if not isinstance(error, sqlite3.OperationalError):
             _discard(table)
         warnings.warn(
-            f"vectors cannot be kept ({error}); the work goes on, but they are computed again next"
-            " time",
+            f"vectors cannot be cached ({error}); the work continues, but they are computed again"
+            " next time",
             stacklevel=4,
         )

@@ -148,15 +148,15 @@ class VersionedIndex:
                     f" {'before ' + str(current) if number is None else number}; it has"
                     f" {[v.number for v in versions]}"
                 )
-            open_index(earlier[-1].index)  # it must be there and whole before anybody is sent to it
+            open_index(earlier[-1].index)  # it must be there and whole before users are sent to it
             self._write(versions, earlier[-1].number)
             return earlier[-1]
 
     def forget(self, document: str) -> dict[str, int]:
         """Remove a document that the current version no longer holds from all that was derived from
         it: earlier versions and other indexes (whole; they are built again when asked for),
-        vectors, kept predictions. Only what another shelf answers from today stays. A Chroma server
-        overwrites nothing: until somebody runs `chroma vacuum --path FOLDER --force` there, its own
+        vectors, cached predictions. Only what another shelf answers from today stays. A Chroma
+        server overwrites nothing: until you run `chroma vacuum --path FOLDER --force` there, its own
         file holds the bytes.
 
         Returns how many of each are gone. Raises ValueError while the current version still holds

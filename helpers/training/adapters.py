@@ -1,8 +1,9 @@
-"""What is an adapter, and who speaks with it? A folder in peft's standard format with a card that
-says what it was made from.
+"""What is an adapter, and how does a model use one? A folder in peft's standard format with a card
+that says what it was made from: trained here (`trainer`), or once and for all, as those that come
+with the workbook.
 
-    tuned = with_adapter(generator, reference_adapter("format", generator))     # the same weights,
-    and a few megabytes beside them
+    # the same weights, and a few megabytes beside them
+    tuned = with_adapter(generator, reference_adapter("format", generator))
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LIMIT_MB = 6.0
 
 
 class AdapterError(RuntimeError):
-    """An adapter cannot be used with this model, or not be kept; the message says why and what to
+    """An adapter cannot be used with this model, or not be saved; the message says why and what to
     do."""
 
 
@@ -51,7 +52,7 @@ def opened(folder: Path) -> Adapter:
 
 
 def reference_adapter(name: str, generator: Generator) -> Adapter:
-    """An adapter that was trained once and is kept with the workbook: "format", "facts" or
+    """An adapter that was trained once and comes with the workbook: "format", "facts" or
     "reader".
 
     It fits the weights that it was trained on, in any number format and on any device. Raises
@@ -72,7 +73,7 @@ def weights_of(fingerprint: str) -> str:
 
 
 def save_reference(adapter: Adapter, name: str) -> Path:
-    """Keep an adapter with the workbook, in place of the one of that name. Raises AdapterError
+    """Store an adapter with the workbook, in place of the one of that name. Raises AdapterError
     above 6 MB."""
     size_mb = sum(path.stat().st_size for path in adapter.folder.iterdir()) / 1e6
     if size_mb > LIMIT_MB:
@@ -112,9 +113,6 @@ def with_adapter(generator: Generator, adapter: Adapter) -> Generator:
         reader=generator.model if called else None,
         unread_tokens=len(called),
     )
-
-
-pass
 
 
 def reference_or_train(

@@ -5,6 +5,15 @@ What makes it fast on a CPU is what it leaves out. An adapter that acts on answe
 LoRA", Greenewald et al. 2025) leaves the reading of a prompt to the frozen model. Whatever the
 frozen model reads, it reads alike in every epoch: each prompt is read once, and every step works on
 answers alone, a third of the tokens of a ticket and a twentieth of those of a page to be read.
+
+    prompt                       | <assistant> answer <end>
+    -----------------------------+-----------------------------------
+    x -> W x                     | x -> W x + 2 B A x        one layer: W frozen, A and B learn
+    keys, values: read once,     | attends to the prompt's keys and values, and is the only part
+    by the frozen model          | that is worked through in every epoch
+
+    W: (out, in)    A: (rank, in)    B: (out, rank), zeros at first, so that training starts from
+    the model as it is.
 """
 
 from __future__ import annotations
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache
 
-# of prompts whose reading is kept for the next epoch: some 750 MB in float32, half of it in
-# bfloat16
+# tokens of prompts whose reading is cached for the next epoch: some 750 MB in float32, half of it
+# in bfloat16
 KEPT_TOKENS = 16_000
 
 
@@ -77,7 +86,7 @@ def plan_epochs(lengths: Sequence[int], epochs: int, batch_rows: int, seed: int)
 
 
 class Prompts:
-    """The frozen model's memory (keys and values) of the prompts, read when first needed and kept
+    """The frozen model's memory (keys and values) of the prompts, read when first needed and cached
     while there is room."""
 
     def __init__(
@@ -93,10 +102,12 @@ class Prompts:
         import torch
         from transformers import DynamicCache
 
+        # the longest prompt of the batch, up to the point from which the adapter acts
         width = max(self.examples[i].acts_from for i in batch)
         if width == 0:
             return None
         read = self.kept | self._read([i for i in batch if i not in self.kept])
+        # layer by layer: keys and values, each (rows, heads, width, head size)
         cache = DynamicCache(config=self.generator.model.config)
         for layer in range(len(read[batch[0]])):
             cache.update(
@@ -122,6 +133,7 @@ class Prompts:
         if not rows:
             return {}
         lengths = [self.examples[i].acts_from for i in rows]
+        # (rows, longest prompt)
         tokens = torch.full((len(rows), max(lengths)), self.generator.tokenizer.pad_token_id)
         for row, (i, length) in enumerate(zip(rows, lengths, strict=True)):
             tokens[row, :length] = torch.tensor(self.examples[i].ids[:length])
@@ -131,6 +143,7 @@ class Prompts:
             self.generator.model.base_model(
                 input_ids=tokens.to(self.generator.device), past_key_values=cache, use_cache=True
             )
+        # a row's own part, without padding: (heads, its tokens, head size), keys and values
         read = {
             i: [
                 (layer.keys[row, :, :length], layer.values[row, :, :length])
@@ -157,6 +170,7 @@ def completion_loss(
     """
     import torch
 
+    # 1. What the adapter acts on, as a rectangle padded on the right, and which of it is completion
     lengths = [len(one.ids) - one.acts_from for one in batch]
     tokens = torch.full((len(batch), max(lengths)), generator.tokenizer.pad_token_id)
     wanted = torch.zeros(tokens.shape, dtype=torch.bool)
@@ -164,25 +178,29 @@ def completion_loss(
         tokens[row, :length] = torch.tensor(one.ids[one.acts_from :])
         wanted[row, one.prompt_tokens - one.acts_from : length] = True
     tokens, wanted = tokens.to(generator.device), wanted.to(generator.device)
-    # (rows, width, size of the model)
+    # 2. Through all layers, behind what was read before: (rows, width, size of the model)
     hidden = model.base_model(input_ids=tokens, **_behind(memory, batch, tokens)).last_hidden_state
     predicts = wanted[:, 1:]  # position t predicts token t + 1
-    # (completion tokens, vocabulary)
+    # 3. Only where a completion token comes next, every word of the vocabulary gets a score:
+    #    (completion tokens, vocabulary)
     logits = model.get_output_embeddings()(hidden[:, :-1][predicts])
+    # 4. How improbable was the right token, on average?
     return torch.nn.functional.cross_entropy(logits.float(), tokens[:, 1:][predicts])
 
 
 def _behind(memory: DynamicCache | None, batch: Sequence[Example], tokens: torch.Tensor) -> dict:
-    """What the model must know to go on behind a memory that is padded on the left. Without memory:
-    nothing, for causal attention never looks to the right, where the padding is, and runs faster
+    """What the model must know to continue behind a memory that is padded on the left. Without
+    memory: nothing, for causal attention never looks to the right, where the padding is, and runs faster
     without a mask.
     """
     import torch
 
     if memory is None:
         return {"use_cache": False}
+    # (rows,): how many tokens each row has read; (width,): places behind them
     read = torch.tensor([one.acts_from for one in batch], device=tokens.device)
     behind = torch.arange(tokens.shape[1], device=tokens.device)
+    # (rows, longest prompt): true where the memory holds a token, not padding
     before = torch.arange(int(read.max()), device=tokens.device) >= (read.max() - read)[:, None]
     # (rows, prompt + answer)
     mask = torch.cat([before, torch.ones_like(tokens, dtype=torch.bool)], dim=1).long()

@@ -1,7 +1,7 @@
 """What do examples change? LoRA: small matrices beside the frozen weights learn to turn these
 prompts into these completions.
 
-    adapter = finetune(generator, rows, Settings(epochs=4))      # rows: (prompt, completion) pairs
+    adapter = finetune(generator, rows, LoraSettings(epochs=4))  # rows: (prompt, completion) pairs
     tuned = with_adapter(generator, adapter)
 
 The result is an adapter folder in peft's standard format, a few megabytes, that any peft can load.
@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from helpers.core import settings
 from helpers.core.files import build_aside
@@ -29,9 +29,6 @@ from helpers.models.load import Generator
 from helpers.training import lora
 from helpers.training.adapters import CARD, Adapter, opened
 from helpers.training.adapters import with_adapter as with_adapter  # who trains wants to use it
-
-if TYPE_CHECKING:
-    pass
 
 TrainingRows = Sequence[tuple[str, str]]
 # a row longer than this is a mistake more often than a wish, and would need gigabytes
@@ -89,7 +86,7 @@ def finetune(
     """Train a LoRA adapter on (prompt, completion) rows, or hand over the finished one when the
     same was trained before.
 
-    dev: rows that are never trained on; the epoch with the smallest loss on them is kept.
+    dev: rows that are never trained on; the epoch with the smallest loss on them counts.
     progress(done, of, what) is called after every step, with the loss and the seconds left in
     words, and may raise to cancel. about: goes into the card (`about["ids"]`: ids of the rows).
     Raises TrainingError when there is nothing to train on, the loss stops being a number, or the
@@ -174,7 +171,9 @@ def _train(
     from tqdm.auto import tqdm
 
     started = time.perf_counter()
+    # 1. Rows become tokens.
     examples, judged = _examples(generator, rows, how), _examples(generator, dev, how)
+    # 2. Small random matrices are put beside the frozen weights: the only ones that will change.
     torch.manual_seed(how.seed)
     config = LoraConfig(
         r=how.rank, lora_alpha=2 * how.rank, target_modules="all-linear", task_type="CAUSAL_LM"
@@ -185,10 +184,13 @@ def _train(
         wrapped = get_peft_model(load.same_weights(generator), config, autocast_adapter_dtype=True)
     model = wrapped.train().get_base_model()
     weights = [p for p in model.parameters() if p.requires_grad]
+    # 3. Which rows make up each step, all epochs one after the other; what comes before the
+    #    answers is read by the frozen model, and cached.
     plan = lora.plan_epochs(
         [len(one.ids) for one in examples], how.epochs, how.batch_rows, how.seed
     )
     memory, judged_memory = lora.Prompts(generator, examples), lora.Prompts(generator, judged)
+    # 4. AdamW; its learning rate rises over a twentieth of the steps, then falls linearly to 0.
     optimizer = torch.optim.AdamW(weights, lr=how.learning_rate, weight_decay=0.0)
     warmup = max(1, len(plan) // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -198,6 +200,8 @@ def _train(
     steps_per_epoch = len(plan) // how.epochs
     with tqdm(plan, desc="training", unit="step", leave=False, disable=progress is not None) as bar:
         for batch in bar:
+            # 5. How surprised is the model by the right answers? One number: the mean over the
+            #    answer tokens of the batch.
             loss = lora.completion_loss(
                 model, [examples[i] for i in batch], generator, memory.of(batch)
             )
@@ -206,8 +210,10 @@ def _train(
                     f"the loss became {loss.item()} at step {len(losses) + 1}; use a smaller"
                     f" learning_rate than {how.learning_rate}"
                 )
+            # 6. In which direction would each weight lower that number? Of length 1 at most.
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            # 7. A small step in that direction, and the directions are forgotten.
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
@@ -220,12 +226,15 @@ def _train(
                     len(plan),
                     f"training: loss {loss.item():.2f}, about {left:.0f} s left",
                 )
+            # 8. After every epoch the dev rows judge: the best weights are remembered, and
+            #    when it gets no better, training stops.
             if judged and len(losses) % steps_per_epoch == 0:
                 dev_losses.append(_dev_loss(model, judged, generator, judged_memory, how))
                 if dev_losses[-1] == min(dev_losses):
                     best = [p.detach().clone() for p in weights]
                 elif len(dev_losses) - dev_losses.index(min(dev_losses)) > how.patience:
                     break
+    # 9. The weights of the best epoch are put back, and saved with all that shaped them.
     if best:
         with torch.no_grad():
             for weight, kept in zip(weights, best, strict=True):
