@@ -1,5 +1,5 @@
-"""The training-size lab as a widget: thin, over `train_lab.what_if`, `plots_train.setting` and
-`train_cells.live`, which a plain cell can call as well."""
+"""The training-size lab as a widget: thin, over `training_grid.what_if`,
+`plots.training.training_setting` and `training_cell.live`, which a plain cell can call as well."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def remove(name: str) -> int:
     folders = list(settings.cache_folder("indexes").glob(f"{name}-*"))
     for folder in folders:
         with contextlib.suppress(Exception):  # what cannot be opened need not be closed
-            # Chroma keeps an opened folder in memory: it would go on answering
+            # Chroma keeps an opened folder in memory: it would continue to answer
             _client(folder).close()
         shutil.rmtree(folder)
     (settings.cache_folder("indexes") / f"{name}.lock").unlink(missing_ok=True)

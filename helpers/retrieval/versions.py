@@ -156,8 +156,8 @@ class VersionedIndex:
         """Remove a document that the current version no longer holds from all that was derived from
         it: earlier versions and other indexes (whole; they are built again when asked for),
         vectors, cached predictions. Only what another shelf answers from today stays. A Chroma
-        server overwrites nothing: until you run `chroma vacuum --path FOLDER --force` there, its own
-        file holds the bytes.
+        server overwrites nothing: until you run `chroma vacuum --path FOLDER --force` there, its
+        own file holds the bytes.
 
         Returns how many of each are gone. Raises ValueError while the current version still holds
         it: delete its file and sync first.

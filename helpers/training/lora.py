@@ -190,8 +190,8 @@ def completion_loss(
 
 def _behind(memory: DynamicCache | None, batch: Sequence[Example], tokens: torch.Tensor) -> dict:
     """What the model must know to continue behind a memory that is padded on the left. Without
-    memory: nothing, for causal attention never looks to the right, where the padding is, and runs faster
-    without a mask.
+    memory: nothing, for causal attention never looks to the right, where the padding is, and runs
+    faster without a mask.
     """
     import torch
 

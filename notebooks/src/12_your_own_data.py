@@ -277,10 +277,10 @@ decision
 # %%
 from helpers.labs import what_if
 
-source = pd.Series(results.whence, name="source")
+sources = pd.Series(results.sources, name="source")
 print(
-    source.value_counts().to_string(),
-    "stated or seen: " + ", ".join(source[source != "assumed"].index),
+    sources.value_counts().to_string(),
+    "stated or seen: " + ", ".join(sources[sources != "assumed"].index),
     sep="\n",
 )
 board = what_if(decision.requirements, decision.evidence)

@@ -167,9 +167,9 @@ def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
     assert found["tuned"]["whose"] == "not measured"
     assert held["requirements"]["labelled_examples"] == {
         "value": 45.0,
-        "whence": "seen in the folder",
+        "source": "seen in the folder",
     }
-    assert held["requirements"]["cost_wrong"]["whence"] == "assumed"
+    assert held["requirements"]["cost_wrong"]["source"] == "assumed"
     assert held["attribution"]["RAG"]
     assert held["search"][0]["search"] == "bm25"
     assert held["skipped"] == []
@@ -190,7 +190,7 @@ def test_one_kind_of_data_alone_is_enough(serve, tmp_path):
     assert set(examples["arms"]) == {"examples"}
     assert examples["requirements"]["lookup_share"] == {
         "value": 0.0,
-        "whence": "seen in the folder",
+        "source": "seen in the folder",
     }
     questions = assess.assess(
         own_folder(tmp_path / "q", server.url, examples=False), tmp_path / "q-out", 2, quiet

@@ -82,7 +82,7 @@ def test_the_training_bench_says_how_much_faster_and_whether_it_costs_tickets(mo
     assert found["exact_match"]["ours"]["seeds"] == 3
     assert found["exact_match_difference"]["not_inferior"]
     assert found["exact_match_difference"]["value"] == 0
-    assert "times as fast as TRL at its best" in training.shown(found)
+    assert "times as fast as TRL tuned" in training.shown(found)
 
 
 def test_the_training_bench_says_that_speed_cost_tickets(monkeypatch):

@@ -71,10 +71,8 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
         )
     asked = len(server.asked)
     again = run(next(text for text in cells(folder) if "assessed(FOLDER" in text), names)
-    assert again is None, "run again, it goes on from where it was: nothing is asked twice"
-    assert len(server.asked) == asked, (
-        "run again, it goes on from where it was: nothing is asked twice"
-    )
+    assert again is None, "run again, it resumes: nothing is asked twice"
+    assert len(server.asked) == asked, "run again, it resumes: nothing is asked twice"
 
 
 def test_the_plan_names_every_arm_before_anything_is_asked(serve, tmp_path):  # noqa: F811

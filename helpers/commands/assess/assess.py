@@ -6,7 +6,7 @@ what its data allow within the minutes, decides, reports.
     DIR                                writes a filled folder to start from
 
 Everything is written below --out (default: my_work/assess/…): the report, and under work/ what is
-kept so that the next start goes on where this one stopped. DIR itself is only read. Delete --out,
+saved, so that the next start resumes where this one stopped. DIR itself is only read. Delete --out,
 and nothing of your texts is left.
 """
 
@@ -49,8 +49,8 @@ def default_out(folder: Path) -> Path:
 
 
 def refuse_out(folder: Path, out: Path) -> None:
-    """Raises DataError where the report would lie among what it is made from, or among somebody
-    else's files."""
+    """Raises DataError where the report would lie among what it is made from, or among files
+    that are not its own."""
     from helpers.core.records import DataError
 
     here, there = folder.resolve(), out.resolve()
@@ -117,7 +117,7 @@ def assessed(
     minutes: float | None = None,
     say: Callable[[str], object] = print,
 ) -> tuple[Results, dict[str, Any]]:
-    """`assess` for whoever goes on from there: (every table, comparison and the decision with its
+    """`assess` for whoever works on with it: (every table, comparison and the decision with its
     evidence; what stands in report.json). Raises as `assess` does."""
     from filelock import FileLock, Timeout
 
@@ -150,7 +150,7 @@ def assessed(
 
 def _day(out: Path) -> dt.date:
     """The day on which questions are asked: that of the first start, so that a second one after
-    midnight goes on instead of beginning anew."""
+    midnight resumes instead of beginning anew."""
     try:
         return dt.date.fromisoformat(json.loads((out / MARK).read_text(encoding="utf-8"))["day"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -236,7 +236,7 @@ def _measured(
             read_seconds = 1 / read_per_second(shop.generator)
     search = shop.search_table() if "index" in shop.__dict__ else None
     causes, compared = judged(tables), comparisons(tables)
-    requirements, whence = requirements_of(own, window)
+    requirements, sources = requirements_of(own, window)
     evidence = evidence_of(
         tables, causes, waits, progress["training"] or {}, read_seconds, reference_about()
     )
@@ -256,7 +256,7 @@ def _measured(
         skipped,
         settle(compared, skipped, {step.name: len(step.cases) for step in steps}),
         decide(requirements, evidence),
-        whence,
+        sources,
         model,
         clock.minutes,
         clock.used / 60,
@@ -280,7 +280,7 @@ def _endpoint(own):
 
 
 def _timed(tables, arms, steps, known: dict[str, float], clock, progress) -> dict[str, float]:
-    """Seconds that one asker waits, for the arms whose time the decision counts, as far as the
+    """Seconds that one user waits, for the arms whose time the decision counts, as far as the
     minutes reach."""
     from helpers.evaluation.evaluator import latency
 
@@ -359,7 +359,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"workbook: {error}")
         return 2
     except KeyboardInterrupt:
-        say("workbook: stopped; run the same command again to go on")
+        say("workbook: stopped; run the same command again to resume")
         return 130
     print(json.dumps(held, indent=1, ensure_ascii=False) if options.json else told(held))
     return 0

@@ -1,5 +1,5 @@
-"""What do the tables of somebody's own data say to the decision? Findings under the names of
-`evidence`, and requirements with whence each came.
+"""What do the tables of a user's own data say to the decision? Findings under the names of
+`decision.findings`, and requirements with the source of each.
 
 Of what was not measured on these data nothing is borrowed, but for what such data cannot show: what
 memorised facts are worth, and what leaks through a prompt. There the workbook's reference stands
@@ -96,7 +96,7 @@ def evidence_of(
     read_seconds: float | None,
     about: Mapping[str, Any],
 ) -> Findings:
-    """All findings. waits: seconds one asker waits, arm by arm, where that was timed; training:
+    """All findings. waits: seconds one user waits, arm by arm, where that was timed; training:
     rows -> seconds."""
     base = load_findings(Journal(format=1, guesses={}, findings={}))
     found = {name: one for name, one in base.found.items() if name in BORROWED}
@@ -177,7 +177,7 @@ def _usage(table: pd.DataFrame | None, wait: float | None, base: Usage) -> Usage
 def requirements_of(
     own: UserFolder, window_tokens: int | None = None
 ) -> tuple[Requirements, dict[str, str]]:
-    """(the requirements, whence each of them came: stated in assess.toml, seen in the folder, or
+    """(the requirements, the source of each: stated in assess.toml, seen in the folder, or
     assumed)."""
     seen: dict[str, Any] = {}
     if own.documents:
@@ -194,11 +194,11 @@ def requirements_of(
     if window_tokens:
         seen["window_tokens"] = float(window_tokens)
     stated = own.wishes.stated
-    whence = {
+    sources = {
         name: "stated" if name in stated else "seen in the folder" if name in seen else "assumed"
         for name in FIELDS
     }
-    return Requirements(**{**seen, **stated}), whence
+    return Requirements(**{**seen, **stated}), sources
 
 
 def settle(

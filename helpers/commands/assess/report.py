@@ -47,7 +47,7 @@ class Results:
     skipped: Sequence[Skipped]
     to_settle: Sequence[str]
     decision: Decision
-    whence: Mapping[str, str]
+    sources: Mapping[str, str]
     model: str
     minutes: float
     used_minutes: float
@@ -116,8 +116,8 @@ def parts(results: Results) -> list[Part]:
 
 
 def _note(results: Results) -> str:
-    assumed = [name for name, whence in results.whence.items() if whence == "assumed"]
-    stated = len(results.whence) - len(assumed)
+    assumed = [name for name, source in results.sources.items() if source == "assumed"]
+    stated = len(results.sources) - len(assumed)
     leads = (
         ""
         if results.decision.option
@@ -128,7 +128,7 @@ def _note(results: Results) -> str:
     )
     return (
         f"{leads}Measured on your own data with {results.model} in {results.used_minutes:.1f} of"
-        f" {results.minutes:g} minutes. Of {len(results.whence)} requirements {stated} are stated"
+        f" {results.minutes:g} minutes. Of {len(results.sources)} requirements {stated} are stated"
         f" in assess.toml or seen in the folder, {len(assumed)} are assumed: state them, and the"
         " answer may change (see “What would change the answer”)."
     )
@@ -220,10 +220,10 @@ def _systems(results: Results) -> list[Part]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """The best system and the best baseline in one line: without the second nobody knows what the
-    first is worth. Best: the highest lower end, for few cases promise much."""
+    """The best system and the best baseline in one line: without the second one cannot know what
+    the first is worth. Best: the highest lower end, for few cases promise much."""
     free = [name for name in BASELINES if name in table.index]
-    # nobody has an oracle
+    # an oracle is no system that one could have
     systems, baseline = (
         table.drop([*free, *(name for name in ("oracle context",) if name in table.index)]),
         table.loc[free],
@@ -312,7 +312,7 @@ def _missing(results: Results) -> Part:
     more = more_minutes(results.skipped)
     told = (
         f"All of it takes about {more} minutes more. Run the same command again: what is measured"
-        " is kept, and it goes on from here."
+        " is saved, and it resumes from here."
         if more
         else "Nothing was left out for want of time."
     )
@@ -328,8 +328,8 @@ def _missing(results: Results) -> Part:
 
 def _required(results: Results) -> Part:
     table = results.decision.requirements.table().drop(columns=["from", "to"])
-    table.insert(1, "whence", [results.whence[name] for name in table.index])
-    return Part("What is required, and whence each line comes", (table,))
+    table.insert(1, "source", [results.sources[name] for name in table.index])
+    return Part("Requirements and their source", (table,))
 
 
 # --- every number ---------------------------------------------------------------------------------
@@ -370,8 +370,8 @@ def as_json(results: Results) -> dict[str, Any]:
             "to_settle": list(results.to_settle),
             "more_minutes": more_minutes(results.skipped),
             "requirements": {
-                name: {"value": getattr(decision.requirements, name), "whence": whence}
-                for name, whence in results.whence.items()
+                name: {"value": getattr(decision.requirements, name), "source": source}
+                for name, source in results.sources.items()
             },
             "evidence": _records(decision.evidence.table().reset_index()),
             "decision": {

@@ -39,7 +39,7 @@ UNKNOWN_SECONDS = 1.5  # a case, before anything of the kind was measured
 
 
 class OutOfTimeError(BaseException):
-    """The minutes are over. Not an Exception: nobody may take it for the failure of one answer."""
+    """The minutes are over. Not an Exception: it must not pass for the failure of one answer."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Clock:
 
     def check(self, *told: object, needs: float = 0.0) -> None:
         """Raises OutOfTimeError when the minutes are over, or would be after so many seconds. Can
-        be handed over wherever somebody reports progress."""
+        be handed over wherever progress is reported."""
         if self.used + needs > 60 * self.minutes * GRACE:
             raise OutOfTimeError
 
@@ -117,7 +117,7 @@ class Skipped:
 
 class ArmProgress:
     """What is finished, in progress.json: so that the next start knows the pace and takes what is
-    kept without asking the clock."""
+    cached without asking the clock."""
 
     def __init__(self, path: Path, fresh: dict[str, Any]):
         self.path, self.held = path, fresh
@@ -234,7 +234,7 @@ def measure(
 
 def _estimate(step: Step, cases: int, pace: dict[str, float], clock: Clock) -> float:
     """Seconds for so many cases: at the arm's own pace, else at that of the slowest arm so far.
-    Where nothing is known it is tried: somebody watches the clock."""
+    Where nothing is known it is tried: the clock is watched."""
     if step.free:
         return 0.0
     if step.name in pace:

@@ -2,7 +2,7 @@
 
 A set is a folder in BEIR's form (Thakur et al. 2021): `corpus.jsonl`, `queries.jsonl`,
 `qrels/test.tsv`. Passages are read, hits dropped and rankings scored as BEIR and MTEB do, so that
-the figures can be held to published ones. The documents of a set are readable by everyone.
+the figures can be compared with published ones. The documents of a set are readable by everyone.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ growing sizes; for `workbook.py bench scale`.
 
     python -m helpers.commands.bench.scale [--chunks N ...] [--server] [--json] [--save]
 
-The handbook has fewer than 600 chunks; the rest is made (`bench_world` says how). Every size is
+The handbook has fewer than 600 chunks; the rest is made (`synthetic` says how). Every size is
 built in a process of its own and searched in another, so that memory is its own. Beside the search
 that learners get stands the one by Chroma's graph, up to COMPARED_UP_TO chunks: why large indexes
 do without it.
@@ -353,7 +353,7 @@ def provenance() -> Found:
 
 
 def flat(found: Found) -> dict[str, list[object]]:
-    """The sizes as columns: what `plots_rag.scale` draws and a reader sees; dense_ms becomes
+    """The sizes as columns: what `plots.retrieval.scale` draws and a reader sees; dense_ms becomes
     dense_ms_p50 and dense_ms_p95."""
     rows = []
     for row in found["sizes"]:

@@ -38,13 +38,13 @@ SEED, NOISE = 0, 0.67
 
 
 def real() -> tuple[list[Chunk], np.ndarray]:
-    """(all chunks of the handbook, their kept vectors)."""
+    """(all chunks of the handbook, their cached vectors)."""
     chunks = chunk_all(handbook.load_handbook())
     return chunks, embedding.embed_cached([rows.embedded_text(chunk) for chunk in chunks])[0]
 
 
 def asked() -> list[Ask]:
-    """The dev questions, each with its own asker and day."""
+    """The dev questions, each with its own user and day."""
     return [case.ask for case in load_questions("dev")]
 
 

@@ -5,12 +5,12 @@ rows, epochs, batch, number format, rank and schedule.
     seconds, and the tickets right of both python -m helpers.commands.bench.training --curve
     [--json] our seconds against rows up to 512
 
-TRL runs twice: as it comes, and at its best on a CPU (no gradient checkpointing, batches of similar
+TRL runs twice: with its defaults, and tuned on a CPU (no gradient checkpointing, batches of similar
 length, nothing saved on the way). What differs by design is what an adapter acts on: TRL's on
 prompt and answer, ours on the answer, see `lora`. Whether that costs accuracy is measured, on all
-tickets that nobody trained on (dev and test: nothing is chosen by what they say here). How much
-seeds differ is pooled over the three ways, see `train_lab.versus`. Every training runs in a process
-of its own, one after the other, so that its memory is its own.
+tickets that no training saw (dev and test: nothing is chosen by what they say here). How much
+seeds differ is pooled over the three ways, see `training_grid.versus`. Every training runs in a
+process of its own, one after the other, so that its memory is its own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from helpers.training.lora import encode
 from helpers.training.time_estimate import read_per_second
 from helpers.training.trainer import LoraSettings, finetune
 
-WAYS = {"ours": "ours", "trl_best": "TRL at its best", "trl_default": "TRL as it comes"}
+WAYS = {"ours": "ours", "trl_best": "TRL tuned", "trl_default": "TRL with defaults"}
 CURVE = (16, 32, 64, 128, 256, 512)
 NON_INFERIOR = -0.05  # the least that the interval of the difference in exact matches may reach
 
@@ -50,7 +50,7 @@ def trained_by_us(
 ) -> tuple[Generator, float]:
     """(tuned model, seconds from the model in memory to the finished adapter on disk)."""
     started = time.perf_counter()
-    # never an adapter kept from before
+    # never a cached adapter
     adapter = finetune(
         generator,
         rows,
@@ -206,9 +206,9 @@ def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
         )
 
     bits = {way: tuple(run["right"] for run in found) for way, found in runs.items()}
-    ids, by_luck = tuple(map(str, range(len(bits["ours"][0])))), pooled(bits.values())
+    ids, by_seed = tuple(map(str, range(len(bits["ours"][0])))), pooled(bits.values())
     difference = versus(
-        (WAYS["trl_best"], bits["trl_best"], True), (WAYS["ours"], bits["ours"], True), ids, by_luck
+        (WAYS["trl_best"], bits["trl_best"], True), (WAYS["ours"], bits["ours"], True), ids, by_seed
     )
     return {
         "bench": "finetune",
@@ -218,7 +218,7 @@ def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
         "epochs": epochs,
         "seeds": seeds,
         "seconds": {way: [run["seconds"] for run in found] for way, found in runs.items()},
-        "exact_match": {way: spread(strings, by_luck) for way, strings in bits.items()},
+        "exact_match": {way: spread(strings, by_seed) for way, strings in bits.items()},
         "exact_match_difference": {
             "value": difference.difference,
             "low": difference.low,
@@ -257,9 +257,9 @@ def shown(found: dict) -> str:
         )
     d = found["exact_match_difference"]
     return (
-        f"{found['speedup']} times as fast as TRL at its best, {found['speedup_default']} times as"
-        f" fast as TRL as it comes (seconds: {found['seconds']})\ntickets all right:"
-        f" {found['exact_match']}; ours less TRL's best {100 * d['value']:+.1f} points"
+        f"{found['speedup']} times as fast as TRL tuned, {found['speedup_default']} times as"
+        f" fast as TRL with defaults (seconds: {found['seconds']})\ntickets all right:"
+        f" {found['exact_match']}; ours less tuned TRL's {100 * d['value']:+.1f} points"
         f" ({100 * d['low']:+.1f} to {100 * d['high']:+.1f})\ntokens a second:"
         f" {found['tokens_per_second']}, the bare model reads {found['forward_pass_ceiling']}; peak"
         f" memory in MB: {found['peak_mb']}"
