@@ -1,24 +1,6 @@
 #!/usr/bin/env python3
-"""The front door. Standard library only; the same words on Linux, macOS and Windows (there: py
-workbook.py ...).
-
-    python3 workbook.py lab         open the workbook in JupyterLab           [--port N]
-                                    [--no-browser]
-    python3 workbook.py board       the decision board without code           [--port N] [--ip
-                                    ADDRESS] [--no-browser]
-    python3 workbook.py assess DIR  the same decision for your own data       [--minutes N] [--out
-                                    DIR] [--json] | --example DIR
-    python3 workbook.py run         execute notebooks, print a table          [NN ...]
-    python3 workbook.py test        run the tests                             [--quick] [-- pytest
-                                    options]
-    python3 workbook.py build       make the notebooks from notebooks/src     [NN ...] [--check]
-    python3 workbook.py bench       measure speed against the plain way       evaluate | embed
-                                    [--rounds N] | finetune [--curve] [--json]
-                                    and the search on sets that others judged retrieval DIR |
-                                    chunking DIR [--json] the index at growing sizes, sliders
-                                    scale [--chunks N ...] [--server] [--save] | lab [--json]
-    python3 workbook.py check-data  check every file of labs_data
-    python3 workbook.py doctor      say what this machine has and what it lacks
+"""The front door of the workbook. The same words on Linux, macOS and Windows (there: py workbook.py
+...). Standard library only.
 
 The first command sets up what is missing: an environment in .venv (or the activated one, when it
 has all that pyproject.toml asks for), the model weights, the Jupyter kernel. Nothing is written
@@ -39,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -47,12 +30,12 @@ CACHE = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache")
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SUPPORTED = ((3, 11), (3, 13))
 NEEDS_DISK_GB = 4.0
+NOTEBOOKS = "helpers.commands.notebooks"
 WINDOWS = os.name == "nt"
 
 
 class SetupError(Exception):
-    """A step failed; the message says what to do. Running the same command again goes on from
-    there."""
+    """A step failed; the message says what to do. The same command, run again, resumes there."""
 
 
 def say(text: str) -> None:
@@ -297,7 +280,7 @@ def runs(python: Path) -> bool:
     )
 
 
-def run_step(command: list, mend: str) -> None:
+def run_step(command: list, fix: str) -> None:
     """Run one set-up step with a sign of life; its full output goes to a log, its end is shown when
     it fails."""
     log = CACHE / "setup.log"
@@ -323,13 +306,13 @@ def run_step(command: list, mend: str) -> None:
             ):
                 alive.append(" ".join(line.split())[:80])
     if process.wait():
-        if mend:
+        if fix:
             say("\n".join(f"      | {line}" for line in tail))
-        raise SetupError(f"{mend} (all output: {shown(log)})")
+        raise SetupError(f"{fix} (all output: {shown(log)})")
 
 
 def try_lock(file) -> bool:
-    """Take the file's lock if nobody holds it."""
+    """Take the file's lock if it is free."""
     try:
         if WINDOWS:
             import msvcrt
@@ -420,26 +403,48 @@ def call(python: Path, *words: object, **more: str) -> int:
 
 
 def lab(options: argparse.Namespace) -> int:
+    """JupyterLab on the learner's own copies of the notebooks; those that are missing are made."""
     python = set_up(None)
+    mine = my_work()
+    if failed := call(python, "-m", NOTEBOOKS, "copies", WORKBOOK_MY_WORK=str(mine)):
+        return failed
     # ours, so the reader's own JupyterLab stays as it is
     settings = CACHE / "jupyter" / "lab-settings"
     quiet = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True, exist_ok=True)
     if not quiet.exists():
         quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}\n', encoding="utf-8")
+    try:  # both the copies and what they link to; usually ROOT
+        top = Path(os.path.commonpath([ROOT, mine]))
+    except ValueError:  # Windows: on two drives
+        top = mine
+    first = (mine / "notebooks" / "00_start_here.ipynb").relative_to(top).as_posix()
     words = [
         "-m",
         "jupyter",
         "lab",
         "--ip=127.0.0.1",
         f"--port={options.port}",
-        f"--ServerApp.root_dir={ROOT}",
-        "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+        f"--ServerApp.root_dir={top}",
+        f"--LabApp.default_url=/lab/tree/{urllib.parse.quote(first)}",
     ]
     words += ["--no-browser"] if options.no_browser else []
     words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     say("opening JupyterLab; its address is below, Ctrl-C ends it")
-    return call(python, *words, JUPYTERLAB_SETTINGS_DIR=str(settings))
+    return call(python, *words, JUPYTERLAB_SETTINGS_DIR=str(settings), WORKBOOK_MY_WORK=str(mine))
+
+
+def my_work() -> Path:
+    """The learner's folder. Absolute, because a kernel that starts in it must find it again."""
+    return (ROOT / Path(os.environ.get("WORKBOOK_MY_WORK") or "my_work").expanduser()).resolve()
+
+
+def reset(options: argparse.Namespace) -> int:
+    if bool(options.notebooks) == options.all:
+        say("workbook: reset needs the numbers of the notebooks, as 02 05, or --all")
+        return 2
+    words = ["-m", NOTEBOOKS, "reset", *options.notebooks]
+    return call(set_up(None), *words, WORKBOOK_MY_WORK=str(my_work()))
 
 
 def board(options: argparse.Namespace) -> int:
@@ -448,7 +453,7 @@ def board(options: argparse.Namespace) -> int:
     python = set_up(None)
     if options.ip not in ("127.0.0.1", "localhost", "::1"):
         say(
-            f"the board will be open to everybody who reaches {options.ip}: there is no password,"
+            f"the board will be open to everyone who can reach {options.ip}: there is no password,"
             " and they see your findings and can write records"
         )
     words = [
@@ -492,48 +497,31 @@ def assess(options: argparse.Namespace) -> int:
 
 def test(options: argparse.Namespace) -> int:
     """All tests, in two processes side by side with half of the threads each: most of the work is
-    Python, and fills one core only."""
+    Python, and fills one core only. tests/support deals them out."""
     python = set_up("test")
     threads = os.environ.get("WORKBOOK_THREADS") or str(max(1, (os.cpu_count() or 2) // 2))
-    words = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
-    if options.quick:
-        words += ["tests", "-m", "not slow and not browser"]
-    else:
-        # Notebooks first: what they compute is kept, and the later tests that run them again read
-        # it.
-        notebooks = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").glob("*.ipynb"))
-        words += [
-            "--nbval-lax",
-            "--nbval-current-env",
-            "--nbval-cell-timeout=900",
-            *notebooks,
-            "tests",
-        ]
+    words = ["-m", "pytest", "-c", ROOT / "pyproject.toml", "-n", "2"]
+    words += ["--dist", "loadfile", "--no-loadscope-reorder"]
     with tempfile.TemporaryDirectory(prefix="workbook-test-", ignore_cleanup_errors=True) as folder:
-        # the learner's journal is not for tests to write in
-        return call(
-            python,
-            *words,
-            *options.pytest,
-            WORKBOOK_MY_WORK=folder,
-            WORKBOOK_THREADS=threads,
-            OMP_NUM_THREADS=threads,
-        )
+        # the learner's journal and copies are not for tests to write in
+        more = {"WORKBOOK_MY_WORK": folder, "WORKBOOK_THREADS": threads, "OMP_NUM_THREADS": threads}
+        if options.quick:
+            words += [ROOT / "tests", "-m", "not slow and not browser"]
+        else:
+            if failed := call(python, "-m", NOTEBOOKS, "copies", **more):
+                return failed
+            both = [*ROOT.glob("notebooks/*.ipynb"), *Path(folder).glob("notebooks/*.ipynb")]
+            words += ["--nbval-lax", "--nbval-current-env", *sorted(both), ROOT / "tests"]
+        return call(python, *words, *options.pytest, **more)
 
 
 def run(options: argparse.Namespace) -> int:
-    return call(set_up(None), "-m", "helpers.commands.notebooks", "run", *options.notebooks)
+    return call(set_up(None), "-m", NOTEBOOKS, "run", *options.notebooks)
 
 
 def build(options: argparse.Namespace) -> int:
-    return call(
-        set_up(None),
-        "-m",
-        "helpers.commands.notebooks",
-        "build",
-        *options.notebooks,
-        *(["--check"] if options.check else []),
-    )
+    check = ["--check"] if options.check else []
+    return call(set_up(None), "-m", NOTEBOOKS, "build", *options.notebooks, *check)
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -568,7 +556,8 @@ def check_data(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """One line a question, with the mend. Changes nothing, so it also works where set-up cannot."""
+    """One line a question, and how to fix what is wrong. Changes nothing, so it also works where
+    set-up cannot."""
     own = supported() and activated() and not lacking(Path(sys.executable), None)
     python = Path(sys.executable) if own else environment_python(VENV)
     whole = own or (ready_mark(None) in marks_of(VENV) or ready_mark("test") in marks_of(VENV))
@@ -605,8 +594,8 @@ def doctor(options: argparse.Namespace) -> int:
     ]
     if whole:
         lines += inside(python)
-    for name, ok, found, mend in lines:
-        print(f"{'ok  ' if ok else 'MEND'}  {name:<16} {found}{'' if ok else f'  ->  {mend}'}")
+    for name, ok, found, fix in lines:
+        print(f"{'ok ' if ok else 'FIX'}  {name:<16} {found}{'' if ok else f'  ->  {fix}'}")
     return 0 if all(ok for _, ok, _, _ in lines) else 1
 
 
@@ -614,20 +603,20 @@ INSIDE = """
 import contextlib, json, os, subprocess, sys
 lines = []
 with contextlib.redirect_stdout(sys.stderr):
-    from helpers import models, settings
+    from helpers.models import load, weights
     import torch
     can = torch.cpu.get_capabilities()
     fast = [n for n in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "neon", "sve") if can.get(n)]
-    device = models.pick_device()
-    live = str(models.pick_dtype(device))[6:]
+    device = load.pick_device()
+    live = str(load.pick_dtype(device))[6:]
     parts = f"{device}, live answers in {live}, references in {settings.reference_dtype()}, "
-    parts += f"{models.set_threads()} threads; "
+    parts += f"{load.set_threads()} threads; "
     parts += f"CPU: {', '.join(fast) or can.get('architecture', '?')}"
     lines.append(["compute", True, parts, ""])
-    for weights in (models.SMOLLM2, models.MINILM):
-        whole = models.is_whole(models.cache_home() / weights.name, weights)
-        lines.append([weights.name, whole, "verified" if whole else "missing or damaged",
-                      "run: python3 workbook.py lab (it mends them)"])
+    for one in (weights.SMOLLM2, weights.MINILM):
+        whole = weights.is_whole(weights.cache_home() / one.name, one)
+        lines.append([one.name, whole, "verified" if whole else "missing or damaged",
+                      "run: python3 workbook.py lab (it repairs them)"])
     from jupyter_client.kernelspec import KernelSpecManager
     program = KernelSpecManager().get_kernel_spec("python3").argv[0]
     same = os.path.realpath(program) == os.path.realpath(sys.executable)
@@ -653,15 +642,9 @@ def inside(python: Path) -> list[tuple[str, bool, str, str]]:
         env=environment(python),
     )
     if done.returncode:
-        mend = f"delete {shown(VENV)} and run: python3 workbook.py lab"
-        return [
-            (
-                "packages",
-                False,
-                (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160],
-                mend,
-            )
-        ]
+        said = (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160]
+        fix = f"delete {shown(VENV)} and run: python3 workbook.py lab"
+        return [("packages", False, said, fix)]
     return [tuple(line) for line in json.loads(done.stdout.strip().splitlines()[-1])]
 
 
@@ -673,151 +656,199 @@ def memory_gb() -> float | None:
         return None
 
 
+def option(*names: str, **how: object) -> tuple:
+    return names, how
+
+
+NO_BROWSER = option(
+    "--no-browser", action="store_true", help="print the address instead of opening it"
+)
+JSON = option("--json", action="store_true", help="print one JSON object and nothing else")
+SOME = {"nargs": "*", "metavar": "NN"}
+# What can be asked of the workbook: name, function, help, options.
+COMMANDS = [
+    (
+        "lab",
+        lab,
+        "open your copies of the notebooks (my_work/notebooks) in JupyterLab",
+        [
+            option("--port", type=int, default=8888, help="first port to try (default: 8888)"),
+            NO_BROWSER,
+        ],
+    ),
+    (
+        "reset",
+        reset,
+        "make your copy of a notebook anew; the old one is saved beside it",
+        [
+            option("notebooks", **SOME, help="numbers, as 02 05"),
+            option("--all", action="store_true", help="all of them"),
+        ],
+    ),
+    (
+        "board",
+        board,
+        "serve the decision board as a web page without code",
+        [
+            option("--port", type=int, default=8866, help="port (default: 8866)"),
+            option(
+                "--ip",
+                default="127.0.0.1",
+                help="address to listen on (default: 127.0.0.1, this machine only)",
+            ),
+            NO_BROWSER,
+        ],
+    ),
+    (
+        "assess",
+        assess,
+        "decide for your own documents, questions and labelled examples",
+        [
+            option(
+                "folder",
+                type=Path,
+                metavar="DIR",
+                help="documents/, questions.jsonl, examples.jsonl, schema.json, assess.toml; each"
+                " may be missing",
+            ),
+            option(
+                "--example",
+                action="store_true",
+                help="write a filled example folder at DIR, and do nothing else",
+            ),
+            option(
+                "--minutes",
+                type=float,
+                metavar="N",
+                help="how long it may take (default: what assess.toml says, else 20); run it again"
+                " and it resumes",
+            ),
+            option(
+                "--out",
+                type=Path,
+                metavar="DIR",
+                help="where the report goes (default: my_work/assess/...)",
+            ),
+            JSON,
+        ],
+    ),
+    (
+        "run",
+        run,
+        "execute notebooks and print a table",
+        [option("notebooks", **SOME, help="numbers, as 02 05; none means all")],
+    ),
+    (
+        "test",
+        test,
+        "run the tests; words after -- go to pytest",
+        [
+            option(
+                "--quick", action="store_true", help="leave out models, notebooks and the browser"
+            )
+        ],
+    ),
+    (
+        "build",
+        build,
+        "make the notebooks from notebooks/src",
+        [
+            option(
+                "notebooks", **SOME, help="numbers, as 02 05; none means those whose source changed"
+            ),
+            option(
+                "--check",
+                action="store_true",
+                help="only say which are out of date; exit 1 if any is",
+            ),
+        ],
+    ),
+    (
+        "bench",
+        bench,
+        "measure speed against the plain way, or the search on a judged set",
+        [
+            option(
+                "what",
+                choices=["evaluate", "embed", "finetune", "retrieval", "chunking", "scale", "lab"],
+            ),
+            option(
+                "folder",
+                nargs="?",
+                type=Path,
+                metavar="DIR",
+                help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's"
+                " evaluation",
+            ),
+            option(
+                "--limit-queries",
+                type=int,
+                metavar="N",
+                help="retrieval: only the first N judged queries",
+            ),
+            option(
+                "--rounds",
+                type=int,
+                default=2,
+                help="evaluate and embed: how often, in turn (default: 2)",
+            ),
+            option("--rows", type=int, help="finetune: training rows (default: 64)"),
+            option("--epochs", type=int, help="finetune: (default: 4)"),
+            option("--seeds", type=int, help="finetune: how many (default: 3)"),
+            option(
+                "--curve", action="store_true", help="finetune: our seconds against rows up to 512"
+            ),
+            option(
+                "--chunks",
+                type=int,
+                nargs="+",
+                metavar="N",
+                help="scale: sizes of the index (default: 1000 10000 100000)",
+            ),
+            option(
+                "--server", action="store_true", help="scale: also compare with a Chroma server"
+            ),
+            option(
+                "--save", action="store_true", help="scale: write labs_data/reference/scale.json"
+            ),
+            JSON,
+        ],
+    ),
+    (
+        "check-data",
+        check_data,
+        "check every file of labs_data: one line a fault, exit 1 if there is any",
+        [],
+    ),
+    ("doctor", doctor, "say what this machine has and what it lacks", []),
+]
+
+
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    argv, pytest_words = (
-        (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    )
+    at = argv.index("--") if "--" in argv else len(argv)
     parser = argparse.ArgumentParser(
         prog="workbook.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(
-        dest="command",
-        required=True,
-        metavar="lab | board | assess | run | test | build | bench | check-data | doctor",
-    )
-    word = commands.add_parser("lab", help="open the workbook in JupyterLab")
-    word.add_argument("--port", type=int, default=8888, help="first port to try (default: 8888)")
-    word.add_argument(
-        "--no-browser", action="store_true", help="print the address instead of opening it"
-    )
-    word = commands.add_parser("board", help="serve the decision board as a web page without code")
-    word.add_argument("--port", type=int, default=8866, help="port (default: 8866)")
-    word.add_argument(
-        "--ip",
-        default="127.0.0.1",
-        help="address to listen on (default: 127.0.0.1, this machine only)",
-    )
-    word.add_argument(
-        "--no-browser", action="store_true", help="print the address instead of opening it"
-    )
-    word = commands.add_parser(
-        "assess", help="decide for your own documents, questions and labelled examples"
-    )
-    word.add_argument(
-        "folder",
-        type=Path,
-        metavar="DIR",
-        help=(
-            "documents/, questions.jsonl, examples.jsonl, schema.json, assess.toml; each may be"
-            " missing"
-        ),
-    )
-    word.add_argument(
-        "--example",
-        action="store_true",
-        help="write a filled example folder at DIR, and do nothing else",
-    )
-    word.add_argument(
-        "--minutes",
-        type=float,
-        metavar="N",
-        help=(
-            "how long it may take (default: what assess.toml says, else 20); run it again to go on"
-        ),
-    )
-    word.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="where the report goes (default: my_work/assess/...)",
-    )
-    word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    word = commands.add_parser("run", help="execute notebooks and print a table")
-    word.add_argument(
-        "notebooks", nargs="*", metavar="NN", help="numbers, as 02 05; none means all"
-    )
-    word = commands.add_parser("test", help="run the tests")
-    word.add_argument(
-        "--quick", action="store_true", help="leave out models, notebooks and the browser"
-    )
-    word = commands.add_parser("build", help="make the notebooks from notebooks/src")
-    word.add_argument(
-        "notebooks",
-        nargs="*",
-        metavar="NN",
-        help="numbers, as 02 05; none means those whose source changed",
-    )
-    word.add_argument(
-        "--check", action="store_true", help="only say which are out of date; exit 1 if any is"
-    )
-    commands.add_parser(
-        "check-data", help="check every file of labs_data: one line a fault, exit 1 if there is any"
-    )
-    word = commands.add_parser(
-        "bench", help="measure speed against the plain way, or the search on a judged set"
-    )
-    word.add_argument(
-        "what", choices=["evaluate", "embed", "finetune", "retrieval", "chunking", "scale", "lab"]
-    )
-    word.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        metavar="DIR",
-        help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's evaluation",
-    )
-    word.add_argument(
-        "--limit-queries", type=int, metavar="N", help="retrieval: only the first N judged queries"
-    )
-    word.add_argument(
-        "--rounds", type=int, default=2, help="evaluate and embed: how often, in turn (default: 2)"
-    )
-    word.add_argument("--rows", type=int, help="finetune: training rows (default: 64)")
-    word.add_argument("--epochs", type=int, help="finetune: (default: 4)")
-    word.add_argument("--seeds", type=int, help="finetune: how many (default: 3)")
-    word.add_argument(
-        "--curve", action="store_true", help="finetune: our seconds against rows up to 512"
-    )
-    word.add_argument(
-        "--chunks",
-        type=int,
-        nargs="+",
-        metavar="N",
-        help="scale: sizes of the index (default: 1000 10000 100000)",
-    )
-    word.add_argument(
-        "--server", action="store_true", help="scale: also compare with a Chroma server"
-    )
-    word.add_argument(
-        "--save", action="store_true", help="scale: write labs_data/reference/scale.json"
-    )
-    word.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    commands.add_parser("doctor", help="say what this machine has and what it lacks")
-    options = parser.parse_args(argv)
-    options.pytest = pytest_words
-    if pytest_words and options.command != "test":
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, does, summary, taken in COMMANDS:
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.set_defaults(does=does)
+        for names, how in taken:
+            command.add_argument(*names, **how)
+    options = parser.parse_args(argv[:at])
+    options.pytest = argv[at + 1 :]
+    if options.pytest and options.command != "test":
         parser.error("only `test` takes words after --")
     try:
-        commands = {
-            "lab": lab,
-            "board": board,
-            "assess": assess,
-            "run": run,
-            "test": test,
-            "build": build,
-            "check-data": check_data,
-            "bench": bench,
-            "doctor": doctor,
-        }
-        return commands[options.command](options)
+        return options.does(options)
     except SetupError as error:
         say(f"\nworkbook: {error}")
         return 1
     except KeyboardInterrupt:
-        say("\nworkbook: stopped; run the same command again to go on")
+        say("\nworkbook: stopped; the same command resumes")
         return 130
 
 

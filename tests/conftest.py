@@ -15,12 +15,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.notebook_runs import NotebookRuns
+from support.towns import clever
 
 from helpers.data import handbook
 from helpers.exercises import exercise
 
+pytest_plugins = ["support.browser", "support.vectors"]
 ROOT = Path(__file__).resolve().parent.parent
 TODAY = dt.date(2026, 3, 2)
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(NotebookRuns())
 
 
 @pytest.fixture(scope="session")
@@ -212,7 +219,7 @@ def serve():
     """Starts servers, and ends them with the test."""
     there = []
 
-    def start(answer):
+    def start(answer=clever):
         there.append(Server(answer))
         return there[-1]
 

@@ -1,10 +1,12 @@
-"""How do the text sources become notebooks, and do the notebooks run? The workshop behind
-`workbook.py build` and `run`.
+"""How do the text sources become notebooks, do they run, and where does the learner work? Behind
+`workbook.py build`, `run`, `lab` and `reset`.
 
 A source (notebooks/src/NN_name.py, jupytext's percent format) holds lesson and solutions. `build`
 makes two notebooks of it: the learner's, where each solution is replaced by a stub, and
 notebooks/solutions/, where it stands. Both are executed, in float32 on every machine
-(settings.reference_dtype): what they show can then be compared between machines.
+(settings.reference_dtype): what they show can then be compared between machines. Both are tracked
+by git. The learner works in a copy of the first, in my_work/notebooks/, so that running a notebook
+changes no tracked file.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -20,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 
@@ -34,6 +38,9 @@ SOLUTION = re.compile(
     r"^(?P<indent>[ \t]*)### BEGIN SOLUTION[^\n]*\n.*?^[ \t]*### END SOLUTION[^\n]*$",
     re.DOTALL | re.MULTILINE,
 )
+# a link of a lesson to another file of the course: no scheme, no anchor, not from the root
+LINK = re.compile(r"(?<=\]\()(?![a-zA-Z]+:|[#/])[^)\s#]+")
+PREDICT = re.compile(r"^predict\(", re.MULTILINE)
 MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[^\n]*\n?", re.MULTILINE)
 
 
@@ -55,25 +62,26 @@ def solution_path(source: Path) -> Path:
     return SOLUTIONS / f"{source.stem}.ipynb"
 
 
+def copy_path(source: Path) -> Path:
+    return settings.my_work() / "notebooks" / f"{source.stem}.ipynb"
+
+
 def source_hash(source: Path) -> str:
     return hashlib.sha256(source.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def stale(source: Path) -> list[Path]:
     """Which products of this source are missing or were made from another text?"""
+    products = learner_path(source), solution_path(source)
+    return [path for path in products if _made_from(path) != source_hash(source)]
 
-    def made_from(path: Path) -> str | None:
-        return (
-            nbformat.read(path, 4).metadata.get("workbook", {}).get("source_sha256")
-            if path.exists()
-            else None
-        )
 
-    return [
-        path
-        for path in (learner_path(source), solution_path(source))
-        if made_from(path) != source_hash(source)
-    ]
+def _made_from(path: Path) -> str | None:
+    """The hash of the source that this notebook was made from; None where that cannot be read."""
+    try:
+        return nbformat.read(path, 4).metadata["workbook"]["source_sha256"]
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
 
 
 def compose(source: Path, solutions: bool) -> nbformat.NotebookNode:
@@ -120,9 +128,12 @@ def _stub(solution: re.Match) -> str:
     )
 
 
-def execute(book: nbformat.NotebookNode, **more: str) -> nbformat.NotebookNode:
-    """A copy of the notebook with every cell executed in notebooks/; `more` goes into its
-    environment. Raises nbclient's CellExecutionError."""
+def execute(
+    book: nbformat.NotebookNode, folder: Path | None = None, past_errors: bool = False, **more: str
+) -> nbformat.NotebookNode:
+    """A copy of the notebook with every cell executed in this folder (default: notebooks/); `more`
+    goes into its environment. Raises nbclient's CellExecutionError, unless told to run past
+    errors."""
     from nbclient import NotebookClient
 
     book = copy.deepcopy(book)
@@ -130,7 +141,8 @@ def execute(book: nbformat.NotebookNode, **more: str) -> nbformat.NotebookNode:
         book,
         timeout=CELL_SECONDS,
         kernel_name="python3",
-        resources={"metadata": {"path": str(settings.NOTEBOOKS)}},
+        allow_errors=past_errors,
+        resources={"metadata": {"path": str(folder or settings.NOTEBOOKS)}},
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env={**os.environ, **more})
@@ -170,9 +182,13 @@ def _as_by_default(outputs: list[nbformat.NotebookNode]) -> list[nbformat.Notebo
     return nbformat.from_dict(json.loads(there.sub(".cache", json.dumps(outputs))))
 
 
+def _as_text(book: nbformat.NotebookNode) -> str:
+    return nbformat.writes(book, version=4, indent=1).rstrip() + "\n"
+
+
 def write_notebook(book: nbformat.NotebookNode, path: Path) -> None:
     nbformat.validate(book)
-    write_whole(path, nbformat.writes(book, version=4, indent=1).rstrip() + "\n")
+    write_whole(path, _as_text(book))
 
 
 def build(numbers: list[str], check: bool = False) -> int:
@@ -199,6 +215,75 @@ def build(numbers: list[str], check: bool = False) -> int:
             print(
                 f"{settings.shown(path)}: made in {time.perf_counter() - started:.0f} s", flush=True
             )
+    return 0
+
+
+# --- the learner's own copies ---------------------------------------------------------------------
+
+
+def learner_copy(source: Path) -> nbformat.NotebookNode:
+    """The notebook to work in: as it was built, without the outputs that answer a guess.
+
+    From the first `predict` on, every output is cleared, because a later table may show the same
+    number once more. What the exercises say about an untouched stub gives nothing away and stays.
+    Links to files of the course are rewritten for the copy's folder; those to other notebooks
+    lead to the copies beside it.
+    """
+    book, guessed = nbformat.read(learner_path(source), 4), False
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(_link_from_copy, cell.source)
+        elif cell.cell_type == "code":
+            guessed = guessed or bool(PREDICT.search(cell.source))
+            if guessed and "nbval-check-output" not in cell.metadata.get("tags", []):
+                cell.outputs, cell.execution_count = [], None
+    return book
+
+
+def _link_from_copy(link: re.Match) -> str:
+    if re.fullmatch(r"[0-9][0-9]_\w+\.ipynb", link[0]):
+        return link[0]
+    try:
+        there = os.path.relpath(settings.NOTEBOOKS / link[0], settings.my_work() / "notebooks")
+    except ValueError:  # Windows: my_work is on another drive
+        return link[0]
+    return quote(Path(there).as_posix())
+
+
+def make_copies() -> int:
+    """Make the copies that are missing. Those that exist are the learner's and stay as they are;
+    say which of them the course has changed since."""
+    changed = []
+    for source in sources():
+        path = copy_path(source)
+        if not os.path.lexists(path):
+            write_notebook(learner_copy(source), path)
+        elif _made_from(path) != _made_from(learner_path(source)):
+            changed.append(source.name[:2])
+    if changed:
+        print(
+            f"the course has a newer notebook than your copy of {', '.join(changed)}; to start"
+            f" anew, with yours saved beside it: python3 workbook.py reset {' '.join(changed)}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def reset(numbers: list[str]) -> int:
+    """Make the copies of these notebooks anew. What the learner wrote is never deleted: it is
+    renamed to NN_name.before-reset-1.ipynb, -2, …"""
+    for source in sources(numbers):
+        path, book = copy_path(source), learner_copy(source)
+        if path.is_file() and path.read_bytes() == _as_text(book).encode():
+            print(f"{settings.shown(path)}: is new already")
+            continue
+        saved = ""
+        if os.path.lexists(path):
+            names = (f"{source.stem}.before-reset-{n}.ipynb" for n in itertools.count(1))
+            saved = next(name for name in names if not os.path.lexists(path.with_name(name)))
+            path.rename(path.with_name(saved))
+        write_notebook(book, path)
+        print(f"{settings.shown(path)}: made anew" + (f"; yours is now {saved}" if saved else ""))
     return 0
 
 
@@ -266,19 +351,19 @@ def offline() -> int:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="helpers.commands.notebooks")
-    parser.add_argument("what", choices=["build", "run", "offline"])
+    parser.add_argument("what", choices=["build", "run", "copies", "reset", "offline"])
     parser.add_argument("numbers", nargs="*")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(argv)
     try:
         if options.what == "offline":
             return offline()
-        return (
-            build(options.numbers, options.check)
-            if options.what == "build"
-            else run(options.numbers)
-        )
-    except ValueError as error:
+        if options.what == "copies":
+            return make_copies()
+        if options.what == "build":
+            return build(options.numbers, options.check)
+        return {"run": run, "reset": reset}[options.what](options.numbers)
+    except (ValueError, OSError) as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
 

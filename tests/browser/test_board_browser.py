@@ -15,8 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import ROOT
-from test_lab_browser import CHROMIUM, FLAGS, free_port, opened
-from test_lab_browser import lab as lab  # a fixture
+from support.browser import CHROMIUM, FLAGS, free_port, opened, write_cell
 
 from helpers.commands import notebooks
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.browser
 ON_A_CASE = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_decide import full
+from support.findings import full
 from helpers.labs.decision_board import board
 from helpers.decision.requirements import Requirements
 
@@ -35,11 +34,7 @@ board(full(), Requirements(lookup_share=1.0, cost_refusal=5, can_train=False))
 def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
     from playwright.sync_api import expect
 
-    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cell = nbformat.v4.new_code_cell(ON_A_CASE.format(tests=str(ROOT / "tests")).strip())
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[cell], metadata=python), tmp_path / "nb" / "board.ipynb"
-    )
+    write_cell(tmp_path / "nb" / "board.ipynb", ON_A_CASE.format(tests=str(ROOT / "tests")))
     with opened(lab, tmp_path, "board.ipynb", 120) as page:
         answer, costs = page.locator(".t-answer"), page.locator(".t-costs img")
         expect(answer).to_contain_text("RAG")

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from test_index import counted, fake  # noqa: F401  a fixture
+from support.vectors import counted
 
 from helpers.commands.bench import scale, speed, synthetic
 from helpers.plots import retrieval
@@ -22,7 +22,7 @@ def parts():
     return lambda part, n, *more: json.loads(json.dumps(scale.PARTS[part](n, *more)))
 
 
-def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch):  # noqa: F811
+def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch):
     monkeypatch.setattr(
         chroma_store, "GRAPH_UP_TO", 100
     )  # so that the larger one is searched whole
@@ -74,7 +74,7 @@ def test_three_hundred_chunks_from_end_to_end(fake, cache, parts, monkeypatch): 
     assert "60 chunks: build" in picture.alt
 
 
-def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):  # noqa: F811
+def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):
     def run(part, *more):
         if part == "ask":
             raise RuntimeError("no more memory")
@@ -87,7 +87,7 @@ def test_an_index_is_removed_even_when_its_search_fails(fake, cache, parts):  # 
         scale.bench_scale([5, 60], run=run)
 
 
-def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache):  # noqa: F811
+def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache):
     chunks, vectors, kept = synthetic.world(2000)
     again, same, _ = synthetic.world(2000)
     true, true_vectors = synthetic.real()
@@ -116,14 +116,14 @@ def test_a_made_world_is_the_same_each_time_and_like_the_real_one(fake, cache): 
     assert 0 < np.linalg.norm(centre) < 1
 
 
-def test_known_questions_are_looked_up_and_others_are_not_embedded(fake, cache):  # noqa: F811
+def test_known_questions_are_looked_up_and_others_are_not_embedded(fake, cache):
     look_up = scale.known(["a"])
     assert (look_up(["a", "a"]) == counted(["a", "a"])).all()
     with pytest.raises(KeyError):
         look_up(["never asked"])
 
 
-def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path, parts):  # noqa: F811
+def test_the_command_has_options_of_its_own(fake, capsys, monkeypatch, tmp_path, parts):
     monkeypatch.setattr(scale, "in_own_process", parts)
     monkeypatch.setattr(scale.bench_scale, "__defaults__", (scale.SIZES, False, parts))
     monkeypatch.setattr(scale, "REFERENCE", tmp_path / "scale.json")

@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from test_assess import own_folder, quiet, serve, write  # noqa: F401  (serve is a fixture)
+from support.towns import own_folder, quiet
 
 from helpers.commands import notebooks
 from helpers.commands.assess import assess
@@ -42,7 +42,7 @@ def run(text: str, names: dict) -> object:
 
 
 @pytest.mark.parametrize("parts", ["questions", "examples", "both"])
-def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch, capsys, parts):  # noqa: F811
+def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch, capsys, parts):
     server = serve()
     folder = own_folder(
         tmp_path / "own", server.url, questions=parts != "examples", examples=parts != "questions"
@@ -75,7 +75,7 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
     assert len(server.asked) == asked, "run again, it resumes: nothing is asked twice"
 
 
-def test_the_plan_names_every_arm_before_anything_is_asked(serve, tmp_path):  # noqa: F811
+def test_the_plan_names_every_arm_before_anything_is_asked(serve, tmp_path):
     server = serve()
     folder, out = own_folder(tmp_path / "own", server.url), tmp_path / "out"
     before = assess.plan(folder, out)
@@ -94,7 +94,7 @@ def test_the_plan_names_every_arm_before_anything_is_asked(serve, tmp_path):  # 
         assess.plan(tmp_path / "none")
 
 
-def test_whoever_goes_on_from_an_assessment_can_decide_anew_without_measuring(serve, tmp_path):  # noqa: F811
+def test_whoever_goes_on_from_an_assessment_can_decide_anew_without_measuring(serve, tmp_path):
     server = serve()
     results, held = assess.assessed(
         own_folder(tmp_path / "own", server.url), tmp_path / "out", 2, quiet

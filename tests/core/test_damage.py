@@ -1,10 +1,10 @@
 """The list of damage, walked once more and all at once: whatever lies in a folder, what can be read
 answers and the rest is told; and a disk that is really full.
 
-Each kind of damage alone: tests/test_ingest.py (files, names, links, folders, ids, encodings),
-tests/test_index.py (chunks of one character, damaged folders, played full disks),
-tests/test_parts.py and tests/test_shelf.py (kill -9 while an index is built, and before it is
-switched into place).
+Each kind of damage alone: data/test_ingest.py (files, names, links, folders, ids, encodings),
+retrieval/test_index.py (chunks of one character, damaged folders, simulated full disks),
+retrieval/test_index_build.py and retrieval/test_versions.py (kill -9 while an index is built, and
+before it is switched into place).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import sys
 
 import pytest
 from conftest import ROOT, TODAY, write_document
-from test_index import fake  # noqa: F401  a fixture
-from test_ingest import pdf, put
+from support.files import pdf, put
+from support.vectors import many
 
 from helpers.data.ingest import read_folder
 from helpers.models import weights
@@ -69,7 +69,7 @@ def _root() -> bool:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and closed folders are made as on POSIX")
-def test_whatever_lies_in_a_folder_the_rest_answers_and_all_is_told(fake, cache, ruin):  # noqa: F811
+def test_whatever_lies_in_a_folder_the_rest_answers_and_all_is_told(fake, cache, ruin):
     home, wanted = ruin
     shelf = VersionedIndex("ruin", 32, 8)
     report = shelf.sync(home, ["staff"], say=lambda text: None)
@@ -98,7 +98,7 @@ def test_whatever_lies_in_a_folder_the_rest_answers_and_all_is_told(fake, cache,
 
 
 @pytest.mark.parametrize("strategy", chunking.STRATEGIES)
-def test_cut_to_single_characters_nothing_is_lost_or_leaks(fake, cache, ruin, strategy):  # noqa: F811
+def test_cut_to_single_characters_nothing_is_lost_or_leaks(fake, cache, ruin, strategy):
     documents = read_folder(ruin[0], ["staff"]).documents
     for document in documents:
         spans = {(c.start, c.end) for c in chunking.chunk(document, 1, 0, strategy)}
@@ -119,12 +119,12 @@ FILLER = """
 import resource, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
-from helpers import embedding, index, models
-from test_damage import many
-from test_index import counted
-models.cache_home = lambda: Path(sys.argv[1])
+from helpers.models import weights
+from helpers.retrieval import embedding, index
+from support.vectors import counted, many
+weights.cache_home = lambda: Path(sys.argv[1])
 embedding.embed = counted
-embedding.embed_kept = lambda texts: (counted(texts), len(texts))
+embedding.embed_cached = lambda texts: (counted(texts), len(texts))
 chunks = many()
 index.fingerprint(chunks)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
@@ -132,23 +132,13 @@ print(index.index_chunks(chunks, say=lambda text: None).collection.count())
 """
 
 
-def many() -> list[Chunk]:
-    """Chunks that take more than a megabyte on the disk."""
-    from test_index import made, whole
-
-    return [
-        whole(made(f"Page {i} of many. " + "All of it is text. " * 40, f"page-{i}"))
-        for i in range(600)
-    ]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit is POSIX")
 @pytest.mark.parametrize(
     "room", [100_000, 700_000], ids=["no room for a database", "room for half of it"]
 )
-def test_where_the_system_refuses_to_write_more_nothing_half_made_stays(fake, cache, room):  # noqa: F811
-    """Not played: the operating system itself lets no file grow beyond the limit, whoever writes
+def test_where_the_system_refuses_to_write_more_nothing_half_made_stays(fake, cache, room):
+    """Not simulated: the operating system itself lets no file grow beyond the limit, whoever writes
     it."""
     code = FILLER.format(root=str(ROOT), tests=str(ROOT / "tests"))
     done = subprocess.run(

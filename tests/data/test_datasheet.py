@@ -3,26 +3,15 @@ another by meaning."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 
 import pytest
+from support.build_scripts import build_script
 
 from helpers.core import settings
 from helpers.data.questions import load_questions
 from helpers.data.tickets import FIELDS, Ticket, load_tickets
-
-
-def build_script(name):
-    """A program of labs_data/build as a module."""
-    spec = importlib.util.spec_from_file_location(
-        f"build_{name}", settings.DATA / "build" / f"{name}.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 measure, leakage = build_script("measure"), build_script("leakage")
 

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, write_document
 from hypothesis import given
 from hypothesis import strategies as st
+from support.files import pdf, put
 
 from helpers.commands.check import check_data
 from helpers.core import settings
@@ -25,13 +26,6 @@ from helpers.data import extract, handbook
 from helpers.data.ingest import changes, read_folder
 
 INBOX = settings.DATA / "inbox"
-
-
-def put(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def read_one(folder: Path, name: str, content: str | bytes) -> handbook.Document:
@@ -53,38 +47,6 @@ def reason(folder: Path, name: str, content: str | bytes, **options) -> str:
     (one,) = reading.unreadable
     assert one.file == name
     return one.reason
-
-
-def pdf(*pages: str, title: str | None = None, password: str | None = None) -> bytes:
-    """A PDF with one line of text for each line of each page, made by hand so that nothing but
-    pypdf reads it."""
-    from pypdf import PdfWriter
-    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
-
-    writer = PdfWriter()
-    font = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
-    for text in pages:
-        page = writer.add_blank_page(400, 400)
-        named = DictionaryObject(
-            {NameObject(key): NameObject(value) for key, value in font.items()}
-        )
-        page[NameObject("/Resources")] = DictionaryObject(
-            {NameObject("/Font"): DictionaryObject({NameObject("/F1"): named})}
-        )
-        stream = DecodedStreamObject()
-        stream.set_data(
-            b"BT /F1 12 Tf 20 380 Td "
-            + b" ".join(b"(%s) Tj 0 -14 Td" % line.encode("latin-1") for line in text.split("\n"))
-            + b" ET"
-        )
-        page[NameObject("/Contents")] = writer._add_object(stream)
-    if title:
-        writer.add_metadata({"/Title": title})
-    if password:
-        writer.encrypt(password, algorithm="RC4-128")
-    whole = io.BytesIO()
-    writer.write(whole)
-    return whole.getvalue()
 
 
 # --- documents ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from test_arms import TOY
+from support.toy_model import TOY
 
 from helpers.core import settings
 from helpers.core.cases import Arm, Ask, Case, Gold, Prediction

@@ -3,7 +3,6 @@ requirement, and its flips are flips."""
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.findings import USAGE, full, share
 
 from helpers.data.journal_file import Journal, RecordedFinding
 from helpers.decision import rules
@@ -34,10 +34,8 @@ from helpers.decision.costs import (
 from helpers.decision.findings import (
     NAMES,
     UNSEEN_N,
-    Finding,
     Findings,
     Span,
-    Usage,
     above,
     gain,
     load_findings,
@@ -50,61 +48,6 @@ from helpers.decision.sensitivity import agreement, flips, sweep
 from helpers.evaluation.evaluator import wilson
 
 SHARES = tuple(name for name in NAMES if name != "tuned, gain")
-USAGE = {
-    "closed book": Usage(60, 20, 0.4, 8),
-    "RAG": Usage(150, 18, 0.6, 8),
-    "zero-shot": Usage(150, 40, 1.5, 8),
-    "few-shot": Usage(700, 27, 1.8, 8),
-    "tuned": Usage(60, 27, 0.6, 8),
-}
-
-
-@functools.cache
-def share(hits: int, n: int, id: str = "x") -> Finding:
-    return Finding(id, hits / n, *wilson(hits, n), n)
-
-
-def made(**hits: tuple[int, int]) -> Findings:
-    """Evidence of so many hits of n each."""
-    return Findings(
-        {name.replace("_", " "): share(*one, id=f"id/{name}") for name, one in hits.items()},
-        USAGE,
-        0.0006,
-        100,
-        320,
-    )
-
-
-FULL = {
-    "closed book": (10, 400),
-    "RAG": (160, 400),
-    "long context": (100, 400),
-    "facts adapter": (40, 400),
-    "reader + RAG": (300, 400),
-    "prompt": (80, 400),
-    "tuned": (240, 400),
-    "lost to the search": (60, 400),
-    "lost to reading": (170, 400),
-    "lost to distraction": (10, 400),
-}
-
-
-def full(**other: tuple[int, int] | None) -> Findings:
-    counts = {
-        name: one
-        for name, one in {
-            **FULL,
-            **{name.replace("_", " "): one for name, one in other.items()},
-        }.items()
-        if one
-    }
-    return Findings(
-        {name: share(*one, id=f"id/{name}") for name, one in counts.items()},
-        USAGE,
-        0.0006,
-        100,
-        320,
-    )
 
 
 @st.composite

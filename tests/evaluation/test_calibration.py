@@ -15,7 +15,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from test_datasheet import build_script
+from support.build_scripts import build_script
 
 from helpers.evaluation import comparison
 

@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 import pytest
-from test_datasheet import build_script
+from support.build_scripts import build_script
 
 from helpers.core import settings
 from helpers.core.cases import Arm, Gold, Prediction

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from test_datasheet import build_script
+from support.build_scripts import build_script
 
 from helpers.core.cases import Citation, Passage, Prediction
 from helpers.core.records import DataError

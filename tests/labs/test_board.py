@@ -12,7 +12,7 @@ import time
 import pandas as pd
 import pytest
 from conftest import ROOT, assert_takes_anything_and_speaks, assert_told
-from test_decide import full, share
+from support.findings import full, share
 
 from helpers.data.journal_file import JournalError
 from helpers.decision.conclusion import NOT_YET, decide

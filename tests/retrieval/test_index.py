@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
-import re
 import shutil
 import socket
 import sqlite3
@@ -27,6 +26,7 @@ from conftest import ROOT, TODAY
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
+from support.vectors import TEXTS, counted, made, whole
 
 from helpers.commands.bench import synthetic
 from helpers.core import settings
@@ -49,25 +49,6 @@ from helpers.retrieval.index import (
 DAY = dt.timedelta(days=1)
 
 
-def counted(texts) -> np.ndarray:
-    """A cheap stand-in for `embedding.embed`: (n, 384) counts of hashed words, of length 1. The
-    same text, the same vector."""
-    found = np.zeros((len(texts), 384), dtype=np.float32)
-    for row, text in zip(found, texts, strict=True):
-        for word in [*re.findall(r"\w+", text.lower()), "·"]:
-            at = zlib.crc32(word.encode("utf-8"))
-            row[at % 384] += 1 if at & 512 else -1
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-
-
-@pytest.fixture
-def fake(cache, monkeypatch):
-    """Made vectors, in a cache of the test's own; a list of all texts that were embedded."""
-    asked = []
-    monkeypatch.setattr(embedding, "embed", lambda texts: (asked.extend(texts), counted(texts))[1])
-    return asked
-
-
 @pytest.fixture(scope="module")
 def handbook(documents, weights, tmp_path_factory):
     """The index of the whole handbook, on made vectors, built once."""
@@ -76,32 +57,6 @@ def handbook(documents, weights, tmp_path_factory):
         patch.setattr(models_weights, "cache_home", lambda: weights)
         patch.setattr(embedding, "embed", counted)
         yield build_index(documents, 128, 32, say=lambda _: None)
-
-
-def made(
-    text: str = "Some text.",
-    id: str = "d",
-    audience=("staff",),
-    since=dt.date(2025, 1, 1),
-    until=None,
-) -> data_handbook.Document:
-    meta = data_handbook.FrontMatter(
-        id=id,
-        policy=id,
-        title="T",
-        section="s",
-        owner="o",
-        version=1,
-        effective_from=since,
-        supersedes=None,
-        audience=list(audience),
-        region="all",
-    )
-    return data_handbook.Document(meta, text, ROOT / f"{id}.md", until)
-
-
-def whole(document: data_handbook.Document) -> Chunk:
-    return Chunk(document, 0, len(document.text))
 
 
 def keys(passages) -> list[tuple[str, int, int]]:
@@ -686,8 +641,6 @@ def test_vectors_of_another_embedder_are_refused_and_words_are_not(fake, small, 
 
 # --- kept vectors ---------------------------------------------------------------------------------
 
-TEXTS = [f"text number {i} of many" for i in range(300)]
-
 
 def the_file(cache: Path) -> Path:
     (file,) = (cache / "vectors").glob("*.sqlite")
@@ -710,14 +663,15 @@ EMBEDDER = """
 import sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
-from helpers import embedding, models
-from test_index import TEXTS, counted
-models.cache_home = lambda: Path(sys.argv[1])
+from helpers.models import weights
+from helpers.retrieval import embedding
+from support.vectors import TEXTS, counted
+weights.cache_home = lambda: Path(sys.argv[1])
 embedding.embed = counted
 print("ready", flush=True)
 sys.stdin.readline()
 for start in range(int(sys.argv[2]), int(sys.argv[2]) + 200, 20):
-    vectors, new = embedding.embed_kept(TEXTS[start : start + 20])
+    vectors, new = embedding.embed_cached(TEXTS[start : start + 20])
     assert (vectors == counted(TEXTS[start : start + 20])).all()
 """
 
@@ -1014,16 +968,18 @@ BUILDER = """
 import sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
-from helpers import corpus, embedding, index, models
-from test_index import counted
-models.cache_home = lambda: Path(sys.argv[1])
+from helpers.data import handbook
+from helpers.models import weights
+from helpers.retrieval import embedding, index
+from support.vectors import counted
+weights.cache_home = lambda: Path(sys.argv[1])
 def embed(texts):
     print("filling", flush=True)
     sys.stdin.readline()
     return counted(texts)
 embedding.embed = embed
-embedding.embed_kept = lambda texts: (embed(texts), len(texts))
-documents = corpus.load_handbook(Path(sys.argv[2]))
+embedding.embed_cached = lambda texts: (embed(texts), len(texts))
+documents = handbook.load_handbook(Path(sys.argv[2]))
 print(index.build_index(documents, 32, 8, say=lambda text: None).collection.count())
 """
 

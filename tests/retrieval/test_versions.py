@@ -11,9 +11,9 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 from conftest import ROOT, TODAY, write_document
+from support.vectors import counted
 
 from helpers.core.cases import Arm, Ask, Prediction
 from helpers.evaluation import runs
@@ -24,23 +24,11 @@ from helpers.retrieval.versions import VersionedIndex, traces
 SECRET = "The walnut cabinet opens with the seventh key."
 
 
-def vectors_of(texts):
-    """Bags of hashed words: neighbours share words. Cheap, and the same in every process; what is
-    tested here is no embedder."""
-    import zlib
-
-    made = np.zeros((len(texts), 64), dtype=np.float32)
-    for row, text in zip(made, texts, strict=True):
-        for word in text.lower().split():
-            row[zlib.crc32(word.strip(".,?").encode()) % 64] += 1
-    return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9)
-
-
 @pytest.fixture
 def cheap(monkeypatch):
     """An embedder that counts what it is asked for."""
     asked = []
-    monkeypatch.setattr(embedding, "embed", lambda texts: asked.extend(texts) or vectors_of(texts))
+    monkeypatch.setattr(embedding, "embed", lambda texts: asked.extend(texts) or counted(texts))
     return asked
 
 
@@ -255,16 +243,17 @@ SYNC = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, "tests")
-from test_versions import vectors_of
-from helpers import embedding, index_store, models
-models.cache_home = lambda: Path(sys.argv[2])
-embedding.embed = vectors_of
-true = index_store._fill
+from support.vectors import counted
+from helpers.models import weights
+from helpers.retrieval import chroma_store, embedding
+weights.cache_home = lambda: Path(sys.argv[2])
+embedding.embed = counted
+true = chroma_store._fill
 def slow(target, rows):
     true(target, rows); print("filled", flush=True); time.sleep(float(sys.argv[3]))
-index_store._fill = slow
-from helpers.retrieval.versions import Shelf
-print(Shelf("s", 32, 0).sync(Path(sys.argv[1])), flush=True)
+chroma_store._fill = slow
+from helpers.retrieval.versions import VersionedIndex
+print(VersionedIndex("s", 32, 0).sync(Path(sys.argv[1])), flush=True)
 """
 
 

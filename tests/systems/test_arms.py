@@ -4,13 +4,13 @@ fit and stay secret."""
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from conftest import TODAY, write_document
 from pydantic import BaseModel, Field
+from support.toy_model import TOY, WINDOW
 
 from helpers.core.cases import Ask, Case, Gold, Passage
 from helpers.data import handbook as data_handbook
@@ -24,32 +24,6 @@ from helpers.retrieval.index import build_index
 from helpers.systems import labelled, questions
 from helpers.systems import prompts as systems_prompts
 from helpers.systems.prompts import TICKET_PROMPT
-
-
-class Words:
-    """A tokenizer that needs no model: a token is a word with the space after it."""
-
-    all_special_tokens = ("<|im_end|>",)
-
-    def get_added_vocab(self):
-        return {}
-
-    def __call__(self, text, **_):
-        spans = [found.span() for found in re.finditer(r"\S+\s*", text)]
-        return {"input_ids": [text[a:b] for a, b in spans], "offset_mapping": spans}
-
-    def apply_chat_template(self, messages, **_):
-        return messages[-1]["content"]
-
-
-WINDOW = 400
-TOY = load.Generator(
-    "toy",
-    "toy@1",
-    SimpleNamespace(config=SimpleNamespace(max_position_embeddings=WINDOW)),
-    Words(),
-    "cpu",
-)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import json
 from concurrent.futures import CancelledError
 
 import pytest
-from test_datasheet import build_script
+from support.build_scripts import build_script
 
 from helpers.data.facts import load_asks, load_training
 from helpers.data.handbook import load_handbook
