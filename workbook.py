@@ -502,8 +502,11 @@ def test(options: argparse.Namespace) -> int:
     threads = os.environ.get("WORKBOOK_THREADS") or str(max(1, (os.cpu_count() or 2) // 2))
     words = ["-m", "pytest", "-c", ROOT / "pyproject.toml", "-n", "2"]
     words += ["--dist", "loadfile", "--no-loadscope-reorder"]
-    with tempfile.TemporaryDirectory(prefix="workbook-test-", ignore_cleanup_errors=True) as folder:
-        # the learner's journal and copies are not for tests to write in
+    # The learner's journal and copies are not for tests to write in. Inside ROOT, because pytest
+    # cannot tell two notebooks apart by name when they lie outside its root.
+    inside = ROOT / ".cache" / "tests"
+    inside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=inside, ignore_cleanup_errors=True) as folder:
         more = {"WORKBOOK_MY_WORK": folder, "WORKBOOK_THREADS": threads, "OMP_NUM_THREADS": threads}
         if options.quick:
             words += [ROOT / "tests", "-m", "not slow and not browser"]
