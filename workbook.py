@@ -606,6 +606,7 @@ INSIDE = """
 import contextlib, json, os, subprocess, sys
 lines = []
 with contextlib.redirect_stdout(sys.stderr):
+    from helpers.core import settings
     from helpers.models import load, weights
     import torch
     can = torch.cpu.get_capabilities()

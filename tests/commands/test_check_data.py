@@ -1035,7 +1035,7 @@ def test_the_command_counts_or_complains(data, capsys):
 
 def test_the_check_loads_no_model():
     code = (
-        "import sys; from helpers import datacheck; datacheck.check(); sys.exit(any(m in"
+        "import sys; from helpers.commands.check import check_data; check_data.check(); sys.exit(any(m in"
         " sys.modules for m in ('torch', 'datasets', 'chromadb')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

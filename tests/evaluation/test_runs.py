@@ -73,7 +73,7 @@ def kept(cache):
 
 SLOW = """
 import os, sys, time
-from helpers import evaluate
+from helpers.evaluation import QUESTIONS, evaluate
 from helpers.core.cases import Arm, Ask, Case, Citation, Evidence, Gold, Passage, Prediction
 
 log, true_sync = open(sys.argv[1], "a", buffering=1), os.fsync
@@ -98,7 +98,7 @@ def case(i):
     return Case(ask, gold, "single", f"f{i}", "dev")
 
 cases = [case(i) for i in range(200)]
-table = evaluate.evaluate(Arm("slow", slow, "1"), cases, evaluate.QUESTIONS)
+table = evaluate(Arm("slow", slow, "1"), cases, QUESTIONS)
 sys.stdout.write(table.drop(columns="seconds").to_csv())
 """
 

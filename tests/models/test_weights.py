@@ -104,7 +104,7 @@ def test_preparing_twice_at_once_and_after_a_kill(toy_weights, tmp_path):
     both = [start(1), start(1)]
     said = [process.communicate(timeout=60)[0] for process in both]
     assert sorted(said) == ["True\n", "copied\nTrue\n"], said
-    assert not list(weights.cache_home().glob("toy.making-*"))
+    assert not list(weights.cache_home().glob("toy.building"))
 
 
 def test_pickled_weights_are_never_loaded(tmp_path, monkeypatch):

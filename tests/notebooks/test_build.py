@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import nbformat
@@ -118,3 +119,26 @@ def test_run_reports_a_failing_notebook(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr()
     assert re.search(r"77_bad +1 +[\d.]+ +no", said.out)
     assert "ZeroDivisionError" in said.err
+
+
+def test_references_are_made_in_float32_unless_another_format_is_asked_for(monkeypatch, tmp_path):
+    import nbformat
+
+    from helpers.commands import notebooks
+    from helpers.core import settings
+
+    source, asked = tmp_path / "77_toy.py", 'import os\nprint(os.environ["WORKBOOK_DTYPE"])\n'
+    source.write_text(f"# %%\n{asked}")
+    for name in ("SOURCES", "SOLUTIONS"):
+        monkeypatch.setattr(notebooks, name, tmp_path / ("" if name == "SOURCES" else "solutions"))
+    monkeypatch.setattr(settings, "NOTEBOOKS", tmp_path)
+    for wish, found in ((None, "float32"), ("", "float32"), ("bfloat16", "bfloat16")):
+        (
+            monkeypatch.delenv("WORKBOOK_DTYPE", raising=False)
+            if wish is None
+            else monkeypatch.setenv("WORKBOOK_DTYPE", wish)
+        )
+        assert notebooks.build(["77"]) == 0
+        assert nbformat.read(tmp_path / "77_toy.ipynb", 4).cells[0].outputs[0].text == f"{found}\n"
+        settings.references_in_float32()
+        assert os.environ["WORKBOOK_DTYPE"] == found

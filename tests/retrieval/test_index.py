@@ -865,7 +865,7 @@ def test_no_leak_through_a_server_either(on_server, small):
 
 
 CLIENT = (
-    "import sys; from helpers import index; import datetime as dt; print([p.doc for p in"
+    "import sys; from helpers.retrieval import index; import datetime as dt; print([p.doc for p in"
     " index.open_index(sys.argv[1]).search('days leave', ['staff'], dt.date(2026, 3, 2), 1,"
     " 'bm25')])"
 )

@@ -10,25 +10,25 @@ from helpers.core import settings
 MOVES = 100
 LOAD = """
 import json, random, statistics, time
-from helpers import chunk_lab
-from helpers.core.cases import load_questions
+from helpers.experiments import chunking_grid
 from helpers.labs.chunking import chunking_lab
-from helpers.data.handbook import load_handbook
+from helpers.data import load_handbook, load_questions
 documents = load_handbook()
 fact = "parental-leave-uk.supporting-days"
 case = next(c for c in load_questions("dev", documents) if c.fact == fact)
 evidence = case.gold.evidence[0]
 example = next(d for d in documents if d.id == evidence.doc)
-lab = chunking_lab(chunk_lab.load_grid(), documents, [], example, evidence.quote)
+lab = chunking_lab(chunking_grid.load_grid(), documents, [], example, evidence.quote)
 names = ("strategy", "chunk-size", "overlap", "retriever", "top-k", "plot")
-measured = {"chunk-size": chunk_lab.CHUNK_SIZES}
+measured = {"chunk-size": chunking_grid.CHUNK_SIZES}
 """
 LOAD_TRAINING = """
 import json, random, statistics, time
-from helpers import models, train_lab
+from helpers.experiments import training_grid
+from helpers.models import load_generator
 from helpers.labs.training import training_lab
-grid = train_lab.load_grid()
-lab = training_lab(grid, models.load_generator())
+grid = training_grid.load_grid()
+lab = training_lab(grid, load_generator())
 names, measured = ("rows", "plot"), {"rows": [s.rows for s in grid.sizes()]}
 """
 MOVE = """
