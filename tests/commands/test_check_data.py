@@ -1035,8 +1035,8 @@ def test_the_command_counts_or_complains(data, capsys):
 
 def test_the_check_loads_no_model():
     code = (
-        "import sys; from helpers.commands.check import check_data; check_data.check(); sys.exit(any(m in"
-        " sys.modules for m in ('torch', 'datasets', 'chromadb')))"
+        "import sys; from helpers.commands.check import check_data; check_data.check();"
+        " sys.exit(any(m in sys.modules for m in ('torch', 'datasets', 'chromadb')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
