@@ -590,7 +590,8 @@ def test_twenty_thousand_documents_fit_into_four_gigabytes(serve, tmp_path):
     write(home / "assess.toml", f'[endpoint]\nurl = "{server.url}"\nmodel = "m"\n')
     code = (
         "import json, resource, sys; from helpers.commands.assess import assess;"
-        " assess.main(sys.argv[1:]); print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+        " assess.main(sys.argv[1:]);"
+        " print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(home), "--out", str(tmp_path / "out"), "--minutes", "3"],
