@@ -87,7 +87,7 @@ def test_a_damaged_index_is_built_again(cache, small, capsys):
 
 
 BUILDER = """
-import sys, time
+import sys
 from pathlib import Path
 from helpers.data import handbook
 from helpers.models import weights
@@ -97,7 +97,8 @@ true = embedding.embed
 def slow(texts):
     vectors = true(texts)
     print("embedded", flush=True)
-    time.sleep(float(sys.argv[3]))
+    if sys.argv[3] == "held":
+        sys.stdin.readline()
     return vectors
 embedding.embed = slow
 documents = handbook.load_handbook(Path(sys.argv[1]))
@@ -106,11 +107,13 @@ print("ready", found.size, flush=True)
 """
 
 
-def building(small, seconds=0.0):
+def building(small, held=False):
+    """A process that builds the index; held: only when it is told to does it go past embedding."""
     folder = str(small[0].path.parent)
     return subprocess.Popen(
-        [sys.executable, "-c", BUILDER, folder, str(weights.cache_home()), str(seconds)],
+        [sys.executable, "-c", BUILDER, folder, str(weights.cache_home()), "held" if held else ""],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -118,14 +121,15 @@ def building(small, seconds=0.0):
 
 @pytest.mark.slow
 def test_a_second_process_waits_and_both_have_the_index(cache, small):
-    first = building(small, seconds=8)
+    first = building(small, held=True)
     assert first.stdout.readline() == "embedded\n"
     second = building(small)
+    waiting = second.stdout.readline()
+    assert "another process is building this index; waiting for it" in waiting
+    assert "ready 4" in first.communicate("go on\n", timeout=120)[0]
     said = second.communicate(timeout=120)[0]
-    assert "another process is building this index; waiting for it" in said
     assert "ready 4" in said
     assert "embedded" not in said
-    assert "ready 4" in first.communicate(timeout=120)[0]
     assert (
         build_index(small, 32, 8).search("days of leave", ["staff"], TODAY, 1)[0].doc == "leave-v2"
     )
@@ -134,7 +138,7 @@ def test_a_second_process_waits_and_both_have_the_index(cache, small):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 def test_a_build_killed_half_way_is_not_there_and_the_next_one_is_whole(cache, small):
-    killed = building(small, seconds=60)
+    killed = building(small, held=True)
     assert killed.stdout.readline() == "embedded\n"
     killed.send_signal(signal.SIGKILL)
     killed.wait()
