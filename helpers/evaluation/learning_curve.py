@@ -83,7 +83,7 @@ class Curve:
         """What would `more` labels buy on top of `at`? Every draw of the bootstrap answers, so
         tickets and seeds that moved both sizes cancel out.
 
-        In 1,200 simulated labs (six sizes, three seeds, 60 tickets; tests/test_train_lab.py
+        In 1,200 simulated labs (six sizes, three seeds, 60 tickets; tests/experiments/test_training_grid.py
         simulates some again) the interval after the last size held the truth at least 99 times in
         100 where that was a power law or flat, 94 where it was a logarithm, 90 where it was
         S-shaped.
