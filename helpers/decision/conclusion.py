@@ -38,6 +38,7 @@ from helpers.decision.findings import Findings, Span, above, n_to_tell
 from helpers.decision.options import OPTIONS, ORDER, PEOPLE, ROUTER, Option
 from helpers.decision.requirements import FIELDS, Requirements, shown
 from helpers.decision.rules import HARD, MEASURED, Rule
+from helpers.evaluation.numbers import percent, percents
 
 NOT_YET = "not yet"
 
@@ -330,8 +331,8 @@ def _reasons(decision: Decision) -> Iterable[Reason]:
         yield Reason(told.text, tuple(ids[name] for name in one.names if name in ids))
     for option, rule, span, line in (d for d in decision.doubts if not isinstance(d, Duel)):
         yield Reason(
-            f"{option}: cannot tell yet. {rule.reason} ({100 * span.low:.0f} to"
-            f" {100 * span.high:.0f} %, the line is {100 * line:.0f} %)",
+            f"{option}: cannot tell yet. {rule.reason}"
+            f" ({percents(span.low, span.high)}, the line is {percent(line)})",
             tuple(ids[n] for n in rule.findings if n in ids),
             _fields(rule),
         )

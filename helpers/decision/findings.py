@@ -24,6 +24,7 @@ import pandas as pd
 from helpers.core import settings
 from helpers.data.journal_file import Journal, RecordedFinding, load
 from helpers.evaluation.comparison import cases_to_settle
+from helpers.evaluation.numbers import percent, percents
 
 REFERENCE = settings.DATA / "reference" / "findings.json"
 # The name that the rules use -> the finding's id in the journal, and what it says. Add a line to
@@ -97,8 +98,8 @@ class Finding:
 
     def __str__(self) -> str:
         return (
-            f"{100 * self.value:.0f} % ({100 * self.low:.0f} to {100 * self.high:.0f} %, n ="
-            f" {self.n:g}, {self.source})"
+            f"{percent(self.value)} ({percents(self.low, self.high)}, n = {self.n:g},"
+            f" {self.source})"
         )
 
 

@@ -21,6 +21,7 @@ from helpers.decision.findings import NAMES, Findings
 from helpers.decision.requirements import FIELDS, NUMBERS, Requirements, shown, steps
 from helpers.decision.scenarios import SCENARIOS
 from helpers.decision.sensitivity import Agreement, Flip, Sweep
+from helpers.evaluation.numbers import percent, percents
 from helpers.labs import decision_record
 from helpers.plots import decision as plots_decision
 
@@ -87,8 +88,8 @@ class BoardWhatIf:
             else f"{d.answer[0].upper()}{d.answer[1:]}."
         )
         return (
-            f"{head} {100 * a.share:.0f} % of {a.n} draws around what is stated give the same"
-            f" answer ({100 * a.low:.0f} to {100 * a.high:.0f} %)."
+            f"{head} {percent(a.share)} of {a.n} draws around what is stated give the same"
+            f" answer ({percents(a.low, a.high)})."
         )
 
     def costs(self) -> plots_decision.Drawing:

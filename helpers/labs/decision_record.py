@@ -33,6 +33,7 @@ from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, best_system
 from helpers.decision.costs import bill
 from helpers.decision.rules import HARD, MEASURED
+from helpers.evaluation.numbers import percent, percents
 from helpers.plots import decision as plots_decision
 
 STYLE = """body{font:15px/1.5 "DejaVu Sans",Arial,sans-serif;color:#222;
@@ -81,9 +82,9 @@ def parts(decision: Decision, note: str = "", guesses: pd.DataFrame | None = Non
     ]
     table = evidence.table().drop(columns="says").astype(object)
     share = (
-        f"{100 * agreed.share:.0f} % of {agreed.n} draws around the stated numbers (each from a"
+        f"{percent(agreed.share)} of {agreed.n} draws around the stated numbers (each from a"
         " third to three times, shares within 20 points) give the same answer"
-        f" ({100 * agreed.low:.0f} to {100 * agreed.high:.0f} %)."
+        f" ({percents(agreed.low, agreed.high)})."
     )
     return [
         Part("Answer", (answer, *([note] if note else []), share)),

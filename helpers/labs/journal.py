@@ -20,7 +20,7 @@ import pandas as pd
 
 from helpers import __version__
 from helpers.data.journal_file import Guess, Journal, JournalError, RecordedFinding, changing, load
-from helpers.plots.canvas import percent
+from helpers.evaluation.numbers import percent, percents
 
 
 @dataclass(frozen=True)
@@ -256,10 +256,7 @@ def record(
 
 def _measured(found: RecordedFinding) -> str:
     if found.measure == "share":
-        return (
-            f"{percent(found.value)} ({100 * found.low:.0f} to {percent(found.high)}, n ="
-            f" {found.n})"
-        )
+        return f"{percent(found.value)} ({percents(found.low, found.high)}, n = {found.n})"
     said = f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
     return f"{said}: {found.verdict}" if found.verdict else said
 

@@ -1,19 +1,20 @@
 """How is a finding drawn, so that its title says it and its interval shows?"""
 
+from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
-from helpers.plots.canvas import Picture, percent
+from helpers.plots.canvas import Picture
 from helpers.plots.decision import costs, flips
 from helpers.plots.results import (
     bars,
     confusion,
     differences,
     evidence_removed,
-    loss_curve,
     old_or_new,
+    rules_kept,
     two_by_two,
 )
 from helpers.plots.retrieval import access, chunking_setting, doors, evidence_and_answers, scale
-from helpers.plots.training import extrapolation, payback, rules_kept, training_setting
+from helpers.plots.training import extrapolation, loss_curve, payback, training_setting
 
 __all__ = [
     "Picture",

@@ -1,5 +1,4 @@
-"""Whose fault is it? The figure of `attribute.blame`, in the style of `plots`, which gives it on as
-`plots.attribution`."""
+"""Whose fault is it? The figure of `evaluation.blame`."""
 
 from __future__ import annotations
 
@@ -10,15 +9,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from helpers.evaluation import evaluator
+from helpers.evaluation.numbers import percents, share_of
 from helpers.plots.canvas import (
     CAUSE_COLOURS,
     INK,
     WIDE,
     Picture,
-    _canvas,
-    _finish,
+    canvas,
+    finish,
     ink_on,
-    percent,
     styled,
 )
 
@@ -35,8 +34,8 @@ ROW = 0.47  # inches: the height of a row
 
 @styled
 def attribution(blame: pd.DataFrame, title: str | None = None) -> Picture:
-    """Whose fault is it? `attribute.blame` as a picture: a stacked bar a group, and beside it every
-    share alone, from zero, with its 95 % interval.
+    """Whose fault is it? `evaluation.blame` as a picture: a stacked bar a group, and beside it
+    every share alone, from zero, with its 95 % interval.
 
     In a stacked bar only the first segment begins at zero, so an interval on any other can be
     neither read nor compared; in a column of its own it can, and the head of the column names the
@@ -48,7 +47,7 @@ def attribution(blame: pd.DataFrame, title: str | None = None) -> Picture:
     blocks = [_Block(PARTS[part], rows) for part, rows in table.groupby("asked", sort=False)]
     columns = max(len(block.causes) for block in blocks)
     height = 0.24 * len(lines) + 0.6 + sum(block.height for block in blocks)
-    figure, axes = _canvas(WIDE, height)
+    figure, axes = canvas(WIDE, height)
     figure.set_layout_engine("none")
     # one unit is an inch, and y runs downwards
     axes.set(position=[0, 0, 1, 1], xlim=(0, WIDE), ylim=(height, 0))
@@ -68,7 +67,7 @@ def attribution(blame: pd.DataFrame, title: str | None = None) -> Picture:
         fontsize=8.5,
         color="#666666",
     )
-    return _finish(figure, f"{title}. {' '.join(block.in_words() for block in blocks)}", table)
+    return finish(figure, f"{title}. {' '.join(block.in_words() for block in blocks)}", table)
 
 
 def _every_cell(blame: pd.DataFrame) -> pd.DataFrame:
@@ -108,20 +107,22 @@ def _blame_finding(table: pd.DataFrame) -> str:
     found = []
     for part, rows in table.groupby("asked", sort=False):
         n, counts = _asked(rows), rows.groupby("cause")["count"].sum()
-        right = told(
+        right = share_of(
             sum(counts.get(c, 0) for c in ("right", "right without evidence", "rightly refused")), n
         )
         if part == "to refuse":
             found.append(f"of {n} to refuse, {right} refused")
         elif part == "tickets":
             rest = [
-                f"{told(counts[c], n)} {c}"
+                f"{share_of(counts[c], n)} {c}"
                 for c in ("valid but wrong", "invalid", "failed")
                 if counts.get(c, 0)
             ]
             found.append(", ".join([f"of {n} tickets: {right} right", *rest]))
         else:
-            lost = [f"{who} {told(counts[c], n)}" for c, who in LOSERS.items() if counts.get(c, 0)]
+            lost = [
+                f"{who} {share_of(counts[c], n)}" for c, who in LOSERS.items() if counts.get(c, 0)
+            ]
             lost[:1] = [
                 f"{one.rsplit(' ', 2)[0]} lost {' '.join(one.rsplit(' ', 2)[1:])}"
                 for one in lost[:1]
@@ -131,12 +132,6 @@ def _blame_finding(table: pd.DataFrame) -> str:
             )
     title = "; ".join(found)
     return title[0].upper() + title[1:]
-
-
-def told(count: int, n: int) -> str:
-    """A share in words that never rounds something to nothing, or almost all to all."""
-    text = percent(count / n)
-    return "<1 %" if count and text == "0 %" else ">99 %" if count < n and text == "100 %" else text
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +213,7 @@ class _Block:
                 CAUSE_COLOURS[row["cause"]],
                 at[row["cause"]],
                 row["share"] * whole,
-                told(row["count"], row["n"]),
+                share_of(row["count"], row["n"]),
             )
             ink = (INK, "#000000") if row["count"] else ("#8A8A8A", "#707070")
             axes.barh(
@@ -259,8 +254,7 @@ class _Block:
         found = []
         for group, rows in self.rows[self.rows["count"] > 0].groupby("group", sort=False):
             shares = [
-                f"{r['cause']} {told(r['count'], r['n'])} ({percent(r['low'])} to"
-                f" {percent(r['high'])})"
+                f"{r['cause']} {share_of(r['count'], r['n'])} ({percents(r['low'], r['high'])})"
                 for _, r in rows.iterrows()
             ]
             found.append(f"{group} (n = {rows['n'].iloc[0]}): {', '.join(shares)}")

@@ -1,5 +1,5 @@
-"""What is a picture here, and how does it look? Colours, style, a blank canvas, and the finished
-figure with its words and numbers."""
+"""What is a picture here, and how does it look? Colours, style, a blank canvas, the stage of a lab,
+and the finished figure with its words and numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import base64
 import functools
 import html
 import io
+import textwrap
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -116,44 +118,91 @@ def styled(draw: Callable[..., Picture]) -> Callable[..., Picture]:
     return in_style
 
 
-def _figure(width: float, height: float, layout: str = "constrained"):
-    """A figure that belongs to nobody else: no pyplot, so nothing leaks and it can be drawn in any
-    thread."""
+def figure(width: float, height: float, layout: str = "constrained"):
+    """A figure of its own, without pyplot: nothing leaks, and it can be drawn in any thread."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout=layout)
-    FigureCanvasAgg(figure)
-    return figure
+    made = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(made)
+    return made
 
 
-def _canvas(width: float, height: float):
-    """`_figure` with its one pair of axes."""
-    figure = _figure(width, height)
-    return figure, figure.add_subplot()
+def canvas(width: float, height: float):
+    """`figure` with its one pair of axes."""
+    made = figure(width, height)
+    return made, made.add_subplot()
 
 
-def _finish(figure, alt: str, table: pd.DataFrame) -> Picture:
+def heading(figure, title: str, width: int = 74) -> None:
+    """The title over a whole figure. width: characters in a line."""
+    figure.suptitle(
+        textwrap.fill(title, width), x=0.01, ha="left", fontsize=11.5, fontweight="bold"
+    )
+
+
+def half_shares(axis, limits, low: float = 0.0, high: float = 1.05) -> None:
+    """Mark 0, 50 and 100 % on an axis of shares. limits: its `set_xlim` or `set_ylim`."""
+    limits(low, high)
+    axis.set_ticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+
+
+def finish(figure, alt: str, table: pd.DataFrame) -> Picture:
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=110)
     return Picture(out.getvalue(), alt, table)
 
 
-def _png(figure) -> bytes:
-    """What stands on the canvas now, without drawing the figure anew: for stages that are drawn
-    once and dressed for every picture."""
-    import numpy as np
-    from PIL import Image
+class Stage:
+    """What all pictures of a lab have in common, drawn once: most of the time of a whole drawing.
 
-    out = io.BytesIO()
-    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).save(
-        out, "png", compress_level=3
-    )
-    return out.getvalue()
+    Two axes side by side. ground(left, right) draws what stays; `picture` draws on top of it.
+    """
 
+    def __init__(self, ground: Callable[..., None], left: float, wspace: float):
+        # fixed margins: a layout would be computed again for every picture
+        self.figure = figure(9.2, 3.7, layout="none")
+        self.figure.set_dpi(110)
+        margins = {"left": left, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": wspace}
+        self.axes = self.figure.subplots(1, 2, width_ratios=[1.55, 1], gridspec_kw=margins)
+        ground(*self.axes)
+        self.figure.canvas.draw()
+        self._ground = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+        self._stays = set(self._artists())
+        self._lock = threading.Lock()  # one figure for all settings, so one picture at a time
 
-def percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    def _artists(self) -> list:
+        return [one for part in (*self.axes, self.figure) for one in (*part.lines, *part.texts)]
+
+    def picture(self, title: str, draw: Callable[..., None]) -> bytes:
+        """The PNG of the ground with draw(left, right) and a title on it; afterwards the stage is
+        as it was."""
+        import numpy as np
+        from PIL import Image
+
+        with self._lock:
+            self.figure.canvas.restore_region(self._ground)
+            try:
+                draw(*self.axes)
+                self.figure.text(
+                    0.01,
+                    0.98,
+                    textwrap.fill(title, 92),
+                    ha="left",
+                    va="top",
+                    fontweight="bold",
+                    fontsize=11,
+                )
+                for part in (*self.axes, self.figure):
+                    added = [a for a in (*part.lines, *part.texts) if a not in self._stays]
+                    for artist in sorted(added, key=lambda one: one.get_zorder()):
+                        part.draw_artist(artist)
+                out, pixels = io.BytesIO(), np.asarray(self.figure.canvas.buffer_rgba())
+                Image.fromarray(pixels[..., :3]).save(out, "png", compress_level=3)
+                return out.getvalue()
+            finally:
+                for artist in set(self._artists()) - self._stays:
+                    artist.remove()
 
 
 def ink_on(colour: str) -> str:

@@ -1,5 +1,5 @@
-"""How does a finding look? One style, one colour per arm everywhere, intervals always drawn, and
-words for those who cannot see it."""
+"""What did the systems score? Shares, differences, confusions, the two-by-two of tuning and search,
+lost evidence, and rules kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from helpers.evaluation import evaluator
 from helpers.evaluation.comparison import Comparison, as_table
-from helpers.plots.blame import attribution
+from helpers.evaluation.numbers import percent, percents
 from helpers.plots.canvas import (
     CAUSE_COLOURS,
     COLOURS,
@@ -18,18 +18,29 @@ from helpers.plots.canvas import (
     PALE,
     WIDE,
     Picture,
-    _canvas,
-    _finish,
+    canvas,
     colour_of,
+    finish,
+    half_shares,
+    heading,
     ink_on,
-    percent,
     styled,
 )
 
-__all__ = ["attribution", "bars", "confusion", "differences", "loss_curve", "percent"]
 # Not Okabe and Ito's: a verdict on two systems has colours of its own (ColorBrewer's BrBG, safe as
 # well).
 VERDICT_COLOURS = {"better": "#01665E", "worse": "#8C510A", "cannot tell": "#777777"}
+
+
+SAID_COLOURS = {
+    "the new value": "#009E73",
+    "the old value": "#D55E00",
+    "something else": "#BBBBBB",
+    "refuses": "#56B4E9",
+}
+MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]}
+SIDES = ("no retrieval", "retrieval")
+READER_COLOURS = {"base": COLOURS["RAG"], "reader": COLOURS["tuned"]}
 
 
 @styled
@@ -41,7 +52,7 @@ def bars(
 ) -> Picture:
     """One bar an arm with its 95 % interval, n written beside it; a learner's guesses as hollow
     marks."""
-    figure, axes = _canvas(7.6, 0.62 * len(summary) + 1.3)
+    figure, axes = canvas(7.6, 0.62 * len(summary) + 1.3)
     for y, (name, row) in enumerate(summary[::-1].iterrows()):
         axes.barh(y, row["share"], color=colour_of(name), height=0.62)
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
@@ -69,40 +80,10 @@ def bars(
     )
     axes.set_title(textwrap.fill(title, 74))
     said = "; ".join(
-        f"{name} {percent(r['share'])} ({percent(r['low'])} to {percent(r['high'])}, n ="
-        f" {r['n']:.0f})"
+        f"{name} {percent(r['share'])} ({percents(r['low'], r['high'])}, n = {r['n']:.0f})"
         for name, r in summary.iterrows()
     )
-    return _finish(figure, f"{title}. {axis}: {said}.", summary)
-
-
-@styled
-def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
-    """Loss on the completions, step by step; epochs marked."""
-    table = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses})
-    figure, axes = _canvas(7.6, 2.9)
-    axes.plot(table["step"], table["loss"], color=COLOURS["tuned"], linewidth=2)
-    for epoch in range(1, len(losses) // steps_per_epoch + 1):
-        axes.axvline(epoch * steps_per_epoch, color=PALE, linewidth=1, zorder=0)
-        axes.text(
-            epoch * steps_per_epoch,
-            max(losses),
-            f"epoch {epoch} ",
-            ha="right",
-            va="top",
-            color="#777777",
-            fontsize=9,
-        )
-    axes.set_ylim(0)
-    axes.set_xlabel("step")
-    axes.set_ylabel("loss per answer token")
-    edge = max(1, min(10, len(losses) // 4))
-    title = (
-        f"The loss goes from {table['loss'][:edge].mean():.2f} (first {edge} steps) to"
-        f" {table['loss'][-edge:].mean():.2f} (last {edge})"
-    )
-    axes.set_title(textwrap.fill(title, 74))
-    return _finish(figure, title + ".", table)
+    return finish(figure, f"{title}. {axis}: {said}.", summary)
 
 
 @styled
@@ -116,7 +97,7 @@ def differences(comparisons: Sequence[Comparison], title: str) -> Picture:
         textwrap.wrap(c.second if one_first else f"{c.second} against {c.first}", 26)
         for c in comparisons
     ]
-    figure, axes = _canvas(WIDE, max(0.56, 0.22 * max(map(len, names))) * len(comparisons) + 1.55)
+    figure, axes = canvas(WIDE, max(0.56, 0.22 * max(map(len, names))) * len(comparisons) + 1.55)
     figure.get_layout_engine().set(h_pad=0.1)
     axes.axvline(0, color="#888888", linewidth=1, zorder=0)
     for y, c in enumerate(comparisons):
@@ -145,26 +126,17 @@ def differences(comparisons: Sequence[Comparison], title: str) -> Picture:
             fontsize=9,
             **beside,
         )
-    axes.annotate(
-        "← worse",
-        (0, -0.75),
-        (-6, 0),
-        textcoords="offset points",
-        ha="right",
-        va="center",
-        fontsize=9,
-        color="#666666",
-    )
-    axes.annotate(
-        "better →",
-        (0, -0.75),
-        (6, 0),
-        textcoords="offset points",
-        ha="left",
-        va="center",
-        fontsize=9,
-        color="#666666",
-    )
+    for words, x, ha in (("← worse", -6, "right"), ("better →", 6, "left")):
+        axes.annotate(
+            words,
+            (0, -0.75),
+            (x, 0),
+            textcoords="offset points",
+            ha=ha,
+            va="center",
+            fontsize=9,
+            color="#666666",
+        )
     axes.set_ylim(len(comparisons) - 0.4, -1)
     axes.set_yticks(range(len(comparisons)), ["\n".join(name) for name in names], parse_math=False)
     axes.tick_params(axis="y", length=0)
@@ -174,13 +146,13 @@ def differences(comparisons: Sequence[Comparison], title: str) -> Picture:
         f"difference in points{f' against {comparisons[0].first}' if one_first else ''},\nwith"
         f" {levels.pop() if len(levels) == 1 else 'its'} interval"
     )
-    figure.suptitle(textwrap.fill(title, 74), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    return _finish(figure, f"{title}. {' '.join(map(str, comparisons))}", as_table(comparisons))
+    heading(figure, title)
+    return finish(figure, f"{title}. {' '.join(map(str, comparisons))}", as_table(comparisons))
 
 
 @styled
 def confusion(table: pd.DataFrame, field: str) -> Picture:
-    """What is taken for what? The counts of `evaluate.confusion`: one row for each right value; the
+    """What is taken for what? The counts of `evaluator.confusion`: one row a right value; the
     darker a cell, the larger its share of the row."""
     counts = evaluator.confusion(table, field)
     n, right = int(counts.to_numpy().sum()), sum(counts.loc[value, value] for value in counts.index)
@@ -194,14 +166,14 @@ def confusion(table: pd.DataFrame, field: str) -> Picture:
         reverse=True,
     )
     low, high = evaluator.wilson(right, n)
-    title = f"{field}: {percent(right / n)} of {n} right ({percent(low)} to {percent(high)})"
+    title = f"{field}: {percent(right / n)} of {n} right ({percents(low, high)})"
     if wrong and (len(wrong) == 1 or wrong[0][0] > wrong[1][0]):
         title += (
             f"; most often {wrong[0][2]} where {wrong[0][1]} is right ({wrong[0][0]} of"
             f" {counts.loc[wrong[0][1]].sum()})"
         )
-    figure, axes = _canvas(WIDE, 1.5 + 0.42 * len(counts))
-    figure.suptitle(textwrap.fill(title, 74), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    figure, axes = canvas(WIDE, 1.5 + 0.42 * len(counts))
+    heading(figure, title)
     figure.get_layout_engine().set(h_pad=0.1)
     for y, value in enumerate(counts.index):
         for x, said in enumerate(counts.columns):
@@ -234,66 +206,12 @@ def confusion(table: pd.DataFrame, field: str) -> Picture:
     axes.set_yticks(range(len(counts)), counts.index)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return _finish(
+    return finish(
         figure,
         f"{title}. Wrong:"
         f" {'; '.join(f'{said} for {value} {k}' for k, value, said in wrong) or 'none'}.",
         counts,
     )
-
-
-READER_COLOURS = {"base": COLOURS["RAG"], "reader": COLOURS["tuned"]}
-
-
-@styled
-def evidence_removed(table: pd.DataFrame, title: str) -> Picture:
-    """Share right against the share of cases whose evidence was taken away, one line a system
-    (`removal.removal`)."""
-    figure, axes = _canvas(7.2, 3.6)
-    ends = []
-    for name, rows in table.groupby("system", sort=False):
-        colour = READER_COLOURS[name]
-        axes.plot(rows["lost"], rows["share"], color=colour, marker="o")
-        axes.vlines(rows["lost"], rows["low"], rows["high"], color=colour, alpha=0.45, linewidth=2)
-        ends.append((float(rows["share"].iloc[0]), name, colour))
-    for value, name, colour in ends:
-        axes.annotate(
-            name,
-            (0, value),
-            xytext=(-8, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            color=colour,
-            fontweight="bold",
-        )
-    axes.set_xlim(-0.16, 1.04)
-    axes.set_ylim(0, max(0.2, float(table["high"].max()) * 1.05))
-    axes.set_xticks(
-        sorted(table["lost"].unique()), [percent(x) for x in sorted(table["lost"].unique())]
-    )
-    axes.yaxis.set_major_formatter(lambda value, _: percent(value))
-    axes.set_xlabel("questions whose evidence the search lost")
-    axes.set_ylabel("right")
-    axes.set_title(title)
-    lines = [
-        f"{name}: "
-        + ", ".join(
-            f"{percent(r['share'])} at {percent(r['lost'])} lost" for _, r in rows.iterrows()
-        )
-        for name, rows in table.groupby("system", sort=False)
-    ]
-    return _finish(figure, f"{title}. {'; '.join(lines)}.", table)
-
-
-SAID_COLOURS = {
-    "the new value": "#009E73",
-    "the old value": "#D55E00",
-    "something else": "#BBBBBB",
-    "refuses": "#56B4E9",
-}
-MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]}
-SIDES = ("no retrieval", "retrieval")
 
 
 @styled
@@ -303,7 +221,7 @@ def two_by_two(
     title: str,
     guess: Mapping[str, float] | None = None,
 ) -> Picture:
-    """What does tuning buy with and without search? `evaluate.summary` of four arms as two lines,
+    """What does tuning buy with and without search? `evaluation.summary` of four arms as two lines,
     base and tuned, from no retrieval to retrieval.
 
     cells: arm -> (model, "no retrieval" or "retrieval"). A steep line: search does it. Lines far
@@ -320,7 +238,7 @@ def two_by_two(
             for arm, (model, side) in cells.items()
         ]
     )
-    figure, axes = _canvas(7.6, 4.1)
+    figure, axes = canvas(7.6, 4.1)
     for i, (model, rows) in enumerate(table.groupby("model", sort=False)):
         colour = MODEL_COLOURS.get(model, "#0072B2")
         rows = rows.set_index("side").loc[list(SIDES)]
@@ -373,17 +291,17 @@ def two_by_two(
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.set_title(textwrap.fill(title, 74))
     said = "; ".join(
-        f"{r['model']}, {r['side']}: {percent(r['share'])} ({percent(r['low'])} to"
-        f" {percent(r['high'])}, n = {r['n']:.0f})"
+        f"{r['model']}, {r['side']}: {percent(r['share'])} ({percents(r['low'], r['high'])},"
+        f" n = {r['n']:.0f})"
         for _, r in table.iterrows()
     )
-    return _finish(figure, f"{title}. Share right: {said}.", table)
+    return finish(figure, f"{title}. Share right: {said}.", table)
 
 
 @styled
 def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
     """After a policy changed, who says the new value and who the old? One bar a system, counted in
-    asks (`facts.old_or_new`)."""
+    asks (`facts_in_weights.old_or_new`)."""
     counts = (
         pd.DataFrame({name: table["said"].value_counts() for name, table in tables.items()})
         .reindex(list(SAID_COLOURS))
@@ -395,7 +313,7 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
     title = "New value after the change: " + ", ".join(
         f"{name} {row['the new value']} of {row.sum()}" for name, row in counts.iterrows()
     )
-    figure, axes = _canvas(7.6, 0.62 * len(counts) + 1.6)
+    figure, axes = canvas(7.6, 0.62 * len(counts) + 1.6)
     for y, (_, row) in enumerate(counts.iterrows()):
         left = 0
         for said, value in row.items():
@@ -418,12 +336,12 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
     axes.set_xticks(range(0, n + 1, max(1, round(n / 5))))
     axes.set_xlabel(f"questions about changed facts (n = {n})")
     at, used = 0.015 * n, [said for said in SAID_COLOURS if counts[said].any()]
-    for said in used:  # the heads stand above the first bar, in the colours that they name
+    for said in used:  # the legend is above the first bar, in the colours that they name
         axes.plot(at, -0.62, "s", color=SAID_COLOURS[said], markersize=8, clip_on=False)
         axes.text(at + 0.018 * n, -0.62, said, va="center", fontsize=9.5)
         at += n * (0.06 + 0.0165 * len(said))
-    figure.suptitle(textwrap.fill(title, 84), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    return _finish(
+    heading(figure, title, 84)
+    return finish(
         figure,
         f"{title}. "
         + "; ".join(
@@ -432,4 +350,114 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
         )
         + ".",
         counts,
+    )
+
+
+@styled
+def evidence_removed(table: pd.DataFrame, title: str) -> Picture:
+    """Share right against the share of cases whose evidence was removed, one line a system
+    (`evaluation.with_evidence_removed`)."""
+    figure, axes = canvas(7.2, 3.6)
+    ends = []
+    for name, rows in table.groupby("system", sort=False):
+        colour = READER_COLOURS[name]
+        axes.plot(rows["lost"], rows["share"], color=colour, marker="o")
+        axes.vlines(rows["lost"], rows["low"], rows["high"], color=colour, alpha=0.45, linewidth=2)
+        ends.append((float(rows["share"].iloc[0]), name, colour))
+    for value, name, colour in ends:
+        axes.annotate(
+            name,
+            (0, value),
+            xytext=(-8, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=colour,
+            fontweight="bold",
+        )
+    axes.set_xlim(-0.16, 1.04)
+    axes.set_ylim(0, max(0.2, float(table["high"].max()) * 1.05))
+    axes.set_xticks(
+        sorted(table["lost"].unique()), [percent(x) for x in sorted(table["lost"].unique())]
+    )
+    axes.yaxis.set_major_formatter(lambda value, _: percent(value))
+    axes.set_xlabel("questions whose evidence the search lost")
+    axes.set_ylabel("right")
+    axes.set_title(title)
+    lines = [
+        f"{name}: "
+        + ", ".join(
+            f"{percent(r['share'])} at {percent(r['lost'])} lost" for _, r in rows.iterrows()
+        )
+        for name, rows in table.groupby("system", sort=False)
+    ]
+    return finish(figure, f"{title}. {'; '.join(lines)}.", table)
+
+
+@styled
+def rules_kept(
+    tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame], rules: Sequence[str]
+) -> Picture:
+    """Which rules of the house style does each system keep? One line a rule, one mark a system with
+    its 95 % interval; right is: all rules kept."""
+    named = (
+        dict(tables.items())
+        if isinstance(tables, Mapping)
+        else {t["arm"].iloc[0]: t for t in tables}
+    )
+    columns = {rule: rule for rule in rules} | {"all rules": "right"}
+    table = pd.DataFrame(
+        [
+            {"rule": rule, "arm": name, **evaluator.share(t, column)}
+            for rule, column in columns.items()
+            for name, t in named.items()
+        ]
+    )
+    figure, axes = canvas(7.8, (0.08 + 0.1 * len(named)) * len(columns) + 1.5)
+    step, marks = 0.62 / len(named), "osD^vP"
+    for i, row in table.iterrows():
+        at, which = divmod(i, len(named))
+        y, colour = at + step * (which - (len(named) - 1) / 2), COLOURS.get(row["arm"], INK)
+        axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.2)
+        axes.plot(
+            row["share"], y, marks[which % 6], color=colour, markeredgecolor="white", markersize=7.5
+        )
+    for at in range(len(columns) - 1):
+        axes.axhline(
+            at + 0.5, color="#EEEEEE" if at < len(rules) - 1 else "#999999", linewidth=0.8, zorder=0
+        )
+    axes.set_yticks(range(len(columns)), list(columns))
+    axes.get_yticklabels()[-1].set_fontweight("bold")
+    axes.set_ylim(len(columns) - 0.45, -0.55)
+    half_shares(axes.xaxis, axes.set_xlim, -0.03, 1.03)
+    axes.set_xlabel("replies that keep the rule, with 95 % interval")
+    axes.tick_params(axis="y", length=0)
+    handles = [
+        axes.plot([], [], mark, color=COLOURS.get(name, INK), markersize=8, label=name)[0]
+        for name, mark in zip(named, marks, strict=False)
+    ]
+    axes.legend(
+        handles=handles,
+        frameon=False,
+        ncols=len(handles),
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.99),
+        fontsize=9,
+        handletextpad=0.2,
+    )
+    whole = table[table["rule"] == "all rules"]
+    title = (
+        "All rules kept: "
+        + ", ".join(f"{r['arm']} {percent(r['share'])}" for _, r in whole.iterrows())
+        + f" (n = {whole['n'].iloc[0]})"
+    )
+    heading(figure, title, 80)
+    return finish(
+        figure,
+        f"{title}. "
+        + "; ".join(
+            f"{rule}: " + ", ".join(f"{r['arm']} {percent(r['share'])}" for _, r in rows.iterrows())
+            for rule, rows in table.groupby("rule", sort=False)
+        ),
+        table,
     )

@@ -1,26 +1,27 @@
-"""Figures of the retrieval track, in the style of `plots`."""
+"""What does a search find, at what price, and for whom? The figures of retrieval: the chunking lab,
+access, rules at ingestion, and scale."""
 
 from __future__ import annotations
 
 import functools
 import textwrap
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from helpers.evaluation.evaluator import wilson
+from helpers.evaluation.numbers import percent, percents
 from helpers.plots.canvas import (
     COLOURS,
     INK,
     PALE,
     Picture,
-    _canvas,
-    _figure,
-    _finish,
-    _png,
-    percent,
+    Stage,
+    canvas,
+    finish,
+    half_shares,
+    heading,
     styled,
 )
 
@@ -30,35 +31,27 @@ if TYPE_CHECKING:
 DOOR_COLOURS = {"attacks": "#D55E00", "look-alikes": "#56B4E9", "handbook": "#0072B2"}
 RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
 CHOSEN, BASE = INK, "#777777"
-STAGE = threading.Lock()  # the lab has one figure for all its settings, so one picture at a time
 
 
 @functools.lru_cache(maxsize=2)
-def _stage(tokens: bytes, recall: bytes):
-    """(figure, its two axes, their picture): what all settings of one grid have in common, drawn
-    once; it is three quarters of the time of a whole drawing."""
-    figure = _figure(9.2, 3.7, layout="none")
-    figure.set_dpi(110)
-    price, scores = figure.subplots(
-        1,
-        2,
-        width_ratios=[1.55, 1],
-        gridspec_kw={"left": 0.095, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.24},
-    )
-    price.scatter(np.frombuffer(tokens), np.frombuffer(recall), s=5, color="#DDDDDD", zorder=1)
-    price.set_xscale("log")
-    price.set_xticks([30, 100, 300, 1000, 3000], ["30", "100", "300", "1,000", "3,000"])
-    price.minorticks_off()
-    price.set_xlim(15, 9000)
-    price.set_xlabel("tokens of passages the reader must read")
-    price.set_ylabel("evidence found")
-    _shares(price.yaxis, price.set_ylim)
-    scores.set_yticks([1, 0], ["evidence\nfound", "answers\nright"])
-    scores.set_ylim(-0.5, 1.5)
-    _shares(scores.xaxis, scores.set_xlim)
-    scores.set_title("◇ baseline   ● this setting", fontsize=9, fontweight="normal", color=INK)
-    figure.canvas.draw()
-    return figure, price, scores, figure.canvas.copy_from_bbox(figure.bbox)
+def _stage(tokens: bytes, recall: bytes) -> Stage:
+    """The stage of one grid, found by the bytes of its columns: a grid that grew has another."""
+
+    def ground(price, scores) -> None:
+        price.scatter(np.frombuffer(tokens), np.frombuffer(recall), s=5, color="#DDDDDD", zorder=1)
+        price.set_xscale("log")
+        price.set_xticks([30, 100, 300, 1000, 3000], ["30", "100", "300", "1,000", "3,000"])
+        price.minorticks_off()
+        price.set_xlim(15, 9000)
+        price.set_xlabel("tokens of passages the reader must read")
+        price.set_ylabel("evidence found")
+        half_shares(price.yaxis, price.set_ylim)
+        scores.set_yticks([1, 0], ["evidence\nfound", "answers\nright"])
+        scores.set_ylim(-0.5, 1.5)
+        half_shares(scores.xaxis, scores.set_xlim)
+        scores.set_title("◇ baseline   ● this setting", fontsize=9, fontweight="normal", color=INK)
+
+    return Stage(ground, left=0.095, wspace=0.24)
 
 
 @styled
@@ -77,44 +70,25 @@ def chunking_setting(grid: pd.DataFrame, case: ChunkingWhatIf) -> Picture:
         "answers not measured"
         if pd.isna(row["accuracy"])
         else (
-            f"answers right {percent(row['accuracy'])} ({percent(row['accuracy_low'])} to"
-            f" {percent(row['accuracy_high'])}), n = {row['n_answers']:.0f}"
+            f"answers right {percent(row['accuracy'])}"
+            f" ({percents(row['accuracy_low'], row['accuracy_high'])}), n = {row['n_answers']:.0f}"
         )
     )
     alt = (
-        f"{title} ({percent(row['low'])} to {percent(row['high'])}, n = {row['n']:.0f}); {answers}."
+        f"{title} ({percents(row['low'], row['high'])}, n = {row['n']:.0f}); {answers}."
         f" Against the baseline, {case.baseline}: {case.sentence()}"
     )
     column = {
         name: grid[name].to_numpy()
         for name in ("strategy", "overlap", "top_k", "retriever", "chunk_size", "tokens", "recall")
     }
-    with STAGE:
-        figure, price, scores, ground = _stage(
-            *(column[name].astype(float).tobytes() for name in ("tokens", "recall"))
-        )
-        figure.canvas.restore_region(ground)
-        try:
-            _on_price(price, column, case, row, base)
-            _on_scores(scores, s, row, base)
-            figure.text(
-                0.01,
-                0.98,
-                textwrap.fill(title, 92),
-                ha="left",
-                va="top",
-                fontweight="bold",
-                fontsize=11,
-            )
-            for part in (price, scores, figure):
-                for artist in sorted([*part.lines, *part.texts], key=lambda one: one.get_zorder()):
-                    part.draw_artist(artist)
-            return Picture(_png(figure), alt, table)
-        finally:
-            for artist in [
-                one for part in (price, scores, figure) for one in (*part.lines, *part.texts)
-            ]:
-                artist.remove()
+    stage = _stage(*(column[name].astype(float).tobytes() for name in ("tokens", "recall")))
+
+    def draw(price, scores) -> None:
+        _on_price(price, column, case, row, base)
+        _on_scores(scores, s, row, base)
+
+    return Picture(stage.picture(title, draw), alt, table)
 
 
 def _on_price(
@@ -226,16 +200,11 @@ def _on_scores(scores, s: ChunkingSetting, row: dict, base: dict) -> None:
             )
 
 
-def _shares(axis, limits) -> None:
-    limits(0, 1.05)
-    axis.set_ticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-
-
 @styled
 def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     """Do right answers follow found evidence? One dot a setting, with the interval of its answers;
     what lies on the diagonal was found and read."""
-    figure, axes = _canvas(7.6, 3.9)
+    figure, axes = canvas(7.6, 3.9)
     axes.plot([0, 1], [0, 1], color="#DDDDDD", linewidth=1.2)
     axes.text(
         0.47,
@@ -266,7 +235,7 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
             ha="center",
             fontweight="bold",
         )
-    _shares(axes.xaxis, axes.set_xlim)
+    half_shares(axes.xaxis, axes.set_xlim)
     axes.set_ylim(0, 0.6)
     axes.set_yticks([0, 0.25, 0.5], ["0", "25 %", "50 %"])
     axes.set_xlabel("evidence found")
@@ -281,7 +250,7 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     )
     title = f"Evidence is not yet an answer ({said})"
     axes.set_title(textwrap.fill(title, 66))
-    return _finish(
+    return finish(
         figure,
         f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f}"
         " questions each.",
@@ -291,13 +260,13 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
 
 @styled
 def access(counts: pd.DataFrame, allowed: pd.DataFrame) -> Picture:
-    """Who was shown what? A cell for each user and restricted document: passages found. Green: may
+    """Who got to see what? A cell for each user and restricted document: passages found. Green: may
     read it; every number elsewhere is a leak."""
     leaks, shown = (
         int(counts.where(~allowed, 0).to_numpy().sum()),
         int(counts.where(allowed, 0).to_numpy().sum()),
     )
-    figure, axes = _canvas(9.2, 0.36 * len(counts) + 2.4)
+    figure, axes = canvas(9.2, 0.36 * len(counts) + 2.4)
     for y, who in enumerate(counts.index):
         for x, document in enumerate(counts.columns):
             count, may = counts.loc[who, document], allowed.loc[who, document]
@@ -327,12 +296,10 @@ def access(counts: pd.DataFrame, allowed: pd.DataFrame) -> Picture:
     axes.set_yticks(range(len(counts)), counts.index)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    title = (
-        f"{leaks} passages reached somebody who may not read them; {shown} reached those who may"
-    )
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    title = f"{leaks} passages reached users who may not read them; {shown} reached those who may"
+    heading(figure, title, 200)
     axes.set_xlabel("passages found; green: this user may read the document", fontsize=9)
-    return _finish(figure, f"{title}. Users in rows, restricted documents in columns.", counts)
+    return finish(figure, f"{title}. Users in rows, restricted documents in columns.", counts)
 
 
 @styled
@@ -353,7 +320,7 @@ def doors(rules: dict[str, dict]) -> Picture:
                 | dict(zip(("low", "high"), wilson(count, n), strict=True))
             )
     table = pd.DataFrame(rows)
-    figure, axes = _canvas(7.6, 0.95 * len(rules) + 1.5)
+    figure, axes = canvas(7.6, 0.95 * len(rules) + 1.5)
     for i, row in table.iterrows():
         y = i // 3 + 0.27 * (i % 3 - 1)
         axes.barh(y, row["share"], color=DOOR_COLOURS[row["pages"]], height=0.24)
@@ -368,8 +335,7 @@ def doors(rules: dict[str, dict]) -> Picture:
     axes.set_yticks(range(len(rules)), list(rules))
     axes.set_ylim(len(rules) - 0.5, -0.55)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1.3)
-    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    half_shares(axes.xaxis, axes.set_xlim, high=1.3)
     axes.set_xlabel("pages kept out, with 95 % interval: attacks should be, the others should not")
     bad = table[table["pages"] == "attacks"]
     title = "No rule keeps all attacks out: " + ", ".join(
@@ -377,8 +343,8 @@ def doors(rules: dict[str, dict]) -> Picture:
     )
     if (bad["kept out"] == bad["n"]).any():
         title = title.replace("No rule keeps all attacks out", "Attacks kept out")
-    figure.suptitle(textwrap.fill(title, 72), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    return _finish(
+    heading(figure, title, 72)
+    return finish(
         figure,
         f"{title}. "
         + "; ".join(
@@ -389,7 +355,7 @@ def doors(rules: dict[str, dict]) -> Picture:
     )
 
 
-SCALED = {  # panel -> (column of `bench_scale.flat`, what it is, colour)
+SCALED = {  # panel -> (column of `bench.scale.flat`, what it is, colour)
     "seconds": [
         ("build_seconds", "build", INK),
         ("ready_seconds", "open, first answer", COLOURS["RAG"]),
@@ -410,7 +376,7 @@ SCALED = {  # panel -> (column of `bench_scale.flat`, what it is, colour)
 
 @styled
 def scale(table: pd.DataFrame) -> Picture:
-    """What do more chunks cost, and does the search still find as much? `bench_scale.flat` as a
+    """What do more chunks cost, and does the search still find as much? `bench.scale.flat` as a
     table, drawn over the number of chunks (log scale)."""
     table = (
         table.sort_values("chunks")
@@ -429,7 +395,7 @@ def scale(table: pd.DataFrame) -> Picture:
             f". Chroma's graph at {most['chunks']:,.0f}: {most['graph_ms_p50']:,.0f} ms with the"
             f" condition on access, {most['graph_ms_without_condition_p50']:,.0f} without"
         )
-    figure, only = _canvas(9.4, 3.7)
+    figure, only = canvas(9.4, 3.7)
     only.remove()
     for axes, (panel, lines) in zip(figure.subplots(1, len(SCALED)), SCALED.items(), strict=True):
         for i, (column, name, colour) in enumerate(lines):
@@ -458,7 +424,7 @@ def scale(table: pd.DataFrame) -> Picture:
         axes.legend(frameon=False, fontsize=8.5, loc="lower left" if recall else "upper left")
         axes.margins(y=0.17 * len(lines))  # room for the legend
         axes.grid(color=PALE, linewidth=0.6)
-    figure.suptitle(textwrap.fill(title, 92), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    heading(figure, title, 92)
     said = "; ".join(
         f"{r['chunks']:,.0f} chunks: "
         + ", ".join(
@@ -469,4 +435,4 @@ def scale(table: pd.DataFrame) -> Picture:
         )
         for _, r in table.iterrows()
     )
-    return _finish(figure, f"{title}. {'; '.join(SCALED)}. {said}.", table)
+    return finish(figure, f"{title}. {'; '.join(SCALED)}. {said}.", table)

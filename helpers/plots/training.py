@@ -1,12 +1,12 @@
-"""Figures of the training-size lab, in the style of `plots`."""
+"""What does training buy? The loss, the training lab over its learning curve, the curve beyond what
+was measured, and from how many requests on tuning pays."""
 
 from __future__ import annotations
 
 import functools
 import math
 import textwrap
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,19 @@ import pandas as pd
 
 from helpers.data.tickets import FIELDS
 from helpers.decision.payback import Plan, costs, pays_from, saved, spent, tokens_saved
-from helpers.evaluation.evaluator import share
+from helpers.evaluation.numbers import percent, percents
 from helpers.experiments import training_grid
 from helpers.experiments.training_cell import TrainingSetting
 from helpers.plots.canvas import (
     COLOURS,
     INK,
+    PALE,
     Picture,
-    _canvas,
-    _figure,
-    _finish,
-    _png,
-    percent,
+    Stage,
+    canvas,
+    finish,
+    half_shares,
+    heading,
     styled,
 )
 
@@ -42,8 +43,36 @@ UNTRAINED = {
     "keywords": "#009E73",
 }
 PLACES = range(1 + len(FIELDS))
-STAGE = threading.Lock()  # the lab has one figure for all its settings, so one picture at a time
 SIZES = (0, 16, 32, 64, 128, 256, 512)
+
+
+@styled
+def loss_curve(losses: Sequence[float], steps_per_epoch: int) -> Picture:
+    """Loss on the completions, step by step; epochs marked."""
+    table = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses})
+    figure, axes = canvas(7.6, 2.9)
+    axes.plot(table["step"], table["loss"], color=COLOURS["tuned"], linewidth=2)
+    for epoch in range(1, len(losses) // steps_per_epoch + 1):
+        axes.axvline(epoch * steps_per_epoch, color=PALE, linewidth=1, zorder=0)
+        axes.text(
+            epoch * steps_per_epoch,
+            max(losses),
+            f"epoch {epoch} ",
+            ha="right",
+            va="top",
+            color="#777777",
+            fontsize=9,
+        )
+    axes.set_ylim(0)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss per answer token")
+    edge = max(1, min(10, len(losses) // 4))
+    title = (
+        f"The loss goes from {table['loss'][:edge].mean():.2f} (first {edge} steps) to"
+        f" {table['loss'][-edge:].mean():.2f} (last {edge})"
+    )
+    axes.set_title(textwrap.fill(title, 74))
+    return finish(figure, title + ".", table)
 
 
 def place(rows: float) -> float:
@@ -78,73 +107,73 @@ def _labels(axes, x: float, ends: list[tuple[float, str, str]], apart: float) ->
 
 
 @functools.lru_cache(maxsize=2)
-def _stage(grid: Grid):
-    """(figure, its two axes, their picture): what all settings of one grid have in common, drawn
-    once; it is most of the time of a whole drawing."""
-    # fixed margins, for a layout would be computed anew for every picture
-    figure = _figure(9.2, 3.7, layout="none")
-    figure.set_dpi(110)
-    curve, fields = figure.subplots(
-        1,
-        2,
-        width_ratios=[1.55, 1],
-        gridspec_kw={"left": 0.085, "right": 0.985, "top": 0.84, "bottom": 0.15, "wspace": 0.72},
-    )
-    plain, ends = training_grid.summary(grid, grid.sizes()), []
-    for arm, lines in training_grid.baselines(grid).groupby("arm", sort=False):
-        shares = lines["share"].tolist()
-        if len(shares) > 1:  # it learns from labels, too
-            curve.plot(
-                [place(n) for n in lines["rows"]],
-                shares,
-                color=UNTRAINED[arm],
-                linewidth=1.2,
-                linestyle="--",
-            )
-        else:
-            curve.plot([-0.3, 6.2], shares * 2, color=UNTRAINED[arm], linewidth=1.2, linestyle=":")
-        ends.append((shares[-1], arm, UNTRAINED[arm]))
-    at = [place(n) for n in plain["rows"]]
-    curve.fill_between(at, plain["low"], plain["high"], color=TUNED, alpha=0.16, linewidth=0)
-    curve.plot(at, plain["share"], color=TUNED, linewidth=2.2)
-    curve.plot(
-        *zip(
-            *[(place(size.rows), _share(r)) for size in grid.sizes() for r in grid.cells(size)],
-            strict=True,
-        ),
-        ".",
-        color=TUNED,
-        markersize=4,
-    )
-    ends.append((plain["share"].iloc[-1], "tuned", TUNED))
-    most = max(
-        0.4,
-        *(training_grid.score_of(grid, TrainingSetting(*key[:-1]))["high"] for key in grid.found),
-    )
-    _share_axis(curve.yaxis, curve.set_ylim, most)
-    curve.set_xlim(-0.3, 6.2)
-    _labels(curve, 6.3, ends, most * 0.065)
-    _row_axis(curve)
-    curve.set_ylabel("all four fields right")
-    if kept := [b for b in grid.baselines if b["arm"] == "majority label"]:
-        share = [_share(kept[-1], field) for field in FIELDS]
-        fields.vlines(
-            share,
-            [y - 0.3 for y in PLACES[1:]],
-            [y + 0.3 for y in PLACES[1:]],
-            color=UNTRAINED["majority label"],
-            linewidth=2,
+def _stage(grid: Grid) -> Stage:
+    """What all settings of one grid have in common: the learning curve, what needs no training, and
+    the fields of the most common labels."""
+
+    def ground(curve, fields) -> None:
+        plain, ends = training_grid.summary(grid, grid.sizes()), []
+        for arm, lines in training_grid.baselines(grid).groupby("arm", sort=False):
+            shares = lines["share"].tolist()
+            if len(shares) > 1:  # it learns from labels, too
+                curve.plot(
+                    [place(n) for n in lines["rows"]],
+                    shares,
+                    color=UNTRAINED[arm],
+                    linewidth=1.2,
+                    linestyle="--",
+                )
+            else:
+                curve.plot(
+                    [-0.3, 6.2], shares * 2, color=UNTRAINED[arm], linewidth=1.2, linestyle=":"
+                )
+            ends.append((shares[-1], arm, UNTRAINED[arm]))
+        at = [place(n) for n in plain["rows"]]
+        curve.fill_between(at, plain["low"], plain["high"], color=TUNED, alpha=0.16, linewidth=0)
+        curve.plot(at, plain["share"], color=TUNED, linewidth=2.2)
+        curve.plot(
+            *zip(
+                *[(place(size.rows), _share(r)) for size in grid.sizes() for r in grid.cells(size)],
+                strict=True,
+            ),
+            ".",
+            color=TUNED,
+            markersize=4,
         )
-    fields.set_yticks(PLACES, ["valid", *FIELDS], fontsize=9.5)
-    fields.set_ylim(len(PLACES) - 0.5, -0.5)
-    fields.set_xlim(-0.03, 1.2)
-    fields.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    fields.tick_params(axis="y", length=0)
-    fields.set_title(
-        "● this   ◇ neighbour   | commonest label", fontsize=8.5, fontweight="normal", color=INK
-    )
-    figure.canvas.draw()
-    return figure, curve, fields, figure.canvas.copy_from_bbox(figure.bbox)
+        ends.append((plain["share"].iloc[-1], "tuned", TUNED))
+        most = max(
+            0.4,
+            *(
+                training_grid.score_of(grid, TrainingSetting(*key[:-1]))["high"]
+                for key in grid.found
+            ),
+        )
+        _share_axis(curve.yaxis, curve.set_ylim, most)
+        curve.set_xlim(-0.3, 6.2)
+        _labels(curve, 6.3, ends, most * 0.065)
+        _row_axis(curve)
+        curve.set_ylabel("all four fields right")
+        if majority := [b for b in grid.baselines if b["arm"] == "majority label"]:
+            share = [_share(majority[-1], field) for field in FIELDS]
+            fields.vlines(
+                share,
+                [y - 0.3 for y in PLACES[1:]],
+                [y + 0.3 for y in PLACES[1:]],
+                color=UNTRAINED["majority label"],
+                linewidth=2,
+            )
+        fields.set_yticks(PLACES, ["valid", *FIELDS], fontsize=9.5)
+        fields.set_ylim(len(PLACES) - 0.5, -0.5)
+        half_shares(fields.xaxis, fields.set_xlim, -0.03, 1.2)
+        fields.tick_params(axis="y", length=0)
+        fields.set_title(
+            "● this   ◇ neighbour   | most common label",
+            fontsize=8.5,
+            fontweight="normal",
+            color=INK,
+        )
+
+    return Stage(ground, left=0.085, wspace=0.72)
 
 
 def _share(row: dict, measure: str = "right") -> float:
@@ -159,10 +188,10 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
     seconds = f", trained in {case.seconds:.0f} s" if s.rows else ""
     title = (
         f"{str(s)[0].upper()}{str(s)[1:]}: all four fields right {percent(right['share'])}"
-        f" ({100 * right['low']:.0f} to {percent(right['high'])}){seconds}"
+        f" ({percents(right['low'], right['high'])}){seconds}"
     )
     said = "; ".join(
-        f"{m} {percent(r['share'])} ({100 * r['low']:.0f} to {percent(r['high'])})"
+        f"{m} {percent(r['share'])} ({percents(r['low'], r['high'])})"
         for m, r in case.stands.drop("right").iterrows()
     )
     mine = [(place(r["rows"]), _share(r)) for r in grid.rows if r["here"]]
@@ -175,70 +204,34 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
         f"{title}, n = {right['n']:.0f} tickets, {right['seeds']:.0f}"
         f" seed{'s' * int(right['seeds'] > 1)}. {said}.{own} {case.sentence()}"
     )
-    with STAGE:
-        figure, curve, fields, ground = _stage(grid)
-        figure.canvas.restore_region(ground)
-        before = [part for axes in (curve, fields, figure) for part in (*axes.lines, *axes.texts)]
-        try:
-            if mine:
-                curve.plot(
-                    *zip(*mine, strict=True),
-                    "*",
-                    color=INK,
-                    markersize=11,
-                    markeredgecolor="white",
-                    zorder=6,
-                )
-                curve.annotate(
-                    "yours",
-                    mine[-1],
-                    xytext=(0, 8),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=9,
-                    zorder=6,
-                )
+
+    def draw(curve, fields) -> None:
+        if mine:
             curve.plot(
-                [place(s.rows)] * 2,
-                [right["low"], right["high"]],
+                *zip(*mine, strict=True),
+                "*",
                 color=INK,
-                linewidth=1.6,
-                zorder=4,
+                markersize=11,
+                markeredgecolor="white",
+                zorder=6,
             )
-            curve.plot(
-                place(s.rows),
-                right["share"],
-                "o",
-                color=TUNED,
-                markeredgecolor=INK,
-                markersize=9,
-                zorder=5,
+            curve.annotate(
+                "yours",
+                mine[-1],
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha="center",
+                fontsize=9,
+                zorder=6,
             )
-            _fields(fields, grid, case)
-            figure.text(
-                0.01,
-                0.98,
-                textwrap.fill(title, 92),
-                ha="left",
-                va="top",
-                fontweight="bold",
-                fontsize=11,
-            )
-            for axes in (curve, fields, figure):
-                for part in sorted(
-                    (one for one in (*axes.lines, *axes.texts) if one not in before),
-                    key=lambda one: one.get_zorder(),
-                ):
-                    axes.draw_artist(part)
-            return Picture(_png(figure), alt, case.stands)
-        finally:
-            for part in [
-                one
-                for axes in (curve, fields, figure)
-                for one in (*axes.lines, *axes.texts)
-                if one not in before
-            ]:
-                part.remove()
+        at, ends = place(s.rows), [right["low"], right["high"]]
+        curve.plot([at] * 2, ends, color=INK, linewidth=1.6, zorder=4)
+        curve.plot(
+            at, right["share"], "o", color=TUNED, markeredgecolor=INK, markersize=9, zorder=5
+        )
+        _fields(fields, grid, case)
+
+    return Picture(_stage(grid).picture(title, draw), alt, case.stands)
 
 
 def _fields(axes, grid: Grid, case: TrainingWhatIf) -> None:
@@ -265,8 +258,8 @@ def _fields(axes, grid: Grid, case: TrainingWhatIf) -> None:
 @styled
 def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "right") -> Picture:
     """Where does the learning curve go? What was measured, the fitted curve with its 95 % band, and
-    dashed the sizes that nobody has measured."""
-    figure, axes = _canvas(7.6, 3.5)
+    dashed the sizes that were not measured."""
+    figure, axes = canvas(7.6, 3.5)
     table = training_grid.summary(grid, grid.sizes()[1:], column)
     sizes = [*table["rows"], last]
     axes.vlines(
@@ -306,15 +299,12 @@ def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "rig
         axes.text(
             place(last) + 0.08,
             share,
-            f"{last:,}: {percent(share)}\n({100 * low:.0f} to {percent(high)})",
+            f"{last:,}: {percent(share)}\n({percents(low, high)})",
             va="center",
             fontsize=9,
             color=TUNED,
         )
-        title = (
-            f"If it goes on like this, {last:,} labels would get {100 * low:.0f} to {percent(high)}"
-            " right"
-        )
+        title = f"If it goes on like this, {last:,} labels would get {percents(low, high)} right"
     _share_axis(
         axes.yaxis,
         axes.set_ylim,
@@ -326,11 +316,10 @@ def extrapolation(curve: Curve, grid: Grid, last: int = 1024, column: str = "rig
     axes.set_ylabel("all four right" if column == "right" else f"{column} right")
     axes.set_title(textwrap.fill(title, 74))
     said = "; ".join(
-        f"{r['rows']:.0f} labels {percent(r['share'])} ({100 * r['low']:.0f} to"
-        f" {percent(r['high'])})"
+        f"{r['rows']:.0f} labels {percent(r['share'])} ({percents(r['low'], r['high'])})"
         for _, r in table.iterrows()
     )
-    return _finish(figure, f"{title}. Measured: {said}; n = {len(grid.dev_ids)} tickets.", table)
+    return finish(figure, f"{title}. Measured: {said}; n = {len(grid.dev_ids)} tickets.", table)
 
 
 @styled
@@ -348,7 +337,7 @@ def payback(plan: Plan, currency: str = "EUR", label_factor: float = 2.0) -> Pic
         for by in (1 / label_factor, label_factor)
     )
     band = pd.DataFrame({"low": costs(cheap, n)["tuned"], "high": costs(dear, n)["tuned"]})
-    figure, axes = _canvas(7.8, 3.9)
+    figure, axes = canvas(7.8, 3.9)
     axes.fill_between(n, band["low"], band["high"], color=COLOURS["tuned"], alpha=0.15, linewidth=0)
     for column, name in (("few_shot", "few-shot"), ("tuned", "tuned")):
         axes.plot(n, table[column], color=COLOURS[name], linewidth=2.2)
@@ -386,85 +375,15 @@ def payback(plan: Plan, currency: str = "EUR", label_factor: float = 2.0) -> Pic
                 color=INK,
                 fontsize=9,
             )
-    figure.suptitle(textwrap.fill(title, 70), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    heading(figure, title, 70)
     alt = (
         f"{title}. Once: {spent(plan):,.2f} {currency}; each request saves"
         f" {tokens_saved(plan):,.0f} prompt tokens, {saved(plan):.3g} {currency}. Answers are taken"
         " to be equally good."
     )
-    return _finish(figure, alt, table)
+    return finish(figure, alt, table)
 
 
 def _about(requests: float) -> str:
     """A number of requests to two figures: an estimate made of assumptions has no more."""
     return f"{float(f'{requests:.2g}'):,.0f}"
-
-
-@styled
-def rules_kept(
-    tables: Sequence[pd.DataFrame] | Mapping[str, pd.DataFrame], rules: Sequence[str]
-) -> Picture:
-    """Which rules of the house style does each system keep? One line a rule, one mark a system with
-    its 95 % interval; right is: all rules kept."""
-    named = (
-        dict(tables.items())
-        if isinstance(tables, Mapping)
-        else {t["arm"].iloc[0]: t for t in tables}
-    )
-    columns = {rule: rule for rule in rules} | {"all rules": "right"}
-    table = pd.DataFrame(
-        [
-            {"rule": rule, "arm": name, **share(t, column)}
-            for rule, column in columns.items()
-            for name, t in named.items()
-        ]
-    )
-    figure, axes = _canvas(7.8, (0.08 + 0.1 * len(named)) * len(columns) + 1.5)
-    step, marks = 0.62 / len(named), "osD^vP"
-    for i, row in table.iterrows():
-        at, which = divmod(i, len(named))
-        y, colour = at + step * (which - (len(named) - 1) / 2), COLOURS.get(row["arm"], INK)
-        axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.2)
-        axes.plot(
-            row["share"], y, marks[which % 6], color=colour, markeredgecolor="white", markersize=7.5
-        )
-    for at in range(len(columns) - 1):
-        axes.axhline(
-            at + 0.5, color="#EEEEEE" if at < len(rules) - 1 else "#999999", linewidth=0.8, zorder=0
-        )
-    axes.set_yticks(range(len(columns)), list(columns))
-    axes.get_yticklabels()[-1].set_fontweight("bold")
-    axes.set_ylim(len(columns) - 0.45, -0.55)
-    axes.set_xlim(-0.03, 1.03)
-    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    axes.set_xlabel("replies that keep the rule, with 95 % interval")
-    axes.tick_params(axis="y", length=0)
-    handles = [
-        axes.plot([], [], mark, color=COLOURS.get(name, INK), markersize=8, label=name)[0]
-        for name, mark in zip(named, marks, strict=False)
-    ]
-    axes.legend(
-        handles=handles,
-        frameon=False,
-        ncols=len(handles),
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 0.99),
-        fontsize=9,
-        handletextpad=0.2,
-    )
-    whole = table[table["rule"] == "all rules"]
-    title = (
-        "All rules kept: "
-        + ", ".join(f"{r['arm']} {percent(r['share'])}" for _, r in whole.iterrows())
-        + f" (n = {whole['n'].iloc[0]})"
-    )
-    figure.suptitle(textwrap.fill(title, 80), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    return _finish(
-        figure,
-        f"{title}. "
-        + "; ".join(
-            f"{rule}: " + ", ".join(f"{r['arm']} {percent(r['share'])}" for _, r in rows.iterrows())
-            for rule, rows in table.groupby("rule", sort=False)
-        ),
-        table,
-    )

@@ -327,7 +327,7 @@ def test_right_asks_for_every_fact_and_no_breakdown():
 
 
 def test_the_picture_says_who_keeps_all_rules():
-    from helpers.plots.training import rules_kept
+    from helpers.plots import rules_kept
 
     rows = {rule: [True, True, False, False] for rule in RULES} | {
         "right": [True, False, False, False],

@@ -116,7 +116,7 @@ def test_a_picture_holds_nothing_of_the_one_before(grid, monkeypatch):
     ] == first[::-1]
     assert len(set(first)) == 3
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
-        broken.setattr(retrieval, "_png", lambda figure: 1 / 0)
+        broken.setattr(retrieval, "_on_scores", lambda *_: 1 / 0)
         retrieval.chunking_setting(grid, what_if(grid, settings[1]))
     assert retrieval.chunking_setting(grid, what_if(grid, BASELINE)).png == first[0]
     more = pd.concat([grid, grid.assign(strategy="headings", tokens=grid["tokens"] * 9)])

@@ -240,9 +240,9 @@ def test_the_picture_says_what_it_shows(grid):
     assert (
         plots_training.training_setting(grid, what_if(grid, TrainingSetting(0))).png == one.png
     ), "a picture knows nothing of those drawn before"
-    left = [len(axes.lines) for axes in plots_training._stage(grid)[1:3]]
+    left = [len(axes.lines) for axes in plots_training._stage(grid).axes]
     plots_training.training_setting(grid, what_if(grid, TrainingSetting(128)))
-    assert [len(axes.lines) for axes in plots_training._stage(grid)[1:3]] == left, (
+    assert [len(axes.lines) for axes in plots_training._stage(grid).axes] == left, (
         "what was drawn for one picture is taken away"
     )
     assert two.alt.startswith("64 labels: all four fields right 50 %")

@@ -16,11 +16,13 @@ from conftest import TODAY
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from helpers import plots
 from helpers.core.cases import Arm, Ask, Case, Citation, Evidence, Gold, Passage, Prediction
 from helpers.evaluation import text as evaluation_text
 from helpers.evaluation.attribution import CAUSES, REASONS, attribute, blame
 from helpers.evaluation.comparison import compare, compare_all
 from helpers.evaluation.evaluator import QUESTIONS, TICKETS, evaluate
+from helpers.evaluation.numbers import share_of
 from helpers.labs.case_explorer import (
     alias_span,
     case_html,
@@ -356,15 +358,15 @@ def test_every_cause_has_a_colour_and_stands_after_the_right_ones():
 
 def test_attribution_says_what_it_shows(shelf):
     table, _ = shelf
-    picture = results.attribution(blame(table))
+    picture = plots.attribution(blame(table))
     is_picture(picture)
     assert picture.alt.startswith(
         "Of 5 questions: 40 % right; the search lost 20 %, the reader 20 %, breakdowns 20 %; of 1"
         " to refuse, 0 % refused."
     )
-    assert "retrieval 20 % (4 % to 62 %)" in picture.alt
+    assert "retrieval 20 % (4 to 62 %)" in picture.alt
     assert (
-        "To be refused: all (n = 1): answered what should be refused 100 % (21 % to 100 %)"
+        "To be refused: all (n = 1): answered what should be refused 100 % (21 to 100 %)"
         in picture.alt
     )
     assert picture.table[picture.table["asked"] == "answerable"]["cause"].tolist() == [
@@ -378,7 +380,7 @@ def test_attribution_says_what_it_shows(shelf):
 
 def test_attribution_draws_what_never_happened_and_sums_to_one(shelf):
     table, _ = shelf
-    picture = results.attribution(blame(table, by="kind"), "Mine")
+    picture = plots.attribution(blame(table, by="kind"), "Mine")
     assert picture.alt.startswith("Mine. To be answered: single (n = 4):")
     cells = picture.table
     np.testing.assert_allclose(cells.groupby(["asked", "group"])["share"].sum(), 1)
@@ -398,11 +400,11 @@ def test_attribution_draws_the_segments_where_they_belong(shelf, monkeypatch):
     """From zero to the whole, without gap or overlap, in the order of the colours; and every
     interval."""
     figures = []
-    true = plots_blame._finish
+    true = plots_blame.finish
     monkeypatch.setattr(
-        plots_blame, "_finish", lambda figure, *rest: figures.append(figure) or true(figure, *rest)
+        plots_blame, "finish", lambda figure, *rest: figures.append(figure) or true(figure, *rest)
     )
-    cells = results.attribution(blame(shelf[0])).table
+    cells = plots.attribution(blame(shelf[0])).table
     (axes,) = figures[0].axes
     from matplotlib.colors import to_hex
 
@@ -424,13 +426,13 @@ def test_attribution_draws_the_segments_where_they_belong(shelf, monkeypatch):
 
 
 def test_attribution_of_tickets_and_of_nothing(tickets):
-    picture = results.attribution(blame(tickets[0]))
+    picture = plots.attribution(blame(tickets[0]))
     assert picture.alt.startswith(
         "Of 3 tickets: 33 % right, 33 % valid but wrong, 33 % invalid. Tickets: all (n = 3): right"
-        " 33 % (6 % to 79 %)"
+        " 33 % (6 to 79 %)"
     )
     with pytest.raises(ValueError, match="nothing to draw"):
-        results.attribution(blame(tickets[0].iloc[:0]))
+        plots.attribution(blame(tickets[0].iloc[:0]))
 
 
 @pytest.mark.parametrize(
@@ -445,7 +447,7 @@ def test_attribution_of_tickets_and_of_nothing(tickets):
     ],
 )
 def test_shares_are_never_rounded_to_nothing(count, n, text):
-    assert plots_blame.told(count, n) == text
+    assert share_of(count, n) == text
 
 
 def test_attribution_bears_many_groups_long_names_and_thin_segments():
@@ -476,7 +478,7 @@ def test_attribution_bears_many_groups_long_names_and_thin_segments():
         for g in names
         for c, k in counts.items()
     ]
-    is_picture(results.attribution(pd.DataFrame(rows)))
+    is_picture(plots.attribution(pd.DataFrame(rows)))
 
 
 def arm_table(name, right):
@@ -511,7 +513,7 @@ def test_differences_say_verdict_numbers_and_n():
 def test_confusion_counts_and_names_the_commonest(tickets):
     picture = results.confusion(tickets[0], "priority")
     is_picture(picture)
-    assert picture.alt.startswith("priority: 33 % of 3 right (6 % to 79 %). Wrong:")
+    assert picture.alt.startswith("priority: 33 % of 3 right (6 to 79 %). Wrong:")
     assert "low for high 1" in picture.alt
     assert "invalid for high 1" in picture.alt
     assert picture.table.loc["high"].tolist() == [0, 1, 0, 1, 1]

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers import plots
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import Skipped, more_minutes
@@ -26,9 +27,9 @@ from helpers.decision.costs import bill
 from helpers.evaluation.attribution import CAUSES, REASONS, blame
 from helpers.evaluation.comparison import Comparison, as_table
 from helpers.evaluation.evaluator import summary
+from helpers.evaluation.numbers import percent
 from helpers.labs import decision_record
 from helpers.labs.decision_record import Part
-from helpers.plots import results as plots_results
 
 LAYOUT = 1
 SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS = 200, 12, 300
@@ -177,7 +178,7 @@ def _systems(results: Results) -> list[Part]:
     for kind, tables in by_kind(results).items():
         table = arms_table(tables)
         title = finding(table)
-        drawn = plots_results.bars(table, title, f"share of {kind} right")
+        drawn = plots.bars(table, title, f"share of {kind} right")
         tells = [f"{name}: {results.whys[name]}" for name in table.index if name in results.whys]
         found.append(
             Part(
@@ -230,7 +231,7 @@ def finding(table: pd.DataFrame) -> str:
     )
     best = [one.loc[one["low"].idxmax()] for one in (systems, baseline) if len(one)]
     return "; no model: ".join(
-        f"{one.name} {plots_results.percent(one['share'])} of {one['n']:.0f}" for one in best
+        f"{one.name} {percent(one['share'])} of {one['n']:.0f}" for one in best
     )
 
 
@@ -239,7 +240,7 @@ def _fault(results: Results) -> list[Part]:
         return []
     rows = [blame(table).assign(system=name) for name, table in results.causes.items()]
     table = pd.concat(rows, ignore_index=True)
-    drawn = plots_results.attribution(
+    drawn = plots.attribution(
         blame(
             pd.concat(
                 [table.assign(system=name) for name, table in results.causes.items()],
