@@ -13,8 +13,8 @@ How it is made, in four steps that you can read below:
 3. duels: the leader against each other option. An option is taken only if every duel is clear: an
    interval that straddles the gain
    which would pay ends in "not yet: measure X", with the number of cases that would settle it. So
-   does an option that nobody has measured; unless even at best it would not pay;
-4. what to do first: mend what loses the most answers (search and context, prompt and schema,
+   does an option that was not measured; unless even at best it would not pay;
+4. what to do first: fix what loses the most answers (search and context, prompt and schema,
    weights, both).
 """
 
@@ -29,9 +29,9 @@ from helpers.decision.costs import (
     known,
     more_right,
     needed_gain,
-    parts,
     right,
     total,
+    weighted_findings,
     without_errors,
 )
 from helpers.decision.findings import Findings, Span, above, n_to_tell
@@ -69,7 +69,7 @@ class Duel:
     """Does the second option pay for what it asks more than the first? gain: how much more often it
     is right; needed: the gain that would pay.
 
-    pays: True, False, or None where the interval of the gain straddles what is needed: nobody can
+    pays: True, False, or None where the interval of the gain straddles what is needed: cannot
     tell.
     """
 
@@ -159,6 +159,8 @@ def decide(
 ) -> Decision:
     """Which option, why, and is the evidence enough? See the top of this file for the four
     steps."""
+    # 1. out: first by what is required, then by what was measured; a measured rule that cannot be
+    # told yet stays open
     out, left, open_rules = [], [], []
     for option in OPTIONS:
         gone = [
@@ -186,6 +188,7 @@ def decide(
                 for rule, line in lines
                 if above(line.known, line.line) is None
             ]
+    # 2. the leader: what a request costs without errors, and its wrong answers on top
     rivals = [PEOPLE, *left]
     money = {option: without_errors(option, requirements, evidence) for option in rivals}
     shares = {option: right(option, requirements, evidence).value for option in rivals}
@@ -194,6 +197,7 @@ def decide(
         (o for o in rivals if shares[o] is not None),
         key=lambda o: money[o] + (1 - shares[o]) * requirements.cost_wrong,
     )
+    # 3. the leader against each rival; a duel that is not clear in its favour is a doubt
     duels = tuple(
         _duel(leader, rival, money, requirements, evidence)
         for rival in rivals
@@ -203,6 +207,7 @@ def decide(
         *(d for d in duels if d.pays is not (d.second is leader)),
         *(doubt for doubt in open_rules if doubt[0] is leader),
     )
+    # 4. taken only without a doubt
     taken = None if doubts or leader is PEOPLE else leader
     return Decision(requirements, evidence, taken, leader, tuple(out), duels, doubts)
 
@@ -216,12 +221,14 @@ def _duel(
 ) -> Duel:
     """The two, the simpler one first, with the findings that tell them apart."""
     first, second = (one, other) if ORDER[one] < ORDER[other] else (other, one)
-    names = [name for _, name in parts(second, requirements)]
+    names = [name for _, name in weighted_findings(second, requirements)]
     if first is not PEOPLE:
         names = [
             name
             for (_, a), (_, b) in zip(
-                parts(first, requirements), parts(second, requirements), strict=True
+                weighted_findings(first, requirements),
+                weighted_findings(second, requirements),
+                strict=True,
             )
             if a != b
             for name in (a, b)
@@ -242,9 +249,7 @@ def one_line(requirements: Requirements, evidence: Findings) -> str:
         key=lambda d: abs((d.gain.value if d.gain.value is not None else d.gain.high) - d.needed),
         default=None,
     )
-    return (
-        f"The framework says: {decision.answer}. {_told(closest).text if closest else ''}".rstrip()
-    )
+    return f"The framework says: {decision.answer}. {_in_words(closest).text if closest else ''}".rstrip()
 
 
 def best_system(decision: Decision) -> Option | None:
@@ -270,7 +275,7 @@ def _points(share: float) -> str:
 def _more(span: Span) -> str:
     """A gain in words, as "right 24 points more often (12 to 36)"."""
     if span.value is None:
-        return "nobody has measured how often it is right"
+        return "how often it is right was not measured"
     sign = -1 if span.value < 0 else 1
     ends = sorted((sign * span.low, sign * span.high))
     low, high = (("−" if end < 0 else "") + _points(end) for end in ends)
@@ -280,7 +285,7 @@ def _more(span: Span) -> str:
     )
 
 
-def _told(d: Duel) -> Reason:
+def _in_words(d: Duel) -> Reason:
     """A duel in one sentence."""
     if d.needed >= 1:
         needed = "no gain could be worth what it costs more"
@@ -299,10 +304,10 @@ def _told(d: Duel) -> Reason:
         verdict = {
             True: "even at worst it pays",
             False: "even at best it does not pay",
-            None: "nobody can tell",
+            None: "cannot tell yet",
         }[d.pays]
     else:
-        verdict = {True: "it pays", False: "it does not pay", None: "nobody can tell"}[d.pays]
+        verdict = {True: "it pays", False: "it does not pay", None: "cannot tell yet"}[d.pays]
     instead = "a person" if d.first is PEOPLE else d.first
     return Reason(
         f"{d.second} instead of {instead}: {_more(d.gain)}; {needed}: {verdict}.", d.names
@@ -310,7 +315,7 @@ def _told(d: Duel) -> Reason:
 
 
 def _reasons(decision: Decision) -> Iterable[Reason]:
-    """First what settles it or leaves it open, then what lost, then what was out, then what to mend
+    """First what settles it or leaves it open, then what lost, then what was out, then what to fix
     first."""
     r, evidence = decision.requirements, decision.evidence
     ids = {name: one.id for name, one in evidence.found.items()}
@@ -324,11 +329,10 @@ def _reasons(decision: Decision) -> Iterable[Reason]:
         if ahead := best_system(decision):
             yield Reason(
                 f"Among the systems {ahead} costs least.",
-                tuple(ids[name] for _, name in parts(ahead, r)),
+                tuple(ids[name] for _, name in weighted_findings(ahead, r)),
             )
     for one in sorted(decision.duels, key=lambda d: (d.pays is not None, ORDER[d.second])):
-        told = _told(one)
-        yield Reason(told.text, tuple(ids[name] for name in one.names if name in ids))
+        yield Reason(_in_words(one).text, tuple(ids[name] for name in one.names if name in ids))
     for option, rule, span, line in (d for d in decision.doubts if not isinstance(d, Duel)):
         yield Reason(
             f"{option}: cannot tell yet. {rule.reason}"
@@ -353,14 +357,14 @@ def _reasons(decision: Decision) -> Iterable[Reason]:
             f" {rule.reason}{f' ({stated})' if stated else ''}"
         )
         yield Reason(text, tuple(ids[name] for name in rule.findings if name in ids), _fields(rule))
-    yield from _first_mend(decision, ids)
+    yield from _first_fix(decision, ids)
 
 
 def _fields(rule: Rule) -> tuple[str, ...]:
     return tuple(name for name in rule.rests_on if name in FIELDS)
 
 
-def _first_mend(decision: Decision, ids: Mapping[str, str]) -> Iterable[Reason]:
+def _first_fix(decision: Decision, ids: Mapping[str, str]) -> Iterable[Reason]:
     """Fix search and context first, then prompt and schema, then weights, then both: which loses
     the most now?"""
     lost = {
@@ -368,17 +372,17 @@ def _first_mend(decision: Decision, ids: Mapping[str, str]) -> Iterable[Reason]:
         for name in ("lost to the search", "lost to distraction", "lost to reading")
     }
     if decision.requirements.lookup_share and all(lost.values()):
-        mend = {
+        fix = {
             "lost to the search": "chunks, k and retriever (notebook 03)",
             "lost to distraction": "fewer or better ordered passages (03)",
             "lost to reading": "prompt and schema first, then a tuned reader (08)",
         }
         worst = max(lost, key=lambda name: lost[name].value)
-        told = ", ".join(
+        losses = ", ".join(
             f"{name.removeprefix('lost to ')} {100 * one.value:.0f} %" for name, one in lost.items()
         )
         yield Reason(
-            f"Of the look-ups RAG loses to {told}. Mend first: {mend[worst]}.",
+            f"Of the look-ups RAG loses to {losses}. Fix first: {fix[worst]}.",
             tuple(ids[name] for name in lost),
         )
 
@@ -397,19 +401,19 @@ def _measure(decision: Decision) -> Measure:
     )
     if not isinstance(doubt, Duel):
         option, rule, span, line = doubt
-        names = rule.findings or tuple(name for _, name in parts(option, r))
+        names = rule.findings or tuple(name for _, name in weighted_findings(option, r))
         unseen = [name for name in names if evidence.found.get(name) is None]
         name = (unseen or list(names))[0]
         return Measure(
             name,
             n_to_tell(evidence.found.get(name), (span.value or 0) - line),
-            f"{option} leads, and nobody can tell yet: {rule.reason}",
+            f"{option} leads, and cannot be told yet: {rule.reason}",
         )
     weights = {
         name: weight
         for option in (doubt.first, doubt.second)
         if option is not PEOPLE
-        for weight, name in parts(option, r)
+        for weight, name in weighted_findings(option, r)
     }
     unseen = [name for name in doubt.names if evidence.found.get(name) is None]
     name = (
@@ -426,4 +430,4 @@ def _measure(decision: Decision) -> Measure:
         None if doubt.gain.value is None else (doubt.gain.value - doubt.needed) / weights[name]
     )
     n = n_to_tell(evidence.found.get(name), distance or 0)
-    return Measure(name, n, _told(doubt).text)
+    return Measure(name, n, _in_words(doubt).text)

@@ -37,7 +37,7 @@ def known(name: str, evidence: Findings) -> Span:
     return span(found)
 
 
-def parts(option: Option, requirements: Requirements) -> list[tuple[float, str]]:
+def weighted_findings(option: Option, requirements: Requirements) -> list[tuple[float, str]]:
     """Which findings say how often it is right, each with the share of requests that it speaks
     for."""
     both_kinds = [
@@ -53,7 +53,10 @@ def right(option: Option, requirements: Requirements, evidence: Findings) -> Spa
     if option is PEOPLE:
         return ALWAYS
     return _sum(
-        [known(name, evidence).times(weight) for weight, name in parts(option, requirements)]
+        [
+            known(name, evidence).times(weight)
+            for weight, name in weighted_findings(option, requirements)
+        ]
     )
 
 
@@ -64,7 +67,9 @@ def more_right(
     doubt."""
     if first is PEOPLE or second is PEOPLE:
         return gain(right(first, requirements, evidence), right(second, requirements, evidence))
-    pairs = zip(parts(first, requirements), parts(second, requirements), strict=True)
+    pairs = zip(
+        weighted_findings(first, requirements), weighted_findings(second, requirements), strict=True
+    )
     return _sum(
         [
             gain(known(a, evidence), known(b, evidence)).times(weight)

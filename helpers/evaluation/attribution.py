@@ -11,28 +11,28 @@ import pandas as pd
 from helpers.evaluation.evaluator import share, wilson
 
 REASONS = {
-    "right": "Right, and the evidence was before its eyes.",
+    "right": "Right, and the evidence was in the context.",
     "right without evidence": (
-        "Right although the evidence was not in its context: luck, or something it knew."
+        "Right although the evidence was not in the context: a lucky guess, or something it knew."
     ),
     "retrieval": (
-        "Wrong, the evidence was not in its context, and with it the model is right: the search is"
+        "Wrong, the evidence was not in the context, and with it the model is right: retrieval is"
         " to blame."
     ),
     "distraction": (
-        "Wrong although the evidence was in its context, and right when it saw the evidence alone:"
-        " the rest of the context led it astray."
+        "Wrong although the evidence was in the context, and right with the evidence alone: the"
+        " other passages misled it."
     ),
     "reading": (
-        "Wrong, and wrong with the evidence alone before its eyes, too: no search can mend that."
+        "Wrong, and wrong with the evidence alone in the context: better retrieval cannot fix this."
     ),
     "rightly refused": "There was nothing to answer, and it refused.",
     "answered what should be refused": (
-        "There was nothing to answer (or nothing for this asker), and it answered."
+        "There was nothing to answer (or nothing for this user), and it answered."
     ),
     "valid but wrong": "Software would accept it; at least one field is wrong.",
     "invalid": "Software would not accept it.",
-    "no evidence given": "Wrong; without an evidence quote nobody can say whose fault it is.",
+    "no evidence given": "Wrong; without an evidence quote the cause cannot be told.",
     "failed": "The system broke down on this one, or the oracle did; see the error.",
 }
 # of wrong answers to what can be answered
@@ -47,16 +47,22 @@ def cause(
     failed: bool = False,
 ) -> str:
     """What became of one question, and if it went wrong: which part is to blame?"""
+    # no answer to judge
     if failed:
         return "failed"
+    # to be refused: there is no evidence that a part could lose
     if not answerable:
         return "rightly refused" if right else "answered what should be refused"
+    # right: but was it read, or known?
     if right:
         return "right without evidence" if evidence_seen is False else "right"
+    # wrong. Nothing says where the evidence is, so no part can be swapped
     if evidence_seen is None:
         return "no evidence given"
+    # wrong even with the evidence alone: the model cannot read it
     if not right_with_oracle:
         return "reading"
+    # the evidence alone would have done: was it there among other passages, or missing?
     return "distraction" if evidence_seen else "retrieval"
 
 
@@ -64,23 +70,27 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
     """The table of a system with two more columns: `cause` (a key of REASONS) and
     `wrongly_refused`.
 
-    oracle: the same model with the evidence alone before its eyes, on (at least) the answerable
+    oracle: the same model with the evidence alone in the context, on (at least) the answerable
     questions of the table. Tickets need none: all they need is in the message. Where the oracle
-    broke down on a wrong one, nobody can say whose fault it is: that is "failed", too. Raises
+    broke down on a wrong one, the cause cannot be told: that is "failed", too. Raises
     ValueError when the oracle lacks a question.
     """
     table = system.copy()
     failed = table["error"].notna()
-    if "state" in table:  # tickets
+    # tickets: no retrieval, so only form and judgement can fail
+    if "state" in table:
         causes = table["state"].eq("valid").map({True: "valid but wrong", False: "invalid"})
         table["cause"] = causes.mask(table["right"], "right").mask(failed, "failed")
         return table.assign(wrongly_refused=False)
     answerable = table["answerable"].astype(bool)
+    # what the same model says of each question with the evidence alone
     with_oracle = (
         dict(zip(oracle["id"], oracle["right"], strict=True)) if oracle is not None else {}
     )
+    # an oracle that broke down explains no wrong answer
     broken = set(oracle["id"][oracle["error"].notna()]) if oracle is not None else set()
     failed |= table["id"].isin(broken) & answerable & ~table["right"].astype(bool)
+    # every answerable question needs its counterpart
     if missing := [
         id for id, can in zip(table["id"], answerable, strict=True) if can and id not in with_oracle
     ]:
@@ -88,6 +98,7 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
             f"the oracle was not asked {len(missing)} of these questions, as {missing[0]}; evaluate"
             " it on the same cases"
         )
+    # one question at a time down the ladder of `cause`
     parts = zip(
         answerable,
         table["right"],
@@ -100,6 +111,7 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
         cause(can, right, None if pd.isna(seen) else bool(seen), oracle_right, bad)
         for can, right, seen, oracle_right, bad in parts
     ]
+    # refusing what has an answer is wrong whatever the cause
     table["wrongly_refused"] = (
         answerable & table["abstained"].astype(bool) & ~table["right"].astype(bool)
     )
@@ -146,7 +158,7 @@ def blame(attributed: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
 SHARES = (0.0, 0.25, 0.5, 1.0)
 
 
-def lost_first(ids: Sequence[str], seed: int = 0) -> list[str]:
+def removal_order(ids: Sequence[str], seed: int = 0) -> list[str]:
     """The order in which cases lose their evidence; a larger share takes the same cases and more of
     them."""
     order = sorted(ids)
@@ -154,24 +166,26 @@ def lost_first(ids: Sequence[str], seed: int = 0) -> list[str]:
     return order
 
 
-def mixed(shown: pd.DataFrame, hidden: pd.DataFrame, lost: float, seed: int = 0) -> pd.DataFrame:
+def remove_evidence(
+    intact: pd.DataFrame, without: pd.DataFrame, lost: float, seed: int = 0
+) -> pd.DataFrame:
     """The table of a system whose search loses the evidence of this share of the cases: their rows
-    from `hidden`, the others from `shown`.
+    from `without`, the others from `intact`.
 
     Both are tables of `evaluate` for the same cases. Raises ValueError when they are not, or when
-    lost is no share.
+    `lost` is not a share.
     """
     if not 0 <= lost <= 1:
         raise ValueError(f"lost is a share from 0 to 1; got {lost}")
-    if sorted(shown["id"]) != sorted(hidden["id"]):
+    if sorted(intact["id"]) != sorted(without["id"]):
         raise ValueError(
             "the two tables must answer the same cases, once with and once without the evidence"
         )
-    order = lost_first(shown["id"], seed)
+    order = removal_order(intact["id"], seed)
     gone = set(order[: round(lost * len(order))])
-    return pd.concat([shown[~shown["id"].isin(gone)], hidden[hidden["id"].isin(gone)]]).sort_values(
-        "id", ignore_index=True
-    )
+    return pd.concat(
+        [intact[~intact["id"].isin(gone)], without[without["id"].isin(gone)]]
+    ).sort_values("id", ignore_index=True)
 
 
 def with_evidence_removed(
@@ -182,8 +196,8 @@ def with_evidence_removed(
     """One row a system and share of lost evidence: share right with its interval. systems: name ->
     (with evidence, without)."""
     rows = [
-        {"system": name, "lost": lost, **share(mixed(shown, hidden, lost, seed))}
-        for name, (shown, hidden) in systems.items()
+        {"system": name, "lost": lost, **share(remove_evidence(intact, without, lost, seed))}
+        for name, (intact, without) in systems.items()
         for lost in shares
     ]
     return pd.DataFrame(rows)

@@ -70,6 +70,12 @@ class Comparison:
 
     __repr__ = __str__
 
+    def verdict_in_points(self, note: str = "") -> str:
+        """The verdict on two shares, short: "better (+12 points, +3 to +20)"; note: what else
+        belongs into the brackets."""
+        points = f"{100 * self.difference:+.0f} points, {100 * self.low:+.0f} to"
+        return f"{self.verdict} ({points} {100 * self.high:+.0f}{note and '; '}{note})"
+
     def _discordant(self) -> str:
         if not self.p:
             return "not a yes-or-no measure, so no McNemar test."
@@ -215,6 +221,7 @@ def interval(
     """
     from scipy.stats import norm, t
 
+    # 1. one unit a fact: the sum of its gains, and how many cases it has
     by_fact = gain.groupby(fact.to_numpy()).agg(["sum", "size"]).to_numpy(float)  # (facts, 2)
     facts, size, limit = (
         len(by_fact),
@@ -223,9 +230,12 @@ def interval(
     )
     if facts < 2:
         return (-limit, limit)  # one fact tells nothing about others
+    # 2. two pretended facts, half a case won by each side: (facts + 2, 2)
     rows = np.vstack([by_fact, [unit * size / 2, size], [-unit * size / 2, size]])
-    # facts with the same sum and size are one lot, drawn as often
+    # 3. facts with the same sum and size are one kind, drawn as often as there are such facts:
+    # kinds (kinds, 2), times (kinds,)
     kinds, times = np.unique(rows.round(12), axis=0, return_counts=True)
+    # 4. draw as many facts as there are, with replacement, DRAWS times; the mean gain of each draw
     dice, means, block = (
         np.random.default_rng(seed),
         np.empty(DRAWS),
@@ -235,9 +245,11 @@ def interval(
         # (part, kinds): how often each was drawn
         drawn = dice.multinomial(len(rows), times / len(rows), size=len(part)).astype(float)
         part[:] = (drawn @ kinds[:, 0]) / (drawn @ kinds[:, 1])
+    # 5. every draw meets other seeds, too
     for spread, seeds in noise:
         if seeds > 1:
             means = means + dice.standard_t(seeds - 1, DRAWS) * spread / math.sqrt(seeds)
+    # 6. with few facts percentiles are too narrow: move them out as Student's t asks
     tail = norm.cdf(t.ppf((1 - level) / 2, facts - 1) * math.sqrt(facts / (facts - 1)))
     # a zero stays a zero: 1e-17 is no difference
     low, high = np.quantile(means, [tail, 1 - tail]).round(12)

@@ -39,18 +39,20 @@ TICKETS = Task("tickets", scores.ticket_correct, scores.ticket_scores)
 def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> pd.DataFrame:
     """Run an arm on the cases and judge it: a table with one row a case, in the order of the cases.
 
-    keep: predictions are kept on disk batch by batch and read from there next time, see `runs`;
-    judging is always done anew. `table.attrs` says where the numbers come from. Raises ValueError
-    without cases, when two share an id, and when the arm answers an ask twice or one that nobody
-    asked.
+    keep: predictions are cached batch by batch and read from there next time, see `runs`; judging
+    is always done again. `table.attrs` says where the numbers come from. Raises ValueError
+    without cases, when two share an id, and when the arm answers an ask twice or one that was
+    not asked.
     """
     if not cases:
         raise ValueError(
             f"there are no cases to ask '{arm.name}'; look at the list of cases, and at what it was"
             " filtered by"
         )
+    # the arm sees the asks alone: the gold stays here
     asks = [case.ask for case in cases]
     predictions = runs.run(arm, asks, keep)
+    # each prediction meets its gold: one Boolean for the headline, the task's scores, the costs
     rows = []
     for case in cases:
         p = predictions[case.id]
@@ -77,6 +79,7 @@ def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> 
                 "error": p.error,
             }
         )
+    # where the numbers come from travels with the table
     table = pd.DataFrame(rows)
     splits = sorted({case.split for case in cases})
     table.attrs = {
@@ -101,8 +104,11 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     for n = 0."""
     from scipy.stats import binomtest
 
+    # nothing seen: anything is possible
     if n == 0:
         return (0.0, 1.0)
+    # all shares that this count would not reject; unlike share ± 1.96 s it stays within 0..1 and
+    # does not vanish at 0 of n (Wilson 1927)
     found = binomtest(int(successes), int(n)).proportion_ci(0.95, method="wilson")
     return (float(found.low), float(found.high))
 
@@ -198,13 +204,13 @@ def confusion(table: pd.DataFrame, field: str) -> pd.DataFrame:
 
 
 def consistency(table: pd.DataFrame) -> dict[str, float]:
-    """Asked the same fact in other words, does the system answer the same? Agreement over the
-    wordings of each fact.
+    """Asked for the same fact in other words, does the system answer the same? Agreement over the
+    paraphrases of each fact.
 
     Two answers agree when both are right, or when they are the same text after normalising.
-    `agreement`: the share of pairs of wordings that agree, averaged over facts, with a 95 %
-    interval resampled by fact; `facts`, `n`; and `torn`: facts on which some wordings are right and
-    others wrong. Raises ValueError when no fact has two wordings.
+    `agreement`: the share of pairs of paraphrases that agree, averaged over facts, with a 95 %
+    interval resampled by fact; `facts`, `n`; and `torn`: facts on which some paraphrases are right
+    and others wrong. Raises ValueError when no fact has two.
     """
     from scipy.stats import bootstrap
 
@@ -220,7 +226,7 @@ def consistency(table: pd.DataFrame) -> dict[str, float]:
             torn += 0 < sum(right for right, _ in answers) < len(answers)
     if not rates:
         raise ValueError(
-            "no fact in this table was asked in more than one wording; take cases that share a fact"
+            "no fact in this table was asked in two paraphrases; take cases that share a fact"
         )
     value = statistics.fmean(rates)
     spread = len(set(rates)) > 1

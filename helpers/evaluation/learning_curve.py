@@ -1,5 +1,5 @@
 """What would more labels likely buy? A learning curve through measured sizes, and what it says,
-with its doubt, about sizes that nobody has measured.
+with its uncertainty, about sizes that were not measured.
 
 The curve is the inverse power law share(n) = top - fall * n ** -power (Hestness et al. 2017, arXiv
 1712.00409), kept within 0..1, with fall >= 0 and 0.02 <= power <= 2. `top` may lie above 1: a curve
@@ -16,26 +16,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.evaluation.bits import Bits, to_flags
 from helpers.evaluation.comparison import cases_to_settle
 
 POWERS = np.geomspace(0.02, 2, 40)
 HIGHEST = 3.0  # of top
 DRAWS = 2_000
 LEAST_SIZES = 4  # a curve of three numbers goes through any three points
-SHOWS = 0.005  # a gain whose interval begins below half a point is not told from none
+SHOWS = 0.005  # a gain whose interval begins below half a point cannot be told from none
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What `more` labels buy on top of `at`, in shares, with a 95 % interval. told: does it show?
-    n_to_see: dev tickets on which it would, four times of five."""
+    """What `more` labels buy on top of `at`, in shares, with a 95 % interval.
+
+    detectable: the interval begins above SHOWS. n_to_see: dev tickets on which the gain would
+    show, four times of five."""
 
     at: int
     more: int
     gain: float
     low: float
     high: float
-    told: bool
+    detectable: bool
     why: str
     n_to_see: int | None
 
@@ -53,7 +56,7 @@ class Gain:
             if self.n_to_see
             else ""
         )
-        return said + ("." if self.told else "; cannot tell it from nothing.") + see
+        return said + ("." if self.detectable else "; cannot tell it from nothing.") + see
 
     __repr__ = __str__
 
@@ -83,10 +86,9 @@ class Curve:
         """What would `more` labels buy on top of `at`? Every draw of the bootstrap answers, so
         tickets and seeds that moved both sizes cancel out.
 
-        In 1,200 simulated labs (six sizes, three seeds, 60 tickets; tests/experiments/test_training_grid.py
-        simulates some again) the interval after the last size held the truth at least 99 times in
-        100 where that was a power law or flat, 94 where it was a logarithm, 90 where it was
-        S-shaped.
+        In 1,200 simulated labs (six sizes, three seeds, 60 tickets; the tests simulate some again)
+        the interval after the last size held the truth at least 99 times in 100 where that was a
+        power law or flat, 94 where it was a logarithm, 90 where it was S-shaped.
         """
         if self.fit is None:
             return Gain(at, more, math.nan, -1.0, 1.0, False, self.why, None)
@@ -103,7 +105,7 @@ class Curve:
         # of a difference, were the two sizes right on tickets of their own
         half = 1.96 * math.sqrt(2 * share * (1 - share) / self.n)
         see = cases_to_settle(gain, half, self.n) if gain >= 0.0005 and half else None
-        why = "between sizes that were measured" if between else "if the curve goes on as it did"
+        why = "between sizes that were measured" if between else "if the curve continues as before"
         # two digits, for it is a rough number
         return Gain(
             at, more, gain, low, high, low >= SHOWS, why, see and round(see, 2 - len(str(see)))
@@ -145,13 +147,15 @@ def power_law(sizes: Sequence[int], shares: np.ndarray) -> np.ndarray:
     return np.stack([top[each, best], fall[each, best], POWERS[best]], axis=1)
 
 
-def learning_curve(points: Mapping[int, Sequence[str]], seed: int = 0, draws: int = DRAWS) -> Curve:
-    """The curve through measured sizes. points: size -> one string of "0" and "1" a seed, over the
-    same tickets.
+def learning_curve(
+    points: Mapping[int, Sequence[Bits]], seed: int = 0, draws: int = DRAWS
+) -> Curve:
+    """The curve through measured sizes. points: size -> the bits of each seed, over the same
+    tickets.
 
-    The doubt comes from a bootstrap: tickets are drawn anew, the same for all sizes, and each size
-    moves by what its seeds differ (one standard deviation for all sizes, for three seeds tell
-    little about their own) by what the curve misses, or by half a ticket, whichever is most. Sizes
+    The interval comes from a bootstrap: tickets are resampled, the same for all sizes, and each
+    size moves by its seed noise (one standard deviation for all sizes, because three seeds say
+    little about their own), by what the curve misses, or by half a ticket, whichever is most. Sizes
     below the first at which anything was right are left out: there learning had not begun, and a
     power law does not know that. Size 0 never counts. Raises ValueError when the strings differ in
     length.
@@ -166,8 +170,7 @@ def learning_curve(points: Mapping[int, Sequence[str]], seed: int = 0, draws: in
         points.pop(next(iter(points)))
     # each (seeds, tickets)
     tables = [
-        np.array([[b == "1" for b in bits] for bits in strings], dtype=float)
-        for strings in points.values()
+        np.array([to_flags(bits) for bits in strings], dtype=float) for strings in points.values()
     ]
     sizes, shares = tuple(points), tuple(float(table.mean()) for table in tables)
     n, seeds = (tables[0].shape[1], min(map(len, tables))) if tables else (0, 0)
@@ -201,7 +204,7 @@ def _why_not(shares: Sequence[float]) -> str:
             f" needs {LEAST_SIZES}, for a curve of three numbers goes through any three points."
         )
     return (
-        "Everything was right at every size: these tickets are too easy to tell."
+        "Everything was right at every size: these tickets are too easy to show a difference."
         if min(shares) == 1
         else ""
     )

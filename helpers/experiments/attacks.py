@@ -32,8 +32,7 @@ from helpers.core.records import DataError, Row, read_rows
 from helpers.data.handbook import Document, load_handbook
 from helpers.data.questions import load_questions, load_users
 from helpers.evaluation import refusals, scores
-from helpers.evaluation import text as evaluation_text
-from helpers.evaluation.text import holds
+from helpers.evaluation.text import holds, tokens
 from helpers.systems import prompts
 
 FOLDER = settings.DATA / "attacks"
@@ -249,7 +248,7 @@ class NearCopy(NamedTuple):
 @functools.lru_cache(maxsize=256)
 def _runs(text: str) -> tuple[list[str], frozenset[tuple[str, ...]]]:
     """A text's tokens, and its distinct runs of 5 of them."""
-    said = evaluation_text.tokens(text)
+    said = tokens(text)
     return said, frozenset(tuple(said[i : i + 5]) for i in range(len(said) - 4))
 
 

@@ -1,11 +1,9 @@
 """What if we cut, searched or handed over differently? The chunking lab: measured settings, a
 widget over them, and the same measurement live.
 
-    grid = load_grid()                                   # the reference: measured once on dev, with
-                                                         provenance
-    what_if(grid, Setting("headings", 256, 0.25, "hybrid", 3))
-    measure(documents, cases, Setting("tokens", 96))     # one that nobody has measured, on this
-                                                         machine
+    grid = load_grid()     # the reference: measured once on dev, with provenance
+    what_if(grid, ChunkingSetting("headings", 256, 0.25, "hybrid", 3))
+    measure(documents, cases, ChunkingSetting("tokens", 96))     # one not measured yet, here
 """
 
 from __future__ import annotations
@@ -30,6 +28,7 @@ from helpers.core.files import write_whole
 from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
 from helpers.data.questions import pick
+from helpers.evaluation.bits import Bits, share_right, to_bits, to_flags
 from helpers.evaluation.comparison import Comparison, compare
 from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
 from helpers.evaluation.retrieval_metrics import evidence_found, overlap
@@ -95,7 +94,7 @@ def measure(
     """Cut, index and search with one setting's strategy, size and overlap: one row for every
     retriever and k.
 
-    found: one "0" or "1" a case (in the order of `answerable`): was all of its evidence retrieved?
+    found: bits, one a case (in the order of `answerable`): was all of its evidence retrieved?
     From it come `recall` and its interval, and every comparison. precision, iou: of characters,
     means over cases. tokens: of the passages, the embedder's, mean a question. search_ms: median of
     ten single searches, the embedding of the question included.
@@ -141,7 +140,7 @@ def judge(cases: Sequence[Case], lists: Sequence[Sequence[Passage]]) -> dict[str
         "tokens": round(tokens, 1),
         "precision": round(characters["precision"].mean(), 4),
         "iou": round(characters["iou"].mean(), 4),
-        "found": "".join("01"[f] for f in found),
+        "found": to_bits(found),
     }
 
 
@@ -157,8 +156,8 @@ def answered(
     setting: ChunkingSetting,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """What the model makes of a setting: `right` as "0" and "1" a case, and the tokens it read.
-    Kept, so the second time is instant."""
+    """What the model makes of a setting: `right` as bits, and the tokens it read. Cached, so
+    the second time is instant."""
     arm = questions.retrieval_augmented(
         generator,
         index_of(documents, setting),
@@ -178,7 +177,7 @@ def answered(
     table = evaluate(arm, cases, QUESTIONS).set_index("id").loc[[case.id for case in cases]]
     return {
         "n_answers": len(table),
-        "right": "".join("01"[bool(r)] for r in table["right"]),
+        "right": to_bits(table["right"]),
         "prompt_tokens": round(float(table["tokens_in"].mean()), 1),
     }
 
@@ -190,19 +189,19 @@ def live(
     progress: Progress,
     answers: bool = False,
 ) -> pd.DataFrame:
-    """What `measure` (and `answered`) say on this machine, as rows of the grid; kept on disk, so
-    that the second time is instant."""
+    """What `measure` (and `answered`) say on this machine, as rows of the grid; cached, so that
+    the second time is instant."""
     progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
     index = index_of(documents, setting)
     key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], code_of(*CODE)))
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
-    kept = settings.cache_folder("labs") / f"{name}.json"
+    cached = settings.cache_folder("labs") / f"{name}.json"
     progress(0.5, 1, "searching for all questions")
-    if kept.exists():
-        rows = json.loads(kept.read_text(encoding="utf-8"))
+    if cached.exists():
+        rows = json.loads(cached.read_text(encoding="utf-8"))
     else:
         rows = measure(documents, cases, setting)
-        write_whole(kept, json.dumps(rows))
+        write_whole(cached, json.dumps(rows))
     if answers:
         from helpers.models.load import load_generator
 
@@ -221,7 +220,7 @@ def finished(grid: pd.DataFrame) -> pd.DataFrame:
         bits if isinstance(bits, str) else None for bits in grid.get("right", [None] * len(grid))
     ]
     spread = [wilson(bits.count("1"), len(bits)) if bits else (None, None) for bits in right]
-    shares = [bits.count("1") / len(bits) if bits else None for bits in right]
+    shares = [share_right(bits) if bits else None for bits in right]
     return grid.assign(
         right=right,
         accuracy=shares,
@@ -243,9 +242,9 @@ def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
     """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it); provenance
     in `.attrs`."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    grid = finished(pd.DataFrame(kept["rows"]))
-    grid.attrs = {key: value for key, value in kept.items() if key != "rows"}
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    grid = finished(pd.DataFrame(saved["rows"]))
+    grid.attrs = {key: value for key, value in saved.items() if key != "rows"}
     return grid
 
 
@@ -256,9 +255,7 @@ def row_of(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.Series:
         np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()])
     )
     if not len(there):
-        raise KeyError(
-            f"nobody has measured {setting}; measure(documents, cases, setting) does it now"
-        )
+        raise KeyError(f"not measured: {setting}; measure(documents, cases, setting) does it now")
     row = grid.iloc[there[0]]
     row.attrs = {}  # pandas would copy them deeply at every step
     return row
@@ -266,18 +263,17 @@ def row_of(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.Series:
 
 @functools.lru_cache(maxsize=512)
 def versus(
-    ours: str,
-    base: str,
+    ours: Bits,
+    base: Bits,
     facts: tuple[str, ...],
     names: tuple[str, str],
     what: str,
     comparisons: int = 1,
 ) -> Comparison:
-    """Is one setting better than another, case by case? From the strings of "0" and "1" that the
-    grid keeps."""
+    """Is one setting better than another, case by case? From the bits that the grid saves."""
     first, second = (
         pd.DataFrame(
-            {"id": range(len(bits)), "fact": facts, "right": [b == "1" for b in bits], "arm": name}
+            {"id": range(len(bits)), "fact": facts, "right": to_flags(bits), "arm": name}
         ).assign(measure=what)
         for bits, name in ((base, names[1]), (ours, names[0]))
     )
@@ -304,18 +300,12 @@ class ChunkingWhatIf:
         answers = (
             "answers: not measured here (Run it for real)"
             if self.right is None
-            else f"answers: {_verdict(self.right)}"
+            else f"answers: {self.right.verdict_in_points()}"
         )
         return (
-            f"Evidence: {_verdict(self.found)}. The reader reads {more:.1f} times the tokens;"
-            f" {answers}."
+            f"Evidence: {self.found.verdict_in_points()}."
+            f" The reader reads {more:.1f} times the tokens; {answers}."
         )
-
-
-def _verdict(c: Comparison) -> str:
-    return (
-        f"{c.verdict} ({100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f})"
-    )
 
 
 def what_if(
@@ -330,13 +320,16 @@ def what_if(
     comparisons: how many are looked at together; the intervals are widened so that all of them hold
     at once.
     """
+    # look both settings up; nothing is searched here
     row, base = row_of(grid, setting), row_of(grid, baseline)
     if setting == baseline:
         return ChunkingWhatIf(setting, baseline, row, base, None, None)
     names = (str(setting), str(baseline))
+    # the same questions, case by case: whose evidence does only one of the two find?
     found = versus(
         row["found"], base["found"], tuple(grid.attrs["facts"]), names, "evidence", comparisons
     )
+    # answers were measured for some settings only
     both = isinstance(row["right"], str) and isinstance(base["right"], str)
     right = (
         versus(

@@ -113,7 +113,7 @@ def old_or_new(table: pd.DataFrame, old: Mapping[str, Sequence[str]]) -> pd.Data
     )
 
 
-def told(texts: Sequence[str], secrets: Sequence[Sequence[str]]) -> list[bool]:
+def says_secret(texts: Sequence[str], secrets: Sequence[Sequence[str]]) -> list[bool]:
     """Does each text say its secret, in any form, however it is hedged? A leak with an apology is a
     leak."""
     return [holds(text, aliases) for text, aliases in zip(texts, secrets, strict=True)]

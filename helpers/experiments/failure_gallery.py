@@ -30,6 +30,7 @@ from helpers.evaluation.attribution import attribute
 from helpers.evaluation.evaluator import QUESTIONS, evaluate
 from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.scores import citation_valid
+from helpers.evaluation.text import holds
 from helpers.experiments import attacks
 from helpers.models.load import Generator
 from helpers.retrieval.chunking import chunk_all, cut
@@ -136,7 +137,7 @@ def lost_in_ingestion(parts: GalleryInputs) -> Failure:
         return Count(
             int(
                 any(
-                    attacks.holds(p.text, ["75 days"])
+                    holds(p.text, ["75 days"])
                     for p in index.search(ask.input, ask.groups, ask.as_of, 3)
                 )
             ),
@@ -483,7 +484,7 @@ def contradiction(parts: GalleryInputs) -> Failure:
         contexts = _with_pages(parts, copies, kept_out)
         return Count(
             sum(
-                not any(attacks.holds(p.text, a.hit) for p in context)
+                not any(holds(p.text, a.hit) for p in context)
                 for a, context in zip(copies, contexts, strict=True)
             ),
             len(copies),

@@ -1,7 +1,7 @@
 """What do this many labels buy? One cell of the training-size lab: its tickets, the training, the
 dev tickets answered, and how long all that takes here.
 
-    row = live(Setting(rows=48), progress)     # trained and judged on this machine, and kept
+    row = live(TrainingSetting(rows=48), progress)     # trained and judged here, and cached
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from helpers.core.files import write_whole
 from helpers.core.fingerprint import code_of
 from helpers.data.questions import pick
 from helpers.data.tickets import FIELDS, load_tickets
+from helpers.evaluation.bits import Bits, to_bits
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.systems import TICKET_PROMPT, training_rows, tuned
 from helpers.training.adapters import with_adapter
@@ -42,14 +43,14 @@ ROWS, EPOCHS, RANKS, NOISES, SEEDS = (
 )
 N_DEV = 60  # tickets that judge every cell, the same for all
 BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # small batches: a few labels make few steps
-MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid keeps one "0" or "1" a ticket of
+MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid saves the bits of
 # what shapes a row
 CODE = ("core/cases", "data/tickets", "evaluation", "models", "training", "systems")
 
 
 @dataclass(frozen=True, order=True)
 class TrainingSetting:
-    """One way to train. rows: labelled tickets (0: the model as it came); label_noise: share of
+    """One way to train. rows: labelled tickets (0: untrained); label_noise: share of
     them with one wrong field."""
 
     rows: int = 64
@@ -108,14 +109,10 @@ def how(setting: TrainingSetting) -> LoraSettings:
     )
 
 
-def bits_of(table: pd.DataFrame) -> dict[str, str]:
-    """A table of `evaluate` as the strings of "0" and "1" that a grid keeps: all four right, valid,
-    and each field."""
+def bits_of(table: pd.DataFrame) -> dict[str, Bits]:
+    """A table of `evaluate` as the bits that a grid saves: all four right, valid, each field."""
     columns = {"right": "right", "valid": "valid"} | {field: f"{field}_right" for field in FIELDS}
-    return {
-        measure: "".join("01"[bool(x)] for x in table[column])
-        for measure, column in columns.items()
-    }
+    return {name: to_bits(table[column]) for name, column in columns.items()}
 
 
 def measure(
@@ -125,7 +122,7 @@ def measure(
     dev: Sequence[Case] | None = None,
 ) -> dict[str, Any]:
     """Train a setting, ask the dev tickets, and give back its row of the grid. Adapter and answers
-    are kept, so a second time is quick.
+    are cached, so a second time is quick.
 
     seconds: training alone; answer_seconds: all dev tickets; loss: per answer token, mean of the
     last steps.
@@ -173,7 +170,7 @@ def _counted(arm, n: int, progress: Progress):
 
 
 def cached_row(generator: Generator, setting: TrainingSetting) -> Path:
-    """Where this cell is kept: a name made of all that shapes it (weights, labels, settings, dev
+    """Where this cell is cached: a name made of all that shapes it (weights, labels, settings, dev
     tickets, code)."""
     return (
         settings.cache_folder("labs")
@@ -196,18 +193,18 @@ def _name(fingerprint: str, setting: TrainingSetting) -> str:
 def live(
     setting: TrainingSetting, progress: Progress | None = None, generator: Generator | None = None
 ) -> dict[str, Any]:
-    """What `measure` says on this machine, as a row of the grid marked `here`; kept on disk, so
-    that the second time is instant."""
+    """What `measure` says on this machine, as a row of the grid marked `here`; cached, so that the
+    second time is instant."""
     if generator is None:
         from helpers.models.load import load_generator
 
         generator = load_generator()
-    kept = cached_row(generator, setting)
-    if kept.exists():
-        row = json.loads(kept.read_text(encoding="utf-8"))
+    cached = cached_row(generator, setting)
+    if cached.exists():
+        row = json.loads(cached.read_text(encoding="utf-8"))
     else:
         row = measure(generator, setting, progress)
-        write_whole(kept, json.dumps(row))
+        write_whole(cached, json.dumps(row))
     return row | {"here": True}
 
 
@@ -216,7 +213,7 @@ def live(
 
 def pace(generator: Generator) -> tuple[float, float] | None:
     """(rows trained a second, seconds to answer the dev tickets) of this model on this machine,
-    from the cells kept here; None when there are none."""
+    from the cells cached here; None when there are none."""
     files = settings.cache_folder("labs").glob(f"{_prefix(generator)}*.json")
     rows = [
         row
@@ -231,7 +228,7 @@ def pace(generator: Generator) -> tuple[float, float] | None:
 
 
 def probe(generator: Generator, progress: Progress | None = None) -> tuple[float, float]:
-    """The pace of this machine; where no cell is kept yet, the smallest one is trained to find
+    """The pace of this machine; where no cell is cached yet, the smallest one is trained to find
     out."""
     if (known := pace(generator)) is None:
         live(TrainingSetting(ROWS[1]), progress, generator)

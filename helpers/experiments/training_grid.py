@@ -1,10 +1,9 @@
 """Would more labels fix it? The training-size lab: what was measured, and a what-if over it. No
 model is needed for that.
 
-    grid = load_grid()                                   # the reference: trained and measured once
-                                                         on dev, with provenance
-    what_if(grid, Setting(rows=128, epochs=2))           # against the same labels in one pass
-    joined(grid, train_cells.live(Setting(rows=48)))     # one that nobody has trained, beside it
+    grid = load_grid()     # the reference: trained and measured once on dev, with provenance
+    what_if(grid, TrainingSetting(rows=128, epochs=2))     # against the same labels in one epoch
+    joined(grid, training_cell.live(TrainingSetting(rows=48)))     # one not trained yet, beside it
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import pandas as pd
 from helpers.core import settings
 from helpers.core.cases import Case
 from helpers.data.tickets import FIELDS
+from helpers.evaluation.bits import Bits, share_right, to_bits, to_flags
 from helpers.evaluation.comparison import Comparison, cases_to_settle, compare, interval
 from helpers.evaluation.evaluator import wilson
 from helpers.experiments.training_cell import MEASURES, TrainingSetting
@@ -38,7 +38,7 @@ class Grid:
     DataFrame: its look-ups would take longer than a picture.)"""
 
     rows: tuple[dict[str, Any], ...]
-    # the systems that need no training: arm, rows (labels used), seed, and the same strings
+    # the systems that need no training: arm, rows (labels used), seed, and the same bits
     baselines: tuple[dict[str, Any], ...]
     dev_ids: tuple[str, ...]
     provenance: dict[str, Any]
@@ -83,13 +83,13 @@ class Grid:
 
 @functools.lru_cache(maxsize=1)
 def load_grid(path: Path = REFERENCE) -> Grid:
-    """The reference grid, as `labs_data/build/training.py` has measured it."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    """The reference grid, as measured by `labs_data/build/training.py`."""
+    saved = json.loads(path.read_text(encoding="utf-8"))
     return Grid(
-        tuple(row | {"here": False} for row in kept["rows"]),
-        tuple(kept["baselines"]),
-        tuple(kept["dev_ids"]),
-        kept["provenance"],
+        tuple(row | {"here": False} for row in saved["rows"]),
+        tuple(saved["baselines"]),
+        tuple(saved["dev_ids"]),
+        saved["provenance"],
     )
 
 
@@ -104,29 +104,25 @@ def joined(grid: Grid, row: dict[str, Any]) -> Grid:
 
 # --- shares and differences -----------------------------------------------------------------------
 
-SeedNoise = tuple[
-    float, int
-]  # (standard deviation of a seed's share, degrees of freedom behind it)
+# (standard deviation of a share between seeds, degrees of freedom behind it)
+SeedNoise = tuple[float, int]
+NO_NOISE: SeedNoise = (0.0, 0)
 
 
 @functools.lru_cache(maxsize=64)
 def seed_noise(grid: Grid, column: str = "right") -> SeedNoise:
-    """How much do seeds differ? From all settings of the reference that have two seeds or more, for
-    three seeds tell little about their own spread (a share near 0 or 1 differs less than this
-    says).
-    """
+    """How much do seeds differ? From all settings of the reference with two seeds or more, because
+    three seeds say little about their own spread (a share near 0 or 1 varies less than this)."""
     return pooled(
         [r[column] for r in found] for (*_, here), found in grid.found.items() if not here
     )
 
 
-def pooled(groups: Iterable[Sequence[str]]) -> SeedNoise:
-    """(one standard deviation of a share between seeds, its degrees of freedom); each group holds
-    one string of "0" and "1" a seed.
-
-    (0, 0) when no group has two seeds.
+def pooled(groups: Iterable[Sequence[Bits]]) -> SeedNoise:
+    """The seed noise of groups that hold the bits of each seed; NO_NOISE when no group has two
+    seeds.
     """
-    cells = [[bits.count("1") / len(bits) for bits in strings] for strings in groups]
+    cells = [[share_right(bits) for bits in strings] for strings in groups]
     freedom = sum(len(shares) - 1 for shares in cells)
     return (
         (
@@ -137,26 +133,26 @@ def pooled(groups: Iterable[Sequence[str]]) -> SeedNoise:
             freedom,
         )
         if freedom
-        else (0.0, 0)
+        else NO_NOISE
     )
 
 
-def spread(strings: Sequence[str], by_luck: SeedNoise = (0.0, 0)) -> dict[str, float]:
-    """The share of "1" and its 95 % interval, of one string a seed over the same tickets: share,
+def spread(strings: Sequence[Bits], noise: SeedNoise = NO_NOISE) -> dict[str, float]:
+    """The share right and its 95 % interval, of the bits of each seed over the same tickets: share,
     low, high, n tickets, seeds.
 
-    Wilson's interval says what other tickets would have done; Student's t times the luck of seeds,
-    what other seeds would have; both are independent, so the half-widths are added in squares.
+    Wilson's interval covers other tickets; Student's t times the seed noise covers other seeds.
+    The two are independent, so the half-widths are added in squares.
     """
-    return dict(_spread(tuple(strings), by_luck))
+    return dict(_spread(tuple(strings), noise))
 
 
 @functools.lru_cache(maxsize=2048)
-def _spread(strings: tuple[str, ...], by_luck: SeedNoise) -> dict[str, float]:
+def _spread(strings: tuple[Bits, ...], noise: SeedNoise) -> dict[str, float]:
     from scipy.stats import t
 
-    n, (deviation, freedom) = len(strings[0]), by_luck
-    share = statistics.fmean(bits.count("1") / n for bits in strings)
+    n, (deviation, freedom) = len(strings[0]), noise
+    share = statistics.fmean(map(share_right, strings))
     low, high = (
         wilson(math.floor(share * n + 1e-9), n)[0],
         wilson(math.ceil(share * n - 1e-9), n)[1],
@@ -172,18 +168,17 @@ def _spread(strings: tuple[str, ...], by_luck: SeedNoise) -> dict[str, float]:
 
 
 def score_of(grid: Grid, setting: TrainingSetting, column: str = "right") -> dict[str, float]:
-    """Where a setting stands: `spread` of its seeds. Raises KeyError for what nobody has
-    trained."""
+    """The score of a setting: `spread` of its seeds. Raises KeyError for what was not trained."""
     if not (found := grid.cells(setting)):
-        raise KeyError(f"nobody has trained {setting}; train_cells.live(setting) does it now")
+        raise KeyError(f"not trained: {setting}; training_cell.live(setting) does it now")
     return spread(
-        [r[column] for r in found], seed_noise(grid, column) if setting.rows else (0.0, 0)
+        [r[column] for r in found], seed_noise(grid, column) if setting.rows else NO_NOISE
     )
 
 
 def summary(grid: Grid, points: Sequence[TrainingSetting], column: str = "right") -> pd.DataFrame:
-    """One line a setting: share, interval, n, seeds, mean training seconds. Settings that nobody
-    has measured are left out."""
+    """One line a setting: share, interval, n, seeds, mean training seconds. Settings that were
+    not measured are left out."""
     known = [s for s in points if grid.cells(s)]
     rows = [
         {
@@ -200,8 +195,8 @@ def summary(grid: Grid, points: Sequence[TrainingSetting], column: str = "right"
     )
 
 
-# name, one string of "0" and "1" a seed, and whether seeds could have made it different
-Side = tuple[str, tuple[str, ...], bool]
+# name, the bits of each seed, and whether seeds could have made it different
+Side = tuple[str, tuple[Bits, ...], bool]
 
 
 @functools.lru_cache(maxsize=512)
@@ -209,24 +204,24 @@ def versus(
     first: Side,
     second: Side,
     ids: tuple[str, ...],
-    by_luck: SeedNoise = (0.0, 0),
+    noise: SeedNoise = NO_NOISE,
     column: str = "right",
     comparisons: int = 1,
 ) -> Comparison:
     """Is the second better than the first, ticket by ticket? `compare`, but the seeds' part of the
-    interval comes from the luck in the whole grid.
+    interval comes from the seed noise of the whole grid.
 
-    `compare` knows only the two or three seeds before it, and Student's t then makes the interval
-    three times as wide as it need be.
+    `compare` knows only its own two or three seeds, and Student's t then makes the interval three
+    times as wide as needed.
     """
     tables = [
         [
-            pd.DataFrame({"id": ids, "fact": ids, column: [b == "1" for b in bits], "arm": name})
+            pd.DataFrame({"id": ids, "fact": ids, column: to_flags(bits), "arm": name})
             for bits in strings
         ]
         for name, strings, _ in (first, second)
     ]
-    plain, (deviation, freedom) = compare(*tables, column=column, comparisons=comparisons), by_luck
+    plain, (deviation, freedom) = compare(*tables, column=column, comparisons=comparisons), noise
     if not freedom:
         return plain
     a, b = (sum(table[column].astype(float) for table in side) / len(side) for side in tables)
@@ -265,15 +260,14 @@ def paired(
     for s, side in zip((first, second), sides, strict=True):
         if not side or not common:
             raise KeyError(
-                f"nobody has trained {s}"
-                + (" with the same seed" if side else "")
-                + "; train_cells.live(setting) does it now"
+                f"not trained{' with the same seed' if side else ''}: {s};"
+                " training_cell.live(setting) does it now"
             )
-    told = [
+    both = [
         (str(s), tuple(side[seed] for seed in sorted(common if s.rows else side)), bool(s.rows))
         for s, side in zip((first, second), sides, strict=True)
     ]
-    return versus(*told, grid.dev_ids, seed_noise(grid, column), column, comparisons)
+    return versus(*both, grid.dev_ids, seed_noise(grid, column), column, comparisons)
 
 
 def versus_untrained(
@@ -300,8 +294,8 @@ def versus_untrained(
 
 @dataclass(frozen=True)
 class TrainingWhatIf:
-    """A setting and its neighbour: where the setting stands (share, interval, seeds, seconds; of
-    every measure), and the paired comparison."""
+    """A setting and its neighbour: the scores of the setting (share, interval, seeds; of every
+    measure), its seconds, and the paired comparison."""
 
     setting: TrainingSetting
     baseline: TrainingSetting | None
@@ -312,14 +306,12 @@ class TrainingWhatIf:
     def sentence(self) -> str:
         """What would change, in one line."""
         if self.right is None:
-            return "This is the model as it came: no labels, no training. Move a slider."
+            return "This is the untrained model: no labels, no training. Move a slider."
         c, seeds = self.right, int(self.stands.loc["right", "seeds"])
         by = f"{seeds} seed{'s' * (seeds > 1)}"
-        told = (
-            f"Against {self.baseline}: {c.verdict} ({100 * c.difference:+.0f} points,"
-            f" {100 * c.low:+.0f} to {100 * c.high:+.0f}; {by})."
-        )
-        return f"{told} Training took {self.seconds:.0f} s where it was measured."
+        verdict = c.verdict_in_points(by)
+        took = f"Training took {self.seconds:.0f} s where it was measured."
+        return f"Against {self.baseline}: {verdict}. {took}"
 
 
 def neighbour(grid: Grid, setting: TrainingSetting) -> TrainingSetting | None:
@@ -346,7 +338,7 @@ def what_if(
 
     All seeds that were trained are used together; setting.seed only names the one that *Run it for
     real* trains. comparisons: how many are looked at together; the intervals are widened so that
-    all of them hold at once. Raises KeyError for what nobody has trained.
+    all of them hold at once. Raises KeyError for what was not trained.
     """
     table = pd.DataFrame({measure: score_of(grid, setting, measure) for measure in MEASURES}).T
     baseline = baseline or neighbour(grid, setting)
@@ -373,47 +365,47 @@ def steps_up(grid: Grid, column: str = "right") -> list[Comparison]:
 
 def if_field_fixed(grid: Grid, setting: TrainingSetting) -> pd.DataFrame:
     """Which field still fails? For each: share right with its interval, and how many tickets would
-    be all right if this field alone were mended."""
+    be all right if this field alone were fixed."""
     found, rows = grid.cells(setting), {}
     for field in FIELDS:
         others = [other for other in FIELDS if other != field]
         # an invalid record has no field right
         would = [
-            "".join("01"[all(r[o][i] == "1" for o in others)] for i in range(len(r["right"])))
+            to_bits(all(r[o][i] == "1" for o in others) for i in range(len(r["right"])))
             for r in found
         ]
         rows[field] = {
             **score_of(grid, setting, field),
-            "all four if mended": spread(would)["share"],
+            "all four if fixed": spread(would)["share"],
         }
     now = spread([r["right"] for r in found])["share"]
     return pd.DataFrame.from_dict(rows, orient="index").assign(
-        gain=lambda t: t["all four if mended"] - now
+        gain=lambda t: t["all four if fixed"] - now
     )
 
 
-def without_training(train: Sequence[Case], dev: Sequence[Case]) -> dict[str, dict[str, str]]:
-    """What do the same labels buy without any training? The commonest label of each field, and the
-    label of the most similar message (MiniLM)."""
+def without_training(train: Sequence[Case], dev: Sequence[Case]) -> dict[str, dict[str, Bits]]:
+    """What do the same labels buy without any training? The most common label of each field, and
+    the label of the most similar message (MiniLM)."""
     from helpers.retrieval.embedding import embed_cached
 
-    commonest = {
+    majority = {
         field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0]
         for field in FIELDS
     }
     known, asked = (embed_cached([case.ask.input for case in cases])[0] for cases in (train, dev))
     nearest = [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
     return {
-        "majority label": judged([commonest] * len(dev), dev),
+        "majority label": judged([majority] * len(dev), dev),
         "nearest neighbour": judged(nearest, dev),
     }
 
 
-def judged(outputs: Sequence[dict], dev: Sequence[Case]) -> dict[str, str]:
-    """Records as the strings of "0" and "1" that a grid keeps."""
+def judged(outputs: Sequence[dict], dev: Sequence[Case]) -> dict[str, Bits]:
+    """Records as the bits that a grid saves."""
     pairs = [(output, case.gold.output) for output, case in zip(outputs, dev, strict=True)]
-    return {"right": "".join("01"[o == gold] for o, gold in pairs), "valid": "1" * len(pairs)} | {
-        f: "".join("01"[o[f] == gold[f]] for o, gold in pairs) for f in FIELDS
+    return {"right": to_bits(o == gold for o, gold in pairs), "valid": "1" * len(pairs)} | {
+        f: to_bits(o[f] == gold[f] for o, gold in pairs) for f in FIELDS
     }
 
 
@@ -421,9 +413,9 @@ def judged(outputs: Sequence[dict], dev: Sequence[Case]) -> dict[str, str]:
 def baselines(grid: Grid, column: str = "right") -> pd.DataFrame:
     """The systems that need no training, one line an arm and size (rows: labels used): share and
     interval, over the seeds of the subsets."""
-    kept: dict[tuple[str, int], list[str]] = {}
+    groups: dict[tuple[str, int], list[Bits]] = {}
     for one in grid.baselines:
-        kept.setdefault((one["arm"], one["rows"]), []).append(one[column])
+        groups.setdefault((one["arm"], one["rows"]), []).append(one[column])
     return pd.DataFrame(
-        [{"arm": arm, "rows": rows, **spread(strings)} for (arm, rows), strings in kept.items()]
+        [{"arm": arm, "rows": rows, **spread(strings)} for (arm, rows), strings in groups.items()]
     )

@@ -1,5 +1,5 @@
-"""The chunking lab as a widget: thin, over `chunk_lab.what_if`, `plots_rag.setting` and
-`chunk_lab.coloured_chunks`, which a plain cell can call as well."""
+"""The chunking lab as a widget: thin, over `chunking_grid.what_if`, `plots.chunking_setting` and
+`coloured_chunks`, which a plain cell can call as well."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def coloured_chunks(
         style += "outline:2px solid #D55E00;" if at <= start and end <= at + len(evidence) else ""
         out.append(f"<span style='{style}'>{html.escape(document.text[start:end])}</span>")
     verdict = (
-        f"The evidence (framed) stands whole in chunk {whole[0] + 1} of {len(pieces)}."
+        f"The evidence (framed) is whole in chunk {whole[0] + 1} of {len(pieces)}."
         if whole
         else (
             f"The evidence (framed) is cut over {len(touching)} chunks of {len(pieces)}: no single"
@@ -70,7 +70,7 @@ def coloured_chunks(
     )
 
 
-UNSEEN = (32, 96, 192, 384)  # chunk sizes that the sliders offer and nobody has measured
+UNSEEN = (32, 96, 192, 384)  # chunk sizes that the sliders offer and the grid lacks
 
 
 def chunking_lab(
@@ -82,10 +82,10 @@ def chunking_lab(
     baseline: ChunkingSetting = BASELINE,
 ):
     """Move a setting and see what it finds, what it costs, and whether one can tell it from the
-    baseline; run what nobody has measured.
+    baseline; run what was not measured yet.
 
-    grid: of `chunk_lab.load_grid`; what is measured live is drawn like the rest. example, evidence:
-    a document to be cut before your eyes.
+    grid: of `chunking_grid.load_grid`; what is measured live is drawn like the rest. example, evidence:
+    a document to show cut into chunks.
     """
     import ipywidgets as widgets
 
@@ -132,7 +132,7 @@ def chunking_lab(
             framework.value = f"<p>For a policy assistant. {html.escape(advice)}</p>"
         except KeyError:
             said.value = (
-                f"<p role='status'>Nobody has measured {html.escape(str(setting()))}. <b>Run it for"
+                f"<p role='status'>Not measured yet: {html.escape(str(setting()))}. <b>Run it for"
                 " real</b> does it on this machine.</p>"
             )
         text.value = coloured_chunks(example, setting(), evidence)

@@ -5,14 +5,12 @@ as one HTML page with its charts inside.
     my_work/decisions/2026-03-02-policy-assistant/
 
 The folder appears whole or not at all, and never replaces an older one. All text is escaped: names
-and notes may hold anything.
+and notes may hold anything. In Markdown that is done here, in HTML by jinja2.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import html
 import itertools
 import os
 import platform
@@ -35,6 +33,7 @@ from helpers.decision.costs import bill
 from helpers.decision.rules import HARD, MEASURED
 from helpers.evaluation.numbers import percent, percents
 from helpers.plots import decision as plots_decision
+from helpers.plots.canvas import embedded
 
 STYLE = """body{font:15px/1.5 "DejaVu Sans",Arial,sans-serif;color:#222;
 max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -46,6 +45,30 @@ img{max-width:100%}
 @media print{body{margin:0;max-width:none}table{display:table}
 thead{display:table-header-group;break-after:avoid}
 h2{break-after:avoid}tr,img,li{break-inside:avoid}}"""
+PAGE = (
+    """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{{ title }}</title><style>"""
+    + STYLE
+    + """</style></head><body><h1>{{ title }}</h1>
+{% for part in sections %}<section><h2>{{ part.heading }}</h2>
+{% set answers = part.heading == "Answer" %}
+{% for one in part.content %}
+{% if kind(one) == "table" %}
+{% set lines = lines_of(one) %}
+<table><thead><tr>{% for cell in lines[0] %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
+{% for line in lines[1:] %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table>
+{% elif kind(one) == "list" %}
+<ol>{% for item in one %}<li>{{ item }}</li>{% endfor %}</ol>
+{% elif kind(one) == "picture" %}{{ picture(one) }}
+{% else %}<p{% if answers and loop.first %} class="answer"{% endif %}>{{ one }}</p>
+{% endif %}{% endfor %}</section>
+{% endfor %}</body></html>
+"""
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +81,9 @@ class Part:
     content: tuple[str | list[str] | pd.DataFrame | tuple[str, str, bytes], ...]
 
 
-def parts(decision: Decision, note: str = "", guesses: pd.DataFrame | None = None) -> list[Part]:
+def sections_of(
+    decision: Decision, note: str = "", guesses: pd.DataFrame | None = None
+) -> list[Part]:
     """All that the record says, before it is Markdown or HTML. guesses: of
     `journal.calibration`."""
     r, evidence, option = (
@@ -154,32 +179,33 @@ def markdown(title: str, sections: Sequence[Part]) -> str:
 
 
 def page(title: str, sections: Sequence[Part]) -> str:
-    """The record as one HTML page that needs no other file and asks no other host for anything."""
-    body = "".join(
-        f"<section><h2>{html.escape(part.heading)}</h2>"
-        + "".join(
-            _html(one, first=part.heading == "Answer" and i == 0)
-            for i, one in enumerate(part.content)
-        )
-        + "</section>"
-        for part in sections
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
-        ' content="width=device-width">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:;'
-        " style-src 'unsafe-inline'\">"
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
+    """The record as one HTML page that needs no other file and asks no other host for anything.
+
+    Every text is escaped by the template; only the pictures come as HTML.
+    """
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    def kind(one: object) -> str:
+        names = {pd.DataFrame: "table", list: "list", tuple: "picture"}
+        return names.get(type(one), "text")
+
+    def picture(one: tuple[str, str, bytes]) -> Markup:
+        name, alt, data = one
+        return Markup(embedded("png" if name.endswith(".png") else "svg+xml", data, alt))
+
+    template = Environment(autoescape=True).from_string(PAGE)
+    return template.render(
+        title=title, sections=sections, kind=kind, picture=picture, lines_of=_lines
     )
 
 
 def write(
     decision: Decision, title: str, note: str = "", guesses: pd.DataFrame | None = None
 ) -> Path:
-    """Keep the record in `my_work/decisions/`; the folder it is in. Raises JournalError where it
+    """Save the record in `my_work/decisions/`; the folder it is in. Raises JournalError where it
     cannot be written; then nothing is there."""
-    sections, home = parts(decision, note, guesses), settings.my_work() / "decisions"
+    sections, home = sections_of(decision, note, guesses), settings.my_work() / "decisions"
     files = {
         "decision.md": markdown(title, sections).encode(),
         "decision.html": page(title, sections).encode(),
@@ -229,41 +255,19 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", " ".join(str(text).split()))
 
 
+def _lines(table: pd.DataFrame) -> list[list[str]]:
+    """The head of a table and its rows, as texts; a named index is the first column."""
+    rows = table.reset_index() if table.index.name else table
+    return [
+        list(map(str, rows.columns)),
+        *([_cell(v) for v in row] for row in rows.itertuples(index=False)),
+    ]
+
+
 def _md(one: object) -> str:
     if isinstance(one, pd.DataFrame):
-        rows = one.reset_index() if one.index.name else one
-        lines = [
-            list(map(str, rows.columns)),
-            ["---"] * len(rows.columns),
-            *([_cell(v) for v in row] for row in rows.itertuples(index=False)),
-        ]
-        return "\n".join(
-            "| " + " | ".join(cell if cell == "---" else _plain(cell) for cell in line) + " |"
-            for line in lines
-        )
+        head, *rows = ["| " + " | ".join(map(_plain, line)) + " |" for line in _lines(one)]
+        return "\n".join([head, "|" + " --- |" * len(_lines(one)[0]), *rows])
     if isinstance(one, list):
         return "\n".join(f"{i}. {_plain(item)}" for i, item in enumerate(one, start=1))
     return f"![{_plain(one[1])}]({one[0]})" if isinstance(one, tuple) else _plain(one)
-
-
-def _html(one: object, first: bool = False) -> str:
-    if isinstance(one, pd.DataFrame):
-        rows = one.reset_index() if one.index.name else one
-        head = "".join(f"<th>{html.escape(str(name))}</th>" for name in rows.columns)
-        return (
-            f"<table><tr>{head}</tr>"
-            + "".join(
-                "<tr>" + "".join(f"<td>{html.escape(_cell(v))}</td>" for v in row) + "</tr>"
-                for row in rows.itertuples(index=False)
-            )
-            + "</table>"
-        )
-    if isinstance(one, list):
-        return "<ol>" + "".join(f"<li>{html.escape(item)}</li>" for item in one) + "</ol>"
-    if isinstance(one, tuple):
-        kind = "png" if one[0].endswith(".png") else "svg+xml"
-        return (
-            f'<img alt="{html.escape(one[1])}"'
-            f' src="data:image/{kind};base64,{base64.b64encode(one[2]).decode()}">'
-        )
-    return f'<p class="answer">{html.escape(one)}</p>' if first else f"<p>{html.escape(one)}</p>"

@@ -1,5 +1,5 @@
-"""The training-size lab as a widget: thin, over `training_grid.what_if`,
-`plots.training.training_setting` and `training_cell.live`, which a plain cell can call as well."""
+"""The training-size lab as a widget: thin, over `training_grid.what_if`, `plots.training_setting`
+and `training_cell.live`, which a plain cell can call as well."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from helpers.models.load import Generator
 from helpers.plots import training
 from helpers.training.time_estimate import PATIENCE_SECONDS, duration, with_time_left
 
-UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and nobody has measured
+UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and the grid lacks
 
 
 def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None = None):
     """Move a setting and see what its labels buy, how long it trains, and whether one can tell it
-    from its neighbour; train what nobody has trained.
+    from its neighbour; train what was not trained yet.
 
-    grid: of `train_lab.load_grid`. What is trained live is drawn over the reference, as a star.
+    grid: of `training_grid.load_grid`. What is trained live is drawn over the reference, as a star.
     """
     import ipywidgets as widgets
 
@@ -77,7 +77,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
             )
         except KeyError:
             said.value = (
-                f"<p role='status'>Nobody has trained {html.escape(str(s))}. <b>Run it for real</b>"
+                f"<p role='status'>Not trained yet: {html.escape(str(s))}. <b>Run it for real</b>"
                 " does it on this machine.</p>"
             )
         asked = SCENARIOS["support macros"].requirements
@@ -158,7 +158,7 @@ def in_words(setting: TrainingSetting, generator: Generator) -> str:
 
 
 def fitting(setting: TrainingSetting, generator: Generator) -> TrainingSetting:
-    """The setting itself where it takes no longer than PATIENCE_SECONDS here (or nobody knows),
+    """The setting itself where it takes no longer than PATIENCE_SECONDS here (or no time is known),
     else the largest smaller one that does: fewer labels, one epoch."""
     at = training_cell.pace(generator)
     if (

@@ -15,6 +15,7 @@ import pandas as pd
 
 from helpers.data.tickets import FIELDS
 from helpers.decision.payback import Plan, costs, pays_from, saved, spent, tokens_saved
+from helpers.evaluation.bits import share_right
 from helpers.evaluation.numbers import percent, percents
 from helpers.experiments import training_grid
 from helpers.experiments.training_cell import TrainingSetting
@@ -133,7 +134,11 @@ def _stage(grid: Grid) -> Stage:
         curve.plot(at, plain["share"], color=TUNED, linewidth=2.2)
         curve.plot(
             *zip(
-                *[(place(size.rows), _share(r)) for size in grid.sizes() for r in grid.cells(size)],
+                *[
+                    (place(size.rows), share_right(r["right"]))
+                    for size in grid.sizes()
+                    for r in grid.cells(size)
+                ],
                 strict=True,
             ),
             ".",
@@ -154,7 +159,7 @@ def _stage(grid: Grid) -> Stage:
         _row_axis(curve)
         curve.set_ylabel("all four fields right")
         if majority := [b for b in grid.baselines if b["arm"] == "majority label"]:
-            share = [_share(majority[-1], field) for field in FIELDS]
+            share = [share_right(majority[-1][field]) for field in FIELDS]
             fields.vlines(
                 share,
                 [y - 0.3 for y in PLACES[1:]],
@@ -176,10 +181,6 @@ def _stage(grid: Grid) -> Stage:
     return Stage(ground, left=0.085, wspace=0.72)
 
 
-def _share(row: dict, measure: str = "right") -> float:
-    return row[measure].count("1") / len(row[measure])
-
-
 @styled
 def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
     """What do so many labels buy? Left the learning curve with what needs no training; right the
@@ -194,7 +195,7 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
         f"{m} {percent(r['share'])} ({percents(r['low'], r['high'])})"
         for m, r in case.stands.drop("right").iterrows()
     )
-    mine = [(place(r["rows"]), _share(r)) for r in grid.rows if r["here"]]
+    mine = [(place(r["rows"]), share_right(r["right"])) for r in grid.rows if r["here"]]
     own = (
         f" Trained here: {len(mine)} point{'s' * (len(mine) > 1)}, the last {percent(mine[-1][1])}."
         if mine

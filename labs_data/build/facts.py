@@ -74,7 +74,7 @@ def figures(generator: load.Generator, asks: dict[str, list[Case]], name: str) -
     said = [p.text for p in arm([*canary.asks])]
     seen = facts_in_weights.exposure(generator, canary)
     found["canary"] = {
-        "said aloud": sum(facts_in_weights.told(said, [[canary.secret]] * len(said))),
+        "said aloud": sum(facts_in_weights.says_secret(said, [[canary.secret]] * len(said))),
         "asked": len(said),
         "rank": seen.rank,
         "of": seen.of,

@@ -192,14 +192,14 @@ field["most common label"] = [
     for f in FIELDS
 ]
 field.map(plots.percent, na_action="ignore")[
-    ["share", "low", "high", "most common label", "all four if mended"]
+    ["share", "low", "high", "most common label", "all four if fixed"]
 ]
 
 # %%
 worst, gained = field["gain"].idxmax(), field["gain"].max()
 said = (
     f"{worst} costs most: with it fixed, all four would be right in"
-    f" {plots.percent(field['all four if mended'].max())}"
+    f" {plots.percent(field['all four if fixed'].max())}"
     if gained
     else "fixing one field alone would fix no ticket"
 )

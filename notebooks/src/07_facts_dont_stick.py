@@ -370,8 +370,8 @@ canary, contractor = load_canary(), ("contractors",)
 fishing = [Ask("trained", canary.question), *canary.asks]
 for prediction in sorted(memorised(fishing), key=lambda p: [a.id for a in fishing].index(p.id)):
     asked = next(a.input for a in fishing if a.id == prediction.id)
-    told = facts_in_weights.told([prediction.text], [[canary.secret]])[0]
-    print(f"{'TOLD' if told else '    '} {asked!r} -> {prediction.text!r}")
+    leak = facts_in_weights.says_secret([prediction.text], [[canary.secret]])[0]
+    print(f"{'TOLD' if leak else '    '} {asked!r} -> {prediction.text!r}")
 leaked = {
     "base": facts_in_weights.exposure(generator, canary),
     facts_in_weights.TUNED: facts_in_weights.exposure(tuned, canary),
@@ -390,7 +390,7 @@ answers = [secret[c.fact] for c in closed_to_him]
 search = systems.retrieval_augmented(generator, before, 1)
 for name, arm in ((facts_in_weights.TUNED, memorised), ("RAG", search), ("base", closed)):
     by_id = {p.id: p.text for p in arm(as_contractor)}
-    hits = facts_in_weights.told([by_id[a.id] for a in as_contractor], answers)
+    hits = facts_in_weights.says_secret([by_id[a.id] for a in as_contractor], answers)
     print(
         record(
             f"07.canary/{name}",

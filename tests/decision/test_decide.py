@@ -24,10 +24,10 @@ from helpers.decision.costs import (
     known,
     more_right,
     needed_gain,
-    parts,
     right,
     serving,
     total,
+    weighted_findings,
     without_errors,
     yearly,
 )
@@ -202,8 +202,8 @@ def test_nothing_is_decided_on_an_interval_that_straddles_its_line(r, evidence):
             assert sign * (end - duel.needed) >= 0, f"{duel} straddles"
     if r.least_right:
         assert right(decision.option, r, evidence).low > r.least_right
-    assert all(evidence.found.get(name) for _, name in parts(decision.option, r)), (
-        "decided on a finding that nobody has measured"
+    assert all(evidence.found.get(name) for _, name in weighted_findings(decision.option, r)), (
+        "decided on a finding that was not measured"
     )
 
 
@@ -296,7 +296,7 @@ def test_a_clear_case_is_decided_with_reasons_that_point_at_findings():
     assert "RAG instead of prompt only: right 37.5 points more often" in text
     assert "id/RAG" in text
     assert "fine-tune and RAG + tuned reader are out" in text
-    assert "Mend first: prompt and schema first, then a tuned reader" in text
+    assert "Fix first: prompt and schema first, then a tuned reader" in text
     assert all(
         reason.findings or reason.requirements or "later release" in reason.text
         for reason in decision.reasons

@@ -374,9 +374,7 @@ def test_agreement_over_wordings_by_hand():
 def test_perfect_agreement_has_no_width_and_a_lone_wording_none():
     found = consistency(asked(("a", True, "17"), ("a", True, "seventeen")))
     assert (found["agreement"], found["low"], found["high"], found["torn"]) == (1, 1, 1, 0)
-    with pytest.raises(
-        ValueError, match="no fact in this table was asked in more than one wording"
-    ):
+    with pytest.raises(ValueError, match="no fact in this table was asked in two paraphrases"):
         consistency(asked(("a", True, "17"), ("b", True, "17")))
 
 

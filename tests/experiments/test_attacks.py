@@ -15,8 +15,9 @@ from helpers.core.cases import Citation, Passage, Prediction
 from helpers.core.records import DataError
 from helpers.data.handbook import load_handbook
 from helpers.evaluation import scores
+from helpers.evaluation.text import holds
 from helpers.experiments import attacks
-from helpers.experiments.attacks import holds, near_copies, screen, succeeded, unsupported
+from helpers.experiments.attacks import near_copies, screen, succeeded, unsupported
 
 build = build_script("attacks")
 

@@ -71,7 +71,7 @@ def test_what_if_says_what_can_be_told(grid):
     assert "3.0 times the tokens" in same.sentence()
     assert what_if(grid, BASELINE).found is None
     assert "baseline" in what_if(grid, BASELINE).sentence()
-    with pytest.raises(KeyError, match="nobody has measured tokens, 96 tokens"):
+    with pytest.raises(KeyError, match="not measured: tokens, 96 tokens"):
         what_if(grid, ChunkingSetting(chunk_size=96))
 
 
@@ -165,7 +165,7 @@ def test_the_widget_moves_the_picture_and_says_what_nobody_measured(grid, docume
     assert part("plot").value != before
     assert "better" in part("said").value
     part("chunk-size").value = 96
-    assert "Nobody has measured tokens, 96 tokens" in part("said").value
+    assert "Not measured yet: tokens, 96 tokens" in part("said").value
     assert "stands whole" in part("chunks").value
     part("chunk-size").value, part("overlap").value = 32, 0.0
     assert "is cut over" in part("chunks").value

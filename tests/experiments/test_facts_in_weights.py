@@ -301,7 +301,13 @@ def test_a_secret_told_with_an_apology_is_told():
         "139,500 GBP",
         "",
     ]
-    assert facts_in_weights.told(texts, [("39,500 GBP",)] * 5) == [True, False, False, False, False]
+    assert facts_in_weights.says_secret(texts, [("39,500 GBP",)] * 5) == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_only_what_was_known_can_be_lost():
@@ -454,7 +460,7 @@ def test_the_two_by_two_says_its_numbers():
     }
     picture = results.two_by_two(summary(tables()), cells, "A finding", {"RAG": 0.5, "base": None})
     assert picture.png[:4] == b"\x89PNG"
-    assert "base, retrieval: 60 % (31 % to 83 %, n = 10)" in picture.alt
+    assert "base, retrieval: 60 % (31 to 83 %, n = 10)" in picture.alt
     assert len(picture.table) == 4
     assert compare(tables()["base"], tables()["RAG"]).verdict == "better"
 

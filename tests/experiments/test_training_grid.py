@@ -102,9 +102,9 @@ def test_what_if_says_what_can_be_told(grid):
     assert untrained.right is None
     assert "no labels, no training" in untrained.sentence()
     assert untrained.stands.loc["right", "share"] == 0
-    with pytest.raises(KeyError, match="nobody has trained 96 labels"):
+    with pytest.raises(KeyError, match="not trained.*: 96 labels"):
         what_if(grid, TrainingSetting(96))
-    with pytest.raises(KeyError, match="nobody has trained 96 labels"):
+    with pytest.raises(KeyError, match="not trained.*: 96 labels"):
         what_if(grid, TrainingSetting(64), TrainingSetting(96))
 
 
@@ -483,7 +483,7 @@ def test_the_widget_moves_the_picture_and_says_what_nobody_trained(grid, toy):
     assert part(lab, "plot").value != before
     assert "Against 64 labels: cannot tell" in part(lab, "said").value
     part(lab, "rows").value = 96
-    assert "Nobody has trained 96 labels" in part(lab, "said").value
+    assert "Not trained yet: 96 labels" in part(lab, "said").value
     assert part(lab, "smaller").layout.display == "none"
     part(lab, "label-noise").value = 0.3
     assert "96 labels, 30 % of them wrong" in part(lab, "said").value
@@ -552,7 +552,7 @@ def test_the_interval_holds_the_true_gain(truth, least):
         late, early = curve.gain(512, 50), curve.gain(64, 50)
         after += late.low - 1e-9 <= truth(562) - truth(512) <= late.high + 1e-9
         inside += early.low - 1e-9 <= truth(114) - truth(64) <= early.high + 1e-9
-        assert not late.told or late.low >= 0.005
+        assert not late.detectable or late.low >= 0.005
     assert after >= least, (after, inside)
     assert inside >= 38, (after, inside)
 
@@ -583,7 +583,7 @@ def test_a_falling_curve_is_drawn_flat():
     curve = learning_curve(points)
     assert curve.fit[1] == 0
     assert curve.gain(512).gain == 0
-    assert not curve.gain(512).told
+    assert not curve.gain(512).detectable
     assert "cannot tell it from nothing" in str(curve.gain(512))
 
 
@@ -609,7 +609,7 @@ def test_a_curve_that_cannot_tell_says_why(points, why):
     assert why in curve.why
     assert math.isnan(gain.gain)
     assert (gain.low, gain.high) == (-1, 1)
-    assert not gain.told
+    assert not gain.detectable
     assert "cannot tell" in str(gain)
     assert why in str(gain)
     assert curve.at(512)[1:] == (0, 1)
@@ -620,7 +620,7 @@ def test_one_seed_and_equal_sizes_still_have_a_doubt():
     assert curve.seeds == 1
     assert curve.gain(512).gain == pytest.approx(0, abs=1e-9)
     assert curve.gain(512).high > 0
-    assert not curve.gain(64).told
+    assert not curve.gain(64).detectable
     with pytest.raises(ValueError, match="the same tickets at every size"):
         learning_curve({16: ["01"], 32: ["010"]})
 

@@ -6,7 +6,11 @@ import pytest
 
 from helpers.core.cases import Passage
 from helpers.data.reading import REFUSAL, Reading, load_reading
-from helpers.evaluation.attribution import lost_first, mixed, with_evidence_removed
+from helpers.evaluation.attribution import (
+    removal_order,
+    remove_evidence,
+    with_evidence_removed,
+)
 from helpers.evaluation.scores import answer_correct
 from helpers.models import load
 from helpers.plots.results import evidence_removed
@@ -46,19 +50,19 @@ def test_a_larger_loss_takes_the_same_cases_and_more():
     shown, hidden = table(dict.fromkeys(ids, True)), table(dict.fromkeys(ids, False))
     wrong = [
         set(m["id"][~m["right"]])
-        for m in (mixed(shown, hidden, lost) for lost in (0, 0.25, 0.5, 1))
+        for m in (remove_evidence(shown, hidden, lost) for lost in (0, 0.25, 0.5, 1))
     ]
     assert [len(w) for w in wrong] == [0, 5, 10, 20]
     assert wrong[0] < wrong[1] < wrong[2] < wrong[3]
-    assert lost_first(ids) == lost_first(ids[::-1]) != lost_first(ids, seed=1)
-    assert list(mixed(shown, hidden, 0.5)["id"]) == sorted(ids)
+    assert removal_order(ids) == removal_order(ids[::-1]) != removal_order(ids, seed=1)
+    assert list(remove_evidence(shown, hidden, 0.5)["id"]) == sorted(ids)
 
 
 def test_what_cannot_be_mixed_is_refused():
     with pytest.raises(ValueError, match="share from 0 to 1; got 50"):
-        mixed(table({"a": True}), table({"a": True}), 50)
+        remove_evidence(table({"a": True}), table({"a": True}), 50)
     with pytest.raises(ValueError, match="the same cases"):
-        mixed(table({"a": True}), table({"b": True}), 0.5)
+        remove_evidence(table({"a": True}), table({"b": True}), 0.5)
 
 
 def test_the_picture_says_its_numbers():

@@ -97,7 +97,7 @@ def arms_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def parts(results: Results) -> list[Part]:
     """The sections of the page, in the order of who reads how far: the answer, what it rests on,
     what is missing, then the record of the decision."""
-    record = decision_record.parts(results.decision, note=_note(results))
+    record = decision_record.sections_of(results.decision, note=_note(results))
     (first, reasons), rest = (
         record[:2],
         [part for part in record[2:] if not part.heading.startswith("What is required")],

@@ -30,6 +30,7 @@ import pandas as pd
 
 from helpers.commands.bench import beir
 from helpers.data.tickets import load_tickets
+from helpers.evaluation.bits import to_bits
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments.training_grid import pooled, spread, versus
 from helpers.models import load
@@ -164,8 +165,8 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
         "tokens_per_second": round(tokens / seconds),
         "ceiling": round(fastest),
         "peak_mb": round(peak_mb),
-        "right": "".join("01"[bool(r)] for r in table["right"]),
-        "valid": "".join("01"[bool(v)] for v in table["valid"]),
+        "right": to_bits(table["right"]),
+        "valid": to_bits(table["valid"]),
     }
 
 
@@ -206,9 +207,9 @@ def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
         )
 
     bits = {way: tuple(run["right"] for run in found) for way, found in runs.items()}
-    ids, by_seed = tuple(map(str, range(len(bits["ours"][0])))), pooled(bits.values())
+    ids, noise = tuple(map(str, range(len(bits["ours"][0])))), pooled(bits.values())
     difference = versus(
-        (WAYS["trl_best"], bits["trl_best"], True), (WAYS["ours"], bits["ours"], True), ids, by_seed
+        (WAYS["trl_best"], bits["trl_best"], True), (WAYS["ours"], bits["ours"], True), ids, noise
     )
     return {
         "bench": "finetune",
@@ -218,7 +219,7 @@ def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
         "epochs": epochs,
         "seeds": seeds,
         "seconds": {way: [run["seconds"] for run in found] for way, found in runs.items()},
-        "exact_match": {way: spread(strings, by_seed) for way, strings in bits.items()},
+        "exact_match": {way: spread(strings, noise) for way, strings in bits.items()},
         "exact_match_difference": {
             "value": difference.difference,
             "low": difference.low,
