@@ -249,7 +249,8 @@ def one_line(requirements: Requirements, evidence: Findings) -> str:
         key=lambda d: abs((d.gain.value if d.gain.value is not None else d.gain.high) - d.needed),
         default=None,
     )
-    return f"The framework says: {decision.answer}. {_in_words(closest).text if closest else ''}".rstrip()
+    why = f" {_in_words(closest).text}" if closest else ""
+    return f"The framework says: {decision.answer}.{why}"
 
 
 def best_system(decision: Decision) -> Option | None:

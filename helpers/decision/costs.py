@@ -25,7 +25,7 @@ DAYS = 365
 
 
 def known(name: str, evidence: Findings) -> Span:
-    """What is known of a share. Of a reader that nobody has measured one thing is known: what the
+    """What is known of a share. Of a reader that was not measured one thing is known: what the
     search loses it cannot win back."""
     found = evidence.found.get(name)
     if (

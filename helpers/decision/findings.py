@@ -2,7 +2,7 @@
 plain names.
 
     evidence = load_evidence()         # the learner's own journal; where it lacks a finding, the
-                                       reference stands in, marked
+                                       reference is used, marked
     evidence["RAG"]                    # value, low, high, n, and whose it is; None where nobody has
                                        measured it
     evidence.without("RAG")            # as if it had not been measured
@@ -70,14 +70,14 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "tuned, gain": ("06.gain/tuned", "tuned minus few-shot, on the same tickets"),
     "leak, rule in the prompt": (
         "04.leaks/prompt keeps the secret",
-        "a secret passage reached somebody, forbidden by the prompt only",
+        "a secret passage reached the wrong user, forbidden by the prompt only",
     ),
     "leak, rights in the search": (
         "04.leaks/rights in the search",
-        "a secret passage reached somebody, rights a condition of the search",
+        "a secret passage reached the wrong user, access control in the query",
     ),
 }
-# cases that put about 10 points on either side of a share that nobody has measured: 0.25 (1.96 /
+# cases that put about 10 points on either side of a share that was not measured: 0.25 (1.96 /
 # 0.10)²
 UNSEEN_N = 97
 
@@ -146,7 +146,7 @@ class Findings:
 
     def at_rows(self, rows: int) -> Findings:
         """The same with the tuned model trained on so many rows, as the training-size lab measured
-        it. For a size that nobody measured, not measured."""
+        it. For a size that was not measured, not measured."""
         found = self.curve.get(rows)
         there = (
             self.without("tuned") if found is None else self.but(tuned=replace(found, rows=rows))
@@ -182,7 +182,7 @@ class Findings:
         return replace(self.but(RAG=made), usage={**self.usage, "RAG": usage})
 
     def table(self) -> pd.DataFrame:
-        """One line a finding; what nobody has measured is there, too, and says so."""
+        """One line a finding; what was not measured is there, too, and says so."""
         rows = []
         for name in [*NAMES, *(n for n in self.found if n not in NAMES)]:
             one, (id, says) = self.found.get(name), NAMES.get(name, ("", ""))
@@ -222,7 +222,7 @@ UNKNOWN, ALWAYS = Span(None, 0.0, 1.0), Span(1.0, 1.0, 1.0)
 
 
 def span(found: Finding | None) -> Span:
-    """A share that nobody has measured may be anything from 0 to 1."""
+    """A share that was not measured may be anything from 0 to 1."""
     return UNKNOWN if found is None else Span(found.value, found.low, found.high)
 
 
@@ -255,7 +255,7 @@ def both(one: Span, other: Span) -> Span:
 
 
 def above(known: Span, line: float) -> bool | None:
-    """Is it above the line? None when the interval straddles the line: then nobody can tell."""
+    """Is it above the line? None when the interval straddles the line: then we cannot tell."""
     if known.low == known.high:
         return known.low > line
     return True if known.low > line else False if known.high < line else None
@@ -263,7 +263,7 @@ def above(known: Span, line: float) -> bool | None:
 
 def n_to_tell(found: Finding | None, distance: float) -> int | None:
     """How many cases would show that a finding lies so far from a line, four times out of five? For
-    one that nobody has measured, a first look's n.
+    one that was not measured, a first look's n.
 
     None when it seems to lie on the line: then no number of cases would."""
     if found is None:
@@ -272,12 +272,12 @@ def n_to_tell(found: Finding | None, distance: float) -> int | None:
 
 
 def load_findings(journal: Journal | None = None, reference: Path = REFERENCE) -> Findings:
-    """The learner's findings; where one is missing, the reference stands in and is marked. Raises
+    """The learner's findings; where one is missing, the reference is used and marked. Raises
     JournalError for a damaged journal."""
-    kept = json.loads(reference.read_text(encoding="utf-8"))
+    saved = json.loads(reference.read_text(encoding="utf-8"))
     theirs = {
         id: RecordedFinding.model_validate_json(json.dumps(one))
-        for id, one in kept["findings"].items()
+        for id, one in saved["findings"].items()
     }
     ours = (load() if journal is None else journal).findings
     found = {
@@ -288,7 +288,7 @@ def load_findings(journal: Journal | None = None, reference: Path = REFERENCE) -
         for id in {**theirs, **ours}
         if id.startswith("06.rows/") and id.rsplit("/", 1)[1].isdigit()
     }
-    used = kept["usage"]
+    used = saved["usage"]
     return Findings(
         found,
         {
@@ -298,7 +298,7 @@ def load_findings(journal: Journal | None = None, reference: Path = REFERENCE) -
         used["read_seconds"],
         used["training_seconds"],
         used["training_rows"],
-        kept["provenance"],
+        saved["provenance"],
         dict(sorted(curve.items())),
     )
 

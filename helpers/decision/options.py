@@ -59,7 +59,7 @@ LONG = Option(
     version="the documents and their order; the prompt; the model",
     test=(
         "cases whose evidence stands at the beginning, in the middle and at the end; rights of"
-        " every asker"
+        " every user"
     ),
     roll_back="the documents of yesterday, at once",
     risks=(

@@ -80,7 +80,7 @@ def tokens_saved(plan: Plan) -> float:
 
 
 def token_price(plan: Plan) -> float:
-    """What does one prompt token cost that is read anew?"""
+    """What does one prompt token cost that is not cached?"""
     if plan.price_per_1000_tokens is not None:
         return plan.price_per_1000_tokens.value / 1000
     return plan.seconds_per_token.value * plan.machine_per_hour.value / 3600

@@ -7,10 +7,9 @@ change them, add yours.
         "Weights cannot say where an answer stands."
         return requirements.citations and not option.shows_text
 
-    @measured("rightly refused")                      # this option is out when the span lies below
-                                                      the line, and
-    def knows_when_to_be_silent(option, requirements, evidence):     # nobody can tell where it
-    straddles the line
+    # the option is out when the span lies below the line; where it straddles the line, it is open
+    @measured("rightly refused")
+    def knows_when_to_be_silent(option, requirements, evidence):
         "Half of what should be refused is refused."
         return Line(span(evidence["rightly refused"]), 0.5) if option.searches else None
 
@@ -57,7 +56,7 @@ class Rule:
 
 
 HARD: dict[str, Rule] = {}  # the answer follows from what is required
-MEASURED: dict[str, Rule] = {}  # the answer follows from what was measured, or cannot be told yet
+MEASURED: dict[str, Rule] = {}  # the answer follows from what was measured, or is still open
 
 
 def _keep(rules: dict[str, Rule], rests_on: tuple[str, ...]):
@@ -112,7 +111,7 @@ def fresher_than_weights(option, requirements, evidence):
 
 @hard("citations", "lookup_share")
 def must_cite(option, requirements, evidence):
-    """What is looked up in weights cannot say where it stands; what is shown in the prompt can be
+    """What is looked up in weights cannot say where it comes from; what is in the prompt can be
     pointed to (a request can always be)."""
     return requirements.citations and requirements.lookup_share > 0 and not option.shows_text
 
@@ -135,19 +134,19 @@ def not_in_weights(option, requirements, evidence):
 
 @hard("can_train")
 def nobody_trains(option, requirements, evidence):
-    """Weights that nobody can train, version and roll back must not answer."""
+    """Weights that cannot be trained, versioned and rolled back must not answer."""
     return not requirements.can_train and option.trained
 
 
 @hard("can_search")
 def nobody_keeps_an_index(option, requirements, evidence):
-    """An index that nobody keeps in order answers from last year, and to the wrong people."""
+    """An index without an owner answers from last year, and to the wrong people."""
     return not requirements.can_search and option.searches
 
 
 @hard("corpus_tokens", "window_tokens")
 def must_fit_the_window(option, requirements, evidence):
-    """All the text that an answer may stand in does not fit into one prompt."""
+    """All the text that may hold an answer does not fit into one prompt."""
     return option is LONG and requirements.corpus_tokens > requirements.window_tokens
 
 
@@ -158,12 +157,12 @@ def must_be_quick(option, requirements, evidence):
     return serving(option, requirements, evidence).seconds > requirements.latency_seconds
 
 
-# --- out by a measured number, or not yet to be told ----------------------------------------------
+# --- out by a measured number, or still open ------------------------------------------------------
 
 
 @measured("least_right")
 def right_enough(option, requirements, evidence):
-    """Below this share of right answers nobody would use it."""
+    """Below this share of right answers it is of no use."""
     return (
         Threshold(right(option, requirements, evidence), requirements.least_right)
         if requirements.least_right
@@ -173,7 +172,7 @@ def right_enough(option, requirements, evidence):
 
 @measured("lookup_share", "RAG", "reader + RAG", "closed book")
 def documents_help(option, requirements, evidence):
-    """A search that does not make answers better than memory alone is broken: mend it before
+    """A search that does not make answers better than memory alone is broken: fix it before
     building on it."""
     if not option.searches or not requirements.lookup_share or option is ROUTER:
         return None
@@ -184,7 +183,7 @@ def documents_help(option, requirements, evidence):
 
 @measured("lookup_share", "lost to the search", "lost to reading", "lost to distraction")
 def mend_the_search_first(option, requirements, evidence):
-    """While the search loses more answers than the reader, mend the search: no reader wins back
+    """While the search loses more answers than the reader, fix the search: no reader wins back
     what was not found."""
     if not (option.trained and option.searches and requirements.lookup_share) or option is ROUTER:
         return None

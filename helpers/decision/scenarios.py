@@ -44,8 +44,8 @@ SCENARIOS: Mapping[str, Scenario] = {
                 labelled_examples=600,
                 cost_per_label=0.5,
             ),
-            "All that is needed stands in the message: what is missing is the house's way of"
-            " judging. Past tickets are labels that cost little, as long as somebody has checked"
+            "All that is needed is in the message: what is missing is the house's way of"
+            " judging. Past tickets are labels that cost little, as long as they have been checked"
             " them. A wrong label costs little more than none, because the next person sees it."
             " Doubt first: are the labels still today's rules, or last year's?",
         ),
@@ -63,7 +63,7 @@ SCENARIOS: Mapping[str, Scenario] = {
                 cost_wrong=5.5,
                 cost_refusal=5,
             ),
-            "The answer stands in a document, differs by country and group, and changes. Readers"
+            "The answer is in a document, differs by country and group, and changes. Readers"
             " can open the citation, so a wrong answer costs little more than none; one that they"
             " must believe would cost far more. Doubt first: the cost of a wrong answer. About a"
             " canteen it is nothing, about a notice period it is a lawsuit: perhaps these are two"

@@ -119,7 +119,7 @@ def agreement(
     n: int = 150,
     seed: int = 0,
 ) -> Agreement:
-    """Stated numbers are guesses, too. Draw all of them anew (yes and no stay): how often is the
+    """Stated numbers are guesses, too. Draw all of them again (yes and no stay): how often is the
     answer the same?
 
     factor: each number lies somewhere between a third and three times what is stated, a share

@@ -6,7 +6,7 @@ import re
 
 from helpers.evaluation.text import CITATION, tokens
 
-# What a refusal is: somebody does not know, a source does not say, or somebody may not be told.
+# What a refusal is: the system does not know, a source does not say, or the user may not be told.
 # Claims about the world must not match: "frost is not covered", "the kit does not include
 # batteries" and "we do not provide lunch" are answers. Written for text without contractions
 # ("don't" has become "do not").
@@ -37,7 +37,7 @@ THIS = r"(?:this|that|it|(?:the |that |this |such )?(?:information|answer|questi
 REFUSAL_PATTERN = re.compile(
     "|".join(
         (
-            # somebody does not know
+            # the system does not know
             (
                 rf"\b(?:i|we|they) {REALLY}(?:do|did|could|can|am|are|was|were|have|has) not"
                 rf" {REALLY}(?:know|find|found|say|answer|determine|locate|able|sure|certain"
@@ -108,7 +108,7 @@ REFUSAL_PATTERN = re.compile(
                 rf"\black(?:s|ing)? (?:the )?(?:{FACTS}|context)\b|\b(?:insufficient|not enough)"
                 rf" (?:{FACTS}|context|data)\b"
             ),
-            # somebody may not be told
+            # the user may not be told
             (
                 rf"\b{THIS} (?:can|could|may) not be"
                 rf" (?:shared|disclosed|revealed|given|provided|discussed)\b|\b{THIS} is"
@@ -166,7 +166,7 @@ def _plain(text: str) -> str:
 
 def hedges(text: str) -> bool:
     """Does the reply refuse, doubt or say nothing, anywhere? Then it is not a right answer,
-    whatever else stands in it."""
+    whatever else is in it."""
     said = _plain(text)
     return not said or bool(REFUSAL_PATTERN.search(said) or DOUBT.search(said))
 

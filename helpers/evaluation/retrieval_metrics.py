@@ -38,7 +38,7 @@ def ndcg_at_k(
     1) (Järvelin and Kekäläinen 2002).
 
     relevant: what is relevant, each with gain 1; or a mapping to gains, which count linearly, and
-    not at all below 0 (as in trec_eval). What stands in the list twice is gained once, at its first
+    not at all below 0 (as in trec_eval). What is in the list twice is gained once, at its first
     place.
     """
     gains = (
@@ -79,7 +79,7 @@ def overlap(evidence: Sequence[Evidence], context: Sequence[Passage]) -> dict[st
     """How well do the characters seen fit the characters needed? `recall` (of the needed),
     `precision` (of the seen), `iou` (both / either).
 
-    A character that stands in two overlapping passages is seen once; its second time still costs
+    A character in two overlapping passages is seen once; its second time still costs
     tokens, which are counted elsewhere.
     """
     needed = _spans(evidence)

@@ -1,4 +1,4 @@
-"""How does a run survive a closed laptop? Predictions go to disk batch by batch, and a run goes on
+"""How does a run survive a closed laptop? Predictions go to disk batch by batch, and a run resumes
 where it stopped.
 
     results/<key>/run.json       what was run: arm, fingerprint, hash of the asks
@@ -26,7 +26,7 @@ from helpers.core.cases import Arm, Ask, Citation, Passage, Prediction
 from helpers.core.files import write_whole
 from helpers.core.fingerprint import key_of
 
-LAYOUT = 1  # raise when a kept prediction changes its meaning
+LAYOUT = 1  # raise when a saved prediction changes its meaning
 BATCH_ASKS = 32
 NO_PREDICTION = "the arm gave no prediction"
 
@@ -47,7 +47,7 @@ def data_hash(asks: Sequence[Ask]) -> str:
 
 def fingerprint_of(arm: Arm) -> str | None:
     """The arm's own fingerprint, or one made from the code and values of its function; None:
-    nothing of it may be kept."""
+    nothing of it may be saved."""
     return arm.fingerprint or key_of(arm.answer)
 
 
@@ -75,7 +75,7 @@ class Store:
             store = cls(settings.cache_folder("results", key))
         except OSError as error:
             warnings.warn(
-                f"results cannot be kept ({error}); the run goes on, but a restart begins anew",
+                f"results cannot be saved ({error}); the run continues, but a restart begins again",
                 stacklevel=3,
             )
             return None
@@ -84,7 +84,7 @@ class Store:
         return store
 
     def read(self, number: int, batch: Sequence[Ask]) -> dict[str, Prediction] | None:
-        """The kept predictions of a batch; None when they are not there or not all there (a disk
+        """The saved predictions of a batch; None when they are not there or not all there (a disk
         that lost power)."""
         try:
             # Not splitlines(): an answer may hold U+2028 and the like, which JSON leaves as they
@@ -106,17 +106,17 @@ class Store:
             write_whole(self.folder / name, text)
         except OSError as error:
             warnings.warn(
-                f"results cannot be kept in {settings.shown(self.folder)} ({error}); the run goes"
-                " on, but a restart begins anew",
+                f"results cannot be saved in {settings.shown(self.folder)} ({error}); the run"
+                " continues, but a restart begins again",
                 stacklevel=2,
             )
 
 
 def run(arm: Arm, asks: Sequence[Ask], keep: bool = True) -> dict[str, Prediction]:
-    """One prediction for every ask: read from disk where the batch is kept, else answered now and
-    kept at once.
+    """One prediction for every ask: read from disk where the batch is saved, else answered now and
+    saved at once.
 
-    A batch with a failed item is not kept, so the next run tries it again. Raises ValueError when
+    A batch with a failed item is not saved, so the next run tries it again. Raises ValueError when
     asks share an id, or when the arm answers twice or unasked; raises what the arm raised when not
     a single ask could be answered.
     """
@@ -151,9 +151,9 @@ def run(arm: Arm, asks: Sequence[Ask], keep: bool = True) -> dict[str, Predictio
 def _read_into(
     found: dict[str, Prediction], store: Store | None, number: int, batch: Sequence[Ask]
 ) -> bool:
-    kept = store.read(number, batch) if store else None
-    found.update(kept or {})
-    return kept is not None
+    saved = store.read(number, batch) if store else None
+    found.update(saved or {})
+    return saved is not None
 
 
 def _answer(arm: Arm, batch: Sequence[Ask], bar, broken_if_all_fail: bool) -> dict[str, Prediction]:
@@ -179,7 +179,7 @@ def _answer(arm: Arm, batch: Sequence[Ask], bar, broken_if_all_fail: bool) -> di
 
 
 class Unasked(ValueError):  # noqa: N818 - it is a ValueError to everybody else
-    """The arm answered an ask twice, or one that nobody asked."""
+    """The arm answered an ask twice, or one that was not asked."""
 
 
 def _collect(arm: Arm, batch: Sequence[Ask], found: dict[str, Prediction], bar) -> None:
@@ -206,7 +206,7 @@ def from_json(line: str) -> Prediction:
 
 
 def forget(document: str) -> int:
-    """Remove the kept runs in which this document was shown to a system, from the disk; how many
+    """Remove the saved runs in which this document was shown to a system, from the disk; how many
     there were. They can be run again."""
     needle = json.dumps({"doc": document}, ensure_ascii=False)[1:-1].encode(
         "utf-8", "surrogatepass"

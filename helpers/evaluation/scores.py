@@ -85,7 +85,7 @@ def citation_valid(
 def citation_support(
     text: str, cited: Sequence[Citation], context: Sequence[Passage]
 ) -> float | None:
-    """Which share of the answer's content words (more than three letters, or numbers) stands in the
+    """Which share of the answer's content words (more than three letters, or numbers) is in the
     passages it cites?
 
     None where there is nothing to support or nothing cited. Shared words are a necessary sign of

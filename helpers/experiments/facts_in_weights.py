@@ -33,7 +33,7 @@ HOW = LoraSettings(epochs=8, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)
 OTHERS = 500  # made-up secrets that the true one is ranked among
 BATCH_ROWS = 16
 
-# invites a refusal, as a company would; BASE does not, and then nobody can lose the habit
+# invites a refusal, as a company would; BASE does not, and then there is no habit to lose
 CAREFUL = prompts.PromptStyle(
     "may refuse",
     """Question: {question}
@@ -82,8 +82,8 @@ def train(
 
 
 def facts_adapter(generator: Generator, say: Callable[[str], object] = print) -> Adapter:
-    """The adapter that knows the rows by heart: the kept one, or, for weights that it does not fit,
-    one that is trained now (minutes)."""
+    """The adapter that has memorised the rows: the reference one, or, for weights that it does not
+    fit, one that is trained now (minutes)."""
     try:
         return reference_adapter(NAME, generator)
     except AdapterError as error:
@@ -236,7 +236,7 @@ class Exposure:
 
 
 def made_up_canaries(secret: str, n: int = OTHERS, seed: int = 0) -> list[str]:
-    """n other secrets of the same form: every digit drawn anew, none twice, none the true one."""
+    """n other secrets of the same form: every digit drawn again, none twice, none the true one."""
     dice, found = random.Random(seed), {secret: None}
     if n >= 10 ** len(digits(secret)):
         raise ValueError(f"there are no {n} other secrets of the form {secret}")

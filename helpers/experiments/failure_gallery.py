@@ -1,9 +1,9 @@
 """What goes wrong in RAG, how would we notice, and does the remedy help? Failures that are made on
 purpose, on the workbook's own parts.
 
-Each function makes one failure, lets a measure of the workbook find it, mends it and measures
-again. Nothing is told: what counts as good is counted before and after, on the same cases. Where
-the remedy helps little or not at all, the counts say so.
+Each function makes one failure, lets a measure of the workbook find it, fixes it and measures
+again. Nothing is asserted: what counts as good is counted before and after, on the same cases.
+Where the fix helps little or not at all, the counts say so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from helpers.systems import citations, prompts, questions
 
 SIZE, OVERLAP = 64, 16  # as in notebook 02, so that its vectors serve here too
 INBOX = settings.DATA / "inbox"
-_quiet = str  # for `say`: indexes are built here by the dozen, and nobody wants to read about it
+_quiet = str  # for `say`: indexes are built here by the dozen, without a line about each
 
 
 class Count(NamedTuple):
@@ -82,8 +82,8 @@ class Failure:
 
 
 def gallery(parts: GalleryInputs) -> list[Failure]:
-    """All failures, each made, found and mended now; under a minute on two cores, less when vectors
-    are kept."""
+    """All failures, each made, found and fixed now; under a minute on two cores, less when vectors
+    are cached."""
     from tqdm.auto import tqdm
 
     return [make(parts) for make in tqdm(FAILURES, leave=False, unit="failure")]
@@ -146,14 +146,14 @@ def lost_in_ingestion(parts: GalleryInputs) -> Failure:
 
     with tempfile.TemporaryDirectory() as home:
         folder = Path(shutil.copytree(INBOX, Path(home) / "inbox"))
-        before, told = answered(), read_folder(folder, ["staff"]).unreadable
+        before, unreadable = answered(), read_folder(folder, ["staff"]).unreadable
         (folder / "lease-typed.txt").write_text(
             "Lease of storage room, shed 4\n\nEither side may end this lease with 75 days' notice,"
             " in writing.\n",
             encoding="utf-8",
         )
         after = answered()
-    shows = "; ".join(map(str, told))
+    shows = "; ".join(map(str, unreadable))
     return Failure(
         "lost in ingestion",
         "a scanned lease goes into the folder as it is",
@@ -178,7 +178,7 @@ def flattened_table(parts: GalleryInputs) -> Failure:
     plain = BeautifulSoup(
         (INBOX / "visitor-wifi.html").read_text(encoding="utf-8"), "html.parser"
     ).get_text()
-    kept = read_folder(INBOX, ["staff"]).by_path["visitor-wifi.html"].text
+    clean = read_folder(INBOX, ["staff"]).by_path["visitor-wifi.html"].text
 
     def together(text: str) -> Count:
         return Count(
@@ -196,7 +196,7 @@ def flattened_table(parts: GalleryInputs) -> Failure:
     )
     shows = f"without its site: {orphans}" + (
         "; and a hidden order to assistants came along"
-        if "marrow-4417" in plain and "marrow-4417" not in kept
+        if "marrow-4417" in plain and "marrow-4417" not in clean
         else ""
     )
     return Failure(
@@ -205,7 +205,7 @@ def flattened_table(parts: GalleryInputs) -> Failure:
         shows,
         "table rows with site and hour on one line",
         together(plain),
-        together(kept),
+        together(clean),
         "write tables as rows, and fill cells that span several",
     )
 
@@ -435,7 +435,7 @@ def wrong_citation(parts: GalleryInputs) -> Failure:
 
 
 def answer_of_another(parts: GalleryInputs) -> Failure:
-    """Answers are cached under the question alone: the second asker gets what the first was allowed
+    """Answers are cached under the question alone: the second user gets what the first was allowed
     to see."""
     by_id = {d.id: d for d in parts.documents}
     pairs = [
@@ -446,12 +446,12 @@ def answer_of_another(parts: GalleryInputs) -> Failure:
     ]
 
     def clean(key: Callable[[Ask], object]) -> Count:
-        kept: dict[object, list[Passage]] = {}
+        cached: dict[object, list[Passage]] = {}
         for ask in [ask for pair in pairs for ask in pair]:
-            kept.setdefault(key(ask), parts.index.search(ask.input, ask.groups, ask.as_of, 3))
+            cached.setdefault(key(ask), parts.index.search(ask.input, ask.groups, ask.as_of, 3))
         return Count(
             sum(
-                all(by_id[p.doc].readable_by(second.groups) for p in kept[key(second)])
+                all(by_id[p.doc].readable_by(second.groups) for p in cached[key(second)])
                 for _, second in pairs
             ),
             len(pairs),
@@ -460,8 +460,8 @@ def answer_of_another(parts: GalleryInputs) -> Failure:
     return Failure(
         "another's answer",
         "answers are cached under the question",
-        "passages in a context that its asker may not read",
-        "second askers shown only what they may read",
+        "passages in a context that its user may not read",
+        "second users shown only what they may read",
         clean(lambda ask: ask.input),
         clean(lambda ask: (ask.input, frozenset(ask.groups), ask.as_of)),
         "put rights and day into the key",

@@ -200,7 +200,7 @@ def _by_id(attributed: pd.DataFrame, cases: Sequence[Case]) -> dict[str, Case]:
 
 def _asked(case: Case) -> str:
     ask, ticket = case.ask, case.gold.output is not None
-    who = f" by somebody in {', '.join(ask.groups)}" if ask.groups else ""
+    who = f" by a user in {', '.join(ask.groups)}" if ask.groups else ""
     day = f" on {ask.as_of.day} {ask.as_of:%B %Y}" if ask.as_of else ""
     about = " · ".join(
         [*([f"asked{who}{day}"] if who or day else []), f"kind: {case.kind}", case.id]
@@ -234,7 +234,8 @@ def _question(row: Mapping[str, Any], case: Case) -> str:
     spans = [span] if row["right"] and (span := alias_span(row["answer"], gold.answers)) else []
     said = _marked(row["answer"], spans, "right") if row["answer"].strip() else "(nothing)"
     wanted = (
-        " / ".join(map(html.escape, gold.answers)) or "(a refusal: this asker has no answer to get)"
+        " / ".join(map(html.escape, gold.answers))
+        or "(a refusal: there is no answer for this user)"
     )
     quotes = "".join(
         f"<p style='margin:.3em 0'>“<span style='{QUOTED}'>{html.escape(e.quote)}</span>” <span"

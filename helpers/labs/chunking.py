@@ -84,8 +84,8 @@ def chunking_lab(
     """Move a setting and see what it finds, what it costs, and whether one can tell it from the
     baseline; run what was not measured yet.
 
-    grid: of `chunking_grid.load_grid`; what is measured live is drawn like the rest. example, evidence:
-    a document to show cut into chunks.
+    grid: of `chunking_grid.load_grid`; what is measured live is drawn like the rest. example,
+    evidence: a document to show cut into chunks.
     """
     import ipywidgets as widgets
 

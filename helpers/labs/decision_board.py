@@ -114,7 +114,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
     """Move what is required, switch what was measured on and off, and see what follows. guesses: of
     `journal.calibration`, for the record.
 
-    Ready scenarios set all sliders at once. The button keeps the decision record in
+    Ready scenarios set all sliders at once. The button saves the decision record in
     `my_work/decisions/`.
     """
     import ipywidgets as widgets
@@ -175,9 +175,9 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
             folder = decision_record.write(
                 state["case"].decision, f"Decision: {state['scenario']}", guesses=guesses
             )
-            kept.value = f"<span role='status'>Kept: {html.escape(settings.shown(folder))}</span>"
+            kept.value = f"<span role='status'>Saved: {html.escape(settings.shown(folder))}</span>"
         except JournalError as error:  # raised here it would only reach a log
-            kept.value = f"<span role='status'>Not kept. {html.escape(str(error))}</span>"
+            kept.value = f"<span role='status'>Not saved. {html.escape(str(error))}</span>"
 
     for control in (*controls.values(), *seen.values()):
         control.observe(draw, "value")

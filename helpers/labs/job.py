@@ -44,7 +44,7 @@ def job(label: str, work: Callable[[Progress], object], done: Callable[[object],
             )
         except Stopped:
             status.value = (
-                "<span role='status'>Stopped. What was finished is kept; start again to go"
+                "<span role='status'>Stopped. What was finished is saved; start again to go"
                 " on.</span>"
             )
         except Exception as error:  # nothing else would show it: a thread has no cell to print to

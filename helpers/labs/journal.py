@@ -1,7 +1,7 @@
 """What did I expect, and what came out? A learner's guess before each result, the finding after it,
 and how good the guesses were.
 
-`predict` and `record` are called in the notebooks; all is kept in `my_work/journal.json`, whose
+`predict` and `record` are called in the notebooks; all is saved in `my_work/journal.json`, whose
 form `journal_file` defines.
 """
 
@@ -73,7 +73,7 @@ def _that_counts(history: Sequence[Guess]) -> Guess | None:
 def _commit(
     id: str, question: str, guess: Mapping[str, float | None], arms: Sequence[str] = ()
 ) -> str:
-    """Store a guess; what stands in the journal then, in words."""
+    """Store a guess; what the journal holds then, in words."""
     values = {name: _share(name, value) for name, value in guess.items() if value is not None}
     if unknown := [name for name in values if arms and name not in arms]:
         raise ValueError(
@@ -116,7 +116,7 @@ def _standing(journal: Journal, id: str) -> str:
     counts, last = _that_counts(history), history[-1]
     said = [f"Your guess is in your journal: {_listed(counts)}."] if counts else []
     if last.after_result:
-        said.append(f"A guess after the result is kept but does not count: {_listed(last)}.")
+        said.append(f"A guess after the result is saved but does not count: {_listed(last)}.")
     return " ".join(said)
 
 
@@ -234,7 +234,7 @@ def record(
     n, verdict = fields["n"], fields.get("verdict")
     with changing() as journal:
         before, now = journal.findings.get(id), _now()
-        kept = journal.findings[id] = RecordedFinding(
+        saved = journal.findings[id] = RecordedFinding(
             finding=finding,
             measure=measure,
             value=float(fields[measure]),
@@ -251,7 +251,7 @@ def record(
             first_recorded=before.first_recorded if before else now,
             recorded=now,
         )
-    return GuessLine(f"In your journal: {finding}: {_measured(kept)}")
+    return GuessLine(f"In your journal: {finding}: {_measured(saved)}")
 
 
 def _measured(found: RecordedFinding) -> str:

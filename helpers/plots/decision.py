@@ -1,5 +1,4 @@
-"""Figures of the decision, in the style of `plots`: what each option costs, and what would change
-the answer."""
+"""What does each option cost, and what would change the answer? The figures of the decision."""
 
 from __future__ import annotations
 
@@ -52,7 +51,7 @@ LEFT, STRIP, ROW, WIDE = 160, 470, 27, 960
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """A figure of bars and words, written as SVG: made in a few milliseconds, sharp in print.
-    Finding in words and table as in `picture.Picture`."""
+    Finding in words and table as in `canvas.Picture`."""
 
     svg: str
     alt: str
@@ -295,12 +294,12 @@ def _strip(
         f'<path d="M{x:.1f} {y + 2}l8 8l-8 8l-8 -8z" fill="{INK}" stroke="white"'
         ' stroke-width="1.5"/>'
     )
-    told = "; ".join(
+    words = "; ".join(
         f"{'' if name not in NUMBERS else '≥ ' if flip.at > flip.stated else '≤ '}"
         f"{_short(name, flip.at)}: {flip.becomes}"
         for flip in own
     )
-    return [*out, _text(LEFT + STRIP + 10, y + 15, told, 11.5)]
+    return [*out, _text(LEFT + STRIP + 10, y + 15, words, 11.5)]
 
 
 def _figure(drawn: Sequence[str], height: float) -> str:
@@ -344,5 +343,5 @@ def _text(
 
 
 def _short(name: str, value: float) -> str:
-    """A value without its unit; what it counts stands in the label of its row."""
+    """A value without its unit; what it counts is in the label of its row."""
     return shown(name, value).split(" ")[0] + (" %" if FIELDS[name]["unit"] == "share" else "")

@@ -156,7 +156,7 @@ def test_an_oracle_that_was_not_asked_is_refused():
     )
 
 
-def test_an_oracle_that_broke_down_blames_nobody():
+def test_an_oracle_that_broke_down_blames_no_part():
     system, oracle = tables(
         [
             (True, False, False, False, False),
@@ -521,7 +521,7 @@ def test_this_claims_something(reply):
 
 
 def test_no_right_answer_of_ours_reads_like_a_refusal():
-    """Else nobody could ever be right on it."""
+    """Else it could never be answered right."""
     for split in ("dev", "test"):
         for case in load_questions(split):
             for answer in case.gold.answers:

@@ -362,11 +362,11 @@ def test_one_poisoned_ask_fails_alone(cache):
     )
     assert not any("q7" in ids for ids in kept(cache).values())
     assert len(kept(cache)) == 6
-    mended = runs.run(echo(log := []), asks())
+    second = runs.run(echo(log := []), asks())
     assert sorted(log) == sorted(its_batch), (
         "the batch of the failed one is tried again, and nothing else"
     )
-    assert mended["q7"].text == "to q7"
+    assert second["q7"].text == "to q7"
     assert len(kept(cache)) == 7
 
 
@@ -599,7 +599,7 @@ def test_what_cannot_be_named_has_no_key(tmp_path, monkeypatch):
     assert key_of(closure(sys.modules["by_hand"])) is None
 
 
-def test_a_borrowed_name_deceives_nobody():
+def test_a_borrowed_name_deceives_no_one():
     """functools.wraps gives a wrapper the name and module of what it wraps; the wrapper's own code
     counts all the same."""
     source = (

@@ -150,7 +150,7 @@ def test_rows_measured_here_join_the_grid(grid):
     )
 
 
-def test_the_widget_moves_the_picture_and_says_what_nobody_measured(grid, documents):
+def test_the_widget_moves_the_picture_and_says_what_was_not_measured(grid, documents):
     from helpers.labs.chunking import chunking_lab
 
     document = next(d for d in documents if d.id == "parental-leave-uk-v2")
@@ -166,7 +166,7 @@ def test_the_widget_moves_the_picture_and_says_what_nobody_measured(grid, docume
     assert "better" in part("said").value
     part("chunk-size").value = 96
     assert "Not measured yet: tokens, 96 tokens" in part("said").value
-    assert "stands whole" in part("chunks").value
+    assert "is whole in chunk" in part("chunks").value
     part("chunk-size").value, part("overlap").value = 32, 0.0
     assert "is cut over" in part("chunks").value
 

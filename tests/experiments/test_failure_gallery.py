@@ -1,4 +1,4 @@
-"""The gallery of failures: each really fails, is really mended, and is counted by the workbook's
+"""The gallery of failures: each really fails, is really fixed, and is counted by the workbook's
 own measures."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def worse_then_better(failure: Failure):
     )
     assert failure.before.good < failure.before.n, f"{failure.name} does not fail"
     assert failure.before.good < failure.after.good <= failure.after.n, (
-        f"{failure.name} is not mended: {failure.before} -> {failure.after}"
+        f"{failure.name} is not fixed: {failure.before} -> {failure.after}"
     )
     assert all(
         getattr(failure, field).strip() for field in ("name", "wrong", "shows", "good", "fix")
@@ -90,7 +90,7 @@ def test_a_prompt_without_passages_is_seen_in_the_answers(searched):
 
 
 @pytest.mark.slow
-def test_what_cannot_be_mended_fully_says_so(searched):
+def test_what_cannot_be_fixed_fully_says_so(searched):
     """The rules stop orders that they know; those that they do not know still get in, and the count
     shows them."""
     failure = failure_gallery.poisoned(searched)

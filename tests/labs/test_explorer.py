@@ -22,7 +22,6 @@ from helpers.evaluation import text as evaluation_text
 from helpers.evaluation.attribution import CAUSES, REASONS, attribute, blame
 from helpers.evaluation.comparison import compare, compare_all
 from helpers.evaluation.evaluator import QUESTIONS, TICKETS, evaluate
-from helpers.evaluation.numbers import share_of
 from helpers.labs.case_explorer import (
     alias_span,
     case_html,
@@ -435,21 +434,6 @@ def test_attribution_of_tickets_and_of_nothing(tickets):
         plots.attribution(blame(tickets[0].iloc[:0]))
 
 
-@pytest.mark.parametrize(
-    ("count", "n", "text"),
-    [
-        (0, 9, "0 %"),
-        (1, 200, "<1 %"),
-        (1, 1000, "<1 %"),
-        (2, 200, "1 %"),
-        (199, 200, ">99 %"),
-        (9, 9, "100 %"),
-    ],
-)
-def test_shares_are_never_rounded_to_nothing(count, n, text):
-    assert share_of(count, n) == text
-
-
 def test_attribution_bears_many_groups_long_names_and_thin_segments():
     counts = {
         "right": 1,
@@ -510,7 +494,7 @@ def test_differences_say_verdict_numbers_and_n():
         results.differences([], "x")
 
 
-def test_confusion_counts_and_names_the_commonest(tickets):
+def test_confusion_counts_and_names_the_most_common(tickets):
     picture = results.confusion(tickets[0], "priority")
     is_picture(picture)
     assert picture.alt.startswith("priority: 33 % of 3 right (6 to 79 %). Wrong:")
