@@ -30,7 +30,8 @@ SPAN_COLUMNS = 50  # no cell spans more, whatever it says
 # Characters that a model reads and a person does not see: controls, soft hyphens, zero-width and
 # direction marks, Unicode tags.
 INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff"
+    "\U000e0000-\U000e007f]"
 )
 # as PDF fonts have them
 LIGATURES = {
@@ -59,7 +60,8 @@ UNSEEN_TAGS = (
     "img",
 )
 UNSEEN_STYLE = re.compile(
-    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z]+|%)?)(?:!important)?(?:;|$)"
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?"
+    r"(?:[a-z]+|%)?)(?:!important)?(?:;|$)"
 )
 DEPTH_TAGS = 200  # markdownify calls itself a few times for each, and Python gives up at 1,000
 # Browsers read these names as windows-1252 (https://encoding.spec.whatwg.org/#names-and-labels).

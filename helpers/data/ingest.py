@@ -46,7 +46,8 @@ TITLE_CHARS = 200
 # of FrontMatter: what no other tool's page should have by chance
 OURS = {"id", "policy", "audience", "supersedes", "effective_from"}
 GUARDS = re.compile(
-    "audien|access|acl|group|role|permi|visib|restrict|confid|privat|protect|secret|classif|draft|publish|expir|embargo"
+    "audien|access|acl|group|role|permi|visib|restrict|confid|privat|protect|secret|classif"
+    "|draft|publish|expir|embargo"
 )
 UNNAMED = "does not say who may read it; pass audience=[...] or add front matter"
 

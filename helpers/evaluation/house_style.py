@@ -70,8 +70,10 @@ SOMETIME = (
     "promptly",
 )
 UNITS = (
-    "second|minute|hour|day|week|month|year|January|February|March|April|May|June|July|August|September|October|November|December|"
-    "GBP|EUR|CAD|pence|cent|per|kg|g|gram|metre|centimetre|millimetre|mm|cm|m|km|W|watt|V|volt|A|amp|Nm|degree|C|"
+    "second|minute|hour|day|week|month|year|January|February|March|April|May|June|July|August"
+    "|September|October|November|December|"
+    "GBP|EUR|CAD|pence|cent|per|kg|g|gram|metre|centimetre|millimetre|mm|cm|m|km|W|watt|V|volt"
+    "|A|amp|Nm|degree|C|"
     "device|zone|people|programme|station|photograph|bill|pack|time|blink|report|mark|letter"
 )
 UNIT = f"(?:{UNITS})s?"
@@ -83,7 +85,8 @@ MEASURED = re.compile(
     rf" (?:to|and|or) {NUMBER})?(?: (?:working|extra|helpful|watering))? ?°?{UNIT}\b"
 )
 CONTRACTED = re.compile(
-    r"\b\w+n't\b|\b\w+'(?:ll|re|ve|m|d)\b|\b(?:it|that|there|here|what|who|where|how|he|she|let|one|everything)'s\b",
+    r"\b\w+n't\b|\b\w+'(?:ll|re|ve|m|d)\b|\b(?:it|that|there|here|what|who|where|how|he|she|let"
+    r"|one|everything)'s\b",
     re.IGNORECASE,
 )
 APOLOGY = re.compile(r"\b(?:sorry|apolog\w+|forgive|regret\w*)\b", re.IGNORECASE)

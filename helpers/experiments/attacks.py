@@ -172,7 +172,8 @@ def _reads(run: str) -> bool:
 RULES = {  # name: (why it is looked for, what it looks for)
     "overrides instructions": (
         "a page has no business with the orders that others gave",
-        r"\b(?:ignor\w+|disregard|forget|override|vergiss)\b[^.\n]{0,40}\b(?:instructions?|rules|prompts?|passages?|Anweisung\w*)\b",
+        r"\b(?:ignor\w+|disregard|forget|override|vergiss)\b[^.\n]{0,40}"
+        r"\b(?:instructions?|rules|prompts?|passages?|Anweisung\w*)\b",
     ),
     "addresses the model": (
         "a handbook speaks to colleagues; 'assistant' alone is also a job, so it does not count",
