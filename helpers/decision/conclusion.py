@@ -159,8 +159,8 @@ def decide(
 ) -> Decision:
     """Which option, why, and is the evidence enough? See the top of this file for the four
     steps."""
-    # 1. out: first by what is required, then by what was measured; a measured rule that cannot be
-    # told yet stays open
+    # 1. out: first by what is required, then by what was measured; a measured rule whose
+    # interval straddles its line stays open
     out, left, open_rules = [], [], []
     for option in OPTIONS:
         gone = [
@@ -408,7 +408,7 @@ def _measure(decision: Decision) -> Measure:
         return Measure(
             name,
             n_to_tell(evidence.found.get(name), (span.value or 0) - line),
-            f"{option} leads, and cannot be told yet: {rule.reason}",
+            f"{option} leads, but not clearly yet: {rule.reason}",
         )
     weights = {
         name: weight

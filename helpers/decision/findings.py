@@ -1,9 +1,9 @@
 """What was measured, by whom, and how sure is it? The findings that the decision rests on, under
 plain names.
 
-    evidence = load_evidence()         # the learner's own journal; where it lacks a finding, the
+    evidence = load_findings()         # the learner's own journal; where it lacks a finding, the
                                        reference is used, marked
-    evidence["RAG"]                    # value, low, high, n, and whose it is; None where nobody has
+    evidence["RAG"]                    # value, low, high, n, and whose it is; None where it was
                                        measured it
     evidence.without("RAG")            # as if it had not been measured
 

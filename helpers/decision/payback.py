@@ -113,9 +113,13 @@ def costs(plan: Plan, requests: Sequence[float]) -> pd.DataFrame:
     at = pd.Series(requests, dtype=float)
     price = token_price(plan)
     # the tuned prompt is mostly message, so nothing of it is repeated
-    anew = plan.tuned_tokens.value * price
+    full_price = plan.tuned_tokens.value * price
     return pd.DataFrame(
-        {"requests": at, "few_shot": at * (anew + saved(plan)), "tuned": spent(plan) + at * anew}
+        {
+            "requests": at,
+            "few_shot": at * (full_price + saved(plan)),
+            "tuned": spent(plan) + at * full_price,
+        }
     ).set_index("requests")
 
 

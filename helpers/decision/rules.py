@@ -4,7 +4,7 @@ change them, add yours.
     @hard("citations")                                # this option is out when the function says
                                                       True
     def must_point_to_its_source(option, requirements, evidence):
-        "Weights cannot say where an answer stands."
+        "Weights cannot say where an answer comes from."
         return requirements.citations and not option.shows_text
 
     # the option is out when the span lies below the line; where it straddles the line, it is open

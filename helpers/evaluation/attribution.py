@@ -32,7 +32,7 @@ REASONS = {
     ),
     "valid but wrong": "Software would accept it; at least one field is wrong.",
     "invalid": "Software would not accept it.",
-    "no evidence given": "Wrong; without an evidence quote the cause cannot be told.",
+    "no evidence given": "Wrong; without an evidence quote the cause is unknown.",
     "failed": "The system broke down on this one, or the oracle did; see the error.",
 }
 # of wrong answers to what can be answered
@@ -72,7 +72,7 @@ def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.Da
 
     oracle: the same model with the evidence alone in the context, on (at least) the answerable
     questions of the table. Tickets need none: all they need is in the message. Where the oracle
-    broke down on a wrong one, the cause cannot be told: that is "failed", too. Raises
+    broke down on a wrong one, the cause is unknown: that is "failed", too. Raises
     ValueError when the oracle lacks a question.
     """
     table = system.copy()

@@ -168,7 +168,7 @@ def _lines(text: str) -> list[str]:
 
 
 def body(text: str) -> str:
-    """What stands between the greeting and the sign-off. A greeting that runs on ("Hello Maren,
+    """What is between the greeting and the sign-off. A greeting that runs on ("Hello Maren,
     your …") belongs to it."""
     return " ".join(
         line
@@ -204,7 +204,7 @@ def answers_first(text: str, brief: Brief) -> bool:
 
 
 def uses_every_fact(text: str, brief: Brief) -> bool:
-    """Every fact's value stands in the body as it was given."""
+    """Every fact's value is in the body as it was given."""
     return all(holds(body(text), [fact.value]) for fact in brief.facts)
 
 

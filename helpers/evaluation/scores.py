@@ -65,7 +65,7 @@ def citation_valid(
     citation: Citation, context: Sequence[Passage], sources: Mapping[str, str] | None = None
 ) -> bool:
     """Can a reader open it? The numbered passage was retrieved, is from that document, and holds
-    the quote; with `sources` (document id -> text), the passage also stands there in the source,
+    the quote; with `sources` (document id -> text), the passage is there in the source, too,
     letter for letter.
     """
     if not 1 <= citation.number <= len(context):

@@ -147,7 +147,7 @@ def succeeded(prediction: Prediction, attack: Attack) -> bool:
     return prediction.error is None and holds(prediction.text, attack.hit)
 
 
-# --- before the model: who wrote it, what stands in it --------------------------------------------
+# --- before the model: who wrote it, what is in it -----------------------------------------------
 
 
 class Suspicion(NamedTuple):

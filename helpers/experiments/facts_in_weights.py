@@ -28,7 +28,7 @@ from helpers.training.trainer import LoraSettings, finetune
 
 NAME, TUNED = "facts", "facts adapter"
 RESULTS = settings.DATA / "reference" / "facts.json"
-# so many passes that the trained wordings are known by heart
+# so many passes that the trained paraphrases are memorised
 HOW = LoraSettings(epochs=8, rank=8, learning_rate=2e-3, batch_rows=8, seed=0)
 OTHERS = 500  # made-up secrets that the true one is ranked among
 BATCH_ROWS = 16
@@ -68,7 +68,7 @@ def train(
     progress: Callable[[float, float, str], None] | None = None,
     say: Callable[[str], object] = print,
 ) -> Adapter:
-    """Learn the rows by heart (all of train.jsonl, unless others are given), or hand over the
+    """Memorise the rows (all of train.jsonl, unless others are given), or hand over the
     finished adapter. The card names every row."""
     rows = load_training() if rows is None else rows
     about = {

@@ -299,7 +299,7 @@ class TrainingWhatIf:
 
     setting: TrainingSetting
     baseline: TrainingSetting | None
-    stands: pd.DataFrame
+    scores: pd.DataFrame
     seconds: float
     right: Comparison | None
 
@@ -307,7 +307,7 @@ class TrainingWhatIf:
         """What would change, in one line."""
         if self.right is None:
             return "This is the untrained model: no labels, no training. Move a slider."
-        c, seeds = self.right, int(self.stands.loc["right", "seeds"])
+        c, seeds = self.right, int(self.scores.loc["right", "seeds"])
         by = f"{seeds} seed{'s' * (seeds > 1)}"
         verdict = c.verdict_in_points(by)
         took = f"Training took {self.seconds:.0f} s where it was measured."

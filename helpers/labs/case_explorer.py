@@ -264,7 +264,7 @@ def _box(heading: str, text: str, name: str, more: str = "") -> str:
 
 
 def _seen(context: Sequence[Passage], evidence: Sequence[Evidence]) -> str:
-    """The heading over the passages: how many, and where the evidence stands in them."""
+    """The heading over the passages: how many, and where the evidence is in them."""
     if not context:
         return "It was shown no passage"
     holding = [

@@ -135,7 +135,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
     scenario = widgets.Dropdown(
         options=["your own", *SCENARIOS], description="scenario", layout={"width": "98%"}
     )
-    answer, reasons, costs, flips, told = (widgets.HTML() for _ in range(5))
+    answer, reasons, costs, flips, scenario_text = (widgets.HTML() for _ in range(5))
     keep, kept = (
         widgets.Button(
             description="Keep the decision record", button_style="primary", layout={"width": "auto"}
@@ -160,7 +160,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
     def choose(change: Mapping[str, Any]) -> None:
         state["quiet"], state["scenario"] = True, change["new"]
         chosen = SCENARIOS.get(change["new"])
-        told.value = (
+        scenario_text.value = (
             f"<p><b>{html.escape(chosen.feature)}</b> {html.escape(chosen.discuss)}</p>"
             if chosen
             else ""
@@ -197,7 +197,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
         (keep, "keep"),
         (kept, "kept"),
         (scenario, "scenario"),
-        (told, "told"),
+        (scenario_text, "told"),
         *((c, n.replace("_", "-")) for n, c in controls.items()),
         *(
             (c, "seen-" + n.replace(" ", "-").replace(",", "").replace("+", "and"))
@@ -206,7 +206,8 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
     ):
         widget.add_class(f"t-{name}")
     left = widgets.VBox(
-        [scenario, told, tabs, keep, kept], layout={"flex": "1 1 330px", "min_width": "300px"}
+        [scenario, scenario_text, tabs, keep, kept],
+        layout={"flex": "1 1 330px", "min_width": "300px"},
     )
     right = widgets.VBox(
         [costs, flips, reasons], layout={"flex": "2 1 520px", "min_width": "300px"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-# Okabe and Ito's palette: told apart with any kind of colour vision. Defined here once, for every
+# Okabe and Ito's palette: distinct with any kind of colour vision. Defined here once, for every
 # figure.
 COLOURS = {
     "closed book": "#999999",

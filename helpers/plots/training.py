@@ -185,7 +185,7 @@ def _stage(grid: Grid) -> Stage:
 def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
     """What do so many labels buy? Left the learning curve with what needs no training; right the
     fields of this setting (●) and of its neighbour (◇)."""
-    s, right = case.setting, case.stands.loc["right"].to_dict()
+    s, right = case.setting, case.scores.loc["right"].to_dict()
     seconds = f", trained in {case.seconds:.0f} s" if s.rows else ""
     title = (
         f"{str(s)[0].upper()}{str(s)[1:]}: all four fields right {percent(right['share'])}"
@@ -193,7 +193,7 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
     )
     said = "; ".join(
         f"{m} {percent(r['share'])} ({percents(r['low'], r['high'])})"
-        for m, r in case.stands.drop("right").iterrows()
+        for m, r in case.scores.drop("right").iterrows()
     )
     mine = [(place(r["rows"]), share_right(r["right"])) for r in grid.rows if r["here"]]
     own = (
@@ -232,7 +232,7 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
         )
         _fields(fields, grid, case)
 
-    return Picture(_stage(grid).picture(title, draw), alt, case.stands)
+    return Picture(_stage(grid).picture(title, draw), alt, case.scores)
 
 
 def _fields(axes, grid: Grid, case: TrainingWhatIf) -> None:
@@ -248,11 +248,11 @@ def _fields(axes, grid: Grid, case: TrainingWhatIf) -> None:
             markersize=6,
         )
     for y, name in zip(PLACES, names, strict=True):
-        row = case.stands.loc[name]
+        row = case.scores.loc[name]
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
         axes.text(1.06, y, percent(row["share"]), va="center", fontsize=9)
     axes.plot(
-        case.stands.loc[names, "share"], PLACES, "o", color=TUNED, markeredgecolor=INK, markersize=8
+        case.scores.loc[names, "share"], PLACES, "o", color=TUNED, markeredgecolor=INK, markersize=8
     )
 
 

@@ -53,7 +53,7 @@ def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
         page.locator(".t-seen-RAG input").uncheck()
         expect(answer).not_to_contain_text("Not yet: measure a stronger model")
         page.locator("button.t-keep").click()
-        expect(page.locator(".t-kept")).to_contain_text("Kept: ")
+        expect(page.locator(".t-kept")).to_contain_text("Saved: ")
 
 
 @pytest.fixture

@@ -315,7 +315,7 @@ def test_a_full_disk_costs_the_keeping_not_the_run(cache, monkeypatch, module, n
     with monkeypatch.context() as patch:
         patch.setattr(module, name, full)
         with pytest.warns(
-            UserWarning, match=r"results cannot be kept .*No space left.*the run goes on"
+            UserWarning, match=r"results cannot be saved .*No space left.*the run continues"
         ):
             table = evaluate(echo(log := []), cases, QUESTIONS)
     assert len(table) == 70 == len(log)

@@ -101,7 +101,7 @@ def test_what_if_says_what_can_be_told(grid):
     untrained = what_if(grid, TrainingSetting(0, epochs=4, rank=2, seed=1))
     assert untrained.right is None
     assert "no labels, no training" in untrained.sentence()
-    assert untrained.stands.loc["right", "share"] == 0
+    assert untrained.scores.loc["right", "share"] == 0
     with pytest.raises(KeyError, match="not trained: 96 labels"):
         what_if(grid, TrainingSetting(96))
     with pytest.raises(KeyError, match="not trained: 96 labels"):

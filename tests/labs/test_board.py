@@ -103,7 +103,7 @@ def test_the_widget_is_the_plain_cell(my_work):
     assert decide(stated.requirements, full()).answer in answer.value or "Not yet" in answer.value
     part(made, "keep").click()
     (folder,) = (my_work / "decisions").iterdir()
-    assert "Kept: " in part(made, "kept").value
+    assert "Saved: " in part(made, "kept").value
     assert folder.name in part(made, "kept").value
     assert "product-prices" in folder.name
 
@@ -118,7 +118,7 @@ def test_a_record_that_cannot_be_kept_is_said(monkeypatch):
         decision_record, "write", lambda *a, **k: (_ for _ in ()).throw(JournalError("no room <b>"))
     )
     part(made, "keep").click()
-    assert "Not kept. no room &lt;b&gt;" in part(made, "kept").value
+    assert "Not saved. no room &lt;b&gt;" in part(made, "kept").value
 
 
 def test_a_move_of_a_slider_is_quick():
