@@ -222,7 +222,8 @@ def test_a_guess_counts_when_it_came_before_the_result():
 
 def test_a_guess_after_the_result_alone_does_not_count():
     record("08/RAG", "known", RAG)
-    assert "saved but does not count: RAG 14 %" in repr(predict("08", QUESTION, guess={"RAG": 0.14}))
+    late = predict("08", QUESTION, guess={"RAG": 0.14})
+    assert "saved but does not count: RAG 14 %" in repr(late)
     assert guess_of("08") is None
     assert calibration().empty
     form = predict("08", QUESTION, ["RAG"])
