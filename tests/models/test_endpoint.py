@@ -8,10 +8,13 @@ import json
 
 import pytest
 
-from helpers.core.cases import Ask
+from helpers.core.cases import Ask, Passage
+from helpers.models import endpoint, load
 from helpers.models.endpoint import HOST, KEY, EndpointError, endpoint_at
+from helpers.models.language_model import messages
 from helpers.retrieval.bm25 import lexical_index
-from helpers.systems import questions
+from helpers.systems import labelled, questions
+from helpers.systems.prompts import TaskPrompt
 
 TODAY = dt.date(2026, 3, 2)
 
@@ -31,6 +34,69 @@ def test_questions_reach_the_model_with_their_passages_and_tokens_are_counted(se
     assert found.tokens_out == 3
     assert found.cited[0].by == "model"
     assert found.seconds > 0
+
+
+PAGE = (Passage("leave", "Leave", 0, 13, "Staff: 13 days"),)
+ASKED = "Using only the context, answer in a few words.\n\nContext:\n[1] Leave: Staff: 13 days\n\n\
+Question: How many days?"
+
+
+def test_weights_and_endpoint_are_asked_in_the_same_words(serve):
+    server, sent = serve(lambda body, n: (200, "13 days", {})), []
+
+    class Weights(load.Generator):
+        def chat(self, *words, **more):
+            sent.append(messages(*words, **more))
+            return "a prompt"
+
+        def complete(self, prompts, *how):
+            return iter(())
+
+    task = TaskPrompt("Sort.", shown="Message: {}")
+    for model in (Weights("toy", "toy@1", None, None, "cpu"), endpoint_at(server.url, "m")):
+        for arm in (
+            questions.oracle(model, {"q": PAGE}),
+            questions.closed_book(model),
+            labelled.few_shot(model, task, [("in", "out")]),
+        ):
+            list(arm([Ask("q", "How many days?", ("staff",), TODAY)]))
+    assert sent == [body["messages"] for body in server.asked]
+    assert sent == [
+        [{"role": "user", "content": ASKED}],
+        [{"role": "user", "content": "Answer in a few words.\n\nQuestion: How many days?"}],
+        [
+            {"role": "system", "content": "Sort."},
+            {"role": "user", "content": "Message: in"},
+            {"role": "assistant", "content": "out"},
+            {"role": "user", "content": "Message: How many days?"},
+        ],
+    ]
+
+
+def test_whole_documents_are_measured_in_characters_where_tokens_cannot_be_counted(serve, small):
+    server = serve(lambda body, n: (200, "13", {}))
+    arm = questions.long_context(endpoint_at(server.url, "m"), lexical_index(small), small, 4)
+    (found,) = arm([Ask("q", "How many days of leave?", ("staff",), TODAY)])
+    assert [len(passage.text) for passage in found.context] == [16]
+
+
+def test_an_endpoint_cannot_be_constrained():
+    with pytest.raises(EndpointError, match="cannot be constrained"):
+        list(endpoint_at("http://127.0.0.1:1/v1", "m").complete([[]], 5, {"type": "string"}))
+
+
+def test_a_key_that_no_header_may_hold_is_not_shown(monkeypatch):
+    monkeypatch.setenv(KEY, "sk-very\nsecret")
+    with pytest.raises(EndpointError) as caught:
+        list(endpoint_at("http://127.0.0.1:1/v1", "m").complete([[]], 5))
+    assert "sk-very" not in str(caught.value)
+
+
+def test_a_reply_without_end_is_cut_off(serve, monkeypatch):
+    monkeypatch.setattr(endpoint, "LARGEST_REPLY_BYTES", 1000)
+    server = serve(lambda body, n: (200, b"x" * 5000, {}))
+    with pytest.raises(EndpointError, match="more than 1,000 bytes"):
+        list(endpoint_at(server.url, "m").complete([[]], 5))
 
 
 def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not(serve, monkeypatch):
