@@ -48,7 +48,7 @@ class DamagedError(RuntimeError):
 
 
 def collection(
-    name: str, manifest: dict[str, Any], rows: StoredRows, graph: bool, say=print
+    name: str, manifest: dict[str, Any], rows: StoredRows, say=print, graph: bool = True
 ) -> Any:
     """The Chroma collection with this name: opened when it is there and whole, else built from
     `rows`. graph: whether Chroma's graph will be asked."""

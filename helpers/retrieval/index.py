@@ -292,7 +292,7 @@ def index_chunks(
     name = fingerprint(chunks, read_as, vectors)
     manifest = {"layout": layout(), "chunks": len(chunks), "embedder": embedding.fingerprint()}
     limit = chroma_store.GRAPH_UP_TO if graph_up_to is None else graph_up_to
-    collection = chroma_store.collection(name, manifest, rows, len(chunks) <= limit, say)
+    collection = chroma_store.collection(name, manifest, rows, say, len(chunks) <= limit)
     return Index(name, len(chunks), collection, embedding.fingerprint(), computed, limit)
 
 

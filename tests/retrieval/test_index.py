@@ -258,7 +258,7 @@ def test_in_any_world_what_is_found_is_what_may_be_seen(graph_up_to, worlds, who
     ]
     asks = [Ask("", "page of the book", tuple(groups), TODAY + day * DAY) for groups, day in who]
 
-    def in_memory(name, manifest, rows, graph, say):
+    def in_memory(name, manifest, rows, say, graph):
         client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
         with contextlib.suppress(Exception):
             client.delete_collection(name)
@@ -744,7 +744,7 @@ def test_a_locked_or_read_only_file_of_vectors_costs_time_and_nothing_else(
         other.execute("ROLLBACK")
     monkeypatch.setattr(embedding, "_open", lambda file: connect(f"file:{file}?mode=ro", uri=True))
     with pytest.warns(
-        UserWarning, match=r"cannot be kept \(attempt to write a readonly database\)"
+        UserWarning, match=r"cannot be cached \(attempt to write a readonly database\)"
     ):
         vectors, new = embedding.embed_cached(TEXTS[:9])
     assert new == 4, "what is kept is still read"
@@ -761,7 +761,7 @@ def test_a_full_disk_costs_the_keeping_of_vectors_and_nothing_else(fake, cache, 
         return table
 
     monkeypatch.setattr(embedding, "_open", full)
-    with pytest.warns(UserWarning, match=r"cannot be kept \(database or disk is full\)"):
+    with pytest.warns(UserWarning, match=r"cannot be cached \(database or disk is full\)"):
         assert (embedding.embed_cached(TEXTS)[0] == counted(TEXTS)).all()
     monkeypatch.setattr(embedding, "_open", true)
     assert embedding.embed_cached(TEXTS)[1] == 300
