@@ -54,7 +54,9 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
     assert [one.state for one in shown if hasattr(one, "state")] == ["right"] * 5, [
         one for one in shown if hasattr(one, "state")
     ]
-    assert set(names["held"]["arms"]) == ({"questions", "examples"} if parts == "both" else {parts})
+    assert set(names["report"]["arms"]) == (
+        {"questions", "examples"} if parts == "both" else {parts}
+    )
     assert (names["OUT"] / "report.html").is_file()
     assert str(names["settings"].my_work()) not in said, (
         "a path of this machine would stand in the stored notebook"

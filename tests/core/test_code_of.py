@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_arms import TOY
+from support.toy_model import TOY
 
 from helpers.core import fingerprint
 from helpers.core.fingerprint import HELPERS, code_of, key_of

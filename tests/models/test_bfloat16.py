@@ -18,8 +18,9 @@ from helpers.experiments import facts_in_weights
 from helpers.models import generate
 from helpers.models import load as models_load
 from helpers.retrieval.chunking import chunk_all
+from helpers.systems import TICKET_PROMPT, questions
 from helpers.systems import prompts as systems_prompts
-from helpers.systems import questions, tickets
+from helpers.systems.labelled import task_prompt, training_rows, tuned_prompt
 from helpers.training import adapters, lora
 
 pytestmark = pytest.mark.slow
@@ -70,7 +71,7 @@ def test_tickets_of_the_kept_adapter(in_format, monkeypatch):
     other batches, on 24: 2 answers, no verdict."""
     exact, coarse = (tuned(generator) for generator in both(in_format))
     cases = load_tickets("dev")[:16]
-    prompts = [tickets.tuned_prompt(exact, case.ask.input) for case in cases]
+    prompts = [tuned_prompt(exact, TICKET_PROMPT, case.ask.input) for case in cases]
     one, other = said(exact, prompts), said(coarse, prompts)
     monkeypatch.setattr(generate, "BATCH_ROWS", 4)
     apart = said(coarse, prompts[:8])
@@ -86,7 +87,7 @@ def test_constrained_tickets(in_format, monkeypatch):
     are valid in any format."""
     exact, coarse = both(in_format)
     cases, schema = load_tickets("dev")[:8], Ticket.model_json_schema()
-    prompts = [tickets.zero_shot_prompt(exact, case.ask.input) for case in cases]
+    prompts = [task_prompt(exact, TICKET_PROMPT, case.ask.input) for case in cases]
     one, other = said(exact, prompts, schema), said(coarse, prompts, schema)
     monkeypatch.setattr(generate, "BATCH_ROWS", 4)
     apart = said(coarse, prompts, schema)
@@ -166,7 +167,7 @@ def test_the_kept_adapter_read_by_plain_peft(in_format):
         models_load.fresh_copy(generator), str(adapters.REFERENCE / "format")
     ).eval()
     tokens = other = moved = 0
-    for prompt, completion in tickets.training_rows(generator, load_tickets("dev")[:24]):
+    for prompt, completion in training_rows(generator, TICKET_PROMPT, load_tickets("dev")[:24]):
         ids = torch.tensor(
             [lora.encode(generator.tokenizer, prompt, completion).ids], device=generator.device
         )

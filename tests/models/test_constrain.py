@@ -12,7 +12,8 @@ import pytest
 
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.models import constrain, generate, load, weights
-from helpers.systems import tickets
+from helpers.systems import TICKET_PROMPT
+from helpers.systems.labelled import task_prompt
 
 ROWS = 4
 
@@ -190,7 +191,7 @@ def test_the_model_itself_ends_its_records_in_time():
         list(
             generate.complete(
                 generator,
-                [tickets.zero_shot_prompt(generator, "Hello")],
+                [task_prompt(generator, TICKET_PROMPT, "Hello")],
                 5,
                 Ticket.model_json_schema(),
             )
