@@ -1,23 +1,15 @@
 """Where do things live, and what may be overridden? The only global state of the workbook, read
 from the environment.
 
-    WORKBOOK_CACHE    folder for weights, indexes, adapters and results   (default: .cache in the
-                      workbook)
-    WORKBOOK_WEIGHTS  folder for the weights alone                        (default: weights/ in the
-                      cache)
-    WORKBOOK_MY_WORK  folder for what the learner made: the journal       (default: my_work in the
-                      workbook)
-    WORKBOOK_MODEL    hub id or folder of another causal language model   (default: the SmolLM2 that
-                      is shipped)
-    WORKBOOK_EMBEDDER hub id or folder of another sentence embedder       (default: the MiniLM that
-    is shipped)
-    CHROMA_URL        a Chroma server for the indexes                     (default: none; they lie
-                      in the cache)
-    WORKBOOK_DEVICE   cpu, cuda, mps                                      (default: the best one
-                      present)
-    WORKBOOK_DTYPE    float32, bfloat16, float16                          (default: what the device
-                      does fast; float32 for references)
-    WORKBOOK_THREADS  threads for torch                                   (default: physical cores)
+    WORKBOOK_CACHE     folder for weights, indexes, adapters, results (default: .cache here)
+    WORKBOOK_WEIGHTS   folder for the weights alone (default: weights/ in the cache)
+    WORKBOOK_MY_WORK   folder for what the learner made: the journal (default: my_work here)
+    WORKBOOK_MODEL     hub id or folder of another language model (default: the shipped SmolLM2)
+    WORKBOOK_EMBEDDER  hub id or folder of another embedder (default: the shipped MiniLM)
+    CHROMA_URL         a Chroma server for the indexes (default: none; in the cache)
+    WORKBOOK_DEVICE    cpu, cuda, mps (default: the best one present)
+    WORKBOOK_DTYPE     float32, bfloat16, float16 (default: see reference_dtype)
+    WORKBOOK_THREADS   threads for torch (default: physical cores)
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Duel:
 
 @dataclass(frozen=True)
 class Measure:
-    """What would settle it: the finding to measure (a name in `evidence.NAMES`), on how many cases,
+    """What would settle it: the finding to measure (a name in `findings.NAMES`), on how many cases,
     and why. n is None where no number would."""
 
     what: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, eq=False)
 class Option:
-    """One way to answer. `lookups`, `judgements`: the names in `evidence.NAMES` that say how often
+    """One way to answer. `lookups`, `judgements`: the names in `findings.NAMES` that say how often
     it is right on each kind of request.
 
     Untrained options judge with examples in the prompt; trained ones have the examples in their

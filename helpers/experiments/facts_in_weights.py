@@ -55,7 +55,7 @@ def training_pairs(
     generator: Generator, rows: Sequence[Mapping] | None = None
 ) -> list[tuple[str, str]]:
     """The rows of train.jsonl as (prompt, completion): word for word the prompt of
-    `arms.closed_book`, and the short answer."""
+    `systems.closed_book`, and the short answer."""
     return [
         (prompts.question_prompt(generator, row["question"]), row["answer"])
         for row in (load_training() if rows is None else rows)

@@ -32,7 +32,7 @@ def case_html(row: Mapping[str, Any], case: Case) -> str:
     """One case as HTML: what was asked, what came of it, said against right, what was shown, what
     was cited, what it cost.
 
-    row: a row of `attribute.attribute`. All that comes from data, a model or a handbook is escaped.
+    row: a row of `attribution.attribute`. All that comes from data, a model or a handbook is escaped.
     Colours are doubled by words or signs.
     """
     body = _ticket(row, case) if case.gold.output is not None else _question(row, case)
@@ -95,7 +95,7 @@ def matching(attributed: pd.DataFrame, cause: str = ALL, kind: str = ALL) -> lis
 def explorer(attributed: pd.DataFrame, cases: Sequence[Case]):
     """Leaf through the cases of one system, by cause and kind; after the last comes the first.
 
-    attributed: from `attribute.attribute`. The plain-cell twin is `show_case(attributed, cases,
+    attributed: from `attribution.attribute`. The plain-cell twin is `show_case(attributed, cases,
     id)`. Raises ValueError when the table is not attributed, is empty, or holds a case that is not
     among `cases`.
     """

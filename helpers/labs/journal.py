@@ -210,7 +210,7 @@ def record(
     """Keep one measured finding: `record("08.questions/RAG", "RAG answers this share of the test
     questions right", share(table), table.attrs)`.
 
-    result: what `evaluate.share` returns (share, low, high, n), or a comparison (difference, low,
+    result: what `evaluator.share` returns (share, low, high, n), or a comparison (difference, low,
     high, n, verdict). The same id again replaces the finding. Raises ValueError for numbers that
     are not finite or possible, and JournalError.
     """

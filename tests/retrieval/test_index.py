@@ -72,7 +72,7 @@ def quiet(text: str) -> None:
 
 def leaks(search_all, documents, asks, retrievers=RETRIEVERS, top_k: int = 3) -> list[str]:
     """Which passages were handed out that the asker may not read, or that were not in force on the
-    day? Judged by `corpus`, not by the index."""
+    day? Judged by `handbook`, not by the index."""
     found = []
     allowed = {(ask.groups, ask.as_of): None for ask in asks}
     allowed = {who: {d.id for d in data_handbook.may_see(documents, *who)} for who in allowed}
@@ -242,7 +242,7 @@ AN_ASK = st.tuples(st.lists(st.sampled_from(GROUPS), max_size=3, unique=True), s
 @given(st.lists(ONE_CHUNK, min_size=1, max_size=8), st.lists(AN_ASK, min_size=1, max_size=6))
 def test_in_any_world_what_is_found_is_what_may_be_seen(graph_up_to, worlds, who):
     """All that an asker may see, when more is asked for than there is; and never anything else.
-    Against `corpus.may_see`."""
+    Against `handbook.may_see`."""
     settings.stay_offline()
     import chromadb
 

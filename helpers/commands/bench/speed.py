@@ -1,19 +1,15 @@
 """How fast is it, against the plain way on the same machine in the same run? And how good on sets
 that others judged? For `workbook.py bench`.
 
-    python -m helpers.commands.bench evaluate  [--rounds N] [--json]              questions per
-                                               second
-                                      against a plain loop
-    python -m helpers.commands.bench embed     [--rounds N] [--json]              texts per second
-                                               against
-                                      plain encode
-    python -m helpers.commands.bench retrieval DIR [--limit-queries N] [--json]   a set in BEIR's
-    form: nDCG, recall, latency python -m helpers.commands.bench chunking  DIR [--json]
-    a set in the form of Chroma's chunking evaluation python -m helpers.commands.bench scale
-    [--chunks N ...] [--server] [--json] [--save]   the index at growing sizes (see bench_scale)
-    python -m helpers.commands.bench finetune  [--rows N] [--epochs N] [--seeds N] [--curve]
-    [--json]   training against TRL's SFTTrainer (see bench_tune) python -m helpers.commands.bench
-    lab       [--json] milliseconds from a slider to its picture
+    python -m helpers.commands.bench WHAT [--json]
+
+    evaluate  [--rounds N]                  questions per second against a plain loop
+    embed     [--rounds N]                  texts per second against plain encode
+    retrieval DIR [--limit-queries N]       a set in BEIR's form: nDCG, recall, latency
+    chunking  DIR                           a set in the form of Chroma's chunking evaluation
+    scale     [--chunks N ...] [--server] [--save]            the index at growing sizes (scale.py)
+    finetune  [--rows N] [--epochs N] [--seeds N] [--curve]   against TRL's SFTTrainer (training.py)
+    lab                                     milliseconds from a slider to its picture
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """How fast do we train, against the trainer that everybody uses? TRL's SFTTrainer, same weights,
 rows, epochs, batch, number format, rank and schedule.
 
-    python -m helpers.commands.bench.training [--rows 64] [--epochs 4] [--seeds 3] [--json]
-    seconds, and the tickets right of both python -m helpers.commands.bench.training --curve
-    [--json] our seconds against rows up to 512
+    python -m helpers.commands.bench finetune [--rows 64] [--epochs 4] [--seeds 3] [--json]
+    python -m helpers.commands.bench finetune --curve [--json]
+
+The first prints seconds, and the tickets right of both; the second our seconds against rows up to
+512.
 
 TRL runs twice: with its defaults, and tuned on a CPU (no gradient checkpointing, batches of similar
 length, nothing saved on the way). What differs by design is what an adapter acts on: TRL's on

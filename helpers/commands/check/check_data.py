@@ -4,10 +4,9 @@ line, field, what to do.
 The loaders stop at the first fault; here all are reported, and nothing in a file makes the check
 itself fail.
 
-    python -m helpers.commands.check                     print the faults, exit 1 if there is any
-    python -m helpers.commands.check --freeze "line"     lock the test files as they are; the line
-                                                         goes
-                                                    into CHANGELOG.md
+    python -m helpers.commands.check                   print the faults, exit 1 if there is any
+    python -m helpers.commands.check --freeze "line"   lock the test files as they are; the line
+                                                       goes into CHANGELOG.md
 
 No model is needed. (Texts that only mean the same are found by labs_data/build/leakage.py, which
 embeds them.)
