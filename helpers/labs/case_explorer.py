@@ -32,7 +32,7 @@ def case_html(row: Mapping[str, Any], case: Case) -> str:
     """One case as HTML: what was asked, what came of it, said against right, what was shown, what
     was cited, what it cost.
 
-    row: a row of `attribution.attribute`. All that comes from data, a model or a handbook is escaped.
+    row: one of `attribution.attribute`. All that comes from data, a model or a handbook is escaped.
     Colours are doubled by words or signs.
     """
     body = _ticket(row, case) if case.gold.output is not None else _question(row, case)
