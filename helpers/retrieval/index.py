@@ -175,7 +175,8 @@ class Index:
             asked = embedding.embed(questions)
         if exact or self.size > self.graph_up_to:
             with self._answering():
-                self.rows.vectors  # noqa: B018  read now, where it can be told that the index is gone
+                # read now, where it can be told that the index is gone
+                self.rows.vectors  # noqa: B018
             allowed = self.rows.allowed(groups, as_of)
             return [self.rows.passages(self.rows.nearest(one, allowed, top_k)) for one in asked]
         with self._answering():
