@@ -69,9 +69,8 @@ def code_of(*places: str) -> str:
     """A name for the code in these folders or modules of helpers/, as "retrieval" or
     "models/weights": what they compute, whatever their comments and docstrings say.
 
-    A result that is cached under it is computed anew when that code changes, and only then. The
-    name differs from one Python version to the next, as syntax trees do. Raises ValueError for a
-    place that is not there.
+    A result that is cached under it is computed anew when that code changes, and only then. Raises
+    ValueError for a place that is not there.
     """
     digest = hashlib.sha256()
     for place in places:
@@ -87,15 +86,37 @@ def code_of(*places: str) -> str:
 
 @functools.cache
 def _syntax(file: Path) -> str:
-    """The syntax tree of a file, without positions, comments and docstrings."""
-    tree = ast.parse(file.read_bytes())
+    return syntax_of(file.read_bytes())
+
+
+def syntax_of(source: str | bytes) -> str:
+    """Code without layout, comments and docstrings: its syntax tree, written the same by every
+    version of Python."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         documented = isinstance(
             node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
         )
         if documented and ast.get_docstring(node, clean=False) is not None:
             node.body[0] = ast.Pass()
-    return ast.dump(tree)
+    return "".join(_written(tree))
+
+
+def _written(node: Any) -> Iterator[str]:
+    # not ast.dump: versions differ in the fields that it names and in whether it names empty ones
+    if isinstance(node, ast.AST):
+        yield f"{type(node).__name__}("
+        for name, value in ast.iter_fields(node):
+            if value is not None and value != []:
+                yield f"{name}="
+                yield from _written(value)
+        yield ")"
+    elif isinstance(node, list):
+        for one in node:
+            yield from _written(one)
+            yield ","
+    else:
+        yield repr(node)
 
 
 def machine() -> str:

@@ -21,7 +21,6 @@ fact of its own; seeds averaged away).
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import functools
 import hashlib
@@ -38,7 +37,7 @@ import pandas as pd
 import scipy
 from scipy.stats import binom, norm
 
-from helpers.core import settings
+from helpers.core import fingerprint, settings
 from helpers.data.questions import load_questions
 from helpers.evaluation import comparison
 from helpers.evaluation.evaluator import wilson
@@ -203,9 +202,8 @@ def pairs(shares: Sequence[float] = SHARES) -> list[tuple[float, float]]:
 def code_hash() -> str:
     """The hash of the code that makes the interval: another interval asks for another
     measurement."""
-    tree = ast.parse(inspect.getsource(comparison.interval))
-    tree.body[0].body.pop(0)  # the docstring
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    source = fingerprint.syntax_of(inspect.getsource(comparison.interval))
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def measure() -> dict[str, object]:
