@@ -99,7 +99,7 @@ def test_a_learner_leafs_through_the_cases(lab, tmp_path):
         verdict.select_option(label="retrieval (1)")
         expect(asked).to_contain_text("Question 2")
         expect(position).to_have_text("1 of 1")
-        expect(page.locator(".t-panel .t-cause")).to_contain_text("the search is to blame")
+        expect(page.locator(".t-panel .t-cause")).to_contain_text("retrieval is to blame")
         expect(page.locator("button.t-next")).to_be_disabled()
         page.get_by_label("kind").select_option(label="table (1)")
         expect(position).to_contain_text("no case is both")
