@@ -153,14 +153,14 @@ def test_ten_kills_change_nothing_and_lose_no_finished_batch(tmp_path, uninterru
             wanted, writing = dice.randrange(1, min(64, left // 2)), number % 2
             while process.poll() is None and time.monotonic() < patience:
                 if len(asked(log)) >= wanted and (
-                    not writing or any(cache.glob("results/*/[0-9]*.jsonl.*"))
+                    not writing or any(cache.glob("results/*/.[0-9]*.jsonl.*"))
                 ):
                     break
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
             assert process.wait(60) == -signal.SIGKILL, "killed before it was done"
             process.stdout.close()
-            half_written = list(cache.glob("results/*/[0-9]*.jsonl.*"))
+            half_written = list(cache.glob("results/*/.[0-9]*.jsonl.*"))
             halves += len(half_written)
             for file in half_written:
                 # so that the next one is noticed; the content stays in the folder
