@@ -520,7 +520,7 @@ def test_the_form_of_outputs_is_taken_from_rows():
 HANDBOOK = (
     Path(__file__)
     .resolve()
-    .parents[2]
+    .parents[3]
     .joinpath("shared", "data", "handbook_sourcegraph", "content")
 )
 SENTENCE = re.compile(
