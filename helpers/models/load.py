@@ -163,14 +163,18 @@ def _find_generator(override: str | None) -> tuple[str, str | Path, str | None]:
     folder = Path(override).expanduser()
     if not folder.is_dir():
         return override, override, None
+    digest = _digest_of(folder, "WORKBOOK_MODEL")
+    return folder.name, folder, digest
+
+
+def _digest_of(folder: Path, variable: str) -> str:
+    """The digest of all weights in a folder that a setting names."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise WeightsError(
-            f"WORKBOOK_MODEL: {folder} holds no .safetensors file (pickled weights are never"
-            " loaded)"
+            f"{variable}: {folder} holds no .safetensors file (pickled weights are never loaded)"
         )
-    digest = hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
-    return folder.name, folder, digest
+    return hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
 
 
 def fresh_copy(generator: Generator) -> PreTrainedModel:
@@ -222,13 +226,7 @@ def _find_embedder(override: str | None, home: str) -> tuple[str, str | Path, st
     if not folder.is_dir():
         # a hub id names its weights; pin a revision by downloading it into a folder
         return override, override, override
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise WeightsError(
-            f"WORKBOOK_EMBEDDER: {folder} holds no .safetensors file (pickled weights are never"
-            " loaded)"
-        )
-    digest = hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
+    digest = _digest_of(folder, "WORKBOOK_EMBEDDER")
     return folder.name, folder, f"{folder.name}@{digest[:12]}"
 
 
