@@ -116,12 +116,12 @@ def _fill(target: Any, rows: StoredRows) -> None:
 
 
 def _blank_graph(folder: Path) -> None:
-    """Overwrite the empty graph file that Chroma makes when a folder is first opened: its room is
-    filled with whatever lay in this process's memory, such as passages of another index that is
-    deleted later. Below the threshold the file is never read. Its length stays.
+    """Overwrite the empty graph files that Chroma makes when a folder is first opened: their room
+    is filled with whatever lay in this process's memory, such as passages of another index that is
+    deleted later (chroma issue 7688). Below the threshold they are never read. Their length stays.
     """
     with contextlib.suppress(OSError):  # where we may not write, Chroma did not either
-        for file in folder.glob("*/data_level0.bin"):
+        for file in [*folder.glob("*/data_level0.bin"), *folder.glob("*/length.bin")]:
             if any(file.read_bytes()):
                 with file.open("r+b") as there:
                     there.write(bytes(file.stat().st_size))

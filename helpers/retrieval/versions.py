@@ -157,7 +157,8 @@ class VersionedIndex:
         it: earlier versions and other indexes (whole; they are built again when asked for),
         vectors, cached predictions. Only what another shelf answers from today stays. A Chroma
         server overwrites nothing: until you run `chroma vacuum --path FOLDER --force` there, its
-        own file holds the bytes.
+        database holds the bytes; the unused room in its graph files may hold pieces of anything it
+        had in memory (chroma issue 7688), until it clears them.
 
         Returns how many of each are gone. Raises ValueError while the current version still holds
         it: delete its file and sync first.

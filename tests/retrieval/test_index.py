@@ -604,8 +604,12 @@ def test_no_index_folder_holds_what_lay_in_memory(fake, cache, small):
         other = index_chunks([whole(made(f"Nothing to hide {i}."))], say=quiet)
         (folder,) = (cache / "indexes").glob(f"{other.name}-*")
         assert other.search("hide", ["staff"], TODAY, 1)[0].text == f"Nothing to hide {i}."
-        files = list(folder.glob("*/data_level0.bin"))
-        assert files
+        files = [
+            file
+            for file in folder.glob("*/*.bin")
+            if file.name in ("data_level0.bin", "length.bin")
+        ]
+        assert len(files) == 2
         assert not any(any(file.read_bytes()) for file in files)
         chroma_store._client(folder).close()
         # as a new process sees it
@@ -619,7 +623,7 @@ def test_no_index_folder_holds_what_lay_in_memory(fake, cache, small):
         assert not any(
             any(file.read_bytes())
             for file in moved.glob("*/*.bin")
-            if file.name == "data_level0.bin"
+            if file.name in ("data_level0.bin", "length.bin")
         ), "opened and asked, it is still blank"
 
 

@@ -11,14 +11,12 @@ from concurrent.futures import CancelledError
 import pytest
 from support.build_scripts import build_script
 
-from helpers.data.facts import load_asks, load_training
-from helpers.data.handbook import load_handbook
+from helpers.data.facts import load_training
 from helpers.data.reading import load_reading
 from helpers.data.tickets import load_tickets
-from helpers.evaluation.evaluator import QUESTIONS, evaluate, share
 from helpers.experiments import facts_in_weights
 from helpers.models import load
-from helpers.systems import TICKET_PROMPT, labelled, questions, reader
+from helpers.systems import TICKET_PROMPT, labelled, reader
 from helpers.training import adapters, lora, trainer
 
 NAMES = ("format", "facts", "reader")
@@ -105,32 +103,10 @@ def test_a_kept_adapter_was_made_of_the_rows_that_are_there(name, generator):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["format", "reader"])
+@pytest.mark.parametrize("name", NAMES)
 def test_training_a_kept_adapter_again_begins_as_its_card_says(name, generator, monkeypatch):
     """A sample of what a new training would give; the whole of it takes many minutes."""
     how, _, rows_of = recipe(name)
     assert first_losses(generator, rows_of(generator), how, monkeypatch) == close_to(
         adapters.reference_adapter(name, generator)
     ), MEND
-
-
-@pytest.mark.slow
-def test_the_smallest_kept_adapter_trained_again_is_as_good(generator):
-    """The whole training of *facts*: it begins as its card says, and ends with what the reference
-    tells of the kept one."""
-    again = facts_in_weights.train(generator, progress=lambda *_: None, say=lambda _: None)
-    told = json.loads(facts_in_weights.RESULTS.read_text(encoding="utf-8"))[facts_in_weights.TUNED][
-        "trained"
-    ]
-    assert again.card["losses"][:STEPS] == close_to(
-        adapters.reference_adapter("facts", generator)
-    ), MEND
-    knows = share(
-        evaluate(
-            questions.closed_book(adapters.with_adapter(generator, again), "again"),
-            load_asks(load_handbook())["trained"],
-            QUESTIONS,
-            keep=False,
-        )
-    )
-    assert told["low"] <= knows["share"] <= told["high"], knows
