@@ -10,6 +10,7 @@ from the environment.
     WORKBOOK_DEVICE    cpu, cuda, mps (default: the best one present)
     WORKBOOK_DTYPE     float32, bfloat16, float16 (default: see reference_dtype)
     WORKBOOK_THREADS   threads for torch (default: physical cores)
+    WORKBOOK_LIVE      1: answer everything here, also what comes answered with the workbook
 """
 
 from __future__ import annotations
@@ -79,6 +80,11 @@ def references_in_float32() -> None:
     """Call first in a script that makes references: from here on this process computes as
     `reference_dtype` says."""
     os.environ["WORKBOOK_DTYPE"] = reference_dtype()
+
+
+def live() -> bool:
+    """Shall everything be answered on this machine, also what was measured beforehand?"""
+    return os.environ.get("WORKBOOK_LIVE", "") not in ("", "0")
 
 
 def chroma_url() -> str | None:

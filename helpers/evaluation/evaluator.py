@@ -36,11 +36,14 @@ QUESTIONS = Task("questions", scores.question_correct, scores.question_scores)
 TICKETS = Task("tickets", scores.ticket_correct, scores.ticket_scores)
 
 
-def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> pd.DataFrame:
+def evaluate(
+    arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True, live: bool = False
+) -> pd.DataFrame:
     """Run an arm on the cases and judge it: a table with one row a case, in the order of the cases.
 
     keep: predictions are cached batch by batch and read from there next time, see `runs`; judging
-    is always done again. `table.attrs` says where the numbers come from. Raises ValueError
+    is always done again. live: answer here what comes answered with the workbook, too (as without
+    `keep`). `table.attrs` says where the numbers come from. Raises ValueError
     without cases, when two share an id, and when the arm answers an ask twice or one that was
     not asked.
     """
@@ -51,7 +54,7 @@ def evaluate(arm: Arm, cases: Sequence[Case], task: Task, keep: bool = True) -> 
         )
     # the arm sees the asks alone: the gold stays here
     asks = [case.ask for case in cases]
-    predictions = runs.run(arm, asks, keep)
+    predictions = runs.run(arm, asks, keep, live)
     # each prediction meets its gold: one Boolean for the headline, the task's scores, the costs
     rows = []
     for case in cases:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.core import settings
+from helpers.core import kept_answers, settings
 from helpers.core.cases import Arm, Ask, Citation, Passage, Prediction
 from helpers.core.files import write_whole
 from helpers.core.fingerprint import key_of
@@ -58,9 +58,9 @@ class Store:
     folder: Path
 
     @classmethod
-    def of(cls, arm: Arm, asks: Sequence[Ask]) -> Store | None:
+    def of(cls, arm: Arm, asks: Sequence[Ask], kept: str | None = None) -> Store | None:
         """The store of this arm on these asks; None when nothing says what shapes its answers, or
-        there is no place to keep them."""
+        there is no place to keep them. kept: which kept answers count, if any do."""
         if (fingerprint := fingerprint_of(arm)) is None:
             return None
         about = {
@@ -70,6 +70,10 @@ class Store:
             "asks": data_hash(asks),
             "batch_asks": BATCH_ASKS,
         }
+        if kept:
+            about["kept"] = kept
+        if kept_answers.recording():
+            about["recorded"] = True  # what was answered before recording began is not written down
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
         try:
             store = cls(settings.cache_folder("results", key))
@@ -112,11 +116,14 @@ class Store:
             )
 
 
-def run(arm: Arm, asks: Sequence[Ask], keep: bool = True) -> dict[str, Prediction]:
+def run(
+    arm: Arm, asks: Sequence[Ask], keep: bool = True, live: bool = False
+) -> dict[str, Prediction]:
     """One prediction for every ask: read from disk where the batch is saved, else answered now and
     saved at once.
 
-    A batch with a failed item is not saved, so the next run tries it again. Raises ValueError when
+    What comes answered with the workbook is not computed, unless `live` or not `keep`: see
+    `kept_answers`. A batch with a failed item is not saved, so the next run tries it again. Raises ValueError when
     asks share an id, or when the arm answers twice or unasked; raises what the arm raised when not
     a single ask could be answered.
     """
@@ -124,7 +131,8 @@ def run(arm: Arm, asks: Sequence[Ask], keep: bool = True) -> dict[str, Predictio
 
     if len({ask.id for ask in asks}) < len(asks):
         raise ValueError(f"two of the {len(asks)} cases have the same id; every case needs its own")
-    store = Store.of(arm, asks) if keep else None
+    kept = kept_answers.in_use(live or not keep)
+    store = Store.of(arm, asks, kept) if keep else None
     found: dict[str, Prediction] = {}
     late = [
         number
@@ -141,7 +149,8 @@ def run(arm: Arm, asks: Sequence[Ask], keep: bool = True) -> dict[str, Predictio
     ) as bar:
         for number in late:
             batch = plan(asks)[number]
-            answered = _answer(arm, batch, bar, broken_if_all_fail=not found)
+            with kept_answers.wanted(kept is not None):
+                answered = _answer(arm, batch, bar, broken_if_all_fail=not found)
             if store and not any(p.error for p in answered.values()):
                 store.keep(number, answered)
             found |= answered

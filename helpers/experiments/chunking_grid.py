@@ -174,7 +174,9 @@ def answered(
                 yield prediction
 
         arm = replace(arm, answer=counted)
-    table = evaluate(arm, cases, QUESTIONS).set_index("id").loc[[case.id for case in cases]]
+    table = (
+        evaluate(arm, cases, QUESTIONS, live=True).set_index("id").loc[[case.id for case in cases]]
+    )
     return {
         "n_answers": len(table),
         "right": to_bits(table["right"]),

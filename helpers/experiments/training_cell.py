@@ -145,7 +145,9 @@ def measure(
         )
         model, card = with_adapter(generator, adapter), adapter.card
     arm = tuned(model, TICKET_PROMPT)
-    table = evaluate(_counted(arm, len(dev), progress) if progress else arm, dev, TICKETS)
+    table = evaluate(
+        _counted(arm, len(dev), progress) if progress else arm, dev, TICKETS, live=True
+    )
     losses = card["losses"] if card else []
     return {
         **vars(setting),

@@ -55,21 +55,21 @@ def figures(generator: load.Generator, asks: dict[str, list[Case]], name: str) -
         questions.closed_book(generator, name, facts_in_weights.CAREFUL),
     )
     found: dict = {
-        kind: rounded(share(evaluate(arm, asks[kind], QUESTIONS)))
+        kind: rounded(share(evaluate(arm, asks[kind], QUESTIONS, live=True)))
         for kind in ("trained", "near", "far", "unseen")
     }
     old = {change.case.id: change.old for change in asks["changes"]}
     changed = facts_in_weights.old_or_new(
-        evaluate(arm, [change.case for change in asks["changes"]], QUESTIONS), old
+        evaluate(arm, [change.case for change in asks["changes"]], QUESTIONS, live=True), old
     )
     found["changed"] = {
         "n": len(changed),
         "facts": changed["fact"].nunique(),
         **changed["said"].value_counts().to_dict(),
     }
-    refusals = evaluate(careful, asks["unseen"] + asks["unanswerable"], QUESTIONS)
+    refusals = evaluate(careful, asks["unseen"] + asks["unanswerable"], QUESTIONS, live=True)
     found["refuses what it cannot know"] = rounded(share(refusals, "abstained"))
-    found["general"] = rounded(share(evaluate(arm, load_general(), QUESTIONS)))
+    found["general"] = rounded(share(evaluate(arm, load_general(), QUESTIONS, live=True)))
     canary = load_canary()
     said = [p.text for p in arm([*canary.asks])]
     seen = facts_in_weights.exposure(generator, canary)

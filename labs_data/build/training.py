@@ -104,7 +104,7 @@ def baselines(generator: load.Generator) -> list[dict]:
             **training_grid.judged([keywords(c.ask.input) for c in dev], dev),
         }
     )
-    few = evaluate(few_shot(generator, TICKET_PROMPT, train[:FEW]), dev, TICKETS)
+    few = evaluate(few_shot(generator, TICKET_PROMPT, train[:FEW]), dev, TICKETS, live=True)
     return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **training_cell.bits_of(few)}]
 
 

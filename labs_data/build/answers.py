@@ -1,0 +1,70 @@
+"""What do the systems of the course answer? Writes reference/answers/NN.jsonl, the completions that
+a notebook shows at once (see helpers/core/kept_answers.py).
+
+    python labs_data/build/answers.py           all notebooks (two hours on two cores)
+    python labs_data/build/answers.py 05 08     these only
+
+Each notebook is run as it is and with its solutions, everything answered here in float32, and what
+the models say is written down. Killed, it goes on where it stopped. Answers of adapters that a
+notebook trains are left out: they are another adapter on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+
+from helpers.commands import notebooks
+from helpers.core import fingerprint, kept_answers, settings
+from helpers.core.files import write_whole
+from helpers.training.adapters import CARD, REFERENCE
+
+
+def measured(source) -> list[dict]:
+    """Run the notebook twice, as it is and solved; what was said in it, once each."""
+    said = settings.cache_folder("answers") / f"{source.name[:2]}.jsonl"
+    for solutions in (False, True):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            notebooks.execute(
+                notebooks.compose(source, solutions),
+                WORKBOOK_MY_WORK=folder,
+                WORKBOOK_DTYPE=settings.reference_dtype(),
+                WORKBOOK_RECORD=str(said),
+            )
+    if not said.exists():
+        return []
+    lines = said.read_text(encoding="utf-8").split("\n")[:-1]
+    return list({row["key"]: row for row in map(json.loads, lines)}.values())
+
+
+def comes_with_the_workbook(weights: str) -> bool:
+    """Bare weights, or weights with one of the adapters in reference/."""
+    cards = (json.loads(file.read_text("utf-8")) for file in REFERENCE.glob(f"*/{CARD}"))
+    adapter = weights.partition("+")[2]
+    return not adapter or adapter in {card["fingerprint"] for card in cards}
+
+
+def main(numbers: list[str]) -> None:
+    for source in notebooks.sources(numbers):
+        started = time.perf_counter()
+        rows = [row for row in measured(source) if comes_with_the_workbook(row.pop("weights"))]
+        for row in rows:
+            row["seconds"] = round(row["seconds"], 3)
+        about = fingerprint.provenance(
+            f"python labs_data/build/answers.py {source.name[:2]}",
+            packages=("torch", "transformers"),
+        )
+        about["dtype"] = settings.reference_dtype()
+        path = kept_answers.FOLDER / f"{source.name[:2]}.jsonl"
+        if rows:
+            rows.sort(key=lambda row: row["key"])
+            lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in [about, *rows])
+            write_whole(path, "".join(lines))
+        took = time.perf_counter() - started
+        print(f"{settings.shown(path)}: {len(rows)} answers, {took:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
