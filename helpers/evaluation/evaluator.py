@@ -43,9 +43,8 @@ def evaluate(
 
     keep: predictions are cached batch by batch and read from there next time, see `runs`; judging
     is always done again. live: answer here what comes answered with the workbook, too (as without
-    `keep`). `table.attrs` says where the numbers come from. Raises ValueError
-    without cases, when two share an id, and when the arm answers an ask twice or one that was
-    not asked.
+    `keep`). `table.attrs` says where the numbers come from. Raises ValueError without cases, when
+    two share an id, and when the arm answers an ask twice or one that was not asked.
     """
     if not cases:
         raise ValueError(

@@ -123,9 +123,9 @@ def run(
     saved at once.
 
     What comes answered with the workbook is not computed, unless `live` or not `keep`: see
-    `kept_answers`. A batch with a failed item is not saved, so the next run tries it again. Raises ValueError when
-    asks share an id, or when the arm answers twice or unasked; raises what the arm raised when not
-    a single ask could be answered.
+    `kept_answers`. A batch with a failed item is not saved, so the next run tries it again. Raises
+    ValueError when asks share an id, or when the arm answers twice or unasked; raises what the arm
+    raised when not a single ask could be answered.
     """
     from tqdm.auto import tqdm
 

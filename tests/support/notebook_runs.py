@@ -37,7 +37,11 @@ def executed(book: nbformat.NotebookNode, shared: Path) -> nbformat.NotebookNode
             assert not (home / "empty").exists(), "it was cut short; see who asked for it first"
             (home / "empty").mkdir()
             book = notebooks.execute(
-                book, home / "empty", past_errors=True, WORKBOOK_MY_WORK=str(home / "my_work")
+                book,
+                home / "empty",
+                past_errors=True,
+                WORKBOOK_MY_WORK=str(home / "my_work"),
+                WORKBOOK_LIVE="",
             )
             left = [path.name for path in (home / "empty").iterdir()]
             assert left == [], f"the notebook wrote beside itself: {left}"

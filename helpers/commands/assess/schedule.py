@@ -190,9 +190,8 @@ def measure(
                     raise OutOfTimeError
                 arms[step.name] = arms.get(step.name) or replace(step.make(), name=step.name)
                 begun = time.monotonic()
-                found = evaluate(
-                    _watched(arms[step.name], clock, pace.get(step.name, 0.0)), cases, step.task
-                )
+                watched = _watched(arms[step.name], clock, pace.get(step.name, 0.0))
+                found = evaluate(watched, cases, step.task, live=True)
             except OutOfTimeError:
                 over = over or clock.left <= 0
                 stopped[step.name] = Skipped(
