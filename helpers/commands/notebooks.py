@@ -342,6 +342,7 @@ def offline() -> int:
     ask = Ask("offline", "What is this about?", ("staff",), document.meta.effective_from)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         load.load_embedder()
+        os.environ["WORKBOOK_WEIGHTS"] = str(load.cache_home())
         os.environ["WORKBOOK_CACHE"] = folder
         found = index.build_index([document], say=lambda _: None)
         next(iter(questions.retrieval_augmented(generator, found, 1)([ask])))
