@@ -47,6 +47,7 @@ def comes_with_the_workbook(weights: str) -> bool:
 
 
 def main(numbers: list[str]) -> None:
+    notebooks.CELL_SECONDS = None  # a busy machine must not end it
     for source in notebooks.sources(numbers):
         started = time.perf_counter()
         rows = [row for row in measured(source) if comes_with_the_workbook(row.pop("weights"))]
