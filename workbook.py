@@ -463,7 +463,8 @@ def environment(python: Path) -> dict[str, str]:
 
 # Runs a module as -m does; but a Ctrl-C while libraries are being imported leaves no traceback.
 MODULE = """
-import runpy, sys
+import runpy, sys, warnings
+warnings.filterwarnings("ignore", ".*found in sys.modules", RuntimeWarning)
 hook = sys.excepthook
 sys.excepthook = lambda kind, *more: kind is KeyboardInterrupt or hook(kind, *more)
 del sys.argv[0]
