@@ -187,8 +187,8 @@ def _digest_of(folder: Path, variable: str) -> str:
     """The digest of all weights in a folder that a setting names."""
     if not folder.is_dir():
         raise WeightsError(
-            f"{variable}: there is no such folder: {folder.resolve()}; name one that holds a model, or a"
-            " model of a hub as owner/name"
+            f"{variable}: there is no such folder: {folder.resolve()}; name one that holds a model,"
+            " or a model of a hub as owner/name"
         )
     files = sorted(folder.glob("*.safetensors"))
     if not files:
