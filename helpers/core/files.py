@@ -31,7 +31,7 @@ def write_whole(path: Path, data: str | bytes, aside: Path | None = None) -> Non
         with contextlib.suppress(OSError):
             aside.unlink()
         if isinstance(error, OSError):
-            error.filename, error.filename2 = str(path), None  # which was meant
+            error.filename = str(path)  # which was meant
         raise
 
 

@@ -183,8 +183,24 @@ def _loading(variable: str, source: str | Path) -> Iterator[None]:
         ) from error
 
 
+def look_for_models() -> None:
+    """Is there a model in every folder that the environment names? Loads nothing; raises
+    WeightsError."""
+    for variable, name in (
+        ("WORKBOOK_MODEL", settings.model_override()),
+        ("WORKBOOK_EMBEDDER", settings.embedder_override()),
+    ):
+        if name and not settings.on_hub(name):
+            _files_of(Path(name).expanduser(), variable)
+
+
 def _digest_of(folder: Path, variable: str) -> str:
     """The digest of all weights in a folder that a setting names."""
+    files = _files_of(folder, variable)
+    return hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
+
+
+def _files_of(folder: Path, variable: str) -> list[Path]:
     if not folder.is_dir():
         raise WeightsError(
             f"{variable}: there is no such folder: {folder.resolve()}; name one that holds a model,"
@@ -195,7 +211,7 @@ def _digest_of(folder: Path, variable: str) -> str:
         raise WeightsError(
             f"{variable}: {folder} holds no .safetensors file (pickled weights are never loaded)"
         )
-    return hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
+    return files
 
 
 def fresh_copy(generator: Generator) -> PreTrainedModel:

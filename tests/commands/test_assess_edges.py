@@ -106,6 +106,16 @@ def test_a_missing_embedder_stops_at_once_with_one_line_and_2(named, tmp_path, m
     ]
 
 
+@pytest.mark.parametrize("variable", ["WORKBOOK_MODEL", "WORKBOOK_EMBEDDER"])
+def test_a_folder_without_a_model_is_said_before_anything_is_measured(
+    named, tmp_path, monkeypatch, variable
+):
+    write(named[0] / "assess.toml", "")
+    monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    assert run(named[0], "--out", tmp_path / "out") == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_endpoint_where_nobody_answers_stops_at_once(serve, tmp_path, monkeypatch, capsys):
     server = serve()
     folder = own_folder(tmp_path / "own", server.url)

@@ -67,12 +67,17 @@ def refuse_out(folder: Path, out: Path) -> None:
 
 
 def refuse_model(own) -> None:
-    """Raises DataError where assess.toml asks for a model and the environment names none. The file
-    came with the folder: it may not choose what this machine loads, or which host it asks."""
+    """Raises DataError where assess.toml asks for a model and the environment names none: the file
+    came with the folder, it may not choose what this machine loads, or which host it asks.
+    Raises WeightsError where a folder that the environment names holds no model."""
     from helpers.core.records import DataError
+    from helpers.models.load import look_for_models
 
+    if own.wishes.endpoint.url:
+        return
+    look_for_models()
     name = own.wishes.model.name
-    if name and not own.wishes.endpoint.url and not os.environ.get("WORKBOOK_MODEL"):
+    if name and not os.environ.get("WORKBOOK_MODEL"):
         raise DataError(
             f"assess.toml asks for the model {name!r}: if you want that, set WORKBOOK_MODEL={name}"
             " and start again; nothing was loaded or sent"
