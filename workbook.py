@@ -483,7 +483,9 @@ def call(python: Path, dash_m: str, module: str, *words: object, stdout=None, **
             try:
                 process.wait()
             except KeyboardInterrupt:
-                if not keyboard and not WINDOWS:  # we alone were told
+                if not keyboard and not WINDOWS:  # perhaps we alone were told
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(1)
                     process.send_signal(signal.SIGINT)
     if process.returncode in CTRL_C:
         raise KeyboardInterrupt
