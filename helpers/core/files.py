@@ -27,9 +27,11 @@ def write_whole(path: Path, data: str | bytes, aside: Path | None = None) -> Non
             # else a power cut could leave an empty file under the good name
             os.fsync(out.fileno())
         aside.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             aside.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)  # which was meant
         raise
 
 

@@ -4,8 +4,8 @@ from the environment.
     WORKBOOK_CACHE     folder for weights, indexes, adapters, results (default: .cache here)
     WORKBOOK_WEIGHTS   folder for the weights alone (default: weights/ in the cache)
     WORKBOOK_MY_WORK   folder for what the learner made: the journal (default: my_work here)
-    WORKBOOK_MODEL     hub id or folder of another language model (default: the shipped SmolLM2)
-    WORKBOOK_EMBEDDER  hub id or folder of another embedder (default: the shipped MiniLM)
+    WORKBOOK_MODEL     another language model: folder, or owner/name of a hub (default: SmolLM2)
+    WORKBOOK_EMBEDDER  another embedder: folder, or owner/name of a hub (default: MiniLM)
     CHROMA_URL         a Chroma server for the indexes (default: none; in the cache)
     WORKBOOK_DEVICE    cpu, cuda, mps (default: the best one present)
     WORKBOOK_DTYPE     float32, bfloat16, float16 (default: see reference_dtype)
@@ -16,6 +16,7 @@ from the environment.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,13 @@ def shown(path: Path) -> str:
         return path.resolve().relative_to(ROOT).as_posix()
     except ValueError:
         return path.as_posix()
+
+
+def on_hub(name: str) -> bool:
+    """Is this a plain owner/name, which a hub may know? All else is a folder and stays here, there
+    or not; so does what would lie in a folder that is here."""
+    plain = re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII)
+    return plain is not None and not Path(name).parent.is_dir()
 
 
 def model_override() -> str | None:
@@ -106,9 +114,6 @@ def stay_offline() -> None:
     # onnxruntime comes with chromadb and would call home
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    if all(
-        name is None or Path(name).expanduser().is_dir()
-        for name in (model_override(), embedder_override())
-    ):
+    if not any(on_hub(name or "") for name in (model_override(), embedder_override())):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

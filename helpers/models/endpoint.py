@@ -37,6 +37,10 @@ class _BusyError(EndpointError):
     """The same, where another try may help."""
 
 
+class NobodyThereError(_BusyError):
+    """Nothing listens at the address, or the connection broke."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A LanguageModel behind a checked address, by its name there. Make it with `endpoint_at`."""
@@ -113,7 +117,7 @@ class Endpoint:
                     if len(data) > LARGEST_REPLY_BYTES:
                         break
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _BusyError(
+            raise NobodyThereError(
                 f"{self.url} does not answer ({_without_key(str(error))}); is the server running?"
             ) from None
         if not answer.is_success:

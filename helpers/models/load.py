@@ -7,6 +7,7 @@ again. Nothing is fetched at run time.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -149,12 +150,13 @@ def _load_generator(override: str | None, device: str, dtype: torch.dtype, home:
     logging.disable_progress_bar()
     set_threads()
     name, source, digest = _find_generator(override)
-    model = (
-        AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
-        .to(device)
-        .eval()
-    )
-    tokenizer = AutoTokenizer.from_pretrained(source)
+    with _loading("WORKBOOK_MODEL", source):
+        model = (
+            AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+            .to(device)
+            .eval()
+        )
+        tokenizer = AutoTokenizer.from_pretrained(source)
     if tokenizer.chat_template is None:
         raise WeightsError(
             f"{name} has no chat template; choose an instruction-tuned model for WORKBOOK_MODEL"
@@ -175,21 +177,56 @@ def _find_generator(override: str | None) -> tuple[str, str | Path, str | None]:
     """(name, where to load from, digest of the weights; None where the hub's commit says it)."""
     if override is None:
         return SMOLLM2.name, prepare(SMOLLM2), SMOLLM2.sha256
-    folder = Path(override).expanduser()
-    if not folder.is_dir():
+    if settings.on_hub(override):
         return override, override, None
+    folder = Path(override).expanduser()
     digest = _digest_of(folder, "WORKBOOK_MODEL")
     return folder.name, folder, digest
 
 
+@contextlib.contextmanager
+def _loading(variable: str, source: str | Path) -> Iterator[None]:
+    """Whatever a library finds wrong with a model: one line that says which, and how to name
+    another."""
+    try:
+        yield
+    except Exception as error:
+        why = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{variable}: {source} cannot be loaded ({type(error).__name__}: {why}); name another"
+            " model, or unset it to use the one that is shipped"
+        ) from error
+
+
+def look_for_models() -> None:
+    """Is there a model in every folder that the environment names? Loads nothing; raises
+    WeightsError."""
+    for variable, name in (
+        ("WORKBOOK_MODEL", settings.model_override()),
+        ("WORKBOOK_EMBEDDER", settings.embedder_override()),
+    ):
+        if name and not settings.on_hub(name):
+            _files_of(Path(name).expanduser(), variable)
+
+
 def _digest_of(folder: Path, variable: str) -> str:
     """The digest of all weights in a folder that a setting names."""
+    files = _files_of(folder, variable)
+    return hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
+
+
+def _files_of(folder: Path, variable: str) -> list[Path]:
+    if not folder.is_dir():
+        raise WeightsError(
+            f"{variable}: there is no such folder: {folder.resolve()}; name one that holds a model,"
+            " or a model of a hub as owner/name"
+        )
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise WeightsError(
             f"{variable}: {folder} holds no .safetensors file (pickled weights are never loaded)"
         )
-    return hashlib.sha256("".join(sha256_of(f) for f in files).encode()).hexdigest()
+    return files
 
 
 def fresh_copy(generator: Generator) -> PreTrainedModel:
@@ -237,10 +274,10 @@ def _find_embedder(override: str | None, home: str) -> tuple[str, str | Path, st
     """(name, where to load from, name with the digest of the weights)."""
     if override is None:
         return MINILM.name, prepare(MINILM), f"{MINILM.name}@{MINILM.sha256[:12]}"
-    folder = Path(override).expanduser()
-    if not folder.is_dir():
+    if settings.on_hub(override):
         # a hub id names its weights; pin a revision by downloading it into a folder
         return override, override, override
+    folder = Path(override).expanduser()
     digest = _digest_of(folder, "WORKBOOK_EMBEDDER")
     return folder.name, folder, f"{folder.name}@{digest[:12]}"
 
@@ -256,6 +293,7 @@ def _load_embedder(
     logging.disable_progress_bar()
     set_threads()
     source = _find_embedder(override, home)[1]
-    return SentenceTransformer(
-        str(source), device=device, model_kwargs={"use_safetensors": True, "dtype": dtype}
-    )
+    with _loading("WORKBOOK_EMBEDDER", source):
+        return SentenceTransformer(
+            str(source), device=device, model_kwargs={"use_safetensors": True, "dtype": dtype}
+        )

@@ -88,6 +88,7 @@ def prepare(weights: Weights, say=print) -> Path:
     taken for whole.
     """
     from filelock import FileLock
+    from safetensors import SafetensorError
 
     home = cache_home()
     folder = home / weights.name
@@ -116,9 +117,11 @@ def prepare(weights: Weights, say=print) -> Path:
                 (making / MANIFEST).write_text(
                     json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
                 )
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
+            # copytree lists every file; the first says enough
+            why = error.args[0][0][2] if isinstance(error, shutil.Error) else error
             raise WeightsError(
-                f"could not write {weights.name} to {home} ({error}); free 1 GB there or set"
+                f"could not write {weights.name} to {home} ({why}); free 1 GB there or set"
                 " WORKBOOK_CACHE"
             ) from error
     return folder
@@ -160,5 +163,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except WeightsError as error:
-        sys.exit(f"workbook: {error}")
+    except (WeightsError, OSError) as error:
+        print(f"workbook: {error}", file=sys.stderr)
+        sys.exit(2)

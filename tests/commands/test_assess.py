@@ -339,21 +339,6 @@ def test_folders_at_the_edge_still_give_a_report(serve, tmp_path):
     )
 
 
-def test_a_model_that_the_folder_names_is_forgotten_afterwards(tmp_path, monkeypatch):
-    monkeypatch.delenv("WORKBOOK_MODEL", raising=False)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with assess.own_cache(tmp_path, "somebody/some-model"):
-        assert os.environ["WORKBOOK_MODEL"] == "somebody/some-model"
-        assert "HF_HUB_OFFLINE" not in os.environ
-        assert os.environ["WORKBOOK_CACHE"].startswith(str(tmp_path))
-    assert "WORKBOOK_MODEL" not in os.environ
-    assert os.environ["HF_HUB_OFFLINE"] == "1"
-    monkeypatch.setenv("WORKBOOK_MODEL", "mine")
-    with assess.own_cache(tmp_path, "somebody/some-model"):
-        assert os.environ["WORKBOOK_MODEL"] == "mine"
-        assert os.environ["HF_HUB_OFFLINE"] == "1"
-
-
 def test_the_front_door_hands_over_whole_paths(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location(
         "door", Path(__file__).resolve().parents[2] / "workbook.py"

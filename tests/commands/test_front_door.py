@@ -6,6 +6,7 @@ import ast
 import os
 import runpy
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -178,10 +179,13 @@ def test_lab_makes_the_copies_and_opens_the_first(door, called, my_work):
     assert ROOT.is_relative_to(root), "else no link to the course's files could be followed"
 
 
-def test_a_relative_my_work_is_one_folder_wherever_a_kernel_starts(door, called, monkeypatch):
+def test_a_relative_my_work_is_one_folder_wherever_a_kernel_starts(
+    door, called, monkeypatch, tmp_path
+):
     monkeypatch.setenv("WORKBOOK_MY_WORK", "elsewhere")
+    monkeypatch.chdir(tmp_path)
     assert door.main(["reset", "02"]) == 0
-    assert called[0][1]["WORKBOOK_MY_WORK"] == str(ROOT / "elsewhere")
+    assert called[0][1]["WORKBOOK_MY_WORK"] == str(tmp_path / "elsewhere")
 
 
 def test_the_tests_run_both_the_tracked_notebooks_and_the_copies(door, called):
@@ -191,3 +195,114 @@ def test_the_tests_run_both_the_tracked_notebooks_and_the_copies(door, called):
     assert ROOT / "notebooks" / "03_chunking_lab.ipynb" in words
     assert "99_copied.ipynb" in [word.name for word in words if isinstance(word, Path)]
     assert words[-1] == "-x"
+
+
+# --- places: as they were typed -------------------------------------------------------------------
+
+
+@pytest.fixture
+def typed_in(tmp_path, monkeypatch):
+    """A folder of the user's to type commands in; two models lie there."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in ("WORKBOOK_MODEL", "WORKBOOK_EMBEDDER", "WORKBOOK_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("models/mine", "flat"):
+        (tmp_path / "typed" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "typed")
+    return tmp_path / "typed"
+
+
+@pytest.mark.parametrize("variable", ["WORKBOOK_MODEL", "WORKBOOK_EMBEDDER"])
+@pytest.mark.parametrize(
+    "name", ["models/mine", "./models/mine", "flat", "models/missing", "missing", "a/b/c", "./a/b"]
+)
+def test_a_folder_with_a_model_is_meant_where_it_was_typed(
+    door, typed_in, monkeypatch, variable, name
+):
+    monkeypatch.setenv(variable, name)
+    assert door.environment(Path(sys.executable))[variable] == str(typed_in / name)
+
+
+@pytest.mark.parametrize("variable", ["WORKBOOK_MODEL", "WORKBOOK_EMBEDDER"])
+@pytest.mark.parametrize(
+    ("name", "offline"),
+    [("models/mine", "1"), ("models/missing", "1"), ("missing", "1"), ("owner/name", None)],
+)
+def test_the_hub_is_open_for_its_own_kind_of_name_alone(
+    door, typed_in, monkeypatch, variable, name, offline
+):
+    monkeypatch.setenv(variable, name)
+    assert door.environment(Path(sys.executable)).get("HF_HUB_OFFLINE") == offline
+
+
+def test_the_name_of_a_hubs_model_is_handed_over_as_it_is(door, typed_in, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_MODEL", "owner/name")
+    assert door.environment(Path(sys.executable))["WORKBOOK_MODEL"] == "owner/name"
+
+
+@pytest.mark.parametrize("variable", ["WORKBOOK_CACHE", "WORKBOOK_WEIGHTS", "WORKBOOK_MY_WORK"])
+def test_every_folder_of_the_environment_is_meant_where_it_was_typed(
+    door, typed_in, monkeypatch, variable
+):
+    monkeypatch.setenv(variable, "here")
+    assert door.environment(Path(sys.executable))[variable] == str(typed_in / "here")
+
+
+def test_jupyter_and_its_kernels_write_below_the_cache(door, monkeypatch):
+    names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"]
+    for name in (*names, "MPLCONFIGDIR"):
+        monkeypatch.delenv(name, raising=False)
+    env = door.environment(Path(sys.executable))
+    assert [
+        n for n in (*names, "MPLCONFIGDIR") if not Path(env[n]).is_relative_to(door.CACHE)
+    ] == []
+
+
+def test_a_place_that_cannot_be_written_is_one_line_and_2(door, called, monkeypatch, capsys):
+    (door.CACHE).write_text("a file where the folder should be")
+    assert door.main(["lab", "--no-browser"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert str(door.CACHE) in line
+    assert "WORKBOOK_CACHE" in line
+
+
+# --- the board's address --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taken():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_the_board_says_the_port_that_it_opens(door, called, taken, capsys):
+    assert door.main(["board", "--no-browser", "--port", str(taken)]) == 0
+    (words, _) = called[0]
+    (port,) = [int(word.partition("=")[2]) for word in words if word.startswith("--port=")]
+    assert port != taken
+    assert f"opening the board at http://127.0.0.1:{port}/" in capsys.readouterr().err
+    assert "--Voila.port_retries=0" in words
+
+
+def test_a_port_that_is_taken_is_said(door, called, taken, capsys):
+    door.main(["board", "--no-browser", "--port", str(taken)])
+    assert f"port {taken} is taken" in capsys.readouterr().err
+
+
+def test_a_port_that_the_system_chooses_is_the_one_that_is_said(door, called, capsys):
+    door.main(["board", "--no-browser", "--port", "0"])
+    port = next(w.partition("=")[2] for w in called[0][0] if w.startswith("--port="))
+    assert int(port) > 0
+    assert f":{port}/" in capsys.readouterr().err
+
+
+def test_an_address_of_numbers_and_colons_stands_in_brackets(door, called, monkeypatch, capsys):
+    monkeypatch.setitem(door.main.__globals__, "free_port", lambda ip, first: first)
+    door.main(["board", "--no-browser", "--ip", "::1"])
+    assert "http://[::1]:8866/" in capsys.readouterr().err
+
+
+def test_an_address_that_is_not_this_machines_is_one_line_and_2(door, called, capsys):
+    assert door.main(["board", "--no-browser", "--ip", "192.0.2.1"]) == 2
+    assert "192.0.2.1" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert called == []

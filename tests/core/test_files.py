@@ -60,3 +60,11 @@ def test_what_a_killed_builder_left_is_not_taken_along(tmp_path):
     with build_aside(tmp_path / "x"):
         pass
     assert list((tmp_path / "x").iterdir()) == []
+
+
+@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
+def test_a_write_that_fails_names_the_file_that_was_meant(tmp_path, monkeypatch, owner, name):
+    monkeypatch.setattr(owner, name, full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(tmp_path / "a.txt", "new")
+    assert caught.value.filename == str(tmp_path / "a.txt")

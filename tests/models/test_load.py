@@ -63,3 +63,57 @@ def test_batches_hold_every_prompt_once_and_stay_small():
         len(b) <= 16 and (len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 3000)
         for b in batches
     )
+
+
+@pytest.fixture
+def nothing_is_loaded(monkeypatch):
+    """Whoever hands a name to a library, which may send it to a hub, fails."""
+    import sentence_transformers
+    import transformers
+
+    def loads(*words, **how):
+        pytest.fail(f"a library was asked for {words}")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", loads)
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", loads)
+
+
+@pytest.mark.parametrize("name", ["./missing", "missing", "models/missing", "/no/such/folder"])
+@pytest.mark.parametrize(
+    ("variable", "loaded"),
+    [("WORKBOOK_MODEL", load.load_generator), ("WORKBOOK_EMBEDDER", load.load_embedder)],
+)
+def test_a_folder_that_is_not_there_is_no_name_for_a_hub(
+    nothing_is_loaded, tmp_path, monkeypatch, variable, loaded, name
+):
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, name)
+    with pytest.raises(weights.WeightsError) as caught:
+        loaded()
+    assert str(caught.value).startswith(
+        f"{variable}: there is no such folder: {(tmp_path / name).resolve()};"
+    )
+
+
+def test_an_embedder_without_a_folder_has_no_fingerprint(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_EMBEDDER", str(tmp_path / "missing"))
+    with pytest.raises(weights.WeightsError, match="there is no such folder"):
+        load.embedder_fingerprint()
+
+
+@pytest.mark.parametrize("config", ["{}", '{"model_type": "llama"}', "no json"])
+@pytest.mark.parametrize(
+    ("variable", "loaded"),
+    [("WORKBOOK_MODEL", load.load_generator), ("WORKBOOK_EMBEDDER", load.load_embedder)],
+)
+def test_a_model_that_cannot_be_loaded_is_one_line_that_says_which(
+    tmp_path, monkeypatch, variable, loaded, config
+):
+    (tmp_path / "model.safetensors").write_bytes(b"no tensors")
+    (tmp_path / "config.json").write_text(config)
+    monkeypatch.setenv(variable, str(tmp_path))
+    with pytest.raises(weights.WeightsError) as caught:
+        loaded()
+    assert str(caught.value).startswith(f"{variable}: {tmp_path} cannot be loaded (")
+    assert "\n" not in str(caught.value)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
+from safetensors import SafetensorError
 
 from helpers.models import load, weights
 
@@ -112,3 +114,41 @@ def test_pickled_weights_are_never_loaded(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_MODEL", str(tmp_path))
     with pytest.raises(weights.WeightsError, match=r"no \.safetensors"):
         load.load_generator()
+
+
+FULL = "[Errno 28] No space left on device"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        shutil.Error([(f"from/{n}", f"to/{n}", FULL) for n in range(40)]),
+        SafetensorError("Error while serializing: I/O error: No space left on device"),
+    ],
+)
+def test_a_cache_without_room_is_one_line_that_says_where(toy_weights, monkeypatch, error):
+    def full(*words, **how):
+        raise error
+
+    monkeypatch.setattr(weights.shutil, "copytree", full)
+    with pytest.raises(weights.WeightsError) as caught:
+        weights.prepare(toy_weights, lambda text: None)
+    said = str(caught.value)
+    assert "No space left on device" in said
+    assert str(weights.cache_home()) in said
+    assert len(said) < 100 + len(FULL) + len(str(weights.cache_home()))
+
+
+def test_a_cache_that_is_no_folder_is_one_line_and_2(tmp_path):
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "helpers.models.weights"],
+        cwd=ROOT,
+        env={**os.environ, "WORKBOOK_WEIGHTS": str(tmp_path / "file" / "x")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"workbook: cannot write to {tmp_path / 'file' / 'x'}")

@@ -33,6 +33,7 @@ MINUTES = 20.0
 MARK = "progress.json"
 TIMED = ("closed book", "RAG", "few-shot", "zero-shot", "tuned")
 TIMED_ASKS = 3
+RESUMED_DAYS = 31
 
 
 def default_out(folder: Path) -> Path:
@@ -65,25 +66,48 @@ def refuse_out(folder: Path, out: Path) -> None:
         )
 
 
-@contextlib.contextmanager
-def own_cache(out: Path, wanted_model: str | None):
-    """What is derived from the folder's texts (vectors, indexes, answers, adapters) lies in --out;
-    only the weights are shared with the workbook.
+def refuse_model(own) -> None:
+    """Raises DataError where assess.toml asks for a model and the environment names none: the file
+    came with the folder, it may not choose what this machine loads, or which host it asks.
+    Raises WeightsError where a folder that the environment names holds no model."""
+    from helpers.core.records import DataError
+    from helpers.models.load import look_for_models
 
-    wanted_model: of assess.toml; what the environment names counts more. A hub id needs a hub, so
-    the switch that forbids one is opened for it.
-    """
+    if own.wishes.endpoint.url:
+        return
+    look_for_models()
+    name = own.wishes.model.name
+    if name and not os.environ.get("WORKBOOK_MODEL"):
+        raise DataError(
+            f"assess.toml asks for the model {name!r}: if you want that, set WORKBOOK_MODEL={name}"
+            " and start again; nothing was loaded or sent"
+        )
+
+
+def refuse_mix(own, out: Path) -> None:
+    """Raises DataError where --out holds the assessment of another folder. The same texts in
+    another place are the same folder, moved."""
+    from helpers.core.records import DataError
+
+    held = _held(out)
+    there = held.get("folder", str(own.folder.resolve()))
+    if there != str(own.folder.resolve()) and held.get("fingerprint") != own.fingerprint:
+        raise DataError(
+            f"--out {out} holds the assessment of {there}; name another folder, or delete that one"
+        )
+
+
+@contextlib.contextmanager
+def own_cache(out: Path):
+    """What is derived from the folder's texts (vectors, indexes, answers, adapters) lies in --out;
+    only the weights are shared with the workbook."""
     from helpers.models import weights
 
-    changes: dict[str, str | None] = {
+    changes = {
         "WORKBOOK_WEIGHTS": str(weights.cache_home()),
         "WORKBOOK_CACHE": str(out.resolve() / "work"),
         "MPLCONFIGDIR": str(out.resolve() / "work" / "matplotlib"),
     }
-    if wanted_model and not os.environ.get("WORKBOOK_MODEL"):
-        changes["WORKBOOK_MODEL"] = wanted_model
-        if not Path(wanted_model).expanduser().is_dir():
-            changes |= {"HF_HUB_OFFLINE": None, "HF_DATASETS_OFFLINE": None}
     before = {name: os.environ.get(name) for name in changes}
     _set(changes)
     try:
@@ -130,6 +154,8 @@ def assessed(
     out = Path(out) if out is not None else default_out(folder)
     refuse_out(folder, out)
     own = read_user_folder(folder, _day(out))
+    refuse_model(own)
+    refuse_mix(own, out)
     clock.minutes = minutes or own.wishes.minutes or MINUTES
     say(
         f"{folder}: {len(own.documents)} documents, {len(own.questions)} questions,"
@@ -138,7 +164,7 @@ def assessed(
     for fault in own.faults[:10]:
         say(f"  {fault}")
     out.mkdir(parents=True, exist_ok=True)
-    with own_cache(out, own.wishes.model.name):
+    with own_cache(out):
         try:
             with FileLock(out / "work.lock", timeout=0):
                 return _measured(own, out, clock, say)
@@ -148,13 +174,26 @@ def assessed(
             ) from None
 
 
+def _held(out: Path) -> dict[str, Any]:
+    """What progress.json says; nothing where it cannot be read."""
+    try:
+        held = json.loads((out / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
 def _day(out: Path) -> dt.date:
     """The day on which questions are asked: that of the first start, so that a second one after
-    midnight resumes instead of beginning anew."""
+    midnight resumes instead of beginning anew. A day that lies ahead, or long ago, is that of a
+    wrong clock, or of work that nobody resumes: then it is today."""
+    today = dt.date.today()
     try:
-        return dt.date.fromisoformat(json.loads((out / MARK).read_text(encoding="utf-8"))["day"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return dt.date.today()
+        day = dt.date.fromisoformat(_held(out)["day"])
+    except (ValueError, KeyError, TypeError):
+        return today
+    # one day ahead: it may have been tomorrow already where the first start was
+    return day if -1 <= (today - day).days <= RESUMED_DAYS else today
 
 
 def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
@@ -171,6 +210,7 @@ def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
 
     out = Path(out) if out is not None else default_out(Path(folder))
     own = read_user_folder(Path(folder), _day(out))
+    refuse_model(own)
     progress = ArmProgress(out / MARK, _fresh(own, out))
     steps, pace = (
         Systems(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(),
@@ -196,6 +236,7 @@ def _fresh(own, out: Path) -> dict[str, Any]:
     return {
         "fingerprint": own.fingerprint,
         "day": str(_day(out)),
+        "folder": str(own.folder.resolve()),
         "done": {},
         "pace": {},
         "waits": {},
@@ -219,8 +260,10 @@ def _measured(
     from helpers.commands.assess.systems import Systems
     from helpers.decision.conclusion import decide
 
-    progress = ArmProgress(out / MARK, _fresh(own, out))
-    progress.set("day", progress["day"])
+    fresh = _fresh(own, out)
+    progress = ArmProgress(out / MARK, fresh)
+    progress.held["folder"] = fresh["folder"]
+    progress.set("day", fresh["day"])
     remote = _endpoint(own)
     shop = Systems(own, clock, progress, say, remote)
     steps = shop.steps()
@@ -299,6 +342,17 @@ def _timed(tables, arms, steps, known: dict[str, float], clock, progress) -> dic
     return found
 
 
+def nothing_ran(held: dict[str, Any]) -> bool:
+    """Did arms break down, and did none that asks a model answer anything?"""
+    from helpers.commands.assess.report import BASELINES
+    from helpers.commands.assess.schedule import BROKE_DOWN
+
+    rows = [row for rows in held["arms"].values() for row in rows if row["arm"] not in BASELINES]
+    return any(one["reason"].startswith(BROKE_DOWN) for one in held["skipped"]) and all(
+        row["errors"] == row["n"] for row in rows
+    )
+
+
 def told(held: dict[str, Any]) -> str:
     """The result for people, in a few lines."""
     lines = [
@@ -358,8 +412,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DataError, EndpointError, WeightsError) as error:
         say(f"workbook: {error}")
         return 2
+    except OSError as error:
+        where = (
+            f"{error.filename} cannot be written ({error.strerror})" if error.filename else error
+        )
+        say(
+            f"workbook: {where}; make room there or name another --out, and run the same command"
+            " again: what was saved counts"
+        )
+        return 2
     except KeyboardInterrupt:
         say("workbook: stopped; run the same command again to resume")
         return 130
-    print(json.dumps(held, indent=1, ensure_ascii=False) if options.json else told(held))
+    # a pipe on Windows, or LANG=C: letters that it lacks become escapes
+    escaped = (sys.stdout.encoding or "utf-8").lower() != "utf-8"
+    if escaped:
+        sys.stdout.reconfigure(errors="backslashreplace")
+    print(json.dumps(held, indent=1, ensure_ascii=escaped) if options.json else told(held))
+    if nothing_ran(held):
+        out = options.out or default_out(options.folder)
+        say(
+            "workbook: every system broke down, so nothing was measured; the reasons stand above"
+            f" and in {out / 'report.html'}"
+        )
+        return 1
     return 0

@@ -2,8 +2,9 @@
 an endpoint, how to search, how long.
 
 Every key is optional. A key that is wrong is named with its line and left out; the rest counts.
-Nothing in this file can make a text leave the machine: an endpoint elsewhere must also be named in
-the environment (see `endpoint`), because the file came with the folder.
+Nothing in this file can make a text leave the machine or a model come in: an endpoint elsewhere
+(see `endpoint`) and any model must also be named in the environment, because the file came with the
+folder.
 """
 
 from __future__ import annotations
@@ -139,8 +140,8 @@ def template() -> str:
         "",
         "# [model]",
         (
-            '# name = "HuggingFaceTB/SmolLM2-360M-Instruct"   # any causal model of a hub, or a'
-            " folder with one"
+            '# name = "HuggingFaceTB/SmolLM2-360M-Instruct"   # the model that this folder is meant'
+            " for; it is loaded only where WORKBOOK_MODEL names one, and that one counts"
         ),
         "",
         (

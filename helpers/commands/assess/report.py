@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -428,15 +429,19 @@ def _plain(value: Any) -> Any:
 
 def write(results: Results, out: Path) -> dict[str, Any]:
     """report.html, report.md, report.json and the pictures of the Markdown, each whole; the JSON
-    comes last. Gives its content."""
-    sections, held = parts(results), as_json(results)
+    comes last. Gives its content. A byte of a file name that is no letter becomes U+FFFD: half a
+    surrogate pair is no UTF-8."""
+
+    def valid(text: str) -> str:
+        return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+    sections = parts(results)
+    held = valid(json.dumps(as_json(results), indent=1, ensure_ascii=False, allow_nan=False))
     for section in sections:
         for one in section.content:
             if isinstance(one, tuple):
                 write_whole(out / one[0], one[2])
-    write_whole(out / "report.md", decision_record.markdown(results.title, sections))
-    write_whole(out / "report.html", decision_record.page(results.title, sections))
-    write_whole(
-        out / "report.json", json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
-    return held
+    write_whole(out / "report.md", valid(decision_record.markdown(results.title, sections)))
+    write_whole(out / "report.html", valid(decision_record.page(results.title, sections)))
+    write_whole(out / "report.json", held + "\n")
+    return json.loads(held)

@@ -8,6 +8,7 @@ end is stopped. Both are said, with the time that they would take.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import time
@@ -21,6 +22,8 @@ import pandas as pd
 from helpers.core.cases import Arm, Case
 from helpers.core.files import write_whole
 from helpers.evaluation.evaluator import Task, evaluate
+from helpers.models.endpoint import NobodyThereError
+from helpers.models.weights import WeightsError
 
 # the cases at which the first rounds end (two show the pace), and then: 32, 64, …
 FIRST, NEXT = (2, 8), 32
@@ -36,6 +39,8 @@ LARGEST_PREPARATION = 0.35
 CAREFUL = 1.25  # estimates of time are too low more often than too high
 GRACE = 1.02  # of the minutes: an answer that is being written may end
 UNKNOWN_SECONDS = 1.5  # a case, before anything of the kind was measured
+NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+BROKE_DOWN = "it broke down"
 
 
 class OutOfTimeError(BaseException):
@@ -208,9 +213,16 @@ def measure(
                 )
                 continue
             except Exception as error:  # one arm that breaks down must not take the others along
+                asked = any(one.name in tables for one in steps if not one.free)
+                if (
+                    isinstance(error, WeightsError)
+                    or (isinstance(error, NobodyThereError) and not asked)
+                    or (isinstance(error, OSError) and error.errno in NO_PLACE)
+                ):
+                    raise  # no arm would fare better
                 stopped[step.name] = Skipped(
                     step.name,
-                    f"it broke down ({type(error).__name__}: {' '.join(str(error).split())[:300]})",
+                    f"{BROKE_DOWN} ({type(error).__name__}: {' '.join(str(error).split())[:300]})",
                     len(step.cases) - part[0],
                     None,
                 )
