@@ -115,6 +115,13 @@ class Decision:
         return self.option.name if self.option else NOT_YET
 
     @property
+    def compared(self) -> bool:
+        """Were two systems measured, at least? Where they were not, nothing leads: a person would,
+        whose share right nobody measures."""
+        shares = (right(one, self.requirements, self.evidence).value for one in OPTIONS)
+        return sum(share is not None for share in shares) > 1
+
+    @property
     def measure(self) -> Measure | None:
         """What to measure next, where the answer is "not yet"."""
         return None if self.option else _measure(self)
@@ -320,7 +327,7 @@ def _reasons(decision: Decision) -> Iterable[Reason]:
     first."""
     r, evidence = decision.requirements, decision.evidence
     ids = {name: one.id for name, one in evidence.found.items()}
-    if decision.leader is PEOPLE:
+    if decision.leader is PEOPLE and decision.compared:
         yield Reason(
             f"As the numbers stand, a person who answers ({shown('cost_refusal', r.cost_refusal)} a"
             " request) costs less than any option that is left.",

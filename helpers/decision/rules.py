@@ -109,6 +109,14 @@ def fresher_than_weights(option, requirements, evidence):
     )
 
 
+@hard("lookup_share")
+def facts_were_not_measured(option, requirements, evidence):
+    """What your facts would be worth in weights was not measured; what other people's were worth
+    says nothing about yours."""
+    found = evidence.found.get(option.lookups)
+    return option.facts_in_weights and requirements.lookup_share > 0 and found is None
+
+
 @hard("citations", "lookup_share")
 def must_cite(option, requirements, evidence):
     """What is looked up in weights cannot say where it comes from; what is in the prompt can be

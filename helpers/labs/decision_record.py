@@ -112,7 +112,7 @@ def sections_of(
         f" ({percents(agreed.low, agreed.high)})."
     )
     return [
-        Part("Answer", (answer, *([note] if note else []), share)),
+        Part("Answer", (answer, *filter(None, [note, decision.compared and share]))),
         Part("Reasons", ([str(reason) for reason in decision.reasons],)),
         Part(
             "The pairs that decide",
@@ -124,9 +124,15 @@ def sections_of(
                 ),
             ),
         ),
-        Part(
-            "What it costs",
-            (("costs.svg", costs.alt, costs.svg.encode()), bill(r, evidence).round(2)),
+        *(
+            [
+                Part(
+                    "What it costs",
+                    (("costs.svg", costs.alt, costs.svg.encode()), bill(r, evidence).round(2)),
+                )
+            ]
+            if decision.compared
+            else []
         ),
         Part(
             "What would change the answer",

@@ -63,12 +63,12 @@ class Results:
 
     @property
     def answer(self) -> str:
-        decision = self.decision
-        return (
-            f"Not yet: measure {decision.measure}. {decision.measure.why}"
-            if decision.measure
-            else f"{decision.answer}."
-        )
+        decision, measure = self.decision, self.decision.measure
+        if measure is None:
+            return f"{decision.answer}."
+        there = max(len(self.own.questions), len(self.own.examples))
+        more = f" You have {there:,}: write or label more." if (measure.n or 0) > there else ""
+        return f"Not yet: measure {measure}.{more} {measure.why}"
 
 
 def by_kind(results: Results) -> dict[str, dict[str, pd.DataFrame]]:
@@ -120,14 +120,15 @@ def parts(results: Results) -> list[Part]:
 def _note(results: Results) -> str:
     assumed = [name for name, source in results.sources.items() if source == "assumed"]
     stated = len(results.sources) - len(assumed)
-    leads = (
-        ""
-        if results.decision.option
-        else (
+    if results.decision.option:
+        leads = ""
+    elif results.decision.compared:
+        leads = (
             f"As the numbers stand, {results.decision.leader} costs least, errors counted; but that"
             " is not settled. "
         )
-    )
+    else:
+        leads = "Fewer than two systems were measured, so none is ahead. "
     return (
         f"{leads}Measured on your own data with {results.model} in {results.used_minutes:.1f} of"
         f" {results.minutes:g} minutes. Of {len(results.sources)} requirements {stated} are stated"
@@ -378,7 +379,7 @@ def as_json(results: Results) -> dict[str, Any]:
             "evidence": _records(decision.evidence.table().reset_index()),
             "decision": {
                 "answer": decision.answer,
-                "leader": decision.leader.name,
+                "leader": decision.leader.name if decision.compared else None,
                 "in_words": results.answer,
                 "reasons": [
                     {
@@ -402,7 +403,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 ],
                 "duels": _records(decision.table()),
                 "flips": [asdict(one) for one in found],
-                "agreement": asdict(agreed),
+                "agreement": asdict(agreed) if decision.compared else None,
                 "bill": _records(bill(decision.requirements, decision.evidence).reset_index()),
             },
             "provenance": decision_record.provenance(decision),

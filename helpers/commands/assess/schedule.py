@@ -99,6 +99,7 @@ class Step:
     task: Task
     make: Callable[[], Arm]
     prepare_seconds: Callable[[], float] = lambda: 0.0
+    loading_seconds: Callable[[], float] = lambda: 0.0  # until its model is there
     free: bool = False  # no model is asked
     trained: bool = False
 
@@ -143,6 +144,11 @@ class ArmProgress:
     def done(self, unit: str) -> bool:
         return unit in self.held.setdefault("done", {})
 
+    def begin_again(self, names: Sequence[str]) -> None:
+        """Take back that these arms were asked anything."""
+        kept = self.held.get("done", {}).items()
+        self.set("done", {unit: s for unit, s in kept if unit.rpartition("/")[0] not in names})
+
     def finish(self, unit: str, seconds: float) -> None:
         self.held.setdefault("done", {})[unit] = round(seconds, 2)
         self.set("done", self.held["done"])
@@ -177,10 +183,11 @@ def measure(
             cases, unit = step.cases[slice(*part)], f"{step.name}/{part[0]}-{part[1]}"
             seconds = _estimate(step, len(cases), pace, clock)
             try:
-                if over:
+                loading = 0.0 if step.free else step.loading_seconds()
+                if over or (clock.left <= loading and not progress.done(unit)):
                     raise OutOfTimeError
                 if step.name not in arms:
-                    needed = CAREFUL * step.prepare_seconds()
+                    needed = _preparing(step, clock)
                     clock.training_ends = clock.used + LARGEST_PREPARATION * max(0.0, clock.left)
                     if needed > LARGEST_PREPARATION * max(0.0, clock.left):
                         stopped[step.name] = Skipped(
@@ -241,6 +248,14 @@ def measure(
             right = pd.concat(tables[step.name])["right"]
             say(f"{clock.used / 60:5.1f} min  {step.name}: {right.sum()} of {len(right)} right")
     return {name: _joined(parts) for name, parts in tables.items()}, arms, list(stopped.values())
+
+
+def _preparing(step: Step, clock: Clock) -> float:
+    """Seconds until the arm can be asked. What seems too long is asked twice: a machine that was
+    busy for a moment must not decide what is trained."""
+    first = CAREFUL * step.prepare_seconds()
+    too_long = first > LARGEST_PREPARATION * max(0.0, clock.left)
+    return min(first, CAREFUL * step.prepare_seconds()) if too_long else first
 
 
 def _estimate(step: Step, cases: int, pace: dict[str, float], clock: Clock) -> float:

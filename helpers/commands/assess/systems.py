@@ -40,8 +40,12 @@ SHOWN_EXAMPLES, SHOWN_EXAMPLE_CHARS = 6, 600
 DEV_ROWS = 16
 OVERLAP_TOKENS = 32
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
+FEW_CHUNKS = 300  # these are embedded without asking how long it takes
+LOADING_SECONDS = 5.0  # of the model, before it was loaded here once
 EMBED_AT_ONCE = 256
 DEPTHS = (1, 3, 5)
+# the systems whose answers follow from what the search finds, or from how documents are cut for it
+SEARCHING = ("best sentence", "RAG", "reader + RAG", "long context", "oracle context")
 PLAIN = "Answer as the examples show."
 
 
@@ -65,6 +69,7 @@ class Systems:
             remote,
             [],
         )
+        self.estimated: set[int] = set()  # rows of which it was asked how long training takes
         self.questions = shuffled_by_hash(own.questions)
         enough = len({labelled_rows.plain(case.ask.input) for case in own.examples}) >= 3
         self.splits = labelled_rows.split(own.examples, shares=SHARES) if enough else None
@@ -92,7 +97,17 @@ class Systems:
     @functools.cached_property
     def generator(self) -> load.Generator:
         self.say("loading the model")
-        return load.load_generator()
+        begun = self.clock.used
+        generator = load.load_generator()
+        self.progress.set("loading_seconds", self.clock.used - begun)
+        return generator
+
+    def loading_seconds(self) -> float:
+        """How long until the model can be asked?"""
+        if self.remote or "generator" in self.__dict__:
+            return 0.0
+        known = self.progress["loading_seconds"]
+        return LOADING_SECONDS if known is None else known
 
     @property
     def model(self) -> LanguageModel:
@@ -100,15 +115,17 @@ class Systems:
 
     @functools.cached_property
     def retriever(self) -> str:
-        """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time.
-        Decided once for a folder and saved."""
+        """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time. What
+        was too long for a short start is asked again at the next; dense stays dense."""
         wish = self.own.wishes.search.retriever
-        chosen = self.progress["retriever"] if wish == "auto" else wish
-        if chosen is None:
-            chosen, why = self._affordable()
-            self.progress.set("retriever", chosen)
-            self.progress.set("retriever_why", why)
-        if why := self.progress["retriever_why"] if wish == "auto" else None:
+        if wish != "auto":
+            return wish
+        before = self.progress["retriever"]
+        chosen, why = ("dense", None) if before == "dense" else self._affordable()
+        if before and chosen != before:  # other passages, so nothing that searches is done
+            self.progress.begin_again(SEARCHING)
+        self.progress.set("retriever", chosen)
+        if why:
             self.notes.append(why)
         return chosen
 
@@ -120,6 +137,8 @@ class Systems:
             LARGEST_PREPARATION * max(0.0, self.clock.left),
             f"Documents were searched by words (BM25), not by meaning: about {about:,.0f} passages",
         )
+        if about <= FEW_CHUNKS:
+            return ("dense", None)
         if about * FASTEST_CHUNK_SECONDS > room:
             return (
                 "bm25",
@@ -138,7 +157,7 @@ class Systems:
             else (
                 "bm25",
                 (
-                    f"{told} would take about {needed / 60:.0f} minutes to embed, and there were"
+                    f"{told} would take about {needed / 60:.1f} minutes to embed, and there were"
                     f" {room / 60:.1f} for it."
                 ),
             )
@@ -229,7 +248,7 @@ class Systems:
             bool(self.own.documents),
         )
         shown = [case for case in self.questions if case.gold.evidence]
-        ask = functools.partial(Step, task=QUESTIONS)
+        ask = functools.partial(Step, task=QUESTIONS, loading_seconds=self.loading_seconds)
         steps = [
             ask(
                 "always refuse",
@@ -343,7 +362,9 @@ class Systems:
         train = shuffled_by_hash(self.splits.train)
         test, held = shuffled_by_hash(self.splits.test), self.schema
         pairs = labelled.pairs(train, held)
-        ask = functools.partial(Step, cases=test, task=task_of(held))
+        ask = functools.partial(
+            Step, cases=test, task=task_of(held), loading_seconds=self.loading_seconds
+        )
         # what answers behind an endpoint cannot be constrained
         constrained = held is not None and not self.remote
         shown = examples_to_show(pairs)
@@ -391,8 +412,11 @@ class Systems:
         )
 
     def _training_seconds(self, pairs: labelled.Pairs) -> float:
-        from helpers.training.time_estimate import training_seconds
+        from helpers.training.time_estimate import read_per_second, training_seconds
 
+        if len(pairs) in self.estimated:  # asked again, so this machine's pace is measured again
+            read_per_second.cache_clear()
+        self.estimated.add(len(pairs))
         rows, dev = self._rows(pairs)
         if adapters_there(self.generator, rows, dev):
             return 0.0

@@ -1,0 +1,297 @@
+"""What an assessment may conclude: nothing from numbers of other people's data, from limits that
+nobody stated, or from one slow moment; and it ends when it said."""
+
+from __future__ import annotations
+
+import pytest
+from support.findings import full
+from support.towns import clever, own_folder, quiet
+from test_assess import cases_of, step
+
+from helpers.commands.assess import assess, findings, systems
+from helpers.commands.assess.folder import read_user_folder
+from helpers.commands.assess.schedule import ArmProgress, Clock, Step, measure
+from helpers.core.cases import Arm, Prediction
+from helpers.decision.conclusion import decide
+from helpers.decision.options import PEOPLE, TUNE
+from helpers.decision.requirements import Requirements
+from helpers.evaluation.evaluator import QUESTIONS
+from helpers.training import time_estimate
+
+
+@pytest.fixture
+def progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "cache"))
+    return ArmProgress(tmp_path / "progress.json", {"fingerprint": "f", "done": {}, "pace": {}})
+
+
+def wrong(body, n):
+    return "I have no idea at all"
+
+
+def nothing(body, n):
+    raise AssertionError("down")
+
+
+# --- what was not measured ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("replies", [wrong, nothing], ids=["always wrong", "broken down"])
+def test_a_borrowed_number_never_leads_nor_meets_the_users_own(serve, tmp_path, replies):
+    folder = own_folder(tmp_path / "own", serve(replies).url, examples=False)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    whose = {row["name"]: row["whose"] for row in held["evidence"]}
+    assert whose["facts adapter"] == "not measured"
+    assert held["decision"]["leader"] != TUNE.name
+    assert not [duel for duel in held["decision"]["duels"] if TUNE.name in duel.values()]
+    assert TUNE.name in [one["option"] for one in held["decision"]["out"]]
+
+
+def test_where_every_system_broke_down_nothing_leads(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(nothing).url)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert held["decision"]["leader"] is None
+    assert held["decision"]["agreement"] is None
+    assert "none is ahead" in page
+    assert "costs least" not in page
+    assert "draws around the stated numbers" not in page
+    assert "a person who answers" not in page
+
+
+def test_with_two_systems_measured_the_report_says_who_is_ahead(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(clever).url, examples=False)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    assert held["decision"]["leader"] in ("RAG", "long context")
+    assert 0 < held["decision"]["agreement"]["share"] <= 1
+
+
+def test_facts_in_weights_are_out_where_nobody_measured_them():
+    r = Requirements(lookup_share=0.8, changes_per_year=1)
+    out = {gone.option for gone in decide(r, full(facts_adapter=None)).out}
+    assert TUNE in out
+    assert TUNE not in {gone.option for gone in decide(r, full()).out}
+
+
+def test_a_task_without_look_ups_may_be_tuned_all_the_same():
+    r = Requirements(lookup_share=0.0)
+    assert TUNE not in {gone.option for gone in decide(r, full(facts_adapter=None)).out}
+
+
+def test_a_person_is_nobodys_rival_alone():
+    bare = full().without(*full().found)
+    decision = decide(Requirements(), bare)
+    assert decision.leader is PEOPLE
+    assert not decision.compared
+    assert not [reason for reason in decision.reasons if "costs less than any" in reason.text]
+
+
+def test_more_cases_than_there_are_is_said(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(wrong).url, examples=False)
+    (folder / "questions.jsonl").write_text(
+        (folder / "questions.jsonl").read_text(encoding="utf-8").split("\n")[0] + "\n",
+        encoding="utf-8",
+    )
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    if (held["decision"]["measure"]["n"] or 0) > 1:
+        assert "You have 1: write or label more." in held["decision"]["in_words"]
+    else:
+        assert "write or label more" not in held["decision"]["in_words"]
+
+
+# --- limits that nobody stated, and slow moments --------------------------------------------------
+
+
+def test_a_limit_that_nobody_stated_excludes_nothing(tmp_path):
+    own = read_user_folder(own_folder(tmp_path / "own"))
+    r, sources = findings.requirements_of(own)
+    assert r.latency_seconds == 100
+    assert sources["latency_seconds"] == "assumed"
+
+
+def test_a_stated_limit_counts(tmp_path):
+    folder = own_folder(tmp_path / "own")
+    (folder / "assess.toml").write_text("[requirements]\nlatency_seconds = 2\n", encoding="utf-8")
+    r, sources = findings.requirements_of(read_user_folder(folder))
+    assert r.latency_seconds == 2
+    assert sources["latency_seconds"] == "stated"
+
+
+def timed(progress, monkeypatch, seconds):
+    """The waits after starts at each of which an answer took so long."""
+    from helpers.evaluation import evaluator
+
+    arm = Arm("RAG", lambda asks: iter(()), "RAG")
+    table, found = evaluator.pd.DataFrame({"seconds": [0.1]}), {}
+    for one in seconds:
+        monkeypatch.setattr(
+            evaluator, "latency", lambda arm, cases, n, one=one: {"median_seconds": one, "n": n}
+        )
+        steps = [step("RAG", 20)]
+        found = assess._timed({"RAG": table}, {"RAG": arm}, steps, Clock(10), progress)
+    return found["RAG"]
+
+
+def test_one_stalled_moment_is_outvoted_by_later_starts(progress, monkeypatch):
+    assert timed(progress, monkeypatch, [60.0, 0.5, 0.4]) == 0.5
+
+
+def test_after_a_few_starts_nothing_is_timed_again(progress, monkeypatch):
+    assert timed(progress, monkeypatch, [0.5, 0.5, 0.5, 60.0, 60.0, 60.0, 60.0]) == 0.5
+
+
+def test_a_wait_is_a_median_of_at_least_five_asks(progress, monkeypatch):
+    from helpers.evaluation import evaluator
+
+    asked = []
+    monkeypatch.setattr(
+        evaluator, "latency", lambda arm, cases, n: asked.append(n) or {"median_seconds": 1.0}
+    )
+    table = evaluator.pd.DataFrame({"seconds": [0.1]})
+    arms = {"RAG": Arm("RAG", lambda asks: iter(()), "RAG")}
+    assert assess._timed({"RAG": table}, arms, [step("RAG", 5)], Clock(10), progress) == {}
+    assess._timed({"RAG": table}, arms, [step("RAG", 6)], Clock(10), progress)
+    assert min(asked) >= 5
+
+
+def test_training_that_seems_too_long_is_estimated_again(progress):
+    estimates = iter([1000.0, 0.0])
+    again = step("tuned", 8, trained=True, prepare_seconds=lambda: next(estimates))
+    tables, _, skipped = measure([again], Clock(1), progress, quiet)
+    assert skipped == []
+    assert len(tables["tuned"]) == 8
+
+
+def test_the_second_estimate_measures_the_pace_again(progress, monkeypatch, tmp_path):
+    shop = systems.Systems(
+        read_user_folder(own_folder(tmp_path / "own")), Clock(1), progress, quiet
+    )
+    cleared = []
+    monkeypatch.setattr(time_estimate.read_per_second, "cache_clear", lambda: cleared.append(1))
+    monkeypatch.setattr(time_estimate, "training_seconds", lambda *_: 5.0)
+    monkeypatch.setattr(systems, "adapters_there", lambda *_: False)
+    monkeypatch.setattr(shop, "_rows", lambda pairs: ([], []))
+    shop.__dict__["generator"] = None
+    shop._training_seconds([("a", "b")])
+    assert cleared == []
+    shop._training_seconds([("a", "b")])
+    assert cleared == [1]
+
+
+# --- the search -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch, progress):
+    """Systems of a folder, at a start of so many minutes; embedding takes a second a passage."""
+    from helpers.retrieval import embedding
+
+    def of(minutes, chunks):
+        class Slow(Clock):
+            passed = 0.0
+
+            @property
+            def used(self):
+                return self.passed
+
+        clock = Slow(minutes)
+
+        def embed(texts):
+            clock.passed += len(texts)
+
+        monkeypatch.setattr(embedding, "embed", embed)
+        own = read_user_folder(own_folder(tmp_path / "own"))
+        monkeypatch.setattr(
+            type(own), "characters", property(lambda self: int(chunks * 4 * room_of(self)))
+        )
+        return systems.Systems(own, clock, progress, quiet)
+
+    return of
+
+
+def room_of(own):
+    return own.wishes.search.chunk_tokens - systems.OVERLAP_TOKENS
+
+
+def test_a_short_start_does_not_decide_the_search_for_good(shop):
+    assert shop(1, 2000).retriever == "bm25"
+    assert shop(1000, 2000).retriever == "dense"
+
+
+def test_what_was_embedded_once_stays_embedded(shop):
+    assert shop(1000, 2000).retriever == "dense"
+    assert shop(1, 2000).retriever == "dense"
+
+
+def test_a_few_passages_are_embedded_without_a_probe(shop):
+    small = shop(1, 3)
+    assert small.retriever == "dense"
+    assert small.clock.passed == 0
+    assert not [note for note in small.notes if "BM25" in note]
+
+
+def test_another_search_takes_back_what_was_searched(shop, progress):
+    assert shop(1, 2000).retriever == "bm25"
+    for unit in ("RAG/0-2", "reader + RAG/0-2", "closed book/0-2", "tuned, 16 rows/0-2"):
+        progress.finish(unit, 1.0)
+    assert shop(1000, 2000).retriever == "dense"
+    assert set(progress["done"]) == {"closed book/0-2", "tuned, 16 rows/0-2"}
+
+
+# --- the minutes ----------------------------------------------------------------------------------
+
+
+class Ticking(Clock):
+    """A clock that moves only when somebody works."""
+
+    passed = 0.0
+
+    @property
+    def used(self):
+        return self.passed
+
+
+def test_a_model_is_not_loaded_for_the_last_seconds(progress):
+    clock, loaded = Ticking(1), []
+    clock.passed = clock.left - 4
+
+    def make():
+        loaded.append(1)
+        return step("x", 1).make()
+
+    dear = Step("closed book", "", cases_of(2), QUESTIONS, make, loading_seconds=lambda: 5.0)
+    _, _, skipped = measure([dear], clock, progress, quiet)
+    assert loaded == []
+    assert [one.name for one in skipped] == ["closed book"]
+
+
+def test_nothing_is_begun_after_the_end_not_even_what_is_free(progress):
+    clock = Ticking(1)
+    clock.passed = 60.0
+    free = step("best sentence", 4, free=True)
+    tables, _, skipped = measure([free], clock, progress, quiet)
+    assert tables == {}
+    assert [one.name for one in skipped] == ["best sentence"]
+
+
+@pytest.mark.parametrize("ask_seconds", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize("minutes", [0.3, 1, 5])
+def test_the_minutes_are_kept_within_a_tenth_and_one_ask(progress, minutes, ask_seconds):
+    clock = Ticking(minutes)
+
+    def working(name):
+        def answer(asks):
+            for ask in asks:
+                clock.passed += ask_seconds
+                yield Prediction(ask.id, "x")
+
+        return Step(
+            name,
+            "",
+            cases_of(400),
+            QUESTIONS,
+            lambda: Arm(name, answer, f"{name}{minutes}{ask_seconds}"),
+        )
+
+    measure([working("a"), working("b"), working("c")], clock, progress, quiet)
+    assert clock.used <= 60 * minutes * 1.1 + ask_seconds
