@@ -23,6 +23,7 @@ MARKS = "".join(
     chr(c) for c in range(0x300, sys.maxunicode >> 4) if unicodedata.category(chr(c))[0] == "M"
 )
 LETTER = rf"[^\W\d_][{MARKS}]*"
+CHARACTER = rf"(?=[{UNSPACED}]){LETTER}"
 NUMBER = r"(?:\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+)"
 GROUPED = r"(?<![\d.,:])(?<!\d[ '])\d{1,3}(?:[ ']\d{3})+(?![ ']?\d)(?:[.,]\d+(?![.,:]?\d))?"
 CURRENCY = "[$€£¥₹]"
@@ -34,7 +35,7 @@ TOKEN = re.compile(
     rf"(?P<sign>(?<![\w.,)\]%'\"-])-(?={CURRENCY}?\.?\d)|(?<![\w\"'/=-])[<>≤≥±]=? ?)?"
     rf"(?P<before>{CURRENCY} ?)?(?P<digits>{GROUPED}|{NUMBER})(?:{TO}(?P<high>{NUMBER}))?"
     rf"(?P<power>\^-?\d+)?(?P<after> ?(?:{CURRENCY}|[%‰]))?"
-    rf"|(?=[{UNSPACED}]){LETTER}"
+    rf"|{CHARACTER}"
     # a plus, a sharp or a minus may belong to the name: C++, C#, Rh-
     rf"|(?P<word>(?:(?![{UNSPACED}]){LETTER})+)"
     r"(?:[+#]+(?!\w)|(?:(?<=\b[A-Z])|(?<=\b[A-Z][a-zA-Z]))-(?![\w-]))?"
@@ -89,6 +90,13 @@ class AllOf(str):
         made = super().__new__(cls, " … ".join(part[0] for part in wordings))
         made.parts = wordings
         return made
+
+
+def unspaced(text: str) -> bool:
+    """Is it mostly in a script that puts no space between words?"""
+    return not text.isascii() and 2 * len(re.findall(CHARACTER, text)) > len(
+        re.findall(r"[^\W\d_]", text)
+    )
 
 
 def spelled(text: str) -> str:
