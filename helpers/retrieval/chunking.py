@@ -147,8 +147,8 @@ def _recurse(
 
 
 def _split(text: str, whole: Span, separator: str) -> list[Span]:
-    """The pieces of a span; a separator stays at the beginning of the piece that it opens, but 。！？
-    at the end of what they close."""
+    """The pieces of a span; a separator stays at the beginning of the piece that it opens; one of
+    。！？ at the end of what it closes."""
     start, end = whole
     after = len(separator) if separator in "。！？" else 0
     opens = (
