@@ -170,8 +170,8 @@ def template() -> str:
         "",
         "# [answers]",
         (
-            '# refusals = ["not in our files"]   # wordings that refuse, too (known are those of en,'
-            " de, fr, es, it, nl, pt, zh, ja)"
+            '# refusals = ["not in our files"]   # further wordings that refuse (known: en, de, fr,'
+            " es, it, nl, pt, zh, ja)"
         ),
         '# decimal = ","                  # what parts decimals: with "," 1.200 is 1200, else 1.2',
         "",
