@@ -148,7 +148,8 @@ WORDINGS = {
     "de": (
         r"\b(?:weiß|weiss) (?:ich|man)(?: \w+)? nicht\b"
         r"|\bich (?:weiß|weiss)(?: (?:das|es|dies))?(?: leider)? nicht\b",
-        r"\b(?:nicht|un)(?: )?bekannt\W*$|\bkeine (?:angaben?|information(?:en)?|auskunft|daten)\b",
+        r"\b(?:nicht|un)(?: )?bekannt\W*$|\bkeine (?:angaben?|information(?:en)?|auskunft|daten)"
+        r"(?=\W*$| (?:vor|vorhanden|verfügbar|dazu|darüber|hierzu|zu|über|enthalten|gefunden)\b)",
         r"\b(?:steht|stehen) (?:\w+ )?nicht (?:im|in der|in den|in diesem)\b",
         r"\bnicht (?:erwähnt|angegeben|genannt|beschrieben|beantwortbar|zu beantworten)\b",
         r"\bnicht (?:aus \w+ \w+ )?hervor\b|\bnicht beantwort(?:et|en)\b|\bkeine aussage\b",
@@ -156,34 +157,40 @@ WORDINGS = {
     ),
     "fr": (
         r"\bje (?:ne |n')(?:le )?sais pas\b|\bje l'ignore\b|^(?:c'est )?inconnu\W*$",
-        r"\b(?:aucune|pas d'|pas de|sans) ?(?:informations?|données?|réponse)\b",
-        r"\b(?:pas|non) (?:été )?(?:mentionné|précisé|indiqué|spécifié|disponible|connu)e?s?\b",
+        r"\b(?:aucune|pas d'|pas de) ?(?:informations?|données?|réponse)"
+        r"(?=\W*$| (?:à|sur|dans|concernant|disponible)\b)|^(?:information )?(?:pas|non)"
+        r" (?:disponible|connu)e?s?\W*$",
+        r"\b(?:pas|non) (?:été )?(?:mentionné|précisé|indiqué|spécifié)e?s?\b",
         r"\bne (?:le |la |les )?(?:mentionne|précise|dit|indique|spécifie|répond)(?:nt)? pas\b",
         r"\bje ne peux pas (?:y )?répondre\b|\bimpossible (?:de|d'y) (?:répondre|dire)\b",
     ),
     "es": (
         r"\bno (?:lo )?sé\b|^no se sabe\b|^(?:es )?desconocid[oa]\W*$|^no disponible\W*$",
-        r"\b(?:sin|no hay|ninguna) (?:información|datos|respuesta)\b",
-        r"\bno (?:se |lo |la )?(?:menciona|especifica|indica|dice|precisa|aparece)n?\b",
+        r"\b(?:sin|no hay|ninguna) (?:información|datos|respuesta)"
+        r"(?=\W*$| (?:sobre|al|acerca|disponible)\b)",
+        r"\bno (?:se |lo |la )?(?:menciona|especifica|indica|dice|precisa)n?\b",
         r"\bno (?:puedo|es posible|se puede) (?:responder|contestar|saber|decir)\b",
     ),
     "it": (
         r"\bnon (?:lo )?so\b|^(?:è )?sconosciut[oa]\W*$|^non disponibile\W*$",
-        r"\b(?:nessuna|non ci sono|non c'è|senza) (?:informazion[ei]|dat[oi]|risposta)\b",
-        r"\bnon (?:è |viene |sono )?(?:menzionat|specificat|indicat|precisat|not)[oaie]\b",
+        r"\b(?:nessuna|non ci sono|non c'è) (?:informazion[ei]|dat[oi]|risposta)"
+        r"(?=\W*$| (?:su|al|riguardo|disponibil[ei])\b)",
+        r"\bnon (?:è |viene |sono )?(?:menzionat|specificat|indicat|precisat)[oaie]\b",
         r"\bnon (?:lo |la )?(?:menziona|specifica|indica|dice|precisa)(?:no)?\b",
         r"\bnon (?:posso|è possibile|si può) (?:rispondere|dire|sapere)\b",
     ),
     "nl": (
         r"\bweet (?:ik )?(?:het |dat |dit )?niet\b|\b(?:on|niet )bekend\W*$|^niet beschikbaar\W*$",
-        r"\bgeen (?:informatie|gegevens|antwoord)\b|\bstaat (?:\w+ )?niet (?:in|vermeld)\b",
+        r"\bgeen (?:informatie|gegevens|antwoord)(?=\W*$| (?:over|beschikbaar|gevonden)\b)",
+        r"\bstaat (?:\w+ )?niet (?:in|vermeld)\b",
         r"\bniet (?:vermeld|genoemd|gespecificeerd|aangegeven)\b",
         r"\b(?:vermeldt|noemt|zegt) (?:dit|dat|het) niet\b",
         r"\bniet (?:beantwoorden|mogelijk om te antwoorden|te beantwoorden)\b",
     ),
     "pt": (
         r"\bnão (?:o )?sei\b|^não se sabe\b|^(?:é )?desconhecid[oa]\W*$|^não disponível\W*$",
-        r"\b(?:sem|não há|nenhuma) (?:informaç(?:ão|ões)|dados|resposta)\b",
+        r"\b(?:sem|não há|nenhuma) (?:informaç(?:ão|ões)|dados|resposta)"
+        r"(?=\W*$| (?:sobre|a respeito|disponíve(?:l|is))\b)",
         r"\bnão (?:é |foi |está |são )?(?:mencionad|especificad|indicad|informad)[oa]s?\b",
         r"\bnão (?:o |a )?(?:menciona|especifica|indica|diz|informa)m?\b",
         r"\bnão (?:posso|é possível|se pode) (?:responder|dizer|saber)\b",

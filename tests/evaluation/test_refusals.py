@@ -74,15 +74,21 @@ CLAIMED = {
     "de": (
         "Der Zoll ist nicht enthalten.|Hunde sind nicht erlaubt.|Ich weiß es nicht, aber 17 Tage."
         "|Das weiß ich nicht. 17 Tage.|Nein.|Der Antrag ist bekannt.|Leider 17 Tage."
+        "|Es werden keine Daten gespeichert.|Wir geben keine Informationen weiter."
     ),
     "fr": (
         "Les chiens ne sont pas admis.|Je ne sais pas, mais 17 jours.|Je ne sais pas. 17 jours."
-        "|Non.|La taxe n'est pas comprise."
+        "|Non.|La taxe n'est pas comprise.|Aucune donnée n'est conservée."
+        "|Le produit n'est pas disponible au Canada."
     ),
-    "es": "No.|Los perros no están permitidos.|No lo sé, pero 17 días.|No lo sé. 17 días.",
-    "it": "No.|I cani non sono ammessi.|Non lo so, però 17 giorni.|Non lo so. 17 giorni.",
-    "nl": "Nee.|Honden zijn niet toegestaan.|Ik weet het niet, maar 17 dagen.",
-    "pt": "Não.|Cães não são permitidos.|Não sei, mas 17 dias.|Não sei. 17 dias.",
+    "es": "No.|No hay datos personales en la tarjeta."
+    "|Los perros no están permitidos.|No lo sé, pero 17 días.|No lo sé. 17 días.",
+    "it": "No.|Il prodotto non è noto in Canada per i colori."
+    "|I cani non sono ammessi.|Non lo so, però 17 giorni.|Non lo so. 17 giorni.",
+    "nl": "Nee.|Er worden geen gegevens bewaard."
+    "|Honden zijn niet toegestaan.|Ik weet het niet, maar 17 dagen.",
+    "pt": "Não.|Enviamos sem dados pessoais."
+    "|Cães não são permitidos.|Não sei, mas 17 dias.|Não sei. 17 dias.",
     "zh": "不可以。|十七天。|不知道。十七天。",
     "ja": "十七日です。|できません。",
 }
