@@ -882,11 +882,20 @@ COMMANDS = [
     (
         "bench",
         bench,
-        "measure speed against the plain way, or the search on a judged set",
+        "measure speed against the plain way, or search and scores on a judged set",
         [
             option(
                 "what",
-                choices=["evaluate", "embed", "finetune", "retrieval", "chunking", "scale", "lab"],
+                choices=[
+                    "evaluate",
+                    "embed",
+                    "finetune",
+                    "retrieval",
+                    "chunking",
+                    "judge",
+                    "scale",
+                    "lab",
+                ],
             ),
             option(
                 "folder",
@@ -894,7 +903,7 @@ COMMANDS = [
                 type=Path,
                 metavar="DIR",
                 help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's"
-                " evaluation",
+                " evaluation; judge: RAGChecker's human labels",
             ),
             option(
                 "--limit-queries",

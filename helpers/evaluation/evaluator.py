@@ -32,6 +32,17 @@ class Task:
     scores: Callable[[Prediction, Gold], dict[str, object]]
 
 
+def questions_task(also: Sequence[str] = (), decimal: str = ".") -> Task:
+    """Questions judged with further wordings that refuse, and with what parts decimals (see
+    `answer_correct`); tells near misses besides."""
+
+    def told(p: Prediction, gold: Gold) -> dict[str, object]:
+        near = p.error is None and scores.near_miss(p.text, gold.answers, also, decimal)
+        return scores.question_scores(p, gold, also) | {"near_miss": near}
+
+    return Task("questions", lambda p, gold: scores.question_correct(p, gold, also, decimal), told)
+
+
 QUESTIONS = Task("questions", scores.question_correct, scores.question_scores)
 TICKETS = Task("tickets", scores.ticket_correct, scores.ticket_scores)
 

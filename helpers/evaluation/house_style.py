@@ -210,8 +210,8 @@ def uses_every_fact(text: str, brief: Brief) -> bool:
 
 def adds_no_number(text: str, brief: Brief) -> bool:
     """Every number was given: in a fact or in the question."""
-    given = {token for token in tokens(str(brief)) if token[0].isdigit()}
-    return {token for token in tokens(text) if token[0].isdigit()} <= given
+    given = {token for token in tokens(str(brief)) if token[-1].isdigit()}
+    return {token for token in tokens(text) if token[-1].isdigit()} <= given
 
 
 def gives_units(text: str, brief: Brief) -> bool:

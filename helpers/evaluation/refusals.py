@@ -1,10 +1,12 @@
-"""Is this answer a refusal, or does it hedge? One long pattern, read sentence by sentence."""
+"""Is this answer a refusal, or does it hedge? One long pattern for English and a list for other
+languages, read sentence by sentence."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from helpers.evaluation.text import CITATION, tokens
+from helpers.evaluation.text import CITATION, SPELLED, tokens
 
 # What a refusal is: the system does not know, a source does not say, or the user may not be told.
 # Claims about the world must not match: "frost is not covered", "the kit does not include
@@ -59,6 +61,17 @@ REFUSAL_PATTERN = re.compile(
                 r" dunno\b|^(?:dunno|idk)\b|\bn/a\b|^(?:not applicable|no data)\W*$"
             ),
             (
+                r"^(?:data |currently )?not (?:currently )?available\W*$"
+                r"|\bno (?:info|data)(?: (?:is )?available\b| (?:on|about) (?:this|that|it)\b|\W*$)"
+                r"|^(?:nobody|no one) knows(?: (?:this|that|it|for sure))?\W*$"
+                r"|\bi have no way of knowing\b|\byour guess is as good as mine\b|^can not say\W*$"
+            ),
+            (
+                r"\b(?:not possible|impossible|no way) to (?:answer"
+                r"(?! (?:calls?|the (?:phone|door)))|say|tell|know|determine|find out)\b"
+                r"|\bnot answerable\b"
+            ),
+            (
                 r"\b(?:unknown|undisclosed|unclear|uncertain|unsure|unanswerable)(?=\W*$|"
                 r" (?:from|in|based|given|whether|what|how|if|to (?:me|us))\b)|\bnot clear"
                 r" (?:from|in|whether|what|how|if)\b"
@@ -108,6 +121,11 @@ REFUSAL_PATTERN = re.compile(
                 rf"\black(?:s|ing)? (?:the )?(?:{FACTS}|context)\b|\b(?:insufficient|not enough)"
                 rf" (?:{FACTS}|context|data)\b"
             ),
+            (
+                rf"\b{SOURCE} (?:makes?|gives?|offers?|provides?|contains?|has|have) no"
+                rf" (?:statements?|{FACTS}|mention)\b|\bno such {FACTS} (?:exists?|is there)\b"
+                rf"|\b{SOURCE} (?:is|are) silent\b|\boutside the scope of {THE} ?{SOURCE}\b"
+            ),
             # the user may not be told
             (
                 rf"\b{THIS} (?:can|could|may) not be"
@@ -123,6 +141,68 @@ REFUSAL_PATTERN = re.compile(
         )
     )
 )
+# What refuses in other languages, as whole clauses or parts of them. A claim about the world must
+# not match here either: "Hunde sind nicht erlaubt" is an answer.
+WORDINGS = {
+    "en": (REFUSAL_PATTERN.pattern,),
+    "de": (
+        r"\b(?:weiß|weiss) (?:ich|man)(?: \w+)? nicht\b"
+        r"|\bich (?:weiß|weiss)(?: (?:das|es|dies))?(?: leider)? nicht\b",
+        r"\b(?:nicht|un)(?: )?bekannt\W*$|\bkeine (?:angaben?|information(?:en)?|auskunft|daten)"
+        r"(?=\W*$| (?:vor|vorhanden|verfügbar|dazu|darüber|hierzu|zu|über|enthalten|gefunden)\b)",
+        r"\b(?:steht|stehen) (?:\w+ )?nicht (?:im|in der|in den|in diesem)\b",
+        r"\bnicht (?:erwähnt|angegeben|genannt|beschrieben|beantwortbar|zu beantworten)\b",
+        r"\bnicht (?:aus \w+ \w+ )?hervor\b|\bnicht beantwort(?:et|en)\b|\bkeine aussage\b",
+        r"\bkann ich (?:\w+ )?(?:nichts|nicht) sagen\b|\bnicht verfügbar\W*$",
+    ),
+    "fr": (
+        r"\bje (?:ne |n')(?:le )?sais pas\b|\bje l'ignore\b|^(?:c'est )?inconnu\W*$",
+        r"\b(?:aucune|pas d'|pas de) ?(?:informations?|données?|réponse)"
+        r"(?=\W*$| (?:à|sur|dans|concernant|disponible)\b)|^(?:information )?(?:pas|non)"
+        r" (?:disponible|connu)e?s?\W*$",
+        r"\b(?:pas|non) (?:été )?(?:mentionné|précisé|indiqué|spécifié)e?s?\b",
+        r"\bne (?:le |la |les )?(?:mentionne|précise|dit|indique|spécifie|répond)(?:nt)? pas\b",
+        r"\bje ne peux pas (?:y )?répondre\b|\bimpossible (?:de|d'y) (?:répondre|dire)\b",
+    ),
+    "es": (
+        r"\bno (?:lo )?sé\b|^no se sabe\b|^(?:es )?desconocid[oa]\W*$|^no disponible\W*$",
+        r"\b(?:sin|no hay|ninguna) (?:información|datos|respuesta)"
+        r"(?=\W*$| (?:sobre|al|acerca|disponible)\b)",
+        r"\bno (?:se |lo |la )?(?:menciona|especifica|indica|dice|precisa)n?\b",
+        r"\bno (?:puedo|es posible|se puede) (?:responder|contestar|saber|decir)\b",
+    ),
+    "it": (
+        r"\bnon (?:lo )?so\b|^(?:è )?sconosciut[oa]\W*$|^non disponibile\W*$",
+        r"\b(?:nessuna|non ci sono|non c'è) (?:informazion[ei]|dat[oi]|risposta)"
+        r"(?=\W*$| (?:su|al|riguardo|disponibil[ei])\b)",
+        r"\bnon (?:è |viene |sono )?(?:menzionat|specificat|indicat|precisat)[oaie]\b",
+        r"\bnon (?:lo |la )?(?:menziona|specifica|indica|dice|precisa)(?:no)?\b",
+        r"\bnon (?:posso|è possibile|si può) (?:rispondere|dire|sapere)\b",
+    ),
+    "nl": (
+        r"\bweet (?:ik )?(?:het |dat |dit )?niet\b|\b(?:on|niet )bekend\W*$|^niet beschikbaar\W*$",
+        r"\bgeen (?:informatie|gegevens|antwoord)(?=\W*$| (?:over|beschikbaar|gevonden)\b)",
+        r"\bstaat (?:\w+ )?niet (?:in|vermeld)\b",
+        r"\bniet (?:vermeld|genoemd|gespecificeerd|aangegeven)\b",
+        r"\b(?:vermeldt|noemt|zegt) (?:dit|dat|het) niet\b",
+        r"\bniet (?:beantwoorden|mogelijk om te antwoorden|te beantwoorden)\b",
+    ),
+    "pt": (
+        r"\bnão (?:o )?sei\b|^não se sabe\b|^(?:é )?desconhecid[oa]\W*$|^não disponível\W*$",
+        r"\b(?:sem|não há|nenhuma) (?:informaç(?:ão|ões)|dados|resposta)"
+        r"(?=\W*$| (?:sobre|a respeito|disponíve(?:l|is))\b)",
+        r"\bnão (?:é |foi |está |são )?(?:mencionad|especificad|indicad|informad)[oa]s?\b",
+        r"\bnão (?:o |a )?(?:menciona|especifica|indica|diz|informa)m?\b",
+        r"\bnão (?:posso|é possível|se pode) (?:responder|dizer|saber)\b",
+    ),
+    "zh": (
+        r"不知道|无法(?:回答|确定|得知)|(?:没有|未|沒有)(?:提到|提及|说明|說明)|没有(?:相关)?信息",
+    ),
+    "ja": (
+        r"(?:わかり|分かり|知り)ません|記載(?:されてい|があり)ません|情報がありません|回答できません",
+    ),
+}
+REFUSAL = re.compile("|".join(one for wordings in WORDINGS.values() for one in wordings))
 DOUBT = re.compile(
     r"\b(?:perhaps|maybe|probably|possibly|presumably|not sure|i guess|i suppose|i think|my"
     r" guess)\b"
@@ -130,19 +210,20 @@ DOUBT = re.compile(
 # Where a refusal ends and something else may begin: "I don't know, but it is 17 days", "I don't
 # know, it is 17 days", "I don't know - 17 days".
 CLAUSES = re.compile(
-    r"(?<=[a-z)\"'\]*])[.!?;:]+(?:\s|$)|\s[-–]+\s|\s?—\s?|,\s(?=[£$€]?\d|(?:it|they|he|she|the"
+    r"(?<=[^\W\d_])[.!?;:]+(?:\s|$)|(?<=[)\"'\]*])[.!?;:]+(?:\s|$)|[。！？]+|\s[-–]+\s|\s?—\s?|,\s(?=[£$€]?\d|(?:it|they|he|she|the"
     r" answer|you|we|this|that) (?:is|are|was|were|can|must|may|should|has|have)\b(?! not))"
-    r"|,?\s*\b(?:but|however|though|although|perhaps|maybe|probably|possibly|presumably|i guess|i"
-    r" suppose|i think)\b,?"
+    r"|,\s(?:aber|mais|pero|però|ma|maar|mas)\b|,?\s*\b(?:but|however|though|although|perhaps"
+    r"|maybe|probably|possibly|presumably|i guess|i suppose|i think)\b,?"
 )
 # What may stand beside a refusal without claiming anything.
 POLITE = re.compile(
     r"\b(?:sorry|apolog\w+|please|contact|ask|check|refer|consult|let me know|thanks?|thank"
     r" you|unfortunately|regret|afraid|speak to|get in touch|anything else|as an ai|language"
-    r" model)\b"
+    r" model|leider|tut mir leid|entschuldigung|désolée?|lo siento|mi dispiace|helaas|desculpe)\b"
     r"|^\W*(?:no|yes|well|hm+|oh|so|ok|okay|hello|hi|(?:the |my )?answer(?:"
     rf" is)?|(?:in|from|according to|based on|given) {THE} ?{SOURCE}(?: provided)?)\W*$"
 )
+APOSTROPHES = {mark: "'" for mark, plain in SPELLED.items() if plain == "'"}
 CONTRACTIONS = (
     ("can't", "can not"),
     ("cannot", "can not"),
@@ -157,29 +238,35 @@ CONTRACTIONS = (
 
 def _plain(text: str) -> str:
     """Lower case, single blanks, no contractions: "I DON’T know" -> "i do not know"."""
-    said = " ".join(CITATION.sub(" ", text.lower().replace("’", "'")).split())
+    said = " ".join(CITATION.sub(" ", text.lower().translate(APOSTROPHES)).split())
     said = re.sub(r"\b(do|does|did|is|are|was|were|have|has|could|would)nt\b", r"\1 not", said)
     for short, long in CONTRACTIONS:
         said = said.replace(short, long)
     return said
 
 
-def hedges(text: str) -> bool:
+def _refuses(said: str, also: Sequence[str]) -> bool:
+    return bool(REFUSAL.search(said)) or any(
+        re.search(rf"(?<!\w){re.escape(_plain(one))}(?!\w)", said) for one in also
+    )
+
+
+def hedges(text: str, also: Sequence[str] = ()) -> bool:
     """Does the reply refuse, doubt or say nothing, anywhere? Then it is not a right answer,
-    whatever else is in it."""
+    whatever else is in it. also: further wordings that refuse."""
     said = _plain(text)
-    return not said or bool(REFUSAL_PATTERN.search(said) or DOUBT.search(said))
+    return not said or _refuses(said, also) or bool(DOUBT.search(said))
 
 
-def abstains(text: str) -> bool:
+def abstains(text: str, also: Sequence[str] = ()) -> bool:
     """Does the reply refuse or say that it does not know, and claim nothing besides? Case,
-    punctuation and quotes do not matter.
+    punctuation and quotes do not matter; languages: `WORDINGS`. also: further wordings that refuse.
 
     "I don't know, but it is 17 days" claims something, and so does "Sorry, 17 days": an apology
     does not make a refusal.
     """
     clauses = [clause for clause in CLAUSES.split(_plain(text)) if tokens(clause)]
-    refuses = [bool(REFUSAL_PATTERN.search(clause)) for clause in clauses]
+    refuses = [_refuses(clause, also) for clause in clauses]
     harmless = [bool(POLITE.search(clause)) and not re.search(r"\d", clause) for clause in clauses]
     return not clauses or (
         any(refuses) and all(r or h for r, h in zip(refuses, harmless, strict=True))

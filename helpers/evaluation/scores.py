@@ -7,6 +7,8 @@ announced like a change of the data.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,24 +16,73 @@ from helpers.core.cases import Citation, Gold, Passage, Prediction
 from helpers.data.tickets import FIELDS, parse_strict
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.refusals import abstains, hedges
-from helpers.evaluation.text import holds, squad_normalise, tokens
+from helpers.evaluation.text import AllOf, holds, length, spelled, squad_normalise, tokens
 
 LONGEST_ANSWER_TOKENS = 30  # a reply that lists everything would contain the answer by accident
 
 
-def answer_correct(text: str, answers: Sequence[str]) -> bool:
+def answer_correct(
+    text: str, answers: Sequence[str], also: Sequence[str] = (), decimal: str = "."
+) -> bool:
     """Is this reply right? It holds an alias as whole tokens, is short, and does not hedge or
-    refuse; with no answers: it refuses."""
+    refuse; with no answers: it refuses. also: further wordings that refuse; decimal: see
+    `text.number`."""
     if not answers:
-        return abstains(text)
-    if len(tokens(text)) > LONGEST_ANSWER_TOKENS or hedges(text):
+        return abstains(text, also)
+    if length(text) > LONGEST_ANSWER_TOKENS or hedges(text, also):
         return False
-    return holds(text, answers)
+    return holds(text, answers, decimal)
 
 
-def question_correct(prediction: Prediction, gold: Gold) -> bool:
+def question_correct(
+    prediction: Prediction, gold: Gold, also: Sequence[str] = (), decimal: str = "."
+) -> bool:
     """`answer_correct` for a prediction; one that failed is wrong."""
-    return prediction.error is None and answer_correct(prediction.text, gold.answers)
+    return prediction.error is None and answer_correct(prediction.text, gold.answers, also, decimal)
+
+
+def never_right(answer: str, also: Sequence[str] = (), decimal: str = ".") -> str | None:
+    """Why can no reply be right by this answer? None where one can: the answer itself."""
+    if answer_correct(answer, [answer], also, decimal):
+        return None
+    if not tokens(answer):
+        return "holds no word and no number: nothing is left of it without articles and marks"
+    if hedges(answer, also):
+        return "reads like a refusal or a doubt, and such a reply is never right"
+    return (
+        f"is too long: a reply of more than {LONGEST_ANSWER_TOKENS} words is never right; write the"
+        " part that must be said"
+    )
+
+
+def near_miss(
+    text: str, answers: Sequence[str], also: Sequence[str] = (), decimal: str = "."
+) -> bool:
+    """Is a reply wrong by rule alone? It holds an answer but for signs, accents, endings or
+    separators, or says it with a doubt or in too many words. For people to look at, never a
+    score."""
+    if not answers or answer_correct(text, answers, also, decimal):
+        return False
+    return any(_near(text, answer) for answer in answers)
+
+
+def _near(text: str, answer: str) -> bool:
+    if isinstance(answer, AllOf):
+        return all(any(_near(text, one) for one in part) for part in answer.parts)
+    said, wanted = _bare(text), _bare(answer)
+    glued = re.escape("".join(wanted))
+    return bool(wanted) and (
+        any(said[i : i + len(wanted)] == wanted for i in range(len(said) - len(wanted) + 1))
+        # separators inside a number: 1.200 for 1200
+        or bool(re.search(r"\d", glued) and re.search(rf"(?<!\d){glued}(?!\d)", "".join(said)))
+    )
+
+
+def _bare(text: str) -> list[str]:
+    """Runs of letters and digits without accents, case and the s of a plural."""
+    plain = unicodedata.normalize("NFKD", spelled(text)).casefold()
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return [run.removesuffix("s") or run for run in re.findall(r"[^\W_]+", plain)]
 
 
 def _best(score: Callable[[str, str], float], text: str, answers: Sequence[str]) -> float:
@@ -91,17 +142,21 @@ def citation_support(
     None where there is nothing to support or nothing cited. Shared words are a necessary sign of
     support, not a proof.
     """
-    words = {token for token in tokens(text) if len(token) > 3 or token[0].isdigit()}
+    if not cited:
+        return None
+    words = {token for token in tokens(text) if len(token) > 3 or token[-1].isdigit()}
     shown = {
         token
         for c in cited
         if 1 <= c.number <= len(context)
         for token in tokens(context[c.number - 1].text)
     }
-    return len(words & shown) / len(words) if words and cited else None
+    return len(words & shown) / len(words) if words else None
 
 
-def question_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
+def question_scores(
+    prediction: Prediction, gold: Gold, also: Sequence[str] = ()
+) -> dict[str, object]:
     """What else to know about an answer: refusal, the search (where there is evidence), SQuAD's
     scores, the citations."""
     context, evidence, documents = prediction.context, gold.evidence, {e.doc for e in gold.evidence}
@@ -110,7 +165,7 @@ def question_scores(prediction: Prediction, gold: Gold) -> dict[str, object]:
     seen = retrieval_metrics.overlap(evidence, context) if evidence else {}
     return {
         "answerable": bool(gold.answers),
-        "abstained": answered and abstains(prediction.text),
+        "abstained": answered and abstains(prediction.text, also),
         "evidence_seen": retrieval_metrics.evidence_found(evidence, context) if evidence else None,
         "evidence_recall": retrieval_metrics.evidence_recall(evidence, context)
         if evidence

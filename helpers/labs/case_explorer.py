@@ -321,15 +321,15 @@ def alias_span(text: str, answers: Sequence[str]) -> Span | None:
     """Where in the reply does an accepted answer stand, read as the scorer reads it? The longest
     that does; None when none does."""
     bare = evaluation_text.CITATION.sub(lambda mark: " " * len(mark[0]), text)
-    said = [
-        (token, m.start(), m.end())
-        for m in evaluation_text.NUMBER_OR_WORD.finditer(bare)
-        for token in evaluation_text.tokens(m[0])
-    ]
-    for wanted in sorted(map(evaluation_text.tokens, answers), key=len, reverse=True):
-        for i in range(len(said) - len(wanted) + 1 if wanted else 0):
-            if [token for token, _, _ in said[i : i + len(wanted)]] == wanted:
-                return said[i][1], said[i + len(wanted) - 1][2]
+    words = [m.span() for m in re.finditer(r"[-−<>≤≥±$€£¥]*\w+(?:[.,:]?\w|[²³%+#])*", bare)]
+    for answer in sorted(answers, key=lambda one: len(evaluation_text.tokens(one)), reverse=True):
+        if not evaluation_text.holds(text, [answer]):
+            continue
+        # the shortest stretch of words that holds it, the first of them
+        for n in range(1, len(evaluation_text.tokens(answer)) + 3):
+            for (start, _), (_, end) in zip(words, words[n - 1 :], strict=False):
+                if evaluation_text.holds(text[start:end], [answer]):
+                    return start, end
     return None
 
 

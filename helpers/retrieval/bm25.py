@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from helpers.core.cases import Ask, Passage
 from helpers.data.handbook import Document
+from helpers.evaluation.text import CHARACTER
 from helpers.retrieval.chunking import Chunk, cut
 from helpers.retrieval.rows import Rows, embedded_text, metadata_of
 
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
     import numpy as np
 
 WORD = r"(?u)\b\w+\b"  # numbers and single letters count: "grade 7", "form B"
+
+
+RUN = re.compile(rf"(?:{CHARACTER})+")
+
+
+def spaced(text: str) -> str:
+    """The text with spaces where BM25 should part it: of scripts that put none, every pair of
+    neighbouring characters becomes a word (as Lucene does); all other text stays as it is."""
+    return RUN.sub(_pairs, text) if not text.isascii() and RUN.search(text) else text
+
+
+def _pairs(run: re.Match) -> str:
+    one = re.findall(CHARACTER, run[0])
+    pairs = map("".join, itertools.pairwise(one)) if len(one) > 1 else one
+    # a vowel sign is no letter to WORD, so such a pair is written in figures
+    return f" {' '.join(p if p.isalnum() else 'u' + p.encode('utf-16-be').hex() for p in pairs)} "
 
 
 class Lexical:
@@ -34,7 +51,10 @@ class Lexical:
 
         self.size = len(texts)
         tokens = bm25s.tokenize(
-            list(texts), token_pattern=WORD, stopwords="en", show_progress=False
+            [spaced(text) for text in texts],
+            token_pattern=WORD,
+            stopwords="en",
+            show_progress=False,
         )
         self._bm25 = bm25s.BM25()
         self._empty = not any(len(ids) for ids in tokens.ids)
@@ -48,7 +68,11 @@ class Lexical:
         import numpy as np
 
         words = bm25s.tokenize(
-            [question], token_pattern=WORD, stopwords="en", return_ids=False, show_progress=False
+            [spaced(question)],
+            token_pattern=WORD,
+            stopwords="en",
+            return_ids=False,
+            show_progress=False,
         )
         if self._empty or not words or not words[0]:
             return []
@@ -57,7 +81,7 @@ class Lexical:
         return [(int(row), float(scores[row])) for row in rows if scores[row] > 0 and allowed[row]]
 
 
-QUERY_WORD = re.compile(r"\w+|[^\w\s]")
+QUERY_WORD = re.compile(rf"{CHARACTER}|(?:(?!{CHARACTER})\w)+|[^\w\s]")
 # an English word is about 1.3 tokens: so that chunks come out about as long as the embedder's
 WORDS_A_TOKEN = 0.75
 
@@ -91,7 +115,8 @@ class LexicalIndex:
 
 
 def words(text: str) -> list[tuple[int, int]]:
-    """Where is each word or mark? What `chunking.cut` counts here."""
+    """Where is each word or mark, or character of a script without spaces? What `chunking.cut`
+    counts here."""
     return [m.span() for m in QUERY_WORD.finditer(text)]
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from helpers.data.handbook import Document, headings
+from helpers.evaluation.text import unspaced
 from helpers.models import weights
 
 Span = tuple[int, int]
@@ -81,6 +82,8 @@ def cut(
         raise ValueError(
             f"there is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}"
         )
+    if strategy == "tokens" and unspaced(text):
+        strategy = "sentences"
     return STRATEGIES[strategy](text, chunk_size, overlap, spans)
 
 
@@ -98,7 +101,7 @@ def by_tokens(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[Sp
 
 
 # tried in this order; "" cuts between characters
-SEPARATORS = ("\n\n", "\n", ".", "?", "!", " ", "")
+SEPARATORS = ("\n\n", "\n", ".", "?", "!", "。", "！", "？", " ", "")
 
 
 def by_recursion(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[Span]:
@@ -144,12 +147,14 @@ def _recurse(
 
 
 def _split(text: str, whole: Span, separator: str) -> list[Span]:
-    """The pieces of a span; a separator stays at the beginning of the piece that it opens."""
+    """The pieces of a span; a separator stays at the beginning of the piece that it opens; one of
+    。！？ at the end of what it closes."""
     start, end = whole
+    after = len(separator) if separator in "。！？" else 0
     opens = (
         range(start + 1, end)
         if not separator
-        else [start + m.start() for m in re.finditer(re.escape(separator), text[start:end])]
+        else [start + m.start() + after for m in re.finditer(re.escape(separator), text[start:end])]
     )
     return [(a, b) for a, b in itertools.pairwise([start, *opens, end]) if a < b]
 
@@ -184,7 +189,9 @@ def _stripped(text: str, span: Span) -> Span | None:
 
 
 # a line of a table or a list counts as a sentence
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’*_]*\s+|\n+")
+SENTENCE_END = re.compile(
+    r"(?<=[.!?])[\"')\]”’*_]*\s+|\n+|(?<=[。！？])[」』”’）]*\s*(?![。！？])|(?<=[ก-๛]) +(?=[ก-๛])"
+)
 
 
 def by_sentences(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[Span]:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 
 from helpers.core.cases import Citation, Passage
+from helpers.evaluation.text import UNSPACED
+from helpers.retrieval.bm25 import spaced
 
 MARK = re.compile(r"\s*\[(\d{1,2})\]")
 FULL_LINE = 40  # characters: a shorter line ended because it was at its end
@@ -60,7 +62,7 @@ def sentences(text: str) -> list[str]:
     """The sentences of a passage, its headings, and the lines of its lists and tables. A sentence
     continues where a full line of prose merely wraps, as in a PDF."""
     cuts = [0]
-    for gap in re.finditer(r"(?<=[.!?])\s+|\n+", text):
+    for gap in re.finditer(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?![。！？\s])", text):
         above, below = text[: gap.start()].rpartition("\n")[2], text[gap.end() :].partition("\n")[0]
         if (
             gap[0] != "\n"
@@ -78,5 +80,7 @@ def sentences(text: str) -> list[str]:
 
 
 def content_words(text: str) -> set[str]:
-    """Content words and numbers, lower case; short function words carry no evidence."""
-    return {w for w in re.findall(r"\w+", text.lower()) if len(w) > 3 or w.isdigit()}
+    """Content words and numbers, lower case; short function words carry no evidence. Of scripts
+    without spaces, pairs of characters."""
+    words = re.findall(r"\w+", spaced(text).lower())
+    return {w for w in words if len(w) > 3 or w.isdigit() or re.match(f"[{UNSPACED}]", w)}

@@ -498,7 +498,7 @@ The gate is unknown to visitors.|Unless the fee is not stated on the invoice, it
 25 days, which is not mentioned elsewhere.|The code must never be given to visitors.
 The password must not be disclosed.|Devices that have not answered for 9 months are left out.
 We do not tell a dealer what to charge.|Details are in Trellis.|Please contact HR.|Not covered.
-Not available.|None|Nothing.|Zero|It takes 3 days. I do not know why.
+None|Nothing.|Zero|It takes 3 days. I do not know why.
 """
 
 

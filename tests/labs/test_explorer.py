@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import TODAY
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from helpers import plots
@@ -215,6 +215,7 @@ def test_a_quote_that_was_cut_is_called_a_part():
 )
 def test_the_marked_alias_is_what_the_scorer_accepts(before, answer, after):
     reply = f"{before} {answer} {after}"
+    assume(evaluation_text.holds(reply, [answer]))  # "< 17 days" is not 17 days
     found = alias_span(reply, ["", answer])
     assert found, "an alias that stands there was not found"
     assert evaluation_text.tokens(reply[slice(*found)]) == evaluation_text.tokens(answer)

@@ -69,3 +69,9 @@ def test_a_sentence_continues_where_a_line_merely_wraps(words, sentence):
 def test_no_word_of_a_passage_is_lost_between_its_sentences(text):
     assert "".join("".join(citations.sentences(text)).split()) == "".join(text.split())
     assert all(s in text for s in citations.sentences(text))
+
+
+def test_a_sentence_of_chinese_is_cited_not_the_passage():
+    passage = Passage("d", "T", 0, 0, "访客证有效期为三天。员工每年有十一天带薪年假！请联系经理。")
+    (found,) = citations.cite("年假十一天", [passage])
+    assert found.quote == "员工每年有十一天带薪年假！"

@@ -147,7 +147,7 @@ def assessed(
     evidence; what stands in report.json). Raises as `assess` does."""
     from filelock import FileLock, Timeout
 
-    from helpers.commands.assess.folder import read_user_folder
+    from helpers.commands.assess.folder import read_user_folder, sentence_note
     from helpers.commands.assess.schedule import Clock
     from helpers.core.records import DataError
 
@@ -165,6 +165,8 @@ def assessed(
     )
     for fault in own.faults[:10]:
         say(f"  {fault}")
+    if note := sentence_note(own):
+        say(f"  {note}")
     out.mkdir(parents=True, exist_ok=True)
     with own_cache(out):
         try:

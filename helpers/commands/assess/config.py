@@ -43,6 +43,16 @@ class Task(Row):
     instruction: str = ""
 
 
+class Answers(Row):
+    refusals: list[Annotated[str, Field(pattern=r"\w")]] = Field(default_factory=list)
+    decimal: Literal[".", ","] = "."
+
+    @property
+    def judging(self) -> dict[str, Any]:
+        """How replies are judged: the options of `answer_correct`."""
+        return {"also": self.refusals, "decimal": self.decimal}
+
+
 def _possible(name: str) -> Callable[[Any], Any]:
     """Each requirement is tried alone, so that one fault takes no other along."""
     return lambda value: getattr(Requirements(**{name: value}), name)
@@ -65,6 +75,7 @@ class AssessConfig(Row):
     model: Model = Model()
     endpoint: Endpoint = Endpoint()
     task: Task = Task()
+    answers: Answers = Answers()
     requirements: Stated = Stated()
 
     @property
@@ -87,6 +98,7 @@ def read_config(text: str) -> tuple[AssessConfig, list[Fault]]:
             return AssessConfig.model_validate(given), faults
         except ValidationError as error:
             for one in error.errors():
+                one["loc"] = [part for part in one["loc"] if isinstance(part, str)]
                 *tables, key = one["loc"]
                 line = _line(text, key, *tables)
                 faults.append(Fault(FILE, line, ".".join((*tables, key)), _message(one)))
@@ -156,6 +168,13 @@ def template() -> str:
         "",
         "# [task]",
         '# instruction = "What should be done with an input of examples.jsonl, in your words."',
+        "",
+        "# [answers]",
+        (
+            '# refusals = ["not in our files"]   # further wordings that refuse (known: en, de, fr,'
+            " es, it, nl, pt, zh, ja)"
+        ),
+        '# decimal = ","                  # what parts decimals: with "," 1.200 is 1200, else 1.2',
         "",
         (
             "[requirements]                   # what you know of the work; take the # away from"

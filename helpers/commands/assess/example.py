@@ -24,7 +24,10 @@ Replace what is here by what is yours; each part may be missing.
 - `documents/`: .md, .txt, .html, .pdf, in folders as you like. A Markdown file \
 may say in front matter who may read it (`audience`).
 - `questions.jsonl`: one object a line: `question`, `answers` (every wording that is right; \
-`[]`: should be refused). Optional: `id`,
+`[]`: should be refused; write the \
+part that must be said, not a sentence). Optional: `id`,
+  `must_contain` (parts that must all be said, as `["2 days|two days", "manager"]`), \
+`answerable: false` or `is_impossible: true` (should be refused),
   `evidence` (`[{"doc": path below documents/, "quote": letter for letter}]`: \
 then the report says whose fault a wrong answer is),
   `groups` (who asks; without it the user may read everything), `as_of` (on which day).

@@ -34,12 +34,15 @@ from helpers.data.labelled_rows import (
     wrong_id,
     wrong_text,
 )
+from helpers.evaluation.scores import never_right
+from helpers.evaluation.text import AllOf, length
 
 # the group that may read a file without front matter, and that every user is in
 EVERYBODY = "everybody"
 LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
 MOST_ANSWERS = 100
+SENTENCE_WORDS = 7  # an answer from here on is a sentence, which no reply holds word for word
 PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
 
 
@@ -99,7 +102,8 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
     faults: list[Fault] = []
     wishes = _config(folder, faults)
     documents, ignored = _documents(folder, faults)
-    questions = _questions(folder, documents, today or dt.date.today(), faults)
+    judging = wishes.answers.judging
+    questions = _questions(folder, documents, today or dt.date.today(), judging, faults)
     schema, examples = _examples(folder, faults)
     clean = tuple(
         Fault(*(ingest.printable(x) if isinstance(x, str) else x for x in vars(one).values()))
@@ -113,6 +117,30 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
         )
     return UserFolder(
         folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
+    )
+
+
+def sentence_answers(own: UserFolder) -> int:
+    """How many questions have nothing but whole sentences as answers?"""
+    return sum(
+        bool(case.gold.answers)
+        and all(
+            length(one) >= SENTENCE_WORDS and not isinstance(one, AllOf)
+            for one in case.gold.answers
+        )
+        for case in own.questions
+    )
+
+
+def sentence_note(own: UserFolder) -> str | None:
+    """What whoever wrote whole sentences as answers should know before a model runs."""
+    if not (count := sentence_answers(own)):
+        return None
+    return (
+        f"{count:,} of {sum(bool(case.gold.answers) for case in own.questions):,} answers are"
+        f" sentences of {SENTENCE_WORDS} words and more; a reply is right only if it holds one word"
+        ' for word: write the part that must be said as an answer, or the parts as "must_contain".'
+        " Token F1 (shared words, 0 to 1) stands beside."
     )
 
 
@@ -185,7 +213,11 @@ def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
 
 
 def _questions(
-    folder: Path, documents: Sequence[Document], today: dt.date, faults: list[Fault]
+    folder: Path,
+    documents: Sequence[Document],
+    today: dt.date,
+    judging: dict[str, Any],
+    faults: list[Fault],
 ) -> list[Case]:
     path = _there(folder, "questions.jsonl", faults)
     if path is None:
@@ -204,6 +236,11 @@ def _questions(
     for number, row in json_lines(path.name, data, faults):
         if found := list(_wrong_question(row, taken)):
             faults += [Fault(path.name, number, *one) for one in found]
+            continue
+        answers = _answers(row)
+        possible, impossible = _possible(answers, judging)
+        faults += [Fault(path.name, number, *one) for one in impossible]
+        if answers and not possible:
             continue
         id = row.get("id", f"q-{number:04d}")
         taken[id] = number
@@ -226,17 +263,63 @@ def _questions(
             whose,
             dt.date.fromisoformat(row["as_of"]) if row.get("as_of") else today,
         )
-        kind = str(row.get("kind") or ("answerable" if row["answers"] else "to refuse"))
+        kind = str(row.get("kind") or ("answerable" if possible else "to refuse"))
         cases.append(
             Case(
                 ask,
-                Gold(tuple(row["answers"]), evidence if not lost else ()),
+                Gold(possible, evidence if not lost else ()),
                 kind,
                 family(ask.input),
                 "test",
             )
         )
     return cases
+
+
+def _parts(row: dict[str, Any]) -> list[Any]:
+    """The parts of `must_contain`; one part may be a text of its own."""
+    parts = row.get("must_contain")
+    return [parts] if isinstance(parts, str) else parts
+
+
+def _refused(row: dict[str, Any]) -> bool:
+    """Is the question marked as one without an answer? What stands in `answers` is then what the
+    refusal might say."""
+    return row.get("answerable") is False or row.get("is_impossible") is True
+
+
+def _answers(row: dict[str, Any]) -> list[str]:
+    """What counts as right: the parts together, and each of the answers; nothing where it should
+    be refused."""
+    if _refused(row):
+        return []
+    parts = [AllOf(*_parts(row))] if "must_contain" in row else []
+    return [*parts, *row.get("answers", [])]
+
+
+def _possible(
+    answers: Sequence[str], judging: dict[str, Any]
+) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """(the answers that count, a fault for each that no reply can match). One that is only too long
+    stays, for token F1."""
+    good, faults = [], []
+    for answer in answers:
+        wordings = (
+            [one for part in answer.parts for one in part]
+            if isinstance(answer, AllOf)
+            else [answer]
+        )
+        wrong = [(one, why) for one in wordings if (why := never_right(one, **judging))]
+        if not wrong or "too long" in wrong[0][1]:
+            good.append(answer)
+        field = "must_contain" if isinstance(answer, AllOf) else "answers"
+        faults += [(field, f"{one[:80]!r} can never be right: it {why}") for one, why in wrong]
+    left_out = " The question was left out." if answers and not good else ""
+    todo = (
+        '; write what must be said, or "answerable": false where the question should be refused.'
+        f"{left_out}"
+    )
+    return tuple(good), [(f, why if "too long" in why else why + todo) for f, why in faults]
 
 
 def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
@@ -254,6 +337,32 @@ def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
         )
     elif wrong := wrong_text(question, LONGEST_QUESTION_CHARS):
         yield "question", wrong
+    marks = {name: row[name] for name in ("answerable", "is_impossible") if name in row}
+    for name, value in marks.items():
+        if not isinstance(value, bool):
+            yield name, "must be true or false"
+    if marks.get("answerable") is True and marks.get("is_impossible") is True:
+        yield "is_impossible", "contradicts 'answerable'; keep one of them"
+    if marks.get("answerable") is True and answers == [] and "must_contain" not in row:
+        yield "answerable", "says that there is an answer, and 'answers' is empty; add one"
+    if "must_contain" in row and not (
+        isinstance(parts := _parts(row), list)
+        and 0 < len(parts) <= MOST_ANSWERS
+        and all(
+            isinstance(p, str)
+            and len(p) <= LONGEST_INPUT_CHARS
+            and not torn(p)
+            and any(w.strip() for w in p.split("|"))
+            for p in parts
+        )
+    ):
+        yield (
+            "must_contain",
+            'must be a list of texts, each a part that must be said, as ["2 days|two days"]',
+        )
+    # where parts or a refusal say what is right, there may be no answers
+    if answers is None and ("must_contain" in row or _refused(row)):
+        answers = []
     if (
         not isinstance(answers, list)
         or len(answers) > MOST_ANSWERS

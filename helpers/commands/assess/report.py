@@ -19,7 +19,7 @@ import pandas as pd
 
 from helpers import plots
 from helpers.commands.assess.findings import rows_of
-from helpers.commands.assess.folder import UserFolder
+from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
 from helpers.commands.assess.schedule import Skipped, more_minutes
 from helpers.core.files import write_whole
 from helpers.decision import sensitivity
@@ -83,6 +83,9 @@ def arms_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One line an arm; for questions also the share among those that have an answer, which is what
     the decision counts."""
     table = summary(tables)
+    if any("near_miss" in one for one in tables.values()):
+        table["token F1"] = [one["token_f1"].mean() for one in tables.values()]
+        table["near misses"] = [int(one["near_miss"].sum()) for one in tables.values()]
     if any("answerable" in one for one in tables.values()):
         table["right, of answerable"] = [
             one[one["answerable"]]["right"].mean() if one["answerable"].any() else float("nan")
@@ -93,6 +96,17 @@ def arms_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             for one in tables.values()
         ]
     return table
+
+
+def near_misses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The replies that are wrong by rule alone, of every system: id, reply and gold."""
+    close = [
+        table[table["near_miss"]][["id", "answer", "gold"]].assign(system=name)
+        for name, table in tables.items()
+        if "near_miss" in table
+    ]
+    columns = ["system", "id", "answer", "gold"]
+    return pd.concat(close, ignore_index=True)[columns] if close else pd.DataFrame(columns=columns)
 
 
 def parts(results: Results) -> list[Part]:
@@ -110,6 +124,7 @@ def parts(results: Results) -> list[Part]:
         *_systems(results),
         *_fault(results),
         *_wrong(results),
+        *_near(results),
         _missing(results),
         *rest[:-1],
         _required(results),
@@ -155,6 +170,7 @@ def _folder(results: Results) -> Part:
             if split
             else ""
         ),
+        *filter(None, [sentence_note(own)]),
         *results.notes,
     ]
     content: list[Any] = [lines]
@@ -300,6 +316,18 @@ def _wrong(results: Results) -> list[Part]:
     )
 
 
+def _near(results: Results) -> list[Part]:
+    table = near_misses(results.tables)
+    if not len(table):
+        return []
+    told = (
+        f"{len(table):,} replies count as wrong by rule alone: but for signs, accents, separators,"
+        " units, a doubt or their length they hold an answer. Where they are right, add their"
+        " wording to the answers."
+    )
+    return [Part("Near misses", (told, _cut(table.head(SHOWN_WRONG))))]
+
+
 def _cut(table: pd.DataFrame) -> pd.DataFrame:
     return table.map(
         lambda value: value if len(str(value)) <= SHOWN_CHARS else f"{str(value)[:SHOWN_CHARS]}…"
@@ -358,6 +386,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "characters": own.characters,
                 "questions": len(own.questions),
                 "examples": len(own.examples),
+                "sentence_answers": sentence_answers(own),
                 "split": dict(results.split),
                 "notes": list(results.notes),
             },
@@ -369,6 +398,7 @@ def as_json(results: Results) -> dict[str, Any]:
             "comparisons": [asdict(one) for one in results.compared],
             "search": _records(results.search) if results.search is not None else None,
             "attribution": {name: _records(blame(table)) for name, table in results.causes.items()},
+            "near_misses": _records(near_misses(results.tables)),
             "skipped": [asdict(one) for one in results.skipped],
             "to_settle": list(results.to_settle),
             "more_minutes": more_minutes(results.skipped),

@@ -20,7 +20,7 @@ from helpers.core.cases import Arm, Case
 from helpers.data import labelled_rows
 from helpers.data.json_schema import Checked, derived
 from helpers.evaluation import retrieval_metrics
-from helpers.evaluation.evaluator import QUESTIONS, wilson
+from helpers.evaluation.evaluator import questions_task, wilson
 from helpers.evaluation.labelled_task import task_of
 from helpers.models import load
 from helpers.models.endpoint import Endpoint
@@ -248,7 +248,11 @@ class Systems:
             bool(self.own.documents),
         )
         shown = [case for case in self.questions if case.gold.evidence]
-        ask = functools.partial(Step, task=QUESTIONS, loading_seconds=self.loading_seconds)
+        ask = functools.partial(
+            Step,
+            task=questions_task(**self.own.wishes.answers.judging),
+            loading_seconds=self.loading_seconds,
+        )
         steps = [
             ask(
                 "always refuse",

@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.commands.bench import beir, chunking, scale, training
+from helpers.commands.bench import beir, chunking, judge, scale, training
 from helpers.commands.bench import labs as bench_labs
 from helpers.core.cases import Arm, Case, Passage
 from helpers.core.records import DataError
@@ -354,6 +354,8 @@ def shown(found: dict[str, object]) -> str:
             f" {f['p95_ms']} ms ({f['moves']} moves)"
             for name, f in labs.items()
         )
+    if found["bench"] == "judge":
+        return judge.shown(found)
     if found["bench"] == "retrieval":
         rows, first = (
             {name: found[name] for name in ("dense", "bm25", "hybrid", "exact")},
@@ -381,13 +383,15 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=["evaluate", "embed", "retrieval", "chunking", "lab"])
+    parser.add_argument(
+        "what", choices=["evaluate", "embed", "retrieval", "chunking", "judge", "lab"]
+    )
     parser.add_argument(
         "folder",
         nargs="?",
         type=Path,
         metavar="DIR",
-        help="retrieval and chunking: the folder with the set",
+        help="retrieval, chunking and judge: the folder with the set",
     )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
@@ -397,8 +401,10 @@ def main(argv: list[str] | None = None) -> int:
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
     options = parser.parse_args(argv)
-    if (options.folder is not None) != (options.what in ("retrieval", "chunking")):
-        parser.error("retrieval and chunking need a folder; evaluate, embed and lab take none")
+    if (options.folder is not None) != (options.what in ("retrieval", "chunking", "judge")):
+        parser.error(
+            "retrieval, chunking and judge need a folder; evaluate, embed and lab take none"
+        )
     try:
         # whatever is said on the way: stdout belongs to the result
         with contextlib.redirect_stdout(sys.stderr):
@@ -407,6 +413,7 @@ def main(argv: list[str] | None = None) -> int:
                 "embed": lambda: bench_embed(options.rounds),
                 "retrieval": lambda: beir.bench_retrieval(options.folder, options.limit_queries),
                 "chunking": lambda: chunking.bench_chunking(options.folder),
+                "judge": lambda: judge.bench_judge(options.folder),
                 "lab": bench_labs.bench_lab,
             }[options.what]()
     except DataError as error:
