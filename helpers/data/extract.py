@@ -16,9 +16,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.core.records import DataError, decode
+from helpers.data import front_matter
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -70,11 +71,14 @@ LATIN = ("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii")
 
 class Extract(NamedTuple):
     """What a file says. `title` is "" where the format has none; `pages`: the character at which
-    each page of a PDF starts."""
+    each page of a PDF starts; `headers`: what it says of itself, see `front_matter`; `hidden`: the
+    share of its text that a reader would not see, and that was left out."""
 
     title: str
     text: str
     pages: tuple[int, ...] = ()
+    headers: tuple[Any, ...] = ()
+    hidden: float = 0.0
 
 
 def extract(form: str, data: bytes, path: Path) -> Extract:
@@ -85,7 +89,7 @@ def extract(form: str, data: bytes, path: Path) -> Extract:
     raise anything.
     """
     with _quiet():
-        found = {"markdown": _text, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
+        found = {"markdown": _markdown, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
     if not found.text.strip():
         raise DataError(
             "holds no text: a scan? run OCR first"
@@ -128,8 +132,15 @@ def one_line(text: str) -> str:
     return " ".join(INVISIBLE.sub("", text).split())
 
 
-def _text(data: bytes, path: Path) -> Extract:
-    return Extract("", plain(data, path))
+def _text(data: bytes, path: Path, strict: bool = False) -> Extract:
+    """The text below its headers, and the title that they give."""
+    headers, text = front_matter.split(plain(data, path), strict)
+    title = next((one["title"] for one in headers if one and one.get("title")), "")
+    return Extract(str(title), text, headers=tuple(headers))
+
+
+def _markdown(data: bytes, path: Path) -> Extract:
+    return _text(data, path, strict=True)
 
 
 def _seen(text: str) -> str:
@@ -162,7 +173,14 @@ def _html(data: bytes, path: Path) -> Extract:
     # tag or comment hides from a reader is hidden here too. lxml is faster and repairs by rules of
     # its own, which can bring hidden text to light. The white space would cost the square of it.
     markup = re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", _decode_html(data))
+    headers, markup = front_matter.split(markup)
     soup = Page(markup, "html5lib")
+    headers += [
+        {str(tag[name]): tag.get("content", "")}
+        for tag in soup.find_all("meta")
+        for name in ("name", "property", "itemprop", "http-equiv")
+        if tag.has_attr(name)
+    ]
     title = soup.title.get_text() if soup.title else ""
     _drop_unseen(soup)
     _straighten_tables(soup)
@@ -173,9 +191,9 @@ def _html(data: bytes, path: Path) -> Extract:
         "escape_asterisks": False,
         "escape_underscores": False,
     }
-    return Extract(
-        title, _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
-    )
+    text = _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
+    headers += front_matter.split(text).headers
+    return Extract(title, text, headers=tuple(headers))
 
 
 def _decode_html(data: bytes) -> str:
@@ -298,11 +316,15 @@ def _pdf(data: bytes, path: Path) -> Extract:
     try:
         reader = PdfReader(io.BytesIO(data))
         pages = [_join_torn(page.extract_text()) for page in reader.pages]
-        title = str((reader.metadata and reader.metadata.title) or "")
+        about = reader.metadata or {}
+        title = str((about and about.title) or "")
+        headers = ({str(key).lstrip("/"): str(value) for key, value in about.items()},)
     except (DependencyError, FileNotDecryptedError, WrongPasswordError) as error:
         raise DataError("is encrypted; save a copy without a password") from error
     starts = itertools.accumulate((len(page) + 2 for page in pages[:-1]), initial=0)
-    return Extract(title, "\n\n".join(pages), tuple(starts))
+    text = "\n\n".join(pages)
+    headers = (*headers, *front_matter.split(text).headers)
+    return Extract(title, text, tuple(starts), headers)
 
 
 def _join_torn(page: str) -> str:
