@@ -137,6 +137,8 @@ def assessed(
     )
     for fault in own.faults[:10]:
         say(f"  {fault}")
+    for remark in own.remarks[:10]:
+        say(f"  {remark}")
     out.mkdir(parents=True, exist_ok=True)
     with own_cache(out, own.wishes.model.name):
         try:

@@ -11,11 +11,12 @@ folder is followed.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import hashlib
 import json
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ EVERYBODY = "everybody"
 LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
 MOST_ANSWERS = 100
+SHOWN_GROUPS = 10
 PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
 
 
@@ -56,6 +58,8 @@ class UserFolder:
     wishes: AssessConfig
     faults: tuple[Fault, ...]
     ignored: int = 0
+    closed: int = 0  # documents left out, for they may say who may read them
+    remarks: tuple[Fault, ...] = ()  # on documents that were read
 
     @property
     def fingerprint(self) -> str:
@@ -98,7 +102,8 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
         )
     faults: list[Fault] = []
     wishes = _config(folder, faults)
-    documents, ignored = _documents(folder, faults)
+    reading = _documents(folder, wishes.access.open_keys, faults)
+    documents = reading.documents if reading else []
     questions = _questions(folder, documents, today or dt.date.today(), faults)
     schema, examples = _examples(folder, faults)
     clean = tuple(
@@ -112,7 +117,16 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
             f" documents/) or examples.jsonl; `assess --example DIR` writes both{shown}"
         )
     return UserFolder(
-        folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
+        folder,
+        tuple(documents),
+        tuple(questions),
+        tuple(examples),
+        schema,
+        wishes,
+        clean,
+        len(reading.ignored) if reading else 0,
+        len(reading.closed) if reading else 0,
+        tuple(_below(one) for one in reading.remarks) if reading else (),
     )
 
 
@@ -163,12 +177,22 @@ def _config(folder: Path, faults: list[Fault]) -> AssessConfig:
 # --- documents ------------------------------------------------------------------------------------
 
 
-def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
+def _below(one: Fault) -> Fault:
+    return replace(one, file=f"documents/{one.file}")
+
+
+def _documents(
+    folder: Path, open_keys: Collection[str], faults: list[Fault]
+) -> ingest.IngestResult | None:
     home = _there(folder, "documents", faults, stat.S_ISDIR)
     if home is None:
-        return [], 0
-    reading = ingest.read_folder(home, audience=[EVERYBODY])
-    faults += [replace(one, file=f"documents/{one.file}") for one in reading.unreadable]
+        return None
+    reading = ingest.read_folder(home, audience=[EVERYBODY], open_keys=open_keys)
+    where = " (under [access] in assess.toml)"
+    faults += [
+        _below(replace(one, message=one.message + where * (one.file in reading.closed)))
+        for one in reading.unreadable
+    ]
     if not reading.documents:
         faults.append(
             Fault(
@@ -178,7 +202,7 @@ def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
                 "holds no document that could be read; put .md, .txt, .html or .pdf files there",
             )
         )
-    return reading.documents, len(reading.ignored)
+    return reading
 
 
 # --- questions ------------------------------------------------------------------------------------
@@ -201,6 +225,7 @@ def _questions(
         return []
     cases: list[Case] = []
     taken: dict[str, int] = {}
+    strange: dict[str, list[int]] = {}
     for number, row in json_lines(path.name, data, faults):
         if found := list(_wrong_question(row, taken)):
             faults += [Fault(path.name, number, *one) for one in found]
@@ -217,6 +242,8 @@ def _questions(
             )
             for reason in lost
         ]
+        for reason in _strange_groups(row.get("groups") or [], groups):
+            strange.setdefault(reason, []).append(number)
         whose = (
             tuple(sorted({EVERYBODY, *row["groups"]})) if row.get("groups") is not None else groups
         )
@@ -236,6 +263,17 @@ def _questions(
                 "test",
             )
         )
+    faults += [
+        Fault(
+            path.name,
+            lines[0],
+            "groups",
+            reason
+            + "; the question counts, and finds nothing by this group"
+            + (f"; {len(lines) - 1} more lines say the same" if lines[1:] else ""),
+        )
+        for reason, lines in strange.items()
+    ]
     return cases
 
 
@@ -302,6 +340,23 @@ def _names(home: Path, documents: Sequence[Document]) -> dict[str, Document]:
         for name in (document.id, path, f"documents/{path}"):
             names.setdefault(name, document)
     return names
+
+
+def _strange_groups(stated: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Which of a question's groups are spelt otherwise in the documents, or, where none of them is
+    named there, which are named instead? A user may well be in groups that no document names."""
+    others = {group.casefold(): group for group in known if group != EVERYBODY}
+    found = []
+    for group in dict.fromkeys(stated):
+        if group in known:
+            continue
+        near = difflib.get_close_matches(group.strip().casefold(), others, 1, 0.8)
+        if near:
+            found.append(f"{group[:200]!r} is named by no document; there is {others[near[0]]!r}")
+        elif others and not set(stated) & set(known):
+            there = ", ".join(list(others.values())[:SHOWN_GROUPS])
+            found.append(f"{group[:200]!r} is named by no document; there are {there}")
+    return found
 
 
 def _evidence(

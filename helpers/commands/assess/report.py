@@ -153,6 +153,7 @@ def _folder(results: Results) -> Part:
             if split
             else ""
         ),
+        *(str(remark) for remark in own.remarks[:SHOWN_FAULTS]),
         *results.notes,
     ]
     content: list[Any] = [lines]
