@@ -9,11 +9,14 @@ import os
 
 import pytest
 
+from helpers.commands.assess import report
 from helpers.commands.assess.config import read_config, template
 from helpers.commands.assess.example import write_example
 from helpers.commands.assess.findings import requirements_of
 from helpers.commands.assess.folder import EVERYBODY, read_user_folder
 from helpers.core.records import DataError
+from helpers.decision.conclusion import decide
+from helpers.decision.findings import load_findings
 
 
 def rows(path, *lines):
@@ -78,6 +81,62 @@ def test_a_quote_is_looked_for_as_whole_words_first(folder):
         3,
         51,
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("It’s “free” for all.", 'It\'s "free"', "It’s “free”"),
+        ("It's free for all.", "It‘s free", "It's free"),
+        ("Open 9–17 on days.", "Open 9-17", "Open 9–17"),
+        ("Open 9-17 on days.", "Open 9—17", "Open 9-17"),
+        ("Café open.", "Cafe\u0301 open", "Café open"),
+        ("Cafe\u0301 open.", "Café open", "Cafe\u0301 open"),
+        ("It costs **18 euros** a day.", "costs 18 euros a day", "costs **18 euros** a day"),
+        ("It costs 18 euros a day.", "costs `18 euros` a day", "costs 18 euros a day"),
+        ("| Lost key | 18 euros |\n", "Lost key 18 euros", "Lost key | 18 euros"),
+        ("Wait\u2026 then go.", "Wait... then", "Wait\u2026 then"),
+        ("A tariff of 18 euros.", "ta\ufb00 of", None),
+        ("A staff of 18.", "sta\ufb00 of 18", "staff of 18"),
+        ("| in 15 days | in 5 days |", "**5 days**", "5 days"),
+        ("For 18\u00a0euros.", "18 euros", "18\u00a0euros"),
+    ],
+)
+def test_a_quote_in_other_typography_is_found_where_it_stands(folder, text, quote, found):
+    (folder / "documents" / "visit.txt").write_text(f"First.\n\n{text}\n", encoding="utf-8")
+    asked = {
+        "question": "q?",
+        "answers": ["x"],
+        "evidence": [{"doc": "visit.txt", "quote": quote}],
+    }
+    rows(folder / "questions.jsonl", asked)
+    (case,) = read_user_folder(folder).questions
+    assert [one.quote for one in case.gold.evidence] == ([found] if found else [])
+
+
+def test_the_text_nearest_to_a_quote_that_is_not_there_is_shown(folder):
+    asked = {
+        "question": "q?",
+        "answers": ["x"],
+        "evidence": [{"doc": "visit.txt", "quote": "Guests get a pass for 5 days"}],
+    }
+    rows(folder / "questions.jsonl", asked)
+    (fault,) = read_user_folder(folder).faults
+    assert fault.message == (
+        "the quote does not stand in 'visit.txt'; nearest to it is “Guests get a badge for 3"
+        " days.”; copy it from the text letter for letter; the question counts, without this"
+        " evidence"
+    )
+
+
+def test_no_text_is_shown_as_nearest_that_shares_little_with_the_quote(folder):
+    asked = {
+        "question": "q?",
+        "answers": ["x"],
+        "evidence": [{"doc": "visit.txt", "quote": "The tower is 90 metres tall"}],
+    }
+    rows(folder / "questions.jsonl", asked)
+    assert "nearest" not in read_user_folder(folder).faults[0].message
 
 
 BAD = (
@@ -301,6 +360,19 @@ def test_a_folder_whose_name_speaks_of_access_draws_a_remark(folder):
     (folder / "documents" / "_private" / "pay.txt").write_text("The CEO earns 91.", "utf-8")
     (remark,) = read_user_folder(folder).remarks
     assert str(remark).startswith("documents/_private: seems to be about who may read the 1 doc")
+
+
+def test_remarks_stand_in_the_report_and_the_json(folder):
+    (folder / "documents" / "_private").mkdir()
+    (folder / "documents" / "_private" / "pay.txt").write_text("The CEO earns 91.", "utf-8")
+    own = read_user_folder(folder)
+    requirements, sources = requirements_of(own)
+    results = report.Results(
+        own, {}, {}, [], None, [], [], decide(requirements, load_findings()), sources, "m", 1, 1
+    )
+    (remark,) = own.remarks
+    assert str(remark) in str(report.parts(results))
+    assert report.as_json(results)["remarks"][0]["file"] == "documents/_private"
 
 
 def two_groups(folder):

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 import hashlib
 import json
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +44,15 @@ LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
 MOST_ANSWERS = 100
 SHOWN_GROUPS = 10
+SHOWN_QUOTE_CHARS = 160
+# what differs between a text and its copy, though both say the same
+TYPOGRAPHY = (
+    dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b\u2032\u00b4"), "'")
+    | dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb"), '"')
+    | dict.fromkeys(range(0x2010, 0x2016), "-")
+    | {0x2212: "-", ord("|"): " "}
+    | dict.fromkeys(map(ord, "*_`\\"), "")
+)
 PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
 
 
@@ -372,20 +383,61 @@ def _evidence(
                 f"there is no document '{one['doc'][:200]}'; name it by its path below documents/"
             )
             continue
-        words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(one["quote"].strip()))
-        # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no
-        # space between words.
-        place = re.search(rf"(?<!\w){words}(?!\w)", document.text) or re.search(
-            words, document.text
+        place = _place(document.text, one["quote"]) or _place_in_other_typography(
+            document.text, one["quote"]
         )
         if place is None:
+            near = _nearest(document.text, one["quote"])
             lost.append(
-                f"the quote does not stand in '{one['doc'][:200]}'; copy it from"
-                " the text letter for letter"
+                f"the quote does not stand in '{one['doc'][:200]}';"
+                + (f" nearest to it is “{near}”;" if near else "")
+                + " copy it from the text letter for letter"
             )
         else:
-            found.append(Evidence(document.id, place[0], place.start(), place.end()))
+            found.append(Evidence(document.id, document.text[slice(*place)], *place))
     return tuple(found), lost
+
+
+def _place(text: str, quote: str) -> tuple[int, int] | None:
+    words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(quote.strip()))
+    # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no
+    # space between words.
+    place = re.search(rf"(?<!\w){words}(?!\w)", text) or re.search(words, text)
+    return place.span() if place and words else None
+
+
+def _place_in_other_typography(text: str, quote: str) -> tuple[int, int] | None:
+    """Where a quote stands that was copied from a page as a browser or an editor shows it."""
+    folded, origins = _folded(text)
+    place = _place(folded, _folded(quote)[0])
+    return (origins[place[0]], origins[place[1] - 1] + 1) if place else None
+
+
+@functools.lru_cache(maxsize=64)
+def _folded(text: str) -> tuple[str, list[int]]:
+    """(a text without Markdown's marks, in plain quotation marks, dashes and letters, where each of
+    its characters comes from)."""
+    folded, origins = [], []
+    for at, sign in enumerate(text):
+        for one in unicodedata.normalize("NFKD", sign.translate(TYPOGRAPHY)):
+            if not one.isspace() or (folded and not folded[-1].isspace()):
+                folded.append(one)
+                origins.append(at)
+    return "".join(folded), origins
+
+
+def _nearest(text: str, quote: str) -> str:
+    """The line or sentence that shares most words with a quote; empty where it is less than
+    half of them."""
+    wanted = set(re.findall(r"\w+", quote.casefold()))
+    best = max(_lines_of(text), key=lambda line: len(wanted & line[0]), default=(set(), ""))
+    return best[1][:SHOWN_QUOTE_CHARS] if 2 * len(wanted & best[0]) >= max(1, len(wanted)) else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _lines_of(text: str) -> list[tuple[set[str], str]]:
+    lines = (line.strip() for line in re.split(r"\n+|(?<=[.!?])\s", text))
+    return [(set(re.findall(r"\w+", line.casefold())), line) for line in lines if line]
 
 
 # --- examples -------------------------------------------------------------------------------------

@@ -361,6 +361,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "notes": list(results.notes),
             },
             "faults": [asdict(one) for one in own.faults],
+            "remarks": [asdict(one) for one in own.remarks],
             "arms": {
                 kind: _records(arms_table(tables).reset_index())
                 for kind, tables in by_kind(results).items()
