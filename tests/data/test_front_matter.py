@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.files import put
+from support.files import pdf, put
 
 from helpers.core.records import DataError
 from helpers.data.front_matter import HARMLESS, closing, split
@@ -148,6 +148,17 @@ def test_pages_in_html_close_too(tmp_path, page):
 def test_what_every_page_in_html_says_closes_nothing(tmp_path, page):
     found = only(tmp_path, "pay.html", page + "<p>The CEO earns 91.")
     assert [d.text for d in found.documents] == ["The CEO earns 91."]
+
+
+def test_a_label_in_a_pdf_closes_it(tmp_path):
+    data = pdf("The CEO earns 91.", about={"/MSIP_Label_1_Name": "Confidential"})
+    assert "'MSIP_Label_1_Name'" in why_closed(tmp_path, "pay.pdf", data)
+
+
+def test_what_every_pdf_says_closes_nothing(tmp_path):
+    names = "Author Subject Keywords Creator Producer CreationDate ModDate Trapped PTEX.Fullbanner"
+    about = {f"/{name}": "x" for name in names.split()}
+    assert len(only(tmp_path, "pay.pdf", pdf("The CEO earns 91.", about=about)).documents) == 1
 
 
 @pytest.mark.parametrize(
