@@ -8,17 +8,20 @@ hidden by a style sheet, white on white, or inside a PDF is not recognised.
 
 from __future__ import annotations
 
+import codecs
 import io
 import itertools
 import logging
 import re
+import string
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.core.records import DataError, decode
+from helpers.data import front_matter
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -63,6 +66,14 @@ UNSEEN_STYLE = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?"
     r"(?:[a-z]+|%)?)(?:!important)?(?:;|$)"
 )
+RAISED = re.compile("vertical-align:(super|sub)")
+APART_TAGS = ["button", "summary", "option", "legend"]  # a browser keeps them apart from others
+# What stands for a picture or another file: a data: address, or so long a run that no word is.
+PAYLOAD = r"[A-Za-z0-9+/]{%s,}(?:\n[ \t]*[A-Za-z0-9+/]{20,})*(?:\n[ \t]*[A-Za-z0-9+/]+(?==))?={0,2}"
+DATA_ADDRESS = re.compile(r"data:[\w.+/-]*(?:;[\w.+=-]+)*;base64," + PAYLOAD % 1, re.IGNORECASE)
+DATA_RUN = re.compile(PAYLOAD % 60)
+DATA_RUN_CHARS = 256
+DATA_MARK = "[data left out]"
 DEPTH_TAGS = 200  # markdownify calls itself a few times for each, and Python gives up at 1,000
 # Browsers read these names as windows-1252 (https://encoding.spec.whatwg.org/#names-and-labels).
 LATIN = ("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii")
@@ -70,11 +81,14 @@ LATIN = ("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii")
 
 class Extract(NamedTuple):
     """What a file says. `title` is "" where the format has none; `pages`: the character at which
-    each page of a PDF starts."""
+    each page of a PDF starts; `headers`: what it says of itself, see `front_matter`; `hidden`: the
+    share of its text that a reader would not see, and that was left out."""
 
     title: str
     text: str
     pages: tuple[int, ...] = ()
+    headers: tuple[Any, ...] = ()
+    hidden: float = 0.0
 
 
 def extract(form: str, data: bytes, path: Path) -> Extract:
@@ -85,11 +99,13 @@ def extract(form: str, data: bytes, path: Path) -> Extract:
     raise anything.
     """
     with _quiet():
-        found = {"markdown": _text, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
+        found = {"markdown": _markdown, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
     if not found.text.strip():
         raise DataError(
             "holds no text: a scan? run OCR first"
             if form == "pdf"
+            else "holds no text that a reader would see; show it on the page, or remove the file"
+            if found.hidden
             else "holds no text; remove it, or write some"
         )
     return found
@@ -114,13 +130,71 @@ def _quiet() -> Iterator[None]:
 
 def plain(data: bytes, path: Path) -> str:
     """UTF-8 bytes as text, whatever its line ends, with or without a byte order mark."""
-    text = decode(data, path)
+    try:
+        text = decode(data, path)
+    except DataError as error:
+        raise DataError(f"{str(error).partition(';')[0]}; {_how_to_convert(data)}") from error
     if "\0" in text:
+        if _encoding(data):
+            raise DataError(f"is not UTF-8; {_how_to_convert(data)}")
         raise DataError(
             f"byte {data.index(0)} is no text (NUL): a binary file? Remove it, or give it its own"
             " suffix"
         )
-    return _seen(text)
+    return _without_data(_seen(text))
+
+
+def _how_to_convert(data: bytes) -> str:
+    fits = _encoding(data)
+    return (
+        f"it seems to be {fits}: save it as UTF-8 (many files: iconv -f {fits} -t UTF-8)"
+        if fits
+        else "save the file as UTF-8"
+    )
+
+
+def _encoding(data: bytes) -> str | None:
+    """In which encoding may these bytes be a text, where they are not one in UTF-8?"""
+    halves = [half.count(0) / max(1, len(half)) for half in (data[::2], data[1::2])]
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        fits = "UTF-32"
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        fits = "UTF-16"
+    elif max(halves) > 0.4 > min(halves):  # every other byte of Latin letters
+        fits = "UTF-16BE" if halves[0] > halves[1] else "UTF-16LE"
+    elif 0 in data:
+        return None
+    elif sum(byte > 127 for byte in data) < 0.4 * len(data):
+        fits = "windows-1252"  # letters with an accent among plain ones
+    else:
+        from bs4.dammit import UnicodeDammit
+
+        fits = UnicodeDammit(data, is_html=False).original_encoding or "windows-1252"
+        if fits.lower().startswith("utf"):
+            return None  # without a mark or a NUL it is a guess
+    try:
+        data.decode(fits)
+    except UnicodeError:
+        return None
+    return fits
+
+
+def _without_data(text: str) -> str:
+    """A text without files written out in base64: no reader reads them, and they would fill the
+    index."""
+    return DATA_RUN.sub(
+        lambda run: DATA_MARK if _is_data(run[0]) else run[0], DATA_ADDRESS.sub(DATA_MARK, text)
+    )
+
+
+def _is_data(run: str) -> bool:
+    """Is a long run base64? Such a text mixes capitals, small letters and digits evenly; words and
+    paths do not."""
+    shares = [
+        sum(map(run.count, signs)) / len(run)
+        for signs in (string.ascii_uppercase, string.ascii_lowercase, string.digits)
+    ]
+    return len(run) >= DATA_RUN_CHARS and min(shares) > 0.05 and run.count("/") < 0.1 * len(run)
 
 
 def one_line(text: str) -> str:
@@ -128,8 +202,15 @@ def one_line(text: str) -> str:
     return " ".join(INVISIBLE.sub("", text).split())
 
 
-def _text(data: bytes, path: Path) -> Extract:
-    return Extract("", plain(data, path))
+def _text(data: bytes, path: Path, strict: bool = False) -> Extract:
+    """The text below its headers, and the title that they give."""
+    headers, text = front_matter.split(plain(data, path), strict)
+    title = next((one["title"] for one in headers if one and one.get("title")), "")
+    return Extract(str(title), text, headers=tuple(headers))
+
+
+def _markdown(data: bytes, path: Path) -> Extract:
+    return _text(data, path, strict=True)
 
 
 def _seen(text: str) -> str:
@@ -162,9 +243,18 @@ def _html(data: bytes, path: Path) -> Extract:
     # tag or comment hides from a reader is hidden here too. lxml is faster and repairs by rules of
     # its own, which can bring hidden text to light. The white space would cost the square of it.
     markup = re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", _decode_html(data))
+    markup = _without_data(markup)
+    headers, markup = front_matter.split(markup)
     soup = Page(markup, "html5lib")
+    headers += [
+        {str(tag[name]): tag.get("content", "")}
+        for tag in soup.find_all("meta")
+        for name in ("name", "property", "itemprop", "http-equiv")
+        if tag.has_attr(name)
+    ]
     title = soup.title.get_text() if soup.title else ""
-    _drop_unseen(soup)
+    hidden = _drop_unseen(soup)
+    _set_apart(soup)
     _straighten_tables(soup)
     options = {
         "heading_style": "ATX",
@@ -173,9 +263,9 @@ def _html(data: bytes, path: Path) -> Extract:
         "escape_asterisks": False,
         "escape_underscores": False,
     }
-    return Extract(
-        title, _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
-    )
+    text = _tidy(MarkdownConverter(**options, table_infer_header=True).convert_soup(soup))
+    headers += front_matter.split(text).headers
+    return Extract(title, text, headers=tuple(headers), hidden=hidden)
 
 
 def _decode_html(data: bytes) -> str:
@@ -202,30 +292,70 @@ def _decode_html(data: bytes) -> str:
         ) from error
 
 
-def _drop_unseen(soup: BeautifulSoup) -> None:
-    """Take out what a reader would not see, and what stands on every page."""
+def _drop_unseen(soup: BeautifulSoup) -> float:
+    """Take out what a reader would not see, and what stands on every page; the share of the text
+    that was hidden."""
     from bs4.element import PreformattedString
 
-    for tag in soup.find_all(_unseen):
+    for tag in soup.find_all(_no_text):
         if not tag.decomposed:
             tag.decompose()
     # comments, CDATA, doctype
     for remark in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):
         remark.extract()
+    hidden = 0
+    for tag in soup.find_all(_hidden):
+        if not tag.decomposed:
+            hidden += len(tag.get_text(" ", strip=True))
+            tag.decompose()
+    return hidden / max(1, hidden + len(soup.get_text(" ", strip=True)))
 
 
-def _unseen(tag: Tag) -> bool:
-    if (
-        tag.name in UNSEEN_TAGS
-        or tag.has_attr("hidden")
-        or str(tag.get("aria-hidden")).strip().lower() == "true"
-    ):
+def _no_text(tag: Tag) -> bool:
+    # the header of an article holds its title and date, and stays
+    return tag.name in UNSEEN_TAGS or (
+        tag.name in ("header", "footer") and not tag.find_parent(["main", "article"])
+    )
+
+
+def _hidden(tag: Tag) -> bool:
+    if tag.has_attr("hidden") or str(tag.get("aria-hidden")).strip().lower() == "true":
         return True
-    if tag.name in ("header", "footer") and not tag.find_parent(["main", "article"]):
-        return True  # that of an article holds its title and date, and stays
     first, *remarks = str(tag.get("style") or "").lower().split("/*")
     style = first + "".join(remark.partition("*/")[2] for remark in remarks)
     return bool(UNSEEN_STYLE.search("".join(style.split())))
+
+
+def _set_apart(soup: BeautifulSoup) -> None:
+    """Keep apart what a browser shows apart: buttons from each other, and raised or lowered signs
+    from the number they stand at, for "15" with a footnote 2 is not 152."""
+    for tag in soup.find_all(APART_TAGS):
+        tag.name = "div"
+    for tag in soup.find_all(_raised):
+        sign = tag.get_text().strip()
+        if not re.match(r"[-+\u2212]?\d", sign):
+            continue
+        last = str(tag.find_previous(string=True) or "")[-1:]
+        inside = [*tag.strings][-1]
+        first = str(inside.find_next(string=True) or "")[:1]
+        lowered = _raised(tag) == "sub"
+        if tag.find("a") or tag.find_parent("a"):
+            sign = f"{'' if last.isspace() else ' '}[{sign}]"
+        elif first in ("/", "\u2044"):  # the upper half of a fraction
+            sign = f"{' ' * last.isdigit()}{sign}"
+        elif not lowered:
+            sign = f"^{sign}{' ' * first.isalnum()}"
+        else:
+            sign = f"{'_' * last.isdigit()}{sign}{' ' * first.isdigit()}"
+        tag.replace_with(sign)
+
+
+def _raised(tag: Tag) -> str:
+    """ "sup", "sub", or "" for what stands on the line."""
+    if tag.name in ("sup", "sub"):
+        return tag.name
+    style = RAISED.search("".join(str(tag.get("style") or "").lower().split()))
+    return {"super": "sup", "sub": "sub"}[style[1]] if style else ""
 
 
 def _straighten_tables(soup: BeautifulSoup) -> None:
@@ -298,11 +428,15 @@ def _pdf(data: bytes, path: Path) -> Extract:
     try:
         reader = PdfReader(io.BytesIO(data))
         pages = [_join_torn(page.extract_text()) for page in reader.pages]
-        title = str((reader.metadata and reader.metadata.title) or "")
+        about = reader.metadata or {}
+        title = str((about and about.title) or "")
+        headers = ({str(key).lstrip("/"): str(value) for key, value in about.items()},)
     except (DependencyError, FileNotDecryptedError, WrongPasswordError) as error:
         raise DataError("is encrypted; save a copy without a password") from error
     starts = itertools.accumulate((len(page) + 2 for page in pages[:-1]), initial=0)
-    return Extract(title, "\n\n".join(pages), tuple(starts))
+    text = "\n\n".join(pages)
+    headers = (*headers, *front_matter.split(text).headers)
+    return Extract(title, text, tuple(starts), headers)
 
 
 def _join_torn(page: str) -> str:

@@ -10,21 +10,20 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import html
+import json
 import re
 import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import yaml
 
 from helpers.core import settings
 from helpers.core.records import DataError, Fault
-from helpers.data.extract import Extract, extract, one_line, plain
+from helpers.data.extract import extract, one_line, plain
+from helpers.data.front_matter import closing
 from helpers.data.handbook import (
-    FRONT_MATTER,
     Document,
     FrontMatter,
     Source,
@@ -43,12 +42,19 @@ FORMATS = {
 }
 MAX_BYTES = 20_000_000
 TITLE_CHARS = 200
-# of FrontMatter: what no other tool's page should have by chance
-OURS = {"id", "policy", "audience", "supersedes", "effective_from"}
-GUARDS = re.compile(
-    "audien|access|acl|group|role|permi|visib|restrict|confid|privat|protect|secret|classif"
-    "|draft|publish|expir|embargo"
+SHOWN_KEYS, SHOWN_KEY_CHARS = 8, 60
+# What only draws a remark, for it closes nothing: names of folders, and of files about access.
+SPEAKS = re.compile(
+    r"_(?!posts|docs|pages|index|static)|.*(?:intern(?:al|e|o)?(?![a-z])|restrict|confid|privat"
+    r"|prive|secret|segret|geheim|vertraul|riservat|sensiti|only(?![a-z]))"
 )
+SIDECAR = re.compile(r".*(?:access|acl(?![a-z])|permission|htpasswd|rights|reader|owners|restrict)")
+SAID_HIDDEN = 0.05  # of a page's text; less are signs and labels
+HIDDEN = (
+    "{:.0f} % of its text is hidden from a reader and was left out; show it on the page if it"
+    " belongs to the text"
+)
+WHOLE = "a page that names its audience needs all of " + ", ".join(FrontMatter.model_fields)
 UNNAMED = "does not say who may read it; pass audience=[...] or add front matter"
 
 
@@ -66,6 +72,9 @@ class IngestResult:
     unreadable: tuple[Fault, ...]  # files and folders that gave no document; paths as in `files`
     files: dict[str, str]
     ignored: tuple[str, ...]  # files of other types, and links to what is read under its own name
+    # of the unreadable: the keys that may say who may read it, or when
+    closed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    remarks: tuple[Fault, ...] = ()  # on what was read
 
     @property
     def by_path(self) -> dict[str, Document]:
@@ -125,16 +134,19 @@ def changes(previous: Mapping[str, str], files: Mapping[str, str]) -> Changes:
 
 
 def read_folder(
-    folder: Path | str, audience: Collection[str] | None = None, max_bytes: int = MAX_BYTES
+    folder: Path | str,
+    audience: Collection[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    open_keys: Collection[str] = (),
 ) -> IngestResult:
     """Which documents does a folder hold? Every .md, .txt, .html and .pdf below it; one that cannot
     be read is listed and stops no other.
 
-    audience: the groups that may read whatever has no front matter of its own (a site generator's
-    title or tags are none). Such a file gets an id from its path, version 1, in force since
-    1970-01-01 and everywhere. max_bytes: larger files are listed unread. Hidden files are skipped,
-    and no link is followed. Raises DataError when `folder` is none, ValueError when `audience` is a
-    single string.
+    audience: the groups that may read whatever does not name its own. Such a file gets an id from
+    its path, version 1, in force since 1970-01-01 and everywhere. A key of its front matter that
+    may say who may read it closes it (see `front_matter`), unless it is one of `open_keys`.
+    max_bytes: larger files are listed unread. Hidden files are skipped, and no link is followed.
+    Raises DataError when `folder` is none, ValueError when `audience` is a single string.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -147,6 +159,8 @@ def read_folder(
     documents: list[Document] = []
     unreadable: list[Fault] = []
     ignored: list[str] = []
+    closed: dict[str, tuple[str, ...]] = {}
+    remarks: list[Fault] = []
     for path, why_not in _walk(folder):
         name = printable(path.relative_to(folder).as_posix())
         if why_not:
@@ -155,7 +169,13 @@ def read_folder(
             ignored.append(name)
         else:
             try:
-                documents.append(_read(path, folder, audience, max_bytes))
+                document, hidden = _read(path, folder, audience, max_bytes, open_keys)
+                documents.append(document)
+                if hidden >= SAID_HIDDEN:
+                    remarks.append(Fault(name, None, "", HIDDEN.format(100 * hidden)))
+            except _ClosedError as error:
+                closed[name] = error.keys
+                unreadable.append(Fault(name, None, "", str(error)))
             except Exception as error:
                 # a parser may fail in any way on hostile bytes, and one file must not stop the
                 # others
@@ -176,17 +196,50 @@ def read_folder(
             )
         )
     files = {d.path.relative_to(folder).as_posix(): d.source.sha256 for d in documents if d.source}
+    opened = [
+        d.path.relative_to(folder)
+        for d in documents
+        if audience and d.meta.audience == sorted(set(audience))
+    ]
+    remarks += _spoken_of(opened, ignored)
     return IngestResult(
-        folder, documents, tuple(sorted(unreadable)), dict(sorted(files.items())), tuple(ignored)
+        folder,
+        documents,
+        tuple(sorted(unreadable)),
+        dict(sorted(files.items())),
+        tuple(ignored),
+        closed,
+        tuple(sorted(remarks)),
     )
+
+
+def _spoken_of(opened: Collection[Path], ignored: Collection[str]) -> list[Fault]:
+    """Which names of folders, or files about access, speak of readers, though the documents there
+    are open to the audience given?"""
+    below = Counter(folder for path in opened for folder in path.parents)
+    named = {folder: folder for folder in below if SPEAKS.match(folder.name.casefold())} | {
+        path: path.parent
+        for path in map(Path, ignored)
+        if SIDECAR.match(path.name.casefold()) and below[path.parent]
+    }
+    return [
+        Fault(
+            printable(name.as_posix()),
+            None,
+            "",
+            f"seems to be about who may read the {below[folder]} documents there; only front matter"
+            " closes a document, and theirs does not: move them out if not everybody may read them",
+        )
+        for name, folder in named.items()
+    ]
 
 
 # --- from a folder to files -----------------------------------------------------------------------
 
 
 def _walk(folder: Path) -> list[tuple[Path, str | None]]:
-    """All that is below a folder and not hidden, sorted by path; and why it must not be opened,
-    None if it may, "" where that needs no word."""
+    """All that is below a folder and not hidden, and what a hidden name says of access, sorted by
+    path; and why it must not be opened, None if it may, "" where that needs no word."""
     found: list[tuple[Path, str | None]] = []
     waiting = [folder]
     while waiting:
@@ -200,6 +253,8 @@ def _walk(folder: Path) -> list[tuple[Path, str | None]]:
             continue
         for path in entries:
             if path.name.startswith("."):
+                if SIDECAR.match(path.name.casefold()):
+                    found.append((path, ""))
                 continue
             try:
                 if path.is_dir() and not path.is_symlink():
@@ -260,7 +315,27 @@ def printable(text: str) -> str:
 # --- from a file to a document --------------------------------------------------------------------
 
 
-def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes: int) -> Document:
+class _ClosedError(DataError):
+    """A page says something of itself that may be about who may read it, or when."""
+
+    def __init__(self, keys: list[str]):
+        self.keys = tuple(printable(key[:SHOWN_KEY_CHARS]) for key in keys)
+        shown, more = self.keys[:SHOWN_KEYS], len(keys) - SHOWN_KEYS
+        super().__init__(
+            f"front matter may say who may read it, or when: {', '.join(map(repr, shown))}"
+            f"{f' and {more} more' if more > 0 else ''}; if everybody may,"
+            f" open_keys = {json.dumps(shown, ensure_ascii=False)} opens it"
+        )
+
+
+def _read(
+    path: Path,
+    folder: Path,
+    audience: Collection[str] | None,
+    max_bytes: int,
+    open_keys: Collection[str],
+) -> tuple[Document, float]:
+    """The document in a file, and the share of its text that was hidden."""
     size = path.stat().st_size
     if size > max_bytes:
         raise DataError(
@@ -269,17 +344,20 @@ def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes:
     data = path.read_bytes()
     name, form = path.relative_to(folder), FORMATS[path.suffix.lower()]
     digest = hashlib.sha256(data).hexdigest()
-    foreign = None
-    if (
-        form == "markdown"
-        and (text := plain(data, path)).lstrip().split("\n", 1)[0].rstrip() == "---"
-    ):
-        foreign = _foreign(text) if audience else None
-        if foreign is None:
-            return replace(parse_document(path, text), source=Source(form, digest))
+    found = extract(form, data, path)
+    if form == "markdown" and any(one and "audience" in one for one in found.headers):
+        try:
+            return replace(
+                parse_document(path, plain(data, path)), source=Source(form, digest)
+            ), 0.0
+        except DataError as error:
+            if "audience" not in open_keys:
+                raise DataError(f"{error}; {WHOLE}") from error
     if not audience:
         raise DataError(UNNAMED)
-    title, text, pages = foreign or extract(form, data, path)
+    if keys := closing(found.headers, open_keys):
+        raise _ClosedError(keys)
+    title, text = found.title, found.text
     id = _slug(name.with_suffix("").as_posix())
     titles = (
         one_line(one)[:TITLE_CHARS]
@@ -297,39 +375,7 @@ def _read(path: Path, folder: Path, audience: Collection[str] | None, max_bytes:
         audience=sorted(set(audience)),
         region="all",
     )
-    return Document(meta, text, path, source=Source(form, digest, pages))
-
-
-def _foreign(text: str) -> Extract | None:
-    """The title and text of a page whose front matter belongs to another tool (title, tags,
-    layout). None where a key is one of ours or may say who may read it, or when: then it must be
-    whole, and the audience given for other files never opens it.
-    """
-    found = FRONT_MATTER.match(text)
-    try:
-        fields = yaml.safe_load(found[1]) if found else None
-    except (yaml.YAMLError, ValueError):
-        return None
-    if (
-        not isinstance(fields, dict)
-        or not found[2].strip()
-        or any(key in OURS or GUARDS.search(key) for key in _keys(fields))
-    ):
-        return None
-    return Extract(str(fields.get("title") or ""), found[2])
-
-
-def _keys(fields: object) -> set[str]:
-    """Every key in nested YAML, in small letters. Each part is looked at once, however often the
-    file refers to it."""
-    keys, seen, waiting = set(), set(), [fields]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict | list) and id(part) not in seen:
-            seen.add(id(part))
-            keys.update(str(key).casefold() for key in part if isinstance(part, dict))
-            waiting.extend(part.values() if isinstance(part, dict) else part)
-    return keys
+    return Document(meta, text, path, source=Source(form, digest, found.pages)), found.hidden
 
 
 def _slug(name: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from helpers.core.cases import Ask, Passage
 from helpers.data.handbook import Document
 from helpers.evaluation.text import CHARACTER
-from helpers.retrieval.chunking import Chunk, cut
+from helpers.retrieval.chunking import Chunk, chunk
 from helpers.retrieval.rows import Rows, embedded_text, metadata_of
 
 if TYPE_CHECKING:
@@ -121,31 +121,38 @@ def words(text: str) -> list[tuple[int, int]]:
 
 
 def chunks(
-    documents: Sequence[Document], chunk_tokens: int = 128, overlap_tokens: int = 32
+    documents: Sequence[Document],
+    chunk_tokens: int = 128,
+    overlap_tokens: int = 32,
+    table_headers: bool = False,
 ) -> Iterator[Chunk]:
-    """Windows of words, about chunk_tokens of the embedder's tokens long."""
+    """Windows of words, about chunk_tokens of the embedder's tokens long. table_headers: see
+    `chunking.chunk`."""
     size, overlap = (
         max(8, round(chunk_tokens * WORDS_A_TOKEN)),
         round(overlap_tokens * WORDS_A_TOKEN),
     )
     for document in documents:
-        for start, end in cut(document.text, size, overlap, "tokens", words):
-            yield Chunk(document, start, end)
+        yield from chunk(document, size, overlap, "tokens", words, table_headers)
 
 
 def lexical_index(
-    documents: Sequence[Document], chunk_tokens: int = 128, overlap_tokens: int = 32
+    documents: Sequence[Document],
+    chunk_tokens: int = 128,
+    overlap_tokens: int = 32,
+    table_headers: bool = False,
 ) -> LexicalIndex:
     """The index of these documents, made now. Raises ValueError where they hold no text."""
     digest, metadatas, texts, leads = (
-        hashlib.sha256(f"{chunk_tokens} {overlap_tokens}".encode()),
+        hashlib.sha256(f"{chunk_tokens} {overlap_tokens} {table_headers}".encode()),
         [],
         [],
         [],
     )
     shared: dict[str, str] = {}
     for document, own in itertools.groupby(
-        chunks(documents, chunk_tokens, overlap_tokens), key=lambda chunk: chunk.document
+        chunks(documents, chunk_tokens, overlap_tokens, table_headers),
+        key=lambda piece: piece.document,
     ):
         groups = list(document.meta.audience)
         digest.update(
@@ -153,11 +160,11 @@ def lexical_index(
             f" {document.effective_until}".encode()
             + document.text.encode("utf-8", "surrogatepass")
         )
-        for chunk in own:
-            meta = metadata_of(chunk, embedded_text(chunk)) | {"groups": groups}
+        for piece in own:
+            meta = metadata_of(piece, embedded_text(piece)) | {"groups": groups}
             meta["lead"] = shared.setdefault(meta["lead"], meta["lead"])
             metadatas.append(meta)
-            texts.append(chunk.text)
+            texts.append(piece.text)
             leads.append(meta["lead"])
     if not texts:
         raise ValueError("there is nothing to search: the documents hold no text")

@@ -26,14 +26,14 @@ def _day(date: dt.date | None) -> int:
 def embedded_text(chunk: Chunk) -> str:
     """What embedder and BM25 read: the chunk under its title (or headings), so that "Parental leave
     (Germany)" stays findable."""
-    return f"{' › '.join(chunk.under) or chunk.document.title}\n{chunk.text}"
+    return f"{chunk.titled(' › '.join(chunk.under) or chunk.document.title)}\n{chunk.text}"
 
 
 def metadata_of(chunk: Chunk, read: str) -> dict[str, Any]:
     meta = chunk.document.meta
     return {
         "doc": meta.id,
-        "title": meta.title,
+        "title": chunk.titled(meta.title),
         "start": chunk.start,
         "end": chunk.end,
         "groups": list(meta.audience),

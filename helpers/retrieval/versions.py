@@ -98,16 +98,22 @@ class VersionedIndex:
         to get a newer one."""
         return open_index(self.current.index)
 
-    def sync(self, folder: Path, audience: Collection[str] | None = None, say=print) -> Report:
+    def sync(
+        self,
+        folder: Path,
+        audience: Collection[str] | None = None,
+        say=print,
+        open_keys: Collection[str] = (),
+    ) -> Report:
         """Make the shelf say what the folder says: only new and changed chunks are embedded; the
         switch comes last.
 
-        audience: who may read files that do not say so themselves (see `ingest.read_folder`).
-        Unreadable files are in the report.
+        audience: who may read files that do not say so themselves, whatever `open_keys` their
+        front matter has (see `ingest.read_folder`). Unreadable files are in the report.
         """
         begun = time.perf_counter()
         with self._writing():
-            reading = read_folder(folder, audience)
+            reading = read_folder(folder, audience, open_keys=open_keys)
             versions, number = self._read()
             before = next((v for v in versions if v.number == number), None)
             index = index_chunks(chunk_all(reading.documents, *self._how), say=say)

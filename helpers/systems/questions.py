@@ -165,8 +165,8 @@ def long_context(
                 f"the index holds '{found.doc}', which is not among the documents; build the index"
                 " from these documents"
             )
-        text = by_id[found.doc].text
-        return Passage(found.doc, found.title, 0, len(text), text, found.score)
+        text, title = by_id[found.doc].text, by_id[found.doc].title
+        return Passage(found.doc, title, 0, len(text), text, found.score)
 
     def answer(asks: Sequence[Ask]):
         contexts = []
@@ -207,7 +207,11 @@ def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> Context
         # a quote cut in two is made whole
         start, end = min(chunk.start, evidence.start), max(chunk.end, evidence.end)
         return Passage(
-            chunk.document.id, chunk.document.title, start, end, chunk.document.text[start:end]
+            chunk.document.id,
+            chunk.titled(chunk.document.title),
+            start,
+            end,
+            chunk.document.text[start:end],
         )
 
     return {

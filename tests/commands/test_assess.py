@@ -3,6 +3,7 @@ are needed."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import importlib.util
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +23,7 @@ import pytest
 from conftest import Server
 from support.towns import clever, lines, own_folder, quiet, write
 
-from helpers.commands.assess import assess, report, schedule
+from helpers.commands.assess import assess, report, schedule, systems
 from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.schedule import (
     ArmProgress,
@@ -262,6 +264,35 @@ def test_a_slow_model_ends_in_time_and_the_report_says_what_is_missing(serve, tm
     first = [row["n"] for row in held["arms"]["questions"]]
     assert min(first) >= 2
     assert max(first) <= 17
+
+
+@pytest.mark.parametrize(("asked", "told"), [(256, []), (1000, ["1,000"])])
+def test_passages_that_the_embedder_does_not_read_whole_draw_a_line(
+    tmp_path, monkeypatch, asked, told
+):
+    folder = own_folder(tmp_path / "own", "http://127.0.0.1:1")
+    write(folder / "assess.toml", f'[search]\nretriever = "dense"\nchunk_tokens = {asked}\n')
+    embedder = types.SimpleNamespace(max_seq_length=256)
+    monkeypatch.setattr("helpers.models.load.load_embedder", lambda: embedder)
+    monkeypatch.setattr("helpers.retrieval.embedding.embed_cached", lambda texts: None)
+    monkeypatch.setattr("helpers.retrieval.index.index_chunks", lambda chunks, say: chunks)
+    made = systems.Systems(
+        read_user_folder(folder), Clock(1), ArmProgress(tmp_path / "p.json", {}), quiet
+    )
+    assert made.index
+    assert [note.split()[2] for note in made.notes if "the embedder reads" in note] == told
+
+
+def test_a_table_that_is_cut_keeps_the_names_of_its_columns(tmp_path):
+    folder = own_folder(tmp_path / "own", "http://127.0.0.1:1")
+    rows = "".join(f"| thing {i} | {100 + i} |\n" for i in range(80))
+    write(folder / "documents" / "prices.md", f"| Item | Euros |\n| --- | --- |\n{rows}")
+    made = systems.Systems(
+        read_user_folder(folder), Clock(1), ArmProgress(tmp_path / "p.json", {}), quiet
+    )
+    made.__dict__["retriever"] = "bm25"
+    (found,) = made.index.search("thing 79", ["everybody"], dt.date.today(), 1, "bm25")
+    assert found.title == "prices (Item | Euros)"
 
 
 def test_a_broken_arm_is_named_and_the_others_go_on(serve, tmp_path):

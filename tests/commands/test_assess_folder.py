@@ -9,10 +9,14 @@ import os
 
 import pytest
 
+from helpers.commands.assess import report
 from helpers.commands.assess.config import read_config, template
 from helpers.commands.assess.example import write_example
+from helpers.commands.assess.findings import requirements_of
 from helpers.commands.assess.folder import EVERYBODY, read_user_folder
 from helpers.core.records import DataError
+from helpers.decision.conclusion import decide
+from helpers.decision.findings import load_findings
 
 
 def rows(path, *lines):
@@ -77,6 +81,62 @@ def test_a_quote_is_looked_for_as_whole_words_first(folder):
         3,
         51,
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("It’s “free” for all.", 'It\'s "free"', "It’s “free”"),
+        ("It's free for all.", "It‘s free", "It's free"),
+        ("Open 9–17 on days.", "Open 9-17", "Open 9–17"),
+        ("Open 9-17 on days.", "Open 9—17", "Open 9-17"),
+        ("Café open.", "Cafe\u0301 open", "Café open"),
+        ("Cafe\u0301 open.", "Café open", "Cafe\u0301 open"),
+        ("It costs **18 euros** a day.", "costs 18 euros a day", "costs **18 euros** a day"),
+        ("It costs 18 euros a day.", "costs `18 euros` a day", "costs 18 euros a day"),
+        ("| Lost key | 18 euros |\n", "Lost key 18 euros", "Lost key | 18 euros"),
+        ("Wait\u2026 then go.", "Wait... then", "Wait\u2026 then"),
+        ("A tariff of 18 euros.", "ta\ufb00 of", None),
+        ("A staff of 18.", "sta\ufb00 of 18", "staff of 18"),
+        ("| in 15 days | in 5 days |", "**5 days**", "5 days"),
+        ("For 18\u00a0euros.", "18 euros", "18\u00a0euros"),
+    ],
+)
+def test_a_quote_in_other_typography_is_found_where_it_stands(folder, text, quote, found):
+    (folder / "documents" / "visit.txt").write_text(f"First.\n\n{text}\n", encoding="utf-8")
+    asked = {
+        "question": "q?",
+        "answers": ["x"],
+        "evidence": [{"doc": "visit.txt", "quote": quote}],
+    }
+    rows(folder / "questions.jsonl", asked)
+    (case,) = read_user_folder(folder).questions
+    assert [one.quote for one in case.gold.evidence] == ([found] if found else [])
+
+
+def test_the_text_nearest_to_a_quote_that_is_not_there_is_shown(folder):
+    asked = {
+        "question": "q?",
+        "answers": ["x"],
+        "evidence": [{"doc": "visit.txt", "quote": "Guests get a pass for 5 days"}],
+    }
+    rows(folder / "questions.jsonl", asked)
+    (fault,) = read_user_folder(folder).faults
+    assert fault.message == (
+        "the quote does not stand in 'visit.txt'; nearest to it is “Guests get a badge for 3"
+        " days.”; copy it from the text letter for letter; the question counts, without this"
+        " evidence"
+    )
+
+
+def test_no_text_is_shown_as_nearest_that_shares_little_with_the_quote(folder):
+    asked = {
+        "question": "q?",
+        "answers": ["x"],
+        "evidence": [{"doc": "visit.txt", "quote": "The tower is 90 metres tall"}],
+    }
+    rows(folder / "questions.jsonl", asked)
+    assert "nearest" not in read_user_folder(folder).faults[0].message
 
 
 BAD = (
@@ -208,6 +268,12 @@ CONFIG_FAULTS = {  # text of the file: what is said of it
     "[search]\nmood = 1": (
         "assess.toml line 2: field 'search.mood': is not known; there are retriever, top_k"
     ),
+    "[access]\nopen_keys = ['a', 1]": (
+        "assess.toml line 2: field 'access.open_keys': is 1; it should be a valid string"
+    ),
+    "[access]\nopen_keys = 'a'": (
+        "assess.toml line 2: field 'access.open_keys': is 'a'; it should be a valid list"
+    ),
     "[requirements]\nmood = 1": (
         "assess.toml line 2: field 'requirements.mood': is not known; there are lookup_share"
     ),
@@ -255,3 +321,106 @@ def test_another_folder_has_another_fingerprint(folder):
         "Guests get a badge for 4 days.\n", encoding="utf-8"
     )
     assert read_user_folder(folder, dt.date(2026, 3, 2)).fingerprint != before
+
+
+# --- who may read it ------------------------------------------------------------------------------
+
+
+def closed_page(folder):
+    (folder / "documents" / "pay.md").write_text(
+        "---\ntitle: Pay\nreaders: [hr]\n---\n\nThe CEO earns 91.\n", encoding="utf-8"
+    )
+
+
+def test_a_closed_page_is_named_with_the_line_that_opens_it(folder):
+    closed_page(folder)
+    (fault,) = read_user_folder(folder).faults
+    assert str(fault) == (
+        "documents/pay.md: front matter may say who may read it, or when: 'readers'; if everybody"
+        ' may, open_keys = ["readers"] opens it (under [access] in assess.toml)'
+    )
+
+
+def test_that_line_opens_it(folder):
+    closed_page(folder)
+    (folder / "assess.toml").write_text('[access]\nopen_keys = ["readers"]\n', encoding="utf-8")
+    own = read_user_folder(folder)
+    assert "pay" in [document.id for document in own.documents]
+    assert own.faults == ()
+
+
+def test_where_a_page_is_closed_rights_were_asked_for(folder):
+    assert requirements_of(read_user_folder(folder))[0].access is False
+    closed_page(folder)
+    assert requirements_of(read_user_folder(folder))[0].access is True
+
+
+def test_a_folder_whose_name_speaks_of_access_draws_a_remark(folder):
+    (folder / "documents" / "_private").mkdir()
+    (folder / "documents" / "_private" / "pay.txt").write_text("The CEO earns 91.", "utf-8")
+    (remark,) = read_user_folder(folder).remarks
+    assert str(remark).startswith("documents/_private: seems to be about who may read the 1 doc")
+
+
+def test_remarks_stand_in_the_report_and_the_json(folder):
+    (folder / "documents" / "_private").mkdir()
+    (folder / "documents" / "_private" / "pay.txt").write_text("The CEO earns 91.", "utf-8")
+    own = read_user_folder(folder)
+    requirements, sources = requirements_of(own)
+    results = report.Results(
+        own, {}, {}, [], None, [], [], decide(requirements, load_findings()), sources, "m", 1, 1
+    )
+    (remark,) = own.remarks
+    assert str(remark) in str(report.parts(results))
+    assert report.as_json(results)["remarks"][0]["file"] == "documents/_private"
+
+
+def two_groups(folder):
+    for name in ("HR", "Board"):
+        (folder / "documents" / f"{name}.md").write_text(
+            f"---\nid: {name.lower()}\npolicy: {name.lower()}\ntitle: a\nsection: a\n"
+            "owner: a\nversion: 1\n"
+            "effective_from: 2024-01-01\nsupersedes: null\n"
+            f"audience: [{name}]\nregion: all\n---\n\nx\n",
+            encoding="utf-8",
+        )
+
+
+@pytest.mark.parametrize(
+    ("group", "nearest"),
+    [("hr", "; there is 'HR'"), ("Hr ", "; there is 'HR'"), ("zorbl", "; there are Board, HR")],
+)
+def test_a_group_that_no_document_names_is_told_with_the_nearest(folder, group, nearest):
+    two_groups(folder)
+    rows(folder / "questions.jsonl", {"question": "q?", "answers": ["x"], "groups": [group]})
+    own = read_user_folder(folder)
+    assert [str(fault) for fault in own.faults] == [
+        f"questions.jsonl line 1: field 'groups': {group!r} is named by no document{nearest};"
+        " the question counts, and finds nothing by this group"
+    ]
+
+
+def test_a_group_is_told_once_however_many_questions_name_it(folder):
+    two_groups(folder)
+    asked = [{"question": f"q{i}?", "answers": ["x"], "groups": ["hr"]} for i in range(3)]
+    rows(folder / "questions.jsonl", *asked)
+    (fault,) = read_user_folder(folder).faults
+    assert str(fault).endswith("finds nothing by this group; 2 more lines say the same")
+
+
+def test_a_user_may_be_in_further_groups_that_no_document_names(folder):
+    two_groups(folder)
+    rows(
+        folder / "questions.jsonl",
+        {"question": "q?", "answers": ["x"], "groups": ["HR", "warehouse"]},
+    )
+    assert read_user_folder(folder).faults == ()
+
+
+def test_groups_that_documents_name_draw_no_fault(folder):
+    rows(
+        folder / "questions.jsonl",
+        {"question": "q?", "answers": ["x"], "groups": [EVERYBODY]},
+        {"question": "r?", "answers": ["x"], "groups": []},
+    )
+    assert read_user_folder(folder).faults == ()

@@ -3,6 +3,7 @@ stops the others."""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import errno
 import hashlib
@@ -11,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -132,7 +134,7 @@ def test_an_audience_of_letters_is_refused(tmp_path):
         "---\naudience: [board]\n\nSecret",
         "\n---\naudience: [board]\n---\n\nSecret",
         "---  \naudience: [board]\n---\n\nSecret",
-        "\ufeff---\nid: a\n---\n\nSecret",
+        "\ufeff---\npolicy: a\n---\n\nSecret",
     ],
 )
 def test_faulty_front_matter_is_never_taken_for_text(tmp_path, start):
@@ -167,7 +169,7 @@ def test_front_matter_of_another_tool_is_no_text_and_closes_no_page(tmp_path, fi
         "title: a\naudiences: [board]",
         "title: a\nparams:\n  - {visibility: private}",
         "draft: true",
-        "id: a",
+        "supersedes: a",
         "user_groups: [board]",
         "title: [a",
         "- a",
@@ -184,7 +186,8 @@ def test_front_matter_that_refers_to_itself_over_and_over_ends(tmp_path):
         + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60))
         + "me: &me [*me]\n"
     )
-    assert read_one(tmp_path, "shed.md", f"---\n{bomb}---\n\nA rake.\n").text == "A rake.\n"
+    said = reason(tmp_path, "shed.md", f"---\n{bomb}---\n\nA rake.\n")
+    assert "'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7' and 53 more" in said
 
 
 def test_windows_files_are_read(tmp_path):
@@ -296,6 +299,121 @@ def test_what_a_reader_does_not_see_is_not_there(tmp_path, hidden):
 )
 def test_what_a_reader_sees_stays(tmp_path, shown):
     assert read_one(tmp_path, "a.html", f"<p style='{shown}'>seen</p>").text == "seen"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("15<sup>2</sup> euros", "15^2 euros"),
+        ("10<sup>6</sup>", "10^6"),
+        ("15 <sup>2</sup> euros", "15 ^2 euros"),
+        ("15<sup><a href='#n2'>2</a></sup> euros", "15 [2] euros"),
+        ("15<a href='#n2'><sup>2</sup></a> euros", "15 [2] euros"),
+        ("15<sup>[2]</sup> euros", "15[2] euros"),
+        ("15<sup> 2 </sup>euros", "15^2 euros"),
+        ("15<sup>2,3</sup>", "15^2,3"),
+        ("15<sup>-2</sup>", "15^-2"),
+        ("15<b><sup>2</sup></b>", "15**^2**"),
+        ("<b>15</b><sup>2</sup>", "**15**^2"),
+        ('15<span style="vertical-align: super">2</span>', "15^2"),
+        ("<sup>2</sup>15 euros", "^2 15 euros"),
+        ("1<sup>1</sup>/<sub>2</sub> cups", "1 1/2 cups"),
+        ("10<sub>2</sub>", "10_2"),
+        ("log<sub>2</sub>8", "log2 8"),
+        ("fee<sup>2</sup>", "fee^2"),
+        ("the 1<sup>st</sup> of May", "the 1st of May"),
+        ("CO<sub>2</sub>", "CO2"),
+        ("15<sup>*</sup> euros", "15* euros"),
+        ("15<sup></sup> euros", "15 euros"),
+    ],
+)
+def test_no_raised_or_lowered_sign_is_glued_to_a_number(tmp_path, markup, text):
+    assert read_one(tmp_path, "a.html", f"<p>{markup}</p>").text == text
+
+
+@pytest.mark.parametrize(
+    "panel",
+    ["<div hidden>{}</div>", "<p aria-hidden=true>{}</p>", "<p style='display:none'>{}</p>"],
+)
+def test_the_share_of_a_page_that_is_hidden_is_told(tmp_path, panel):
+    put(tmp_path, "a.html", f"<p>{'Seen text. ' * 10}</p>{panel.format('Hidden text. ' * 25)}")
+    (remark,) = read_folder(tmp_path, ["staff"]).remarks
+    assert str(remark) == (
+        "a.html: 75 % of its text is hidden from a reader and was left out; show it on the page if"
+        " it belongs to the text"
+    )
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        "<script>let x = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8;</script>",
+        "<nav>Home About Contact Home About Contact</nav>",
+        "<!-- a remark that is quite long, longer than the text -->",
+        "<i aria-hidden=true>x</i>",
+    ],
+)
+def test_what_is_never_text_is_not_told_as_hidden(tmp_path, unseen):
+    put(tmp_path, "a.html", f"<p>{'Seen text. ' * 10}</p>{unseen}")
+    assert read_folder(tmp_path, ["staff"]).remarks == ()
+
+
+def test_what_is_hidden_within_something_hidden_counts_once(tmp_path):
+    inside = "<p hidden>" + "Hidden text. " * 25 + "</p>"
+    put(tmp_path, "a.html", f"<p>{'Seen text. ' * 10}</p><div hidden>{inside}</div>")
+    (remark,) = read_folder(tmp_path, ["staff"]).remarks
+    assert remark.message.startswith("75 %")
+
+
+def test_buttons_and_summaries_stand_apart(tmp_path):
+    page = "<button>How long?</button><button>How many?</button><details><summary>Why?</summary>So."
+    assert read_one(tmp_path, "a.html", page).text.split() == [
+        "How",
+        "long?",
+        "How",
+        "many?",
+        "Why?",
+        "So.",
+    ]
+
+
+BASE64 = base64.b64encode(bytes(range(256)) * 40).decode()
+WRAPPED = "\n".join(textwrap.wrap(BASE64, 76))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"![plan](data:image/png;base64,{BASE64})", "![plan]([data left out])"),
+        (f"[p]: <data:image/png;base64,{BASE64}>", "[p]: <[data left out]>"),
+        (f"data:image/svg+xml;charset=utf-8;BASE64,{BASE64}", "[data left out]"),
+        (f"data:image/png;base64,{WRAPPED}", "[data left out]"),
+        (f'<img src="data:image/png;base64,{BASE64}">', '<img src="[data left out]">'),
+        (WRAPPED, "[data left out]"),
+        (BASE64, "[data left out]"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.md", "a.txt"])
+def test_pictures_in_base64_are_a_mark(tmp_path, text, left, name):
+    assert read_one(tmp_path, name, f"Above.\n\n{text}\n\nBelow.").text == (
+        f"Above.\n\n{left}\n\nBelow."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 5000,
+        "Word" * 100,
+        "ACGT" * 1000,
+        "0123456789abcdef" * 4,
+        "https://example.org/" + "a/b1C" * 30,
+        "https://example.org/" + "Path/To/Page1/" * 100,
+        "data:image/png;base64, as it is called",
+    ],
+)
+def test_what_is_no_base64_stays(tmp_path, text):
+    assert read_one(tmp_path, "a.txt", f"x {text} y").text == f"x {text} y"
 
 
 def test_a_comment_or_tag_that_never_ends_hides_the_rest(tmp_path):
@@ -465,12 +583,12 @@ def test_a_pdf_whose_pages_hold_each_other(tmp_path):
     ],
 )
 def test_whatever_a_parser_raises_becomes_a_reason(tmp_path, monkeypatch, error):
-    def fail(form, data, path):
+    def fail(data, path):
         raise error
 
     put(tmp_path, "a.pdf", "x")
     write_document(tmp_path, "good", "Text.")
-    monkeypatch.setattr("helpers.data.ingest.extract", fail)
+    monkeypatch.setattr("helpers.data.extract._pdf", fail)
     reading = read_folder(tmp_path, ["staff"])
     assert [d.id for d in reading.documents] == ["good"]
     assert [one.file for one in reading.unreadable] == ["a.pdf"]
@@ -483,16 +601,34 @@ def test_whatever_a_parser_raises_becomes_a_reason(tmp_path, monkeypatch, error)
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.txt", "Caf\u00e9".encode("latin-1"), "byte 3 is not UTF-8; save the file as UTF-8"),
+        (
+            "a.txt",
+            "Caf\u00e9".encode("latin-1"),
+            "byte 3 is not UTF-8; it seems to be windows-1252: save it as UTF-8 (many files: iconv"
+            " -f windows-1252 -t UTF-8)",
+        ),
+        ("a.txt", "Caf\u00e9 \u201ea\u201c".encode("cp1252"), "it seems to be windows-1252: "),
+        ("a.md", "Caf\u00e9 noir".encode("utf-16"), "it seems to be UTF-16: "),
+        ("a.md", "Caf\u00e9 noir".encode("utf-16-le"), "it seems to be UTF-16LE: "),
+        ("a.md", "Caf\u00e9 noir".encode("utf-16-be"), "it seems to be UTF-16BE: "),
+        ("a.md", "Coffee and cake".encode("utf-16-le"), "it seems to be UTF-16LE: "),
+        ("a.md", "Caf\u00e9 noir".encode("utf-32"), "it seems to be UTF-32: "),
+        (
+            "a.md",
+            "\u8bbf\u5ba2\u8bc1\u6709\u6548\u671f\u4e09\u5929\uff0c\u8bf7\u5e26\u597d\u8bc1\u4ef6\u3002".encode(
+                "gb18030"
+            ),
+            "it seems to be gb18030: ",
+        ),
         ("a.md", b"\x89PNG\r\n\x1a\n\0\0", "byte 0 is not UTF-8"),
         ("a.md", b"text\0text", "byte 4 is no text"),
         ("a.html", b"<p>Caf\xe9", "byte 6 is not UTF-8"),
         ("a.html", b"<meta charset=martian><p>x", "'martian', which is not known"),
         ("a.txt", "", "holds no text"),
         ("a.md", " \n\ufeff\n", "holds no text"),
-        ("a.html", "<html hidden><p>x", "holds no text"),
+        ("a.html", "<html hidden><p>x", "holds no text that a reader would see"),
         ("a.md", "---\n" + "[" * 2000 + "\n---\n\nx", "nested too deeply"),
-        ("a.md", "---\neffective_from: 2025-13-45\n---\n\nx", "damaged"),
+        ("a.md", "---\neffective_from: 2025-13-45\n---\n\nx", "month must be in 1..12"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path, name, content, said):

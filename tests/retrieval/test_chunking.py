@@ -9,9 +9,12 @@ from conftest import ROOT, TODAY
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from helpers.core.cases import Ask, Case, Evidence, Gold
 from helpers.data import handbook
 from helpers.evaluation.text import unspaced
-from helpers.retrieval import chunking
+from helpers.retrieval import bm25, chunking
+from helpers.retrieval.rows import embedded_text
+from helpers.systems import prompts, questions
 
 
 def words(text):
@@ -121,6 +124,91 @@ def test_headings_open_sections_and_long_ones_are_cut_under_their_path():
     assert chunks[-1].under == ("House", "Garden")
     with pytest.raises(ValueError, match="choose one of tokens, recursive"):
         chunking.cut(text, 6, 0, "semantic", words)
+
+
+PRICES = "\n".join(
+    [
+        "# Prices",
+        "",
+        "What things cost.",
+        "",
+        "| Item | Price in euros |",
+        "| --- | ---: |",
+        *(f"| thing {i} | {100 + i} |" for i in range(12)),
+        "",
+        "All with tax.",
+    ]
+)
+
+
+@pytest.mark.parametrize("strategy", sorted(chunking.STRATEGIES))
+def test_a_piece_of_a_table_knows_the_names_of_its_columns(strategy):
+    chunks = chunking.chunk(document(PRICES), 20, 0, strategy, words, table_headers=True)
+    body = PRICES.index("| thing 0"), PRICES.index("\n\nAll with tax")
+    inside = [c for c in chunks if body[0] <= c.start < body[1]]
+    assert len(inside) >= 3
+    assert {c.columns for c in inside} == {"Item | Price in euros"}
+
+
+@pytest.mark.parametrize("strategy", sorted(chunking.STRATEGIES))
+def test_the_names_of_columns_move_no_cut(strategy):
+    with_them, without = (
+        chunking.chunk(document(PRICES), 20, 0, strategy, words, table_headers=wanted)
+        for wanted in (True, False)
+    )
+    assert [(c.start, c.end) for c in with_them] == [(c.start, c.end) for c in without]
+    assert {c.columns for c in without} == {""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A text | with a bar.\n\nMore text of it.",
+        "```\n| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |\n```",
+        "a | b\nc | d\ne | f\ng | h",
+        "|  |  |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |",
+    ],
+)
+def test_where_there_is_no_table_with_a_header_there_are_no_columns(text):
+    chunks = chunking.chunk(document(text), 3, 0, spans=words, table_headers=True)
+    assert {c.columns for c in chunks} == {""}
+
+
+def test_what_holds_the_header_itself_or_stands_outside_needs_none():
+    chunks = chunking.chunk(document(PRICES), 20, 0, "tokens", words, table_headers=True)
+    assert (chunks[0].columns, "| Item" in chunks[0].text) == ("", True)
+    (last,) = chunking.chunk(
+        document("x\n\n" + PRICES[-30:]), 99, 0, spans=words, table_headers=True
+    )
+    assert last.columns == ""
+
+
+def test_the_embedder_reads_the_columns_above_the_piece():
+    piece = chunking.chunk(document(PRICES), 20, 0, spans=words, table_headers=True)[2]
+    assert embedded_text(piece) == f"T (Item | Price in euros)\n{piece.text}"
+    piece = chunking.chunk(document(PRICES), 20, 0, "headings", words, table_headers=True)[2]
+    assert embedded_text(piece) == f"Prices (Item | Price in euros)\n{piece.text}"
+
+
+def test_the_model_is_shown_the_columns_and_the_passage_stays_letter_for_letter():
+    index = bm25.lexical_index([document(PRICES)], 48, 0, table_headers=True)
+    (found,) = index.search("thing 11", ["staff"], TODAY, 1, "bm25")
+    assert prompts.number_passages([found]).startswith("[1] T (Item | Price in euros): ")
+    assert found.text == PRICES[found.start : found.end]
+
+
+def test_evidence_is_shown_under_its_columns_too():
+    at = PRICES.index("thing 11 | 111")
+    case = Case(
+        Ask("q", "q"),
+        Gold(("111",), (Evidence("d", "thing 11 | 111", at, at + 14),)),
+        "k",
+        "f",
+        "test",
+    )
+    chunks = chunking.chunk(document(PRICES), 20, 0, spans=words, table_headers=True)
+    ((passage,),) = questions.evidence_contexts([case], chunks).values()
+    assert passage.title == "T (Item | Price in euros)"
 
 
 def test_the_embedder_tokenizer_reads_past_its_own_limit():

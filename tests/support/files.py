@@ -13,7 +13,12 @@ def put(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def pdf(*pages: str, title: str | None = None, password: str | None = None) -> bytes:
+def pdf(
+    *pages: str,
+    title: str | None = None,
+    password: str | None = None,
+    about: dict[str, str] | None = None,
+) -> bytes:
     """A PDF with one line of text for each line of each page, made by hand so that nothing but
     pypdf reads it."""
     from pypdf import PdfWriter
@@ -36,8 +41,8 @@ def pdf(*pages: str, title: str | None = None, password: str | None = None) -> b
             + b" ET"
         )
         page[NameObject("/Contents")] = writer._add_object(stream)
-    if title:
-        writer.add_metadata({"/Title": title})
+    if title or about:
+        writer.add_metadata((about or {}) | ({"/Title": title} if title else {}))
     if password:
         writer.encrypt(password, algorithm="RC4-128")
     whole = io.BytesIO()

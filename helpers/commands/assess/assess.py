@@ -167,6 +167,8 @@ def assessed(
         say(f"  {fault}")
     if note := sentence_note(own):
         say(f"  {note}")
+    for remark in own.remarks[:10]:
+        say(f"  {remark}")
     out.mkdir(parents=True, exist_ok=True)
     with own_cache(out):
         try:

@@ -39,6 +39,11 @@ class Search(Row):
     chunk_tokens: int = Field(128, ge=48, le=1_000)
 
 
+class Access(Row):
+    # of front matter: what everybody may read, though these keys stand there
+    open_keys: list[str] = Field(default_factory=list)
+
+
 class Task(Row):
     instruction: str = ""
 
@@ -74,6 +79,7 @@ class AssessConfig(Row):
     search: Search = Search()
     model: Model = Model()
     endpoint: Endpoint = Endpoint()
+    access: Access = Access()
     task: Task = Task()
     answers: Answers = Answers()
     requirements: Stated = Stated()
@@ -98,8 +104,7 @@ def read_config(text: str) -> tuple[AssessConfig, list[Fault]]:
             return AssessConfig.model_validate(given), faults
         except ValidationError as error:
             for one in error.errors():
-                one["loc"] = [part for part in one["loc"] if isinstance(part, str)]
-                *tables, key = one["loc"]
+                *tables, key = _keys_of(one)
                 line = _line(text, key, *tables)
                 faults.append(Fault(FILE, line, ".".join((*tables, key)), _message(one)))
                 inside = given
@@ -108,9 +113,14 @@ def read_config(text: str) -> tuple[AssessConfig, list[Fault]]:
                 inside.pop(key, None)
 
 
+def _keys_of(error: dict[str, Any]) -> list[str]:
+    """Where it is wrong, without the places in a list."""
+    return [part for part in error["loc"] if isinstance(part, str)]
+
+
 def _message(error: dict[str, Any]) -> str:
     """What pydantic found, and what may stand there instead."""
-    *tables, key = error["loc"]
+    *tables, key = _keys_of(error)
     if error["type"] == "extra_forbidden":
         known = AssessConfig.model_fields
         for table in tables:
@@ -165,6 +175,12 @@ def template() -> str:
             " WORKBOOK_ENDPOINT_HOST"
         ),
         '# model = "name"',
+        "",
+        "# [access]",
+        (
+            '# open_keys = ["team"]            # keys of front matter that close no page; others'
+            " that may say who may read it do"
+        ),
         "",
         "# [task]",
         '# instruction = "What should be done with an input of examples.jsonl, in your words."',

@@ -22,7 +22,8 @@ READ_ME = """# A folder for `assess`
 Replace what is here by what is yours; each part may be missing.
 
 - `documents/`: .md, .txt, .html, .pdf, in folders as you like. A Markdown file \
-may say in front matter who may read it (`audience`).
+may say in front matter who may read it (`audience`). A key that is not known to be \
+harmless closes its page, and the report names it.
 - `questions.jsonl`: one object a line: `question`, `answers` (every wording that is right; \
 `[]`: should be refused; write the \
 part that must be said, not a sentence). Optional: `id`,

@@ -183,7 +183,7 @@ def requirements_of(
     if own.documents:
         seen["corpus_tokens"] = float(max(1, own.characters // CHARS_A_TOKEN))
         audiences = {tuple(sorted(document.meta.audience)) for document in own.documents}
-        seen["access"] = len(audiences) > 1
+        seen["access"] = len(audiences) > 1 or own.closed > 0
     if own.questions and not own.examples:
         seen["lookup_share"] = 1.0
     if own.examples and not own.questions:

@@ -11,11 +11,14 @@ folder is followed.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
+import functools
 import hashlib
 import json
 import re
 import stat
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,16 @@ LARGEST_FILE_BYTES = 64_000_000
 LONGEST_QUESTION_CHARS = 4_000
 MOST_ANSWERS = 100
 SENTENCE_WORDS = 7  # an answer from here on is a sentence, which no reply holds word for word
+SHOWN_GROUPS = 10
+SHOWN_QUOTE_CHARS = 160
+# what differs between a text and its copy, though both say the same
+TYPOGRAPHY = (
+    dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b\u2032\u00b4"), "'")
+    | dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb"), '"')
+    | dict.fromkeys(range(0x2010, 0x2016), "-")
+    | {0x2212: "-", ord("|"): " "}
+    | dict.fromkeys(map(ord, "*_`\\"), "")
+)
 PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
 
 
@@ -59,6 +72,8 @@ class UserFolder:
     wishes: AssessConfig
     faults: tuple[Fault, ...]
     ignored: int = 0
+    closed: int = 0  # documents left out, for they may say who may read them
+    remarks: tuple[Fault, ...] = ()  # on documents that were read
 
     @property
     def fingerprint(self) -> str:
@@ -101,7 +116,8 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
         )
     faults: list[Fault] = []
     wishes = _config(folder, faults)
-    documents, ignored = _documents(folder, faults)
+    reading = _documents(folder, wishes.access.open_keys, faults)
+    documents = reading.documents if reading else []
     judging = wishes.answers.judging
     questions = _questions(folder, documents, today or dt.date.today(), judging, faults)
     schema, examples = _examples(folder, faults)
@@ -116,7 +132,16 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
             f" documents/) or examples.jsonl; `assess --example DIR` writes both{shown}"
         )
     return UserFolder(
-        folder, tuple(documents), tuple(questions), tuple(examples), schema, wishes, clean, ignored
+        folder,
+        tuple(documents),
+        tuple(questions),
+        tuple(examples),
+        schema,
+        wishes,
+        clean,
+        len(reading.ignored) if reading else 0,
+        len(reading.closed) if reading else 0,
+        tuple(_below(one) for one in reading.remarks) if reading else (),
     )
 
 
@@ -191,12 +216,22 @@ def _config(folder: Path, faults: list[Fault]) -> AssessConfig:
 # --- documents ------------------------------------------------------------------------------------
 
 
-def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
+def _below(one: Fault) -> Fault:
+    return replace(one, file=f"documents/{one.file}")
+
+
+def _documents(
+    folder: Path, open_keys: Collection[str], faults: list[Fault]
+) -> ingest.IngestResult | None:
     home = _there(folder, "documents", faults, stat.S_ISDIR)
     if home is None:
-        return [], 0
-    reading = ingest.read_folder(home, audience=[EVERYBODY])
-    faults += [replace(one, file=f"documents/{one.file}") for one in reading.unreadable]
+        return None
+    reading = ingest.read_folder(home, audience=[EVERYBODY], open_keys=open_keys)
+    where = " (under [access] in assess.toml)"
+    faults += [
+        _below(replace(one, message=one.message + where * (one.file in reading.closed)))
+        for one in reading.unreadable
+    ]
     if not reading.documents:
         faults.append(
             Fault(
@@ -206,7 +241,7 @@ def _documents(folder: Path, faults: list[Fault]) -> tuple[list[Document], int]:
                 "holds no document that could be read; put .md, .txt, .html or .pdf files there",
             )
         )
-    return reading.documents, len(reading.ignored)
+    return reading
 
 
 # --- questions ------------------------------------------------------------------------------------
@@ -233,6 +268,7 @@ def _questions(
         return []
     cases: list[Case] = []
     taken: dict[str, int] = {}
+    strange: dict[str, list[int]] = {}
     for number, row in json_lines(path.name, data, faults):
         if found := list(_wrong_question(row, taken)):
             faults += [Fault(path.name, number, *one) for one in found]
@@ -254,6 +290,8 @@ def _questions(
             )
             for reason in lost
         ]
+        for reason in _strange_groups(row.get("groups") or [], groups):
+            strange.setdefault(reason, []).append(number)
         whose = (
             tuple(sorted({EVERYBODY, *row["groups"]})) if row.get("groups") is not None else groups
         )
@@ -273,6 +311,17 @@ def _questions(
                 "test",
             )
         )
+    faults += [
+        Fault(
+            path.name,
+            lines[0],
+            "groups",
+            reason
+            + "; the question counts, and finds nothing by this group"
+            + (f"; {len(lines) - 1} more lines say the same" if lines[1:] else ""),
+        )
+        for reason, lines in strange.items()
+    ]
     return cases
 
 
@@ -413,6 +462,23 @@ def _names(home: Path, documents: Sequence[Document]) -> dict[str, Document]:
     return names
 
 
+def _strange_groups(stated: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Which of a question's groups are spelt otherwise in the documents, or, where none of them is
+    named there, which are named instead? A user may well be in groups that no document names."""
+    others = {group.casefold(): group for group in known if group != EVERYBODY}
+    found = []
+    for group in dict.fromkeys(stated):
+        if group in known:
+            continue
+        near = difflib.get_close_matches(group.strip().casefold(), others, 1, 0.8)
+        if near:
+            found.append(f"{group[:200]!r} is named by no document; there is {others[near[0]]!r}")
+        elif others and not set(stated) & set(known):
+            there = ", ".join(list(others.values())[:SHOWN_GROUPS])
+            found.append(f"{group[:200]!r} is named by no document; there are {there}")
+    return found
+
+
 def _evidence(
     quotes: Sequence[dict[str, str]], names: dict[str, Document]
 ) -> tuple[tuple[Evidence, ...], list[str]]:
@@ -426,20 +492,61 @@ def _evidence(
                 f"there is no document '{one['doc'][:200]}'; name it by its path below documents/"
             )
             continue
-        words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(one["quote"].strip()))
-        # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no
-        # space between words.
-        place = re.search(rf"(?<!\w){words}(?!\w)", document.text) or re.search(
-            words, document.text
+        place = _place(document.text, one["quote"]) or _place_in_other_typography(
+            document.text, one["quote"]
         )
         if place is None:
+            near = _nearest(document.text, one["quote"])
             lost.append(
-                f"the quote does not stand in '{one['doc'][:200]}'; copy it from"
-                " the text letter for letter"
+                f"the quote does not stand in '{one['doc'][:200]}';"
+                + (f" nearest to it is “{near}”;" if near else "")
+                + " copy it from the text letter for letter"
             )
         else:
-            found.append(Evidence(document.id, place[0], place.start(), place.end()))
+            found.append(Evidence(document.id, document.text[slice(*place)], *place))
     return tuple(found), lost
+
+
+def _place(text: str, quote: str) -> tuple[int, int] | None:
+    words = re.sub(r"(?:\\\s|\s)+", r"\\s+", re.escape(quote.strip()))
+    # Whole words first ("5 days" is not in "15 days"); then anywhere, for scripts that put no
+    # space between words.
+    place = re.search(rf"(?<!\w){words}(?!\w)", text) or re.search(words, text)
+    return place.span() if place and words else None
+
+
+def _place_in_other_typography(text: str, quote: str) -> tuple[int, int] | None:
+    """Where a quote stands that was copied from a page as a browser or an editor shows it."""
+    folded, origins = _folded(text)
+    place = _place(folded, _folded(quote)[0])
+    return (origins[place[0]], origins[place[1] - 1] + 1) if place else None
+
+
+@functools.lru_cache(maxsize=64)
+def _folded(text: str) -> tuple[str, list[int]]:
+    """(a text without Markdown's marks, in plain quotation marks, dashes and letters, where each of
+    its characters comes from)."""
+    folded, origins = [], []
+    for at, sign in enumerate(text):
+        for one in unicodedata.normalize("NFKD", sign.translate(TYPOGRAPHY)):
+            if not one.isspace() or (folded and not folded[-1].isspace()):
+                folded.append(one)
+                origins.append(at)
+    return "".join(folded), origins
+
+
+def _nearest(text: str, quote: str) -> str:
+    """The line or sentence that shares most words with a quote; empty where it is less than
+    half of them."""
+    wanted = set(re.findall(r"\w+", quote.casefold()))
+    best = max(_lines_of(text), key=lambda line: len(wanted & line[0]), default=(set(), ""))
+    return best[1][:SHOWN_QUOTE_CHARS] if 2 * len(wanted & best[0]) >= max(1, len(wanted)) else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _lines_of(text: str) -> list[tuple[set[str], str]]:
+    lines = (line.strip() for line in re.split(r"\n+|(?<=[.!?])\s", text))
+    return [(set(re.findall(r"\w+", line.casefold())), line) for line in lines if line]
 
 
 # --- examples -------------------------------------------------------------------------------------

@@ -171,6 +171,7 @@ def _folder(results: Results) -> Part:
             else ""
         ),
         *filter(None, [sentence_note(own)]),
+        *(str(remark) for remark in own.remarks[:SHOWN_FAULTS]),
         *results.notes,
     ]
     content: list[Any] = [lines]
@@ -391,6 +392,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "notes": list(results.notes),
             },
             "faults": [asdict(one) for one in own.faults],
+            "remarks": [asdict(one) for one in own.remarks],
             "arms": {
                 kind: _records(arms_table(tables).reset_index())
                 for kind, tables in by_kind(results).items()

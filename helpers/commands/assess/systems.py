@@ -173,13 +173,23 @@ class Systems:
     def index(self) -> Retriever:
         if self.retriever == "bm25":
             return bm25.lexical_index(
-                self.own.documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS
+                self.own.documents,
+                self.own.wishes.search.chunk_tokens,
+                OVERLAP_TOKENS,
+                table_headers=True,
             )
         from helpers.retrieval import embedding
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
 
-        chunks = chunk_all(self.own.documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS)
+        asked, reads = self.own.wishes.search.chunk_tokens, load.load_embedder().max_seq_length
+        if reads and asked > reads:
+            self.notes.append(
+                f"Passages are {asked:,} tokens long, but the embedder reads {reads:,} tokens at"
+                " most, title included: the rest of each is not searched by meaning. Lower"
+                " chunk_tokens in assess.toml."
+            )
+        chunks = chunk_all(self.own.documents, asked, OVERLAP_TOKENS, table_headers=True)
         # cached part by part: stopped, it resumes from there
         for start in range(0, len(chunks), EMBED_AT_ONCE):
             embedding.embed_cached(
@@ -196,9 +206,9 @@ class Systems:
             self.own.wishes.search.chunk_tokens,
         )
         cut = (
-            bm25.chunks(documents, size, OVERLAP_TOKENS)
+            bm25.chunks(documents, size, OVERLAP_TOKENS, table_headers=True)
             if self.retriever == "bm25"
-            else chunk_all(documents, size, OVERLAP_TOKENS)
+            else chunk_all(documents, size, OVERLAP_TOKENS, table_headers=True)
         )
         return questions.evidence_contexts(self.questions, list(cut))
 
