@@ -105,9 +105,14 @@ HEADING = re.compile(
 FENCE = re.compile(r"(-{3,}|\+{3,}|;{3,})[ \t]*(?:\#?[ \t]*(yaml|yml|toml|json))?[ \t]*(?:\n|\Z)")
 # a key of one to four words, plain, quoted, bold, or between colons, and what it says
 KEY = re.compile(
-    r"[ \t]*(?:>[ \t]*)?(?:\#\+|:(?=[^\s:]))?[\"'`*_]*(?P<key>[^\W\d_][^\s:=\"'`*]*"
-    r"(?:[ \t][^\s:=\"'`*]+){0,3})[\"'`*_]*(?P<to>::?(?![/\\:\d`])|[ \t]*=)[*_]*[ \t]*(?P<value>.*)"
+    r"[ \t]*(?:>[ \t]*)?(?:\#\+|:(?=[^\s:]))?[\"'`*_]*(?P<key>[^\W\d_][^\s:=\"'`*]{0,60}"
+    r"(?:[ \t][^\s:=\"'`*]{1,60}){0,3})[\"'`*_]*(?P<to>::?(?![/\\:\d`])|[ \t]*=)[*_]*"
+    r"[ \t]*(?P<value>.*)"
 )
+
+
+# headings, comments and headers that are looked at: each may cost a look at the whole file
+LEADING_PARTS = 50
 
 
 class Split(NamedTuple):
@@ -128,7 +133,7 @@ def split(text: str, strict: bool = False) -> Split:
     headers: list[Any] = []
     cut, heads, at = 0, False, BLANK.match(text).end()
     start = at
-    while at < len(text):
+    for _ in range(LEADING_PARTS):
         fence = FENCE.match(text, at)
         found = _fenced(text, fence, strict and at == start) if fence else _object(text, at)
         if found:
@@ -136,7 +141,8 @@ def split(text: str, strict: bool = False) -> Split:
             headers.append(header)
             cut = cut if heads else at
         elif comment := COMMENT.match(text, at):
-            headers += split(f"{comment[1]}\n\n.").headers  # the point stands for a text below
+            # the point stands for a text below; a comment holds no other
+            headers += split(f"{comment[1].replace('<!--', '')}\n\n.").headers
             at = comment.end()
         elif lines := _lines(text, at):
             headers += lines
@@ -209,17 +215,19 @@ def _object(text: str, at: int) -> tuple[Any, int] | None:
 def _lines(text: str, at: int) -> list[dict[str, str]]:
     """What the first paragraph says, where all of it is lines `Key: value` with a text below; empty
     where it is prose."""
+    if not KEY.match(text, at):
+        return []
     end = PARAGRAPH.search(text, at)
-    fields: list[dict[str, str]] = []
+    keys: list[tuple[str, list[str]]] = []
     for line in text[at : end.start()].split("\n"):
         found = KEY.match(line)
-        if fields and line[:1].isspace():  # goes on with the value above
-            key, value = fields[-1].popitem()
-            fields[-1][key] = f"{value} {line.strip()}".strip()
+        if keys and line[:1].isspace():  # goes on with the value above
+            keys[-1][1].append(line.strip())
         elif found and found["to"].startswith(":"):
-            fields.append({found["key"]: found["value"].strip(" \t*_")})
+            keys.append((found["key"], [found["value"].strip(" \t*_")]))
         else:
             return []
+    fields = [{key: " ".join(parts).strip()} for key, parts in keys]
     below = re.compile(r"\S").search(text, end.end())
     return fields if below and any(value for one in fields for value in one.values()) else []
 

@@ -4,9 +4,13 @@ harmless keys, and values that say open, close nothing."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from support.files import pdf, put
@@ -88,6 +92,7 @@ FORMS = {
     "semicolons without braces": ';;;\n"readers": ["hr"]\n;;;\n\n',
     "after a comment": "<!-- made by hand -->\n---\nreaders: [hr]\n---\n\n",
     "in a comment": "<!--\n---\nreaders: [hr]\n---\n-->\n\n",
+    "in a comment that opens twice": "<!-- <!-- readers: hr -->\n\n",
     "lines in a comment": "<!-- readers: hr -->\n\n",
     "after a heading": "# Pay\n---\nreaders: [hr]\n---\n\n",
     "after an underlined heading": "Pay\n===\n\nReaders: hr\n\n",
@@ -312,3 +317,26 @@ def test_folders_and_files_that_speak_of_access_draw_a_remark(tmp_path):
     put(tmp_path, "hr/.access.yml", "readers: [hr]\n")
     found = read_folder(tmp_path, ["staff"])
     assert {one.file for one in found.remarks} == {"_private", "hr/.access.yml", "Vertraulich"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<!--" * 300_000, "# a\n" * 800_000, "a: b\n===\n" * 300_000, "k: v\n " * 500_000],
+    ids=["comments", "headings", "underlined", "lines that go on"],
+)
+def test_headers_made_to_hang_do_not(tmp_path, text):
+    """In a process of its own, so that a hang is a failure and not the end of the tests."""
+    put(tmp_path, "a.txt", text)
+    program = (
+        "from pathlib import Path; from helpers.data.front_matter import split;"
+        f" split(Path({str(tmp_path / 'a.txt')!r}).read_text()); print('read')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.stdout == "read\n", done.stderr
