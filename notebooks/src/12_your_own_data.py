@@ -532,7 +532,7 @@ exercise("12.5").check((straddling, fair_split))
 #
 # | to use | set |
 # | --- | --- |
-# | another model from a hub, or a folder with one | `[model] name = "…"` in `assess.toml`, or `WORKBOOK_MODEL`; `WORKBOOK_DEVICE=cuda` where there is a card |
+# | another model from a hub, or a folder with one | `WORKBOOK_MODEL` (a folder's `assess.toml` can name one, but only your environment loads it); `WORKBOOK_DEVICE=cuda` where there is a card |
 # | a model behind an OpenAI-compatible server | `[endpoint] url` and `model`; a host other than this machine must be named in `WORKBOOK_ENDPOINT_HOST`, its key in `WORKBOOK_ENDPOINT_KEY`. It cannot be tuned from here, and your texts leave the machine |
 # | a Chroma server for the vectors | `CHROMA_URL=http://127.0.0.1:8000` |
 # | more documents than can be embedded in the time | nothing: they are searched by their words (BM25), and the report says so; `[search] retriever = "dense"` insists |
