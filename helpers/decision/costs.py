@@ -91,12 +91,14 @@ def _sum(spans: Sequence[Span]) -> Span:
 
 @dataclass(frozen=True)
 class Serving:
-    """What one request takes, on average: tokens read and written, seconds, EUR."""
+    """What one request takes, on average: tokens read and written, seconds, EUR. asks: on how many
+    timed ones the seconds rest, at least."""
 
     tokens_in: float
     tokens_out: float
     seconds: float
     money: float
+    asks: int = 0
 
 
 def serving(option: Option, requirements: Requirements, evidence: Findings) -> Serving:
@@ -118,7 +120,8 @@ def serving(option: Option, requirements: Requirements, evidence: Findings) -> S
         if r.data_may_leave
         else seconds * r.machine_per_hour / 3600
     )
-    return Serving(tokens_in, tokens_out, seconds, money)
+    asks = min([lookup.n] * (k > 0) + [judgement.n] * (k < 1))
+    return Serving(tokens_in, tokens_out, seconds, money, asks)
 
 
 def releases(option: Option, requirements: Requirements) -> float:

@@ -29,9 +29,10 @@ def number(
     question: str,
     whole: bool = False,
     log: bool = True,
+    limit: bool = False,
 ) -> Any:
     """A stated number: its range is what is plausible; sliders and the search for flips stay within
-    it."""
+    it. limit: math.inf is allowed and means that there is none."""
     return dataclasses.field(
         default=default,
         metadata={
@@ -41,6 +42,7 @@ def number(
             "question": question,
             "whole": whole,
             "log": log,
+            "limit": limit,
         },
     )
 
@@ -88,7 +90,9 @@ class Requirements:
     requests_per_day: float = number(
         1_000, 1, 1_000_000, "requests a day", "How many requests come on a day?", whole=True
     )
-    latency_seconds: float = number(10, 0.1, 100, "seconds", "How long may one answer take?")
+    latency_seconds: float = number(
+        10, 0.1, 100, "seconds", "How long may one answer take?", limit=True
+    )
     least_right: float = share(
         0.0, "Below which share of right answers would no one use it? (0: no such line)"
     )
@@ -104,7 +108,13 @@ class Requirements:
     )
     cost_per_label: float = number(1, 0.05, 100, "EUR", "What does one more labelled example cost?")
     window_tokens: float = number(
-        8_000, 2_000, 2_000_000, "tokens", "How many tokens can the model read at once?", whole=True
+        8_000,
+        2_000,
+        2_000_000,
+        "tokens",
+        "How many tokens can the model read at once?",
+        whole=True,
+        limit=True,
     )
     base_model_months: float = number(
         12, 1, 36, "months", "After how many months is the base model replaced by a newer one?"
@@ -166,7 +176,8 @@ class Requirements:
             elif (
                 isinstance(value, bool)
                 or not isinstance(value, Real)
-                or not 0 <= value < math.inf
+                or not value >= 0  # also where it is no number
+                or (value == math.inf and not about["limit"])
                 or (about["unit"] == "share" and value > 1)
             ):
                 hint = (
@@ -196,7 +207,7 @@ class Requirements:
         rows = [
             {
                 "field": name,
-                "stated": getattr(self, name),
+                "stated": "no limit" if getattr(self, name) == math.inf else getattr(self, name),
                 "unit": about["unit"],
                 "from": about.get("low", ""),
                 "to": about.get("high", ""),
@@ -238,4 +249,6 @@ def shown(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if unit == "share":
         return f"{100 * value:.3g} %"
+    if value == math.inf:
+        return "no limit"
     return f"{value:,.0f} {unit}" if value >= 1_000 else f"{value:.3g} {unit}"

@@ -31,6 +31,7 @@ from helpers.decision.requirements import Requirements
 
 RELEASES_A_YEAR = 12  # the most releases of weights that a careful team brings out: one a month
 JUST_ABOVE = 1e-9
+FEWEST_TIMED = 5  # asks: one of fewer that stalled would move their median
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ def must_fit_the_window(option, requirements, evidence):
 def must_be_quick(option, requirements, evidence):
     """An answer takes longer than it may, as timed on the machine that measured (see the bill:
     seconds)."""
-    return serving(option, requirements, evidence).seconds > requirements.latency_seconds
+    used = serving(option, requirements, evidence)
+    return used.asks >= FEWEST_TIMED and used.seconds > requirements.latency_seconds
 
 
 # --- out by a measured number, or still open ------------------------------------------------------

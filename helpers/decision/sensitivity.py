@@ -166,6 +166,8 @@ def _answer(requirements: Requirements, evidence: Findings, name: str, value: fl
 def _drawn(name: str, stated: float, factor: float | None, dice: random.Random) -> float:
     """A value near what is stated, or from the whole plausible range: of shares evenly, of
     everything else evenly on a log scale."""
+    if stated == math.inf:  # no limit
+        return stated
     about = FIELDS[name]
     low, high = about["low"], about["high"]
     if not about["log"]:

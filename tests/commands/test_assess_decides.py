@@ -3,6 +3,8 @@ nobody stated, or from one slow moment; and it ends when it said."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from support.findings import full
 from support.towns import clever, own_folder, quiet
@@ -105,8 +107,22 @@ def test_more_cases_than_there_are_is_said(serve, tmp_path):
 def test_a_limit_that_nobody_stated_excludes_nothing(tmp_path):
     own = read_user_folder(own_folder(tmp_path / "own"))
     r, sources = findings.requirements_of(own)
-    assert r.latency_seconds == 100
-    assert sources["latency_seconds"] == "assumed"
+    assert r.latency_seconds == r.window_tokens == math.inf
+    assert sources["latency_seconds"] == sources["window_tokens"] == "assumed"
+
+
+def test_the_window_of_a_model_that_is_here_counts(tmp_path):
+    own = read_user_folder(own_folder(tmp_path / "own"))
+    r, sources = findings.requirements_of(own, window_tokens=8192)
+    assert r.window_tokens == 8192
+    assert sources["window_tokens"] == "seen in the folder"
+
+
+def test_without_a_limit_the_report_can_be_written(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(clever).url)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    assert held["requirements"]["latency_seconds"] == {"value": None, "source": "assumed"}
+    assert "no limit" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_stated_limit_counts(tmp_path):

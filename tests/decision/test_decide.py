@@ -4,10 +4,12 @@ requirement, and its flips are flips."""
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from conftest import ROOT
@@ -36,6 +38,7 @@ from helpers.decision.findings import (
     UNSEEN_N,
     Findings,
     Span,
+    Usage,
     above,
     gain,
     load_findings,
@@ -472,6 +475,28 @@ def test_agreement_is_drawn_with_a_seed():
     assert agreement(r, full(), factor=None).share <= 1
     assert agreement(r, full(), n=20).n == 20
     assert set(sweep(r, full())) == set(FIELDS)
+
+
+# --- limits
+
+
+def test_a_time_of_fewer_than_five_asks_rules_nothing_out():
+    r = Requirements(lookup_share=1.0, latency_seconds=1)
+    few, enough = (replace(full(), usage={**USAGE, "RAG": Usage(150, 18, 60.0, n)}) for n in (4, 5))
+    assert RAG not in {gone.option for gone in decide(r, few).out}
+    assert RAG in {gone.option for gone in decide(r, enough).out}
+
+
+def test_a_limit_that_nobody_stated_is_none():
+    r = Requirements(latency_seconds=math.inf, window_tokens=math.inf)
+    assert not {"must_be_quick", "must_fit_the_window"} & {
+        gone.rule.name for gone in decide(r.but(corpus_tokens=1e9), full()).out
+    }
+    assert shown("latency_seconds", math.inf) == "no limit"
+    assert agreement(r, full(), n=5).n == 5
+    assert all(flip.at < math.inf for flip in flips(r, full()))
+    with pytest.raises(ValueError, match="cost_wrong is inf"):
+        Requirements(cost_wrong=math.inf)
 
 
 # --- requirements and evidence --------------------------------------------------------------------

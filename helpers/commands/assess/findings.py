@@ -10,6 +10,7 @@ workbook's.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -194,13 +195,13 @@ def requirements_of(
     if window_tokens:
         seen["window_tokens"] = float(window_tokens)
     stated = own.wishes.stated
-    if "latency_seconds" not in stated:  # a limit that nobody stated excludes nothing
-        seen["latency_seconds"] = float(FIELDS["latency_seconds"]["high"])
+    limits = {name for name in ("latency_seconds", "window_tokens") if name not in seen | stated}
+    seen |= dict.fromkeys(limits, math.inf)  # a limit that nobody stated excludes nothing
     sources = {
         name: "stated"
         if name in stated
         else "seen in the folder"
-        if name in seen and name != "latency_seconds"
+        if name in seen and name not in limits
         else "assumed"
         for name in FIELDS
     }
