@@ -9,9 +9,11 @@ remark, not a rule, as in the standard.
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -122,22 +124,42 @@ def checked(schema: dict | Checked) -> Checked:
     return schema if isinstance(schema, Checked) else Checked(schema)
 
 
+# what a part may be put together from; a part with two of these is closed by none of them alone
+PUT_TOGETHER = ("properties", "$ref", "anyOf", "oneOf", "if", "dependentSchemas")
+
+
+def closed(schema: dict) -> dict:
+    """Which schema keeps a model from inventing keys? The same, but objects that name their fields
+    allow no others, and lists that name their places no further ones, where nothing is said of
+    them. A schema whose parts are put together (allOf of two objects) comes back as it is."""
+    schema = copy.deepcopy(schema)
+    parts = [part for _, part in _parts(schema)]
+    if any(len(part.get("allOf", ())) + sum(k in part for k in PUT_TOGETHER) > 1 for part in parts):
+        return schema
+    for part in parts:
+        if "properties" in part:
+            part.setdefault("type", "object")
+            part.setdefault("additionalProperties", False)
+        if "prefixItems" in part:
+            part.setdefault("items", False)
+    return schema
+
+
 # --- what is refused before any value is seen -----------------------------------------------------
 
 
 def _refuse(schema: Any) -> None:
     """Is it a schema, and does every part of it stay within what is safe?"""
-    from jsonschema import Draft202012Validator, exceptions
-
+    jsonschema = _jsonschema()
     if not isinstance(schema, dict):
         raise SchemaError(f"a schema is a JSON object, got {type(schema).__name__}")
     try:
         if len(json.dumps(schema)) > LONGEST_SCHEMA_CHARS:
             raise SchemaError(f"the schema is longer than {LONGEST_SCHEMA_CHARS:,} characters")
-        Draft202012Validator.check_schema(schema, format_checker=None)
+        jsonschema.Draft202012Validator.check_schema(schema, format_checker=None)
         for place, part in _parts(schema):
             _refuse_part(schema, place, part)
-    except exceptions.SchemaError as error:
+    except jsonschema.SchemaError as error:
         where = ".".join(str(part) for part in error.absolute_path) or "the schema"
         raise SchemaError(
             f"{where}: {error.message[:160]}; write it as JSON Schema draft 2020-12 wants it"
@@ -205,6 +227,19 @@ def _kind(top: dict) -> Literal["object", "string"]:
 # --- the library, bounded -------------------------------------------------------------------------
 
 
+def _jsonschema():
+    """The library, imported without the grammar of international addresses (rfc3987_syntax) that it
+    would build first where that is installed: seconds for a `format`, which is no rule here."""
+    if hidden := "rfc3987_syntax" not in sys.modules:
+        sys.modules["rfc3987_syntax"] = None  # to Python: not installed
+    try:
+        import jsonschema
+    finally:
+        if hidden:
+            del sys.modules["rfc3987_syntax"]
+    return jsonschema
+
+
 @functools.lru_cache(maxsize=256)
 def _matcher(pattern: str):
     """A pattern, compiled by an engine that never backtracks."""
@@ -224,30 +259,30 @@ def _matcher(pattern: str):
 
 
 def _pattern(validator, pattern, value, schema):
-    from jsonschema import ValidationError
     from pydantic import ValidationError as NoMatch
 
     if validator.is_type(value, "string"):
         try:
             _matcher(pattern).validate_python(value)
         except NoMatch:
-            yield ValidationError(f"{value[:60]!r} does not match {pattern!r}")
+            yield _jsonschema().ValidationError(f"{value[:60]!r} does not match {pattern!r}")
 
 
 def _library(count: Callable[[], None]) -> Callable[[dict], Any]:
     """schema -> jsonschema's validator, with our patterns, counting references, and with nothing to
     fetch from."""
-    from jsonschema import Draft202012Validator, validators
+    jsonschema = _jsonschema()
     from referencing import Registry
 
-    follow = Draft202012Validator.VALIDATORS["$ref"]
+    library = jsonschema.Draft202012Validator
+    follow = library.VALIDATORS["$ref"]
 
     def counted(validator, ref, value, schema):
         count()
         yield from follow(validator, ref, value, schema)
 
     return functools.partial(
-        validators.extend(Draft202012Validator, {"pattern": _pattern, "$ref": counted}),
+        jsonschema.validators.extend(library, {"pattern": _pattern, "$ref": counted}),
         registry=Registry(),
     )
 
@@ -273,31 +308,48 @@ def derived(cases: Sequence[Case]) -> Checked | None:
     if cases[0].gold.output is None:
         labels = _labels([case.gold.answers[0] for case in cases])
         return checked({"type": "string", "enum": labels}) if labels else None
-    rows = [case.gold.output for case in cases]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    fields = {name: _derived_field([row[name] for row in rows if name in row]) for name in names}
     try:
-        return checked(
-            {
-                "type": "object",
-                "properties": fields,
-                "required": [name for name in names if all(name in row for row in rows)],
-                "additionalProperties": False,
-            }
-        )
-    except SchemaError:  # names or values that no schema may hold: then any object keeps the form
+        return checked(_derived_object([case.gold.output for case in cases]))
+    # names or values that no schema may hold, or nested too deeply: then any object keeps the form
+    except (SchemaError, RecursionError):
         return checked({"type": "object"})
 
 
+def _derived_object(rows: Sequence[dict]) -> dict[str, Any]:
+    columns: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    values = [value for column in columns.values() for value in column]
+    # names that come back, as labels do or in most objects, are fields; others (people, parts in
+    # stock) are data, and rows to come have new ones
+    rare = len(columns) > MOST_LABELS or len(values) < ROWS_A_LABEL * len(columns)
+    if rare and 2 * len(values) < len(rows) * len(columns):
+        return {"type": "object", "additionalProperties": _derived_field(values)}
+    return {
+        "type": "object",
+        "properties": {name: _derived_field(column) for name, column in columns.items()},
+        "required": [name for name, column in columns.items() if len(column) == len(rows)],
+        "additionalProperties": False,
+    }
+
+
 def _derived_field(values: Sequence[Any]) -> dict[str, Any]:
-    kinds = {_label_kind(value) for value in values}
-    if kinds == {"string"} and (labels := _labels(values)):
+    by_kind: dict[str, list[Any]] = {}
+    for value in values:
+        by_kind.setdefault(_label_kind(value), []).append(value)
+    if by_kind.keys() == {"string"} and (labels := _labels(values)):
         return {"type": "string", "enum": labels}
-    if kinds == {"integer", "number"}:
-        kinds = {"number"}
-    if kinds & {"object", "array"}:
-        return {}
-    return {"type": kinds.pop()} if len(kinds) == 1 else {"type": sorted(kinds)}
+    parts = []
+    if lists := by_kind.pop("array", None):
+        items = [item for one in lists for item in one]
+        parts.append({"type": "array"} | ({"items": _derived_field(items)} if items else {}))
+    if objects := by_kind.pop("object", None):
+        parts.append(_derived_object(objects))
+    kinds = sorted(by_kind.keys() - ({"integer"} if "number" in by_kind else set()))
+    if kinds:
+        parts.insert(0, {"type": kinds[0] if len(kinds) == 1 else kinds})
+    return parts[0] if len(parts) == 1 else {"anyOf": parts}
 
 
 def _label_kind(value: Any) -> str:

@@ -5,8 +5,9 @@ become cases, or every fault is named at once.
                                                               field, what to do
     train, dev, test = split(cases)                           equal inputs never end up on two sides
 
-`id` is optional, further keys are ignored. A row that is wrong stops everything: nothing is trained
-on the half that was right.
+`id` is optional; `system`, `instruction` and `context` are put before the input, a paragraph each;
+further keys are ignored. A row that is wrong stops everything: nothing is trained on the half that
+was right.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +24,15 @@ from typing import Any, Literal, NamedTuple
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Gold, Split
 from helpers.core.records import DataError, Fault, json_lines
-from helpers.data.json_schema import Checked, SchemaError, checked
+from helpers.data.json_schema import (
+    LONGEST_LABEL_CHARS,
+    ROWS_A_LABEL,
+    Checked,
+    SchemaError,
+    checked,
+)
 
+BESIDE_INPUT = ("system", "instruction", "context")  # as in the rows of Alpaca and its like
 LONGEST_INPUT_CHARS = 16_000  # about 4,000 tokens: half of the small model's window
 LONGEST_OUTPUT_CHARS = 4_000
 LARGEST_FILE_BYTES = 64_000_000
@@ -77,10 +86,15 @@ def sift(
     name, faults, cases = settings.shown(path), [], []
     taken, apart = {}, {plain(case.ask.input): case.id for case in apart_from}
     for number, row in json_lines(name, read_bytes(path), faults):
-        text, output = row.get("input"), row.get("output")
+        text, output = _whole_input(row), row.get("output")
         id = row.get("id", f"{path.stem}-{number:04d}")
         try:
             found = [
+                *(
+                    (key, f"must be a text, got {type(row[key]).__name__}")
+                    for key in BESIDE_INPUT
+                    if not isinstance(row.get(key), str | None)
+                ),
                 *(("id", wrong) for wrong in (wrong_id(id, taken),) if wrong),
                 *_wrong_input(text, apart),
                 *_wrong_output(output, kind, held),
@@ -134,6 +148,19 @@ def wrong_id(id: Any, taken: Mapping[str, int]) -> str | None:
             "must be a text of 1 to 200 characters; or leave it out, and the line number is taken"
         )
     return f"'{id}' was already used in line {taken[id]}; give it another" if id in taken else None
+
+
+def _whole_input(row: Mapping[str, Any]) -> Any:
+    """All that the system will see: the input, after what stands beside it."""
+    said = {
+        key: row[key]
+        for key in (*BESIDE_INPUT, "input")
+        if isinstance(row.get(key), str) and row[key].strip()
+    }
+    text = row.get("input")
+    # a context without a question is no input
+    whole = isinstance(text, str | None) and said.keys() & {"instruction", "input"}
+    return "\n\n".join(said.values()) if whole else text
 
 
 def _wrong_input(text: Any, apart: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -200,6 +227,69 @@ def torn(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
+def remarks(cases: Sequence[Case]) -> list[str]:
+    """What do rows that can be read say about themselves that whoever compares systems on them must
+    know? Inputs with two outputs, labels in two spellings, one output only; a sentence each."""
+    return [said for said in (_contradictions(cases), *_spellings(cases), _single(cases)) if said]
+
+
+def _contradictions(cases: Sequence[Case]) -> str | None:
+    outputs: dict[str, Counter[str]] = {}
+    first: dict[str, str] = {}
+    for case in cases:
+        text = plain(case.ask.input)
+        first.setdefault(text, case.ask.input)
+        outputs.setdefault(text, Counter())[_output_key(case)] += 1
+    divided = {text: found for text, found in outputs.items() if len(found) > 1}
+    if not divided:
+        return None
+    best = sum(max(found.values()) for found in outputs.values())
+    return (
+        f"{len(divided)} {'inputs come' if len(divided) > 1 else 'input comes'} with more than one"
+        f" output ({sum(found.total() for found in divided.values())} of {len(cases)} rows), so"
+        f" nothing can be right on more than {100 * best / len(cases):.1f} % of the rows: the first"
+        f" is {first[next(iter(divided))][:60]!r}; decide which output is right."
+    )
+
+
+def _spellings(cases: Sequence[Case]) -> Iterator[str]:
+    columns: dict[str, list[str]] = {}
+    for case in cases:
+        output = {"": case.gold.answers[0]} if case.gold.output is None else case.gold.output
+        for name, value in output.items():
+            if isinstance(value, str) and len(value) <= LONGEST_LABEL_CHARS:
+                columns.setdefault(name, []).append(value)
+    for name, values in columns.items():
+        spelled: dict[str, set[str]] = {}
+        for value in set(values):
+            spelled.setdefault(" ".join(value.casefold().split()), set()).add(value)
+        # texts that come once each are no labels
+        if len(values) < ROWS_A_LABEL * len(spelled):
+            continue
+        found = [sorted(one) for one in spelled.values() if len(one) > 1]
+        if found:
+            shown = "; ".join(", ".join(map(repr, one)) for one in sorted(found)[:5])
+            where = f" of field '{name}'" if name else ""
+            yield (
+                f"Labels{where} are spelled in several ways ({shown}), and each counts as a label"
+                " of its own: write one way."
+            )
+
+
+def _single(cases: Sequence[Case]) -> str | None:
+    if len(cases) < 2 or len({_output_key(case) for case in cases}) > 1:
+        return None
+    return (
+        f"All {len(cases)} rows have the same output, so there is nothing to decide: the majority"
+        " label is right on every one. Add rows with other outputs."
+    )
+
+
+def _output_key(case: Case) -> str:
+    gold = case.gold
+    return gold.answers[0] if gold.output is None else json.dumps(gold.output, sort_keys=True)
+
+
 class Splits(NamedTuple):
     """Three lists of cases that share no input."""
 
@@ -225,11 +315,12 @@ def split(
         )
     order = sorted(groups, key=lambda text: hashlib.sha256(f"{seed} {text}".encode()).digest())
     side, done, limits = {}, 0, (shares[0] * len(cases), (shares[0] + shares[1]) * len(cases))
+    used = -1  # the last side that has a group
     for at, text in enumerate(order):
         left = len(order) - at  # one group at least for every side that has none yet
         want = 0 if done < limits[0] else 1 if done < limits[1] else 2
-        used = max(side.values(), default=-1)
         side[text] = min(max(want, 3 - left), used + 1)
+        used = max(used, side[text])
         done += len(groups[text])
     chosen = {
         name: [replace(case, split=name) for case in cases if side[plain(case.ask.input)] == i]

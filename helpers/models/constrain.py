@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from helpers.data.json_schema import closed
 from helpers.models.endings import MOST_TOKENS, Endings
 from helpers.models.load import Generator
 
@@ -124,15 +125,16 @@ def only_valid(generator: Generator, schema: dict, rows: int, max_new_tokens: in
 
     An answer is whole within max_new_tokens, the same number that model.generate is given: where
     room gets short, it is brought to its end. To be closed early is no good answer, so leave room
-    for the longest record, and bound its strings (maxLength). Raises ConstraintError when the
-    schema leaves open which keys an object has, says what llguidance cannot follow, or has no
-    record so short.
+    for the longest record, and bound its strings (maxLength). Objects get no keys that the schema
+    does not name (see `json_schema.closed`). Raises ConstraintError when it leaves open what a
+    value is, says what llguidance cannot follow, or has no record so short.
     """
+    schema = closed(schema)
     for place in open_objects(schema):
         raise ConstraintError(
-            f"{place} leaves open which keys it may have, and a model would go on inventing some:"
-            ' set extra="forbid" on the pydantic model, or "additionalProperties": false in the'
-            " schema"
+            f"{place} leaves open what it may hold, and a model would go on inventing keys or"
+            ' values: give it a "type" and "properties" (or "items"), with "additionalProperties":'
+            " false"
         )
     tokenizer = _tokenizer(generator.tokenizer, generator.model.config.vocab_size)
     # unsorted: an answer names its fields in the schema's order
@@ -147,11 +149,13 @@ def only_valid(generator: Generator, schema: dict, rows: int, max_new_tokens: in
 
 
 def open_objects(schema: dict | bool, place: str = "the schema") -> Iterator[str]:
-    """Where does a JSON Schema allow keys that it does not name? The places, outermost first; none
-    in a closed schema."""
+    """Where does a JSON Schema allow keys or values that it does not describe? The places,
+    outermost first; none in a closed schema."""
     if isinstance(schema, bool) or not NARROWING & schema.keys():
         if schema is not False:
             yield place
+        return
+    if schema.keys() & {"enum", "const"}:
         return
     kinds = schema.get("type", ())  # one name or a list of them
     if "object" in kinds and schema.get("additionalProperties") is not False:

@@ -61,13 +61,13 @@ def instruction_of(schema: dict | Checked) -> str:
             else "Answer with the text only."
         )
     else:
-        fields = (
+        fields = [
             f'"{name}": {_described(form, part)}'
             for name, part in top.get("properties", {}).items()
-        )
+        ]
         ask = "\n".join(
             [
-                "Turn the message into JSON with exactly these fields:",
+                f"Turn the message into JSON{' with exactly these fields:' if fields else '.'}",
                 *fields,
                 "Answer with the JSON object only.",
             ]
@@ -161,7 +161,7 @@ def _arm(
     *examples: Pairs,
 ) -> Arm:
     schema = task.schema if constrained else None
-    said: Callable[[str], str] = _unquoted if schema and schema.get("type") == "string" else str
+    said: Callable[[str], str] = _unquoted if schema else str
 
     def answer(asks: Sequence[Ask]):
         prompts = [prompt(model, task, ask.input, *examples) for ask in asks]

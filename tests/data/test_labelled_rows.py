@@ -3,10 +3,13 @@ hangs or is half obeyed; the same scores as the ticket task."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
 import socket
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -16,8 +19,9 @@ from support.toy_model import TOY
 from helpers.core import settings
 from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
 from helpers.core.records import parse_json
-from helpers.data.json_schema import SchemaError, checked, load_schema
-from helpers.data.labelled_rows import LabelledError, plain, read_labelled, split
+from helpers.data import labelled_rows
+from helpers.data.json_schema import SchemaError, checked, closed, derived, load_schema
+from helpers.data.labelled_rows import LabelledError, plain, read_labelled, remarks, split
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.evaluation.labelled_task import same, task_of
@@ -181,6 +185,98 @@ def test_random_bytes_are_faults_or_rows_never_another_error(file, seed):
         assert all("rows.jsonl" in fault.file for fault in error.faults)
 
 
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"instruction": "Give the team.", "input": "Order 27."}, "Give the team.\n\nOrder 27."),
+        ({"instruction": "Name a town.", "input": ""}, "Name a town."),
+        ({"instruction": "Name a town."}, "Name a town."),
+        ({"instruction": "", "input": "Order 27."}, "Order 27."),
+        ({"instruction": None, "input": "Order 27."}, "Order 27."),
+        ({"input": "Order 27.", "context": "It is late."}, "It is late.\n\nOrder 27."),
+        ({"input": "c", "context": "b", "instruction": "a", "system": "s"}, "s\n\na\n\nb\n\nc"),
+    ],
+)
+def test_what_stands_beside_an_input_is_part_of_it(file, row, text):
+    (case,) = read_labelled(file(row | {"output": "x"}))
+    assert case.ask.input == text
+
+
+def test_a_context_alone_is_no_input(file):
+    with pytest.raises(LabelledError, match="field 'input': is missing"):
+        read_labelled(file({"context": "It is late.", "question": "When?", "output": "x"}))
+
+
+def test_what_stands_beside_an_input_must_be_a_text(file):
+    with pytest.raises(LabelledError, match="field 'instruction': must be a text, got list"):
+        read_labelled(file(ok(instruction=["a"])))
+
+
+# --- what rows say about themselves ---------------------------------------------------------------
+
+
+def labelled_cases(*rows):
+    return [
+        Case(
+            Ask(str(n), text),
+            Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output),
+            "own rows",
+            "f",
+            "train",
+        )
+        for n, (text, output) in enumerate(rows)
+    ]
+
+
+def test_contradictions_give_a_ceiling():
+    rows = [(f"input {n}", label) for n in range(4) for label in ("a", "b", "c")]
+    (said,) = remarks(labelled_cases(*rows))
+    assert said == (
+        "4 inputs come with more than one output (12 of 12 rows), so nothing can be right on more"
+        " than 33.3 % of the rows: the first is 'input 0'; decide which output is right."
+    )
+
+
+def test_the_ceiling_counts_the_output_that_comes_most_often():
+    rows = [("x", {"a": 1}), ("X!", {"a": 1}), ("x", {"a": 2}), ("y", {"a": 3})]
+    assert "more than 75.0 % of the rows: the first is 'x'" in remarks(labelled_cases(*rows))[0]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(f"row {n}", label) for n, label in enumerate(("Refund", "refund", "REFUND ", "repair"))],
+        [
+            (f"row {n}", {"is": label})
+            for n, label in enumerate(("Refund", "refund", "REFUND ", "repair"))
+        ],
+    ],
+    ids=["labels", "fields"],
+)
+def test_spellings_of_one_label_are_named(rows):
+    (said,) = remarks(labelled_cases(*rows * 3))
+    assert "'REFUND ', 'Refund', 'refund'" in said
+    assert "each counts as a label of its own" in said
+
+
+def test_long_texts_are_no_labels():
+    texts = ("a" * 99, "A" * 99)
+    assert remarks(labelled_cases(*((f"row {n}", texts[n % 2]) for n in range(9)))) == []
+
+
+def test_texts_that_differ_in_case_are_no_labels():
+    assert remarks(labelled_cases(*((f"row {n}", f"Text {n}") for n in range(9)))) == []
+
+
+def test_labels_that_differ_in_signs_are_two():
+    assert remarks(labelled_cases(*((f"row {n}", ("C", "C++")[n % 2]) for n in range(9)))) == []
+
+
+def test_a_single_label_leaves_nothing_to_decide():
+    (said,) = remarks(labelled_cases(*((f"row {n}", "spam") for n in range(9))))
+    assert said.startswith("All 9 rows have the same output, so there is nothing to decide")
+
+
 # --- splits ---------------------------------------------------------------------------------------
 
 
@@ -218,6 +314,76 @@ def test_every_side_gets_something(n):
     assert all(split(cases_of(*(f"row {i}" for i in range(n)), *["row 0"] * 30)))
     with pytest.raises(ValueError, match="2 different inputs cannot be split"):
         split(cases_of("a", "A!", "b"))
+
+
+@pytest.mark.parametrize(
+    ("n", "kinds", "seed", "shares", "drawn"),
+    [
+        (3, 3, 0, (0.7, 0.15, 0.15), "029db899694b39e2"),
+        (5, 5, 1, (0.7, 0.15, 0.15), "61a5a90704edc6de"),
+        (40, 9, 2, (0.7, 0.15, 0.15), "cb2d7b112fe435ea"),
+        (200, 77, 3, (0.6, 0.1, 0.3), "63378b478036e5ee"),
+        (1000, 1000, 0, (0.6, 0.1, 0.3), "a3ba82766c1c8b01"),
+        (300, 6, 0, (0.98, 0.01, 0.01), "7730bce103f12a5f"),
+    ],
+)
+def test_the_split_is_the_one_of_earlier_releases(n, kinds, seed, shares, drawn):
+    cases = cases_of(*(f"row {i * i % kinds if kinds < n else i}" for i in range(n)))
+    ids = [[case.id for case in part] for part in split(cases, seed, shares)]
+    assert hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16] == drawn
+
+
+def counted(monkeypatch, module, *names):
+    """How many items do these functions look at, when `module` calls them?"""
+    import builtins
+
+    seen = []
+
+    def wrapped(real):
+        def call(*args, **more):
+            args = (list(args[0]),) if len(args) == 1 else args
+            seen.append(len(args[0]) if len(args) == 1 else len(args))
+            return real(*args, **more)
+
+        return call
+
+    for name in names:
+        monkeypatch.setattr(module, name, wrapped(getattr(builtins, name)), raising=False)
+    return seen
+
+
+def test_ten_times_the_rows_are_ten_times_the_work_to_split(monkeypatch):
+    work = {}
+    for n in (1_000, 10_000):
+        cases = cases_of(*(f"row {i}" for i in range(n)))
+        with monkeypatch.context() as patch:
+            seen = counted(patch, labelled_rows, "max", "min", "sorted")
+            split(cases)
+        work[n] = sum(seen)
+    assert work[10_000] == 10 * work[1_000]
+
+
+class Row(dict):
+    """An output that counts how often somebody looks for a key in it."""
+
+    looks = 0
+
+    def __contains__(self, key):
+        Row.looks += 1
+        return super().__contains__(key)
+
+    def __getitem__(self, key):
+        Row.looks += 1
+        return super().__getitem__(key)
+
+
+def test_ten_times_the_rows_are_ten_times_the_work_to_derive_a_form(monkeypatch):
+    looks = {}
+    for n in (100, 1_000):
+        monkeypatch.setattr(Row, "looks", 0)
+        derived(labelled_cases(*((f"row {i}", Row({f"key {i}": 1})) for i in range(n))))
+        looks[n] = Row.looks
+    assert looks[1_000] <= 10 * looks[100]
 
 
 # --- schemas --------------------------------------------------------------------------------------
@@ -349,6 +515,132 @@ def test_a_schema_from_a_file(tmp_path):
             load_schema(tmp_path / "s.json")
     with pytest.raises(SchemaError, match="cannot be read"):
         load_schema(tmp_path / "none.json")
+
+
+def test_reading_a_schema_builds_no_grammar_of_addresses():
+    code = (
+        "import sys\n"
+        "from helpers.data.json_schema import checked\n"
+        "checked({'type': 'string', 'format': 'iri'})\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('lark', 'rfc3987_syntax')])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+TEXT = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "object", "properties": {"a": TEXT}},
+        {"properties": {"a": TEXT}},
+        {"type": "object", "properties": {}},
+    ],
+)
+def test_an_object_that_names_its_fields_is_closed_for_writing(part):
+    found = closed({"type": "object", "properties": {"x": part}})
+    assert found["properties"]["x"] == {"type": "object"} | part | {"additionalProperties": False}
+    assert found["additionalProperties"] is False
+
+
+def test_a_list_that_names_its_places_is_closed_for_writing():
+    pair = {"type": "array", "prefixItems": [TEXT, TEXT], "minItems": 2, "maxItems": 2}
+    assert closed(pair) == pair | {"items": False}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "additionalProperties": TEXT},
+        {"type": "object", "properties": {"a": TEXT}, "additionalProperties": True},
+        {"type": "object"},
+        {"allOf": [{"properties": {"a": TEXT}}, {"properties": {"b": TEXT}}]},
+        {"properties": {"a": TEXT}, "anyOf": [{"properties": {"b": TEXT}}, {"required": ["a"]}]},
+        {"$ref": "#/$defs/a", "properties": {"b": TEXT}, "$defs": {"a": {"properties": {}}}},
+    ],
+)
+def test_what_says_it_is_open_or_is_put_together_stays_open(schema):
+    assert closed(schema) == schema
+
+
+def test_closing_leaves_the_schema_of_the_user_alone():
+    schema = {"type": "object", "properties": {"a": TEXT}}
+    closed(schema)
+    assert "additionalProperties" not in schema
+
+
+# --- the form that rows have ----------------------------------------------------------------------
+
+
+def form_of(*outputs):
+    return derived(labelled_cases(*((f"row {n}", out) for n, out in enumerate(outputs)))).schema
+
+
+def test_the_form_of_objects_and_lists_is_taken_from_rows():
+    schema = form_of(
+        {"items": [{"name": "pen", "qty": 2}, {"name": "ink", "qty": 1}], "to": {"city": "Ulm"}},
+        {"items": [{"name": "nib", "qty": 2, "gift": True}], "to": {"city": "Bonn"}},
+    )
+    assert schema["properties"]["items"]["items"] == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "qty": {"type": "integer"},
+            "gift": {"type": "boolean"},
+        },
+        "required": ["name", "qty"],
+        "additionalProperties": False,
+    }
+    assert schema["properties"]["to"]["required"] == ["city"]
+
+
+def test_objects_whose_keys_are_data_are_left_open():
+    schema = form_of(*({"stock": {f"part {n}": n, f"part {n + 9}": n}} for n in range(9)))
+    assert schema["properties"]["stock"] == {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+    }
+
+
+def test_outputs_whose_keys_are_data_are_left_open():
+    assert form_of(*({f"part {n}": "x"} for n in range(9))) == {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+    }
+
+
+def test_a_field_of_several_kinds_may_have_each():
+    schema = form_of({"a": None}, {"a": {"b": 1}}, {"a": ["x"]}, {"a": 1}, {"a": 2.5})
+    assert schema["properties"]["a"] == {
+        "anyOf": [
+            {"type": ["null", "number"]},
+            {"type": "array", "items": {"type": "string"}},
+            {
+                "type": "object",
+                "properties": {"b": {"type": "integer"}},
+                "required": ["b"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+
+
+def test_lists_that_are_always_empty_may_hold_anything():
+    assert form_of({"a": []}, {"a": []})["properties"]["a"] == {"type": "array"}
+
+
+def test_rows_nested_without_end_keep_the_form_of_any_object():
+    deep = json.loads("[" * 900 + "]" * 900)
+    for _ in range(900):
+        deep = [deep]
+    assert form_of({"a": deep}, {"a": deep}) == {"type": "object"}
+
+
+def test_rows_keep_the_form_that_was_taken_from_them():
+    rows = [{"a": [[1, "x"], {"b": None}], "c": {"d": []}}, {"a": 3}, {"c": {}}, {"c": {"d": [1]}}]
+    held = derived(labelled_cases(*((f"row {n}", out) for n, out in enumerate(rows))))
+    assert [held.faults(row) for row in rows] == [[]] * 4
 
 
 # --- scores ---------------------------------------------------------------------------------------
@@ -506,6 +798,33 @@ def test_the_instruction_names_every_field_and_value():
         ).splitlines()[1]
         == '"when": string (a day)'
     )
+
+
+def test_an_object_without_named_fields_is_asked_for_as_it_is():
+    assert (
+        instruction_of({"type": "object"})
+        == "Turn the message into JSON.\nAnswer with the JSON object only."
+    )
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"enum": ["refund", "repair"]},
+        {"const": "refund"},
+        {"$ref": "#/$defs/label", "$defs": {"label": LABELS}},
+    ],
+    ids=["enum", "const", "reference"],
+)
+def test_a_label_is_taken_out_of_its_quotes_however_its_schema_says_text(monkeypatch, schema):
+    monkeypatch.setattr(
+        generate,
+        "complete",
+        lambda *_: iter([generate.Completion(0, '"refund"', 3, 1, 0.0)]),
+    )
+    monkeypatch.setattr(generate, "chat", lambda *_, **__: "")
+    arm = labelled.zero_shot(TOY, TaskPrompt("Sort.", schema), constrained=True)
+    assert [said.text for said in arm([Ask("a", "hello")])] == ["refund"]
 
 
 def test_the_arms_differ_in_name_prompt_and_fingerprint(monkeypatch):

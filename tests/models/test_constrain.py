@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Literal
 
 import jsonschema
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.models import constrain, generate, load, weights
@@ -150,6 +152,55 @@ def test_room_for_no_answer_at_all_is_refused_with_the_fix(words):
         ),
     ):
         constrain.only_valid(words, SCHEMAS["tickets"], 1, 24)
+
+
+class Line(BaseModel):
+    name: str
+    place: tuple[int, Literal["left", "right"]]
+
+
+class Order(BaseModel):
+    lines: list[Line]
+    note: Line | None = None
+
+
+def test_an_ordinary_pydantic_model_can_be_written_and_gets_no_further_keys(words):
+    schema = Order.model_json_schema()
+    endings = constrain.only_valid(words, schema, 1, 99).endings
+    for text, may in (
+        ('{"lines": [{"name": "a", "place": [1, "left"]}], "note": null}', True),
+        ('{"lines": [], "more": 1}', False),
+        ('{"lines": [{"name": "a", "place": [1, "left"], "more": 1}]}', False),
+        ('{"lines": [{"name": "a", "place": [1, "left", 2]}]}', False),
+    ):
+        tokens = words.tokenizer(text)["input_ids"]
+        assert (endings.matcher().validate_tokens(tokens) == len(tokens)) is may, text
+
+
+REFUSED = {  # what a schema may hold, and no grammar follows
+    "if": record(a=TEXT) | {"if": {"properties": {"a": {"const": "x"}}}, "then": {}},
+    "unique": record(a={"type": "array", "items": TEXT, "uniqueItems": True}),
+    "contains": record(a={"type": "array", "items": TEXT, "contains": {"const": "x"}}),
+    "not": record(a=TEXT | {"not": {"const": "x"}}),
+    "dependent": record(a=TEXT) | {"dependentRequired": {"a": ["b"]}},
+    "dependent schemas": record(a=TEXT) | {"dependentSchemas": {"a": {"required": ["a"]}}},
+    "names": record(a=TEXT) | {"propertyNames": {"maxLength": 3}},
+    "no type": record(a={"description": "a value"}),
+    "only a bound": record(a={"maxLength": 3}),
+    "a list of anything": record(a={"type": "array"}),
+    "a dictionary": record(a={"type": "object", "additionalProperties": TEXT}),
+    "two branches that may both hold": record(a={"oneOf": [TEXT, {"const": "x"}]}),
+    "an unknown format": record(a=TEXT | {"format": "json-pointer"}),
+    "a word boundary": record(a=TEXT | {"pattern": r"\bA"}),
+    "no value at all": record(a=TEXT) | {"required": ["b"]},
+    "parts": {"type": "object", "allOf": [record(a=TEXT), {"properties": {"b": TEXT}}]},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_followed_is_refused_before_anything_is_written(words, name):
+    with pytest.raises(constrain.ConstraintError):
+        constrain.only_valid(words, REFUSED[name], 1, 99)
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def says(monkeypatch):
 # --- a grammar ------------------------------------------------------------------------------------
 
 
-class Open(BaseModel):
+class Open(BaseModel, extra="allow"):
     note: str
 
 
@@ -65,14 +65,14 @@ class Keyed(BaseModel, extra="forbid"):
         Keyed.model_json_schema(),
         {},
         {"type": ["object", "null"]},
-        {"properties": {"a": {"type": "string"}}},
         {"type": "array"},
         {"type": "array", "items": {}},
         {"anyOf": [{"type": "null"}, {"type": "object"}]},
+        {"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]},
     ],
 )
 def test_an_open_schema_is_refused_with_the_mend(schema):
-    with pytest.raises(constrain.ConstraintError, match='extra="forbid"'):
+    with pytest.raises(constrain.ConstraintError, match='give it a "type" and "properties"'):
         constrain.only_valid(None, schema, 1, 99)
 
 
@@ -87,6 +87,11 @@ def test_a_closed_schema_is_not_called_open():
         == list(constrain.open_objects(Closed.model_json_schema()))
         == []
     )
+
+
+@pytest.mark.parametrize("by", [{"enum": [{"a": 1}, []]}, {"const": {"a": 1}}])
+def test_a_list_of_values_leaves_nothing_open(by):
+    assert list(constrain.open_objects({"type": ["object", "array"]} | by)) == []
 
 
 @pytest.mark.slow

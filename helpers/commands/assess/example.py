@@ -32,7 +32,8 @@ part that must be said, not a sentence). Optional: `id`,
   `evidence` (`[{"doc": path below documents/, "quote": letter for letter}]`: \
 then the report says whose fault a wrong answer is),
   `groups` (who asks; without it the user may read everything), `as_of` (on which day).
-- `examples.jsonl`: one object a line: `input`, `output` (an object or a text). Optional: `id`.
+- `examples.jsonl`: one object a line: `input`, `output` (an object or a text). Optional: `id`;
+  `system`, `instruction`, `context` (put before the input).
 - `schema.json`: the JSON Schema of an output; without it one is taken from the examples.
 - `assess.toml`: what the work asks for. Every key is optional.
 

@@ -18,11 +18,11 @@ from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
 from helpers.core.cases import Arm, Case
 from helpers.data import labelled_rows
-from helpers.data.json_schema import Checked, derived
+from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.evaluator import questions_task, wilson
 from helpers.evaluation.labelled_task import task_of
-from helpers.models import load
+from helpers.models import constrain, load
 from helpers.models.endpoint import Endpoint
 from helpers.models.language_model import LanguageModel
 from helpers.retrieval import bm25
@@ -78,6 +78,7 @@ class Systems:
                 f"{len(own.examples)} examples are too few to be split into train, dev and test;"
                 " nothing was measured on them."
             )
+        self.notes += labelled_rows.remarks(own.examples)
         self.schema: Checked | None = own.schema
         if self.splits and self.schema is None and (found := derived(self.splits.train)):
             self.schema = found
@@ -370,6 +371,36 @@ class Systems:
             max_new_tokens=labelled.room(self.model, pairs),
         )
 
+    @functools.cached_property
+    def constrained(self) -> bool:
+        """Can a model be held to the schema? If not, a note says why, and answers are free. An
+        endpoint cannot."""
+        if self.schema is None or self.remote:
+            return False
+        try:
+            self._examples_keep(closed(self.schema.schema))
+            constrain.only_valid(
+                self.generator, self.schema.schema, 1, max_new_tokens=self.task.max_new_tokens
+            )
+        except (constrain.ConstraintError, SchemaError) as error:
+            self.notes.append(
+                "Answers were not held to the form of an output while they were written, only"
+                f" judged by it: {error}."
+            )
+            return False
+        return True
+
+    def _examples_keep(self, schema: dict) -> None:
+        """Raises ConstraintError where closing the schema ruled out what a training row holds."""
+        if schema == self.schema.schema:
+            return
+        form = checked(schema)
+        for case in self.splits.train:
+            for fault in form.faults(case.gold.output or case.gold.answers[0]):
+                raise constrain.ConstraintError(
+                    f"the output of row '{case.id}' has what the schema does not name ({fault})"
+                )
+
     def example_steps(self) -> list[Step]:
         if not self.splits:
             return []
@@ -379,8 +410,6 @@ class Systems:
         ask = functools.partial(
             Step, cases=test, task=task_of(held), loading_seconds=self.loading_seconds
         )
-        # what answers behind an endpoint cannot be constrained
-        constrained = held is not None and not self.remote
         shown = examples_to_show(pairs)
         first = [
             ask(
@@ -392,13 +421,13 @@ class Systems:
             ask(
                 "few-shot",
                 "what examples in the prompt do",
-                make=lambda: labelled.few_shot(self.model, self.task, shown, constrained),
+                make=lambda: labelled.few_shot(self.model, self.task, shown, self.constrained),
             ),
         ]
         zero = ask(
             "zero-shot",
             "what the instruction alone does",
-            make=lambda: labelled.zero_shot(self.model, self.task, constrained),
+            make=lambda: labelled.zero_shot(self.model, self.task, self.constrained),
         )
         if self.remote:
             return [*first, zero]
@@ -454,7 +483,7 @@ class Systems:
             {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]},
         )
         tuned = adapters.with_adapter(self.generator, adapter)
-        return labelled.tuned(tuned, self.task, constrained=self.schema is not None)
+        return labelled.tuned(tuned, self.task, self.constrained)
 
     def steps(self) -> list[Step]:
         """All of them, the most informative first; questions and examples in turn, so that neither
@@ -494,5 +523,5 @@ def examples_to_show(pairs: labelled.Pairs) -> list[tuple[str, str]]:
     """A few short rows for the prompt, as many different outputs as there are among them."""
     short = [pair for pair in pairs if len(pair[0]) + len(pair[1]) <= SHOWN_EXAMPLE_CHARS]
     first = {output: (text, output) for text, output in reversed(short)}
-    different = list(first.values())[::-1]
+    different = dict.fromkeys(reversed(first.values()))
     return [*different, *(pair for pair in short if pair not in different)][:SHOWN_EXAMPLES]
