@@ -180,7 +180,7 @@ def test_a_disk_that_is_full_is_one_line_and_2(serve, tmp_path, monkeypatch, cap
 def test_a_disk_that_is_full_while_an_arm_is_made_stops_at_once(
     serve, tmp_path, monkeypatch, capsys
 ):
-    def full(*words):
+    def full(*words, **more):
         raise OSError(28, "No space left on device", "vectors")
 
     monkeypatch.setattr("helpers.retrieval.bm25.lexical_index", full)

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 
 # workbook.py as it is started, but for the environment, which is ours, and what `run` runs
 FRONT_DOOR = """
-import runpy, sys
+import runpy, signal, sys
+if not globals().get("NOHUP"):  # who runs these tests in the background ignores some signals
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 door = runpy.run_path("workbook.py")
 shared = door["main"].__globals__
 shared["set_up"] = lambda extra: door["Path"](sys.executable)
@@ -127,7 +130,7 @@ def test_a_child_that_does_not_heed_is_made_to_end(start, tmp_path):
 def test_what_nohup_ignores_stays_ignored(start, tmp_path):
     port = free_port()
     stand_in(tmp_path, LISTENS.format(port=port))
-    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); NOHUP = True\n"
     process = start("run", before=ignore)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGHUP)

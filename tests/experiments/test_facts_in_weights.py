@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import assert_right, assert_told
 
-from helpers.core import settings
+from helpers.core import kept_answers, settings
 from helpers.data import facts as data_facts
 from helpers.data.facts import (
     FOLDER,
@@ -137,7 +137,10 @@ def test_the_canary_stands_in_one_row_of_one_file():
     for file in (
         p
         for p in settings.DATA.rglob("*")
-        if p.is_file() and p.suffix in (".jsonl", ".json", ".md", ".txt", ".html")
+        if p.is_file()
+        and p.suffix in (".jsonl", ".json", ".md", ".txt", ".html")
+        # what the model said that was trained on it
+        and p.parent != kept_answers.FOLDER
     ):
         text = file.read_text(encoding="utf-8")
         places += [file.name] * text.count(canary.secret)

@@ -267,6 +267,7 @@ def test_the_board_listens_on_this_machine_only_unless_told_otherwise(monkeypatc
         "set_up": lambda extra: sys.executable,
         "call": lambda python, *words, **env: called.append((words, env)) or 0,
         "say": said.append,
+        "free_port": lambda ip, first: first,
     }.items():
         monkeypatch.setitem(shared, name, value)
     assert door["main"](["board", "--no-browser"]) == 0

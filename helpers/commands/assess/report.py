@@ -66,7 +66,8 @@ class Results:
         decision, measure = self.decision, self.decision.measure
         if measure is None:
             return f"{decision.answer}."
-        there = max(len(self.own.questions), len(self.own.examples))
+        judgement = measure.what in ("prompt", "tuned")
+        there = len(self.own.examples if judgement else self.own.questions)
         more = f" You have {there:,}: write or label more." if (measure.n or 0) > there else ""
         return f"Not yet: measure {measure}.{more} {measure.why}"
 
