@@ -63,13 +63,19 @@ class Results:
 
     @property
     def answer(self) -> str:
-        decision, measure = self.decision, self.decision.measure
+        measure = self.decision.measure
         if measure is None:
-            return f"{decision.answer}."
-        judgement = measure.what in ("prompt", "tuned")
+            return f"{self.decision.answer}."
+        return f"Not yet: measure {measure}. {self.lacking}{measure.why}"
+
+    @property
+    def lacking(self) -> str:
+        """That there are fewer cases than it would take, where that is so."""
+        measure = self.decision.measure
+        judgement = measure and measure.what in ("prompt", "tuned")
         there = len(self.own.examples if judgement else self.own.questions)
-        more = f" You have {there:,}: write or label more." if (measure.n or 0) > there else ""
-        return f"Not yet: measure {measure}.{more} {measure.why}"
+        enough = measure is None or (measure.n or 0) <= there
+        return "" if enough else f"You have {there:,}: write or label more. "
 
 
 def by_kind(results: Results) -> dict[str, dict[str, pd.DataFrame]]:
@@ -146,10 +152,11 @@ def _note(results: Results) -> str:
     else:
         leads = "Fewer than two systems were measured, so none is ahead. "
     return (
-        f"{leads}Measured on your own data with {results.model} in {results.used_minutes:.1f} of"
-        f" {results.minutes:g} minutes. Of {len(results.sources)} requirements {stated} are stated"
-        f" in assess.toml or seen in the folder, {len(assumed)} are assumed: state them, and the"
-        " answer may change (see “What would change the answer”)."
+        f"{results.lacking}{leads}Measured on your own data with {results.model} in"
+        f" {results.used_minutes:.1f} of {results.minutes:g} minutes. Of"
+        f" {len(results.sources)} requirements {stated} are stated in assess.toml or seen in the"
+        f" folder, {len(assumed)} are assumed: state them, and the answer may change (see “What"
+        " would change the answer”)."
     )
 
 
