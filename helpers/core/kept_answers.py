@@ -61,7 +61,7 @@ def _kept(folder: Path) -> tuple[str, dict[str, dict[str, Any]]]:
 @functools.cache
 def announce() -> None:
     """Say, once in a process, that answers are shown which were not computed in it."""
-    with next(iter(sorted(FOLDER.glob("*.jsonl")))).open(encoding="utf-8") as file:
+    with min(FOLDER.glob("*.jsonl")).open(encoding="utf-8") as file:
         about = json.loads(file.readline())
     print(
         "Answers of the course's own systems come with the workbook (measured in"

@@ -210,7 +210,8 @@ DOUBT = re.compile(
 # Where a refusal ends and something else may begin: "I don't know, but it is 17 days", "I don't
 # know, it is 17 days", "I don't know - 17 days".
 CLAUSES = re.compile(
-    r"(?<=[^\W\d_])[.!?;:]+(?:\s|$)|(?<=[)\"'\]*])[.!?;:]+(?:\s|$)|[。！？]+|\s[-–]+\s|\s?—\s?|,\s(?=[£$€]?\d|(?:it|they|he|she|the"
+    r"(?<=[^\W\d_])[.!?;:]+(?:\s|$)|(?<=[)\"'\]*])[.!?;:]+(?:\s|$)|[。！？]+"
+    r"|\s[-–]+\s|\s?—\s?|,\s(?=[£$€]?\d|(?:it|they|he|she|the"
     r" answer|you|we|this|that) (?:is|are|was|were|can|must|may|should|has|have)\b(?! not))"
     r"|,\s(?:aber|mais|pero|però|ma|maar|mas)\b|,?\s*\b(?:but|however|though|although|perhaps"
     r"|maybe|probably|possibly|presumably|i guess|i suppose|i think)\b,?"

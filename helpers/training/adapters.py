@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.core import settings
+from helpers.core import kept_answers, settings
 from helpers.core.files import build_aside
 from helpers.models import load
 from helpers.models.load import Generator
@@ -68,8 +68,8 @@ def reference_adapter(name: str, generator: Generator) -> Adapter:
 
 
 def weights_of(fingerprint: str) -> str:
-    """The weights in a generator's fingerprint, without number format and device."""
-    return fingerprint.split("-float")[0].split("-bfloat")[0]
+    """The weights in a generator's fingerprint, without number format, device and adapter."""
+    return kept_answers.weights_of(fingerprint).partition("+")[0]
 
 
 def save_reference(adapter: Adapter, name: str) -> Path:

@@ -5,8 +5,9 @@ a notebook shows at once (see helpers/core/kept_answers.py).
     python labs_data/build/answers.py 05 08     these only
 
 Each notebook is run as it is and with its solutions, everything answered here in float32, and what
-the models say is written down. Killed, it goes on where it stopped. Answers of adapters that a
-notebook trains are left out: they are another adapter on every machine.
+the models say is written down. Killed, it goes on where it stopped: what is finished lies in the
+cache, in answers/ and results/. To begin anew, delete both; one without the other loses answers.
+Answers of adapters that a notebook trains are left out: they are another adapter on every machine.
 """
 
 from __future__ import annotations
