@@ -126,6 +126,14 @@ class Prompts:
             )
         return cache
 
+    def read_again(self, batches: Sequence[Sequence[int]]) -> None:
+        """Cache again what these batches left in the cache of a training that was stopped: each
+        prompt in its old company, for in another its last bits may be other ones."""
+        for batch in batches:
+            late = [i for i in batch if i not in self.kept]
+            if any(0 < self.examples[i].acts_from <= self.room for i in late):
+                self._read(late)
+
     def _read(self, rows: Sequence[int]) -> dict[int, list[tuple[torch.Tensor, torch.Tensor]]]:
         import torch
         from transformers import DynamicCache

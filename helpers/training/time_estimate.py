@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 
 from helpers.core.progress import Progress
 from helpers.models.load import Generator
+from helpers.training.checkpoint import SAVE_EVERY_SECONDS
 from helpers.training.lora import encode, invocation
 from helpers.training.trainer import LoraSettings
 
 # a token that is trained on costs so many times a token that is only read (measured on two cores in
 # float32: forward, backward, vocabulary head)
 STEP_COST = 4.0
+LONGEST_SECONDS = 100 * 60  # no training of the course takes longer
+# fewer than this are not worth measuring how fast this machine reads: some ten minutes of work
+MANY_TOKENS, CHARS_PER_TOKEN = 300_000, 4
 PATIENCE_SECONDS = 60  # what takes longer is not started before it has been said how long
 
 
@@ -67,6 +71,22 @@ def estimate_in_words(
     return (
         f"{said}. In a hurry? rows[:{half}] takes about {duration(less)} and shows the same, less"
         " clearly"
+    )
+
+
+def long_training(
+    generator: Generator, rows: Sequence[tuple[str, str]], how: LoraSettings
+) -> str | None:
+    """What to say before a training that takes over 100 minutes; measures only where it may."""
+    chars = sum(len(prompt) + len(completion) for prompt, completion in rows)
+    if how.epochs * chars / CHARS_PER_TOKEN <= MANY_TOKENS:
+        return None
+    seconds = training_seconds(generator, rows, how)
+    if seconds <= LONGEST_SECONDS:
+        return None
+    return (
+        f"this training takes about {duration(seconds)} on this machine; it is saved every"
+        f" {SAVE_EVERY_SECONDS // 60} minutes, so you can stop it: the same call goes on from there"
     )
 
 

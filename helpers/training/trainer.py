@@ -5,7 +5,8 @@ prompts into these completions.
     tuned = with_adapter(generator, adapter)
 
 The result is an adapter folder in peft's standard format, a few megabytes, that any peft can load.
-`lora` holds the step itself.
+`lora` holds the step itself. Every ten minutes, and when it is stopped, a training is saved: the
+same call goes on from there (`checkpoint`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import datetime as dt
 import hashlib
 import json
 import math
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +29,7 @@ from helpers.models.load import Generator
 from helpers.training import lora
 from helpers.training.adapters import CARD, Adapter, opened
 from helpers.training.adapters import with_adapter as with_adapter  # who trains wants to use it
+from helpers.training.checkpoint import Checkpoint
 
 TrainingRows = Sequence[tuple[str, str]]
 # a row longer than this is a mistake more often than a wish, and would need gigabytes
@@ -84,11 +85,12 @@ def finetune(
     say: Callable[[str], object] = print,
 ) -> Adapter:
     """Train a LoRA adapter on (prompt, completion) rows, or hand over the finished one when the
-    same was trained before.
+    same was trained before. One that was stopped or killed goes on where it was saved.
 
     dev: rows that are never trained on; the epoch with the smallest loss on them counts.
     progress(done, of, what) is called after every step, with the loss and the seconds left in
     words, and may raise to cancel. about: goes into the card (`about["ids"]`: ids of the rows).
+    say: told what is cached or resumed, and what will take very long.
     Raises TrainingError when there is nothing to train on, the loss stops being a number, or the
     adapter cannot be stored.
     """
@@ -99,21 +101,38 @@ def finetune(
     name = adapter_fingerprint(generator, rows, how, dev, about)
     home = settings.cache_folder("adapters")
     with FileLock(home / f"{name}.lock"):
+        so_far = Checkpoint(home / f"{name}.part", name, say)
         if (home / name / CARD).exists():
+            so_far.remove()  # there only if it was killed in between
             say(f"this adapter was trained before: using {settings.shown(home / name)}")
             return opened(home / name)
+        if not so_far.file.exists():
+            _say_when_long(generator, rows, how, say)
         try:
             with build_aside(home / name) as aside:
-                card = _train(generator, rows, how, dev, progress, aside)
+                card = _train(generator, rows, how, dev, progress, so_far, aside)
                 card = {"fingerprint": name, **card, "about": dict(about or {})}
                 # last: a folder with a card is finished
                 (aside / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+        except TrainingError:
+            so_far.remove()  # resumed, it would go wrong in the same way
+            raise
         except OSError as error:
             raise TrainingError(
                 f"the adapter cannot be stored in {settings.shown(home)} ({error}); make room there"
                 " and run this again"
             ) from error
+        so_far.remove()
     return opened(home / name)
+
+
+def _say_when_long(
+    generator: Generator, rows: TrainingRows, how: LoraSettings, say: Callable[[str], object]
+) -> None:
+    from helpers.training.time_estimate import long_training  # it knows this module
+
+    if said := long_training(generator, rows, how):
+        say(said)
 
 
 def _refuse(rows: TrainingRows, dev: TrainingRows) -> None:
@@ -163,6 +182,7 @@ def _train(
     how: LoraSettings,
     dev: TrainingRows,
     progress: Callable | None,
+    so_far: Checkpoint,
     folder: Path,
 ) -> dict[str, Any]:
     """The training loop; returns the card."""
@@ -170,7 +190,6 @@ def _train(
     from peft import LoraConfig, get_peft_model
     from tqdm.auto import tqdm
 
-    started = time.perf_counter()
     # 1. Rows become tokens.
     examples, judged = _examples(generator, rows, how), _examples(generator, dev, how)
     # 2. Small random matrices are put beside the frozen weights: the only ones that will change.
@@ -189,16 +208,30 @@ def _train(
     plan = lora.plan_epochs(
         [len(one.ids) for one in examples], how.epochs, how.batch_rows, how.seed
     )
-    memory, judged_memory = lora.Prompts(generator, examples), lora.Prompts(generator, judged)
+    steps_per_epoch = len(plan) // how.epochs
+    memory, dev_rows = lora.Prompts(generator, examples), _DevRows(model, generator, judged, how)
     # 4. AdamW; its learning rate rises over a twentieth of the steps, then falls linearly to 0.
     optimizer = torch.optim.AdamW(weights, lr=how.learning_rate, weight_decay=0.0)
     warmup = max(1, len(plan) // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warmup, 1 - step / len(plan))
     )
-    losses, dev_losses, best = [], [], None
-    steps_per_epoch = len(plan) // how.epochs
-    with tqdm(plan, desc="training", unit="step", leave=False, disable=progress is not None) as bar:
+    # (A training that was stopped goes on from its checkpoint; `so_far` knows the losses.)
+    so_far.resume(weights, optimizer, schedule, len(plan))
+    done = len(so_far.losses)
+    memory.read_again(plan[:done])
+    dev_rows.take_up(so_far, done // steps_per_epoch)
+    left = [] if so_far.no_better(how.patience) else plan[done:]
+    bar = tqdm(
+        left,
+        "training",
+        len(plan),
+        leave=False,
+        unit="step",
+        disable=progress is not None,
+        initial=done,
+    )
+    with bar, so_far.saved_when_stopped():
         for batch in bar:
             # 5. How surprised is the model by the right answers? One number: the mean over the
             #    answer tokens of the batch.
@@ -207,7 +240,7 @@ def _train(
             )
             if not math.isfinite(loss.item()):
                 raise TrainingError(
-                    f"the loss became {loss.item()} at step {len(losses) + 1}; use a smaller"
+                    f"the loss became {loss.item()} at step {len(so_far.losses) + 1}; use a smaller"
                     f" learning_rate than {how.learning_rate}"
                 )
             # 6. In which direction would each weight lower that number? Of length 1 at most.
@@ -217,27 +250,24 @@ def _train(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.item())
+            so_far.stepped(loss.item())
             bar.set_postfix(loss=f"{loss.item():.3f}")
             if progress:
-                left = (time.perf_counter() - started) * (len(plan) / len(losses) - 1)
                 progress(
-                    len(losses),
+                    len(so_far.losses),
                     len(plan),
-                    f"training: loss {loss.item():.2f}, about {left:.0f} s left",
+                    f"training: loss {loss.item():.2f}, about {so_far.seconds_left():.0f} s left",
                 )
             # 8. After every epoch the dev rows judge: the best weights are remembered, and
             #    when it gets no better, training stops.
-            if judged and len(losses) % steps_per_epoch == 0:
-                dev_losses.append(_dev_loss(model, judged, generator, judged_memory, how))
-                if dev_losses[-1] == min(dev_losses):
-                    best = [p.detach().clone() for p in weights]
-                elif len(dev_losses) - dev_losses.index(min(dev_losses)) > how.patience:
+            if judged and len(so_far.losses) % steps_per_epoch == 0:
+                so_far.judged(dev_rows.loss())
+                if so_far.no_better(how.patience):
                     break
     # 9. The weights of the best epoch are put back, and saved with all that shaped them.
-    if best:
+    if so_far.best:
         with torch.no_grad():
-            for weight, kept in zip(weights, best, strict=True):
+            for weight, kept in zip(weights, so_far.best, strict=True):
                 weight.copy_(kept)
     config = wrapped.peft_config["default"]
     # so that any peft uses it as it was trained
@@ -250,13 +280,14 @@ def _train(
         "row_sha256": [_hash(row) for row in rows],
         "rows_sha256": _hash(list(rows)),
         "settings": asdict(how),
-        "steps": len(losses),
-        "losses": [round(x, 4) for x in losses],
+        "steps": len(so_far.losses),
+        "losses": [round(x, 4) for x in so_far.losses],
         "dev_rows": len(dev),
-        "dev_losses": [round(x, 4) for x in dev_losses],
+        "dev_losses": [round(x, 4) for x in so_far.dev_losses],
         "tokens": sum(len(one.ids) for one in examples),
         "answer_tokens": sum(len(one.ids) - one.prompt_tokens for one in examples),
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(so_far.seconds(), 1),
+        **({"resumed": so_far.resumed} if so_far.resumed else {}),
         "threads": torch.get_num_threads(),
         "trained": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "machine": machine(),
@@ -268,25 +299,39 @@ def _hash(part: object) -> str:
     return hashlib.sha256(json.dumps(part).encode()).hexdigest()[:16]
 
 
-def _dev_loss(
-    model,
-    judged: Sequence[lora.Example],
-    generator: Generator,
-    memory: lora.Prompts,
-    how: LoraSettings,
-) -> float:
-    """Mean loss of the dev rows, batch by batch."""
-    import torch
+class _DevRows:
+    """How surprised is the model by rows that it never trains on?"""
 
-    batches = lora.plan_epochs([len(one.ids) for one in judged], 1, how.batch_rows, 0)
-    with torch.no_grad():
-        return sum(
-            lora.completion_loss(
-                model, [judged[i] for i in batch], generator, memory.of(batch)
-            ).item()
-            * len(batch)
-            for batch in batches
-        ) / len(judged)
+    def __init__(
+        self, model, generator: Generator, judged: Sequence[lora.Example], how: LoraSettings
+    ):
+        self.model, self.generator, self.judged = model, generator, judged
+        self.memory = lora.Prompts(generator, judged)
+        self.batches = lora.plan_epochs([len(one.ids) for one in judged], 1, how.batch_rows, 0)
+
+    def loss(self) -> float:
+        """Mean loss of the rows, batch by batch."""
+        import torch
+
+        with torch.no_grad():
+            return sum(
+                lora.completion_loss(
+                    self.model,
+                    [self.judged[i] for i in batch],
+                    self.generator,
+                    self.memory.of(batch),
+                ).item()
+                * len(batch)
+                for batch in self.batches
+            ) / len(self.judged)
+
+    def take_up(self, so_far: Checkpoint, epochs: int) -> None:
+        """After a resumption: what they had read is read again, and an epoch that they had not yet
+        judged is judged."""
+        if so_far.dev_losses:
+            self.memory.read_again(self.batches)
+        if self.judged and len(so_far.dev_losses) < epochs:
+            so_far.judged(self.loss())
 
 
 def _save(wrapped, folder: Path) -> None:
