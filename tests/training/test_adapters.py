@@ -54,7 +54,7 @@ def recipe(name):
 
 
 def first_losses(generator, rows, how, monkeypatch):
-    """The loss of the first steps of a training, which ends there and leaves nothing."""
+    """The loss of the first steps of a training, which ends there."""
     found, plain = [], lora.completion_loss
 
     def watched(*given):
@@ -103,6 +103,7 @@ def test_a_kept_adapter_was_made_of_the_rows_that_are_there(name, generator):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cache")  # what an earlier run of the test has left would be resumed
 @pytest.mark.parametrize("name", NAMES)
 def test_training_a_kept_adapter_again_begins_as_its_card_says(name, generator, monkeypatch):
     """A sample of what a new training would give; the whole of it takes many minutes."""
