@@ -26,6 +26,7 @@ LOSERS = {
     "distraction": "distraction",
     "retrieval": "the search",
     "reading": "the reader",
+    "both": "search and reader together",
     "no evidence given": "something unknown",
     "failed": "breakdowns",
 }
