@@ -80,7 +80,7 @@ def of_journal(folder: Path) -> dict:
 
 
 SHOWN = re.compile(
-    r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+) % to (?P<high>\d+) %, n ="
+    r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+)(?: %)? to (?P<high>\d+) %, n ="
     r" (?P<n>\d+)\)"
 )
 FAULTS = ("retrieval", "distraction", "reading", "both")
@@ -132,7 +132,7 @@ def saved(source: Path) -> dict:
             shares = {
                 one[0]: one[1:]
                 for one in re.findall(
-                    rf"({'|'.join(FAULTS)}) (\d+) % \((\d+) % to (\d+) %\)",
+                    rf"({'|'.join(FAULTS)}) (\d+) % \((\d+)(?: %)? to (\d+) %\)",
                     group["shares"],
                 )
             }
