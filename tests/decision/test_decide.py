@@ -399,7 +399,8 @@ def mended_first(evidence):
 
 
 def test_what_is_lost_to_both_waits_for_the_search():
-    assert mended_first(full(lost_to_both=(150, 400), lost_to_reading=(20, 400)))
+    lost = {"lost_to_the_search": (20, 400), "lost_to_reading": (80, 400)}
+    assert mended_first(full(**lost, lost_to_both=(120, 400)))
 
 
 def test_what_is_lost_to_reading_does_not_wait_for_the_search():
@@ -418,8 +419,8 @@ def test_a_search_that_loses_more_alone_is_fixed_first_whatever_both_is():
 
 
 def test_what_loses_most_to_both_is_fixed_search_first():
-    text = str(decide(LOOKUPS, full(lost_to_both=(150, 400), lost_to_reading=(20, 400))))
-    assert "both search and reading 38 %. Fix first: the search (03), then the reader" in text
+    text = str(decide(LOOKUPS, full(lost_to_both=(72, 400), lost_to_reading=(100, 400))))
+    assert "both search and reading 18 %. Fix first: the search (03), then the reader" in text
 
 
 def test_shares_of_two_runs_are_not_added(tmp_path):
