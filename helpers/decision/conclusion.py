@@ -374,20 +374,36 @@ def _fields(rule: Rule) -> tuple[str, ...]:
 
 def _first_fix(decision: Decision, ids: Mapping[str, str]) -> Iterable[Reason]:
     """Fix search and context first, then prompt and schema, then weights, then both: which loses
-    the most now?"""
+    the most now? What is lost to search and reader together begins with the search."""
     lost = {
         name: decision.evidence.found.get(name)
-        for name in ("lost to the search", "lost to distraction", "lost to reading")
+        for name in (
+            "lost to the search",
+            "lost to distraction",
+            "lost to reading",
+            "lost to both",
+        )
     }
     if decision.requirements.lookup_share and all(lost.values()):
         fix = {
             "lost to the search": "chunks, k and retriever (notebook 03)",
             "lost to distraction": "fewer or better ordered passages (03)",
             "lost to reading": "prompt and schema first, then a tuned reader (08)",
+            "lost to both": "the search (03), then the reader (08): neither alone would help",
         }
-        worst = max(lost, key=lambda name: lost[name].value)
+        without_evidence = ("lost to the search", "lost to both")
+        missing = sum(lost[name].value for name in without_evidence)
+        worst = max(
+            lost,
+            key=lambda name: (
+                missing if name in without_evidence else lost[name].value,
+                lost[name].value,
+            ),
+        )
         losses = ", ".join(
-            f"{name.removeprefix('lost to ')} {100 * one.value:.0f} %" for name, one in lost.items()
+            f"{name.removeprefix('lost to ')}{' search and reading' * (name == 'lost to both')}"
+            f" {100 * one.value:.0f} %"
+            for name, one in lost.items()
         )
         yield Reason(
             f"Of the look-ups RAG loses to {losses}. Fix first: {fix[worst]}.",

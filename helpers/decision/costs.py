@@ -25,14 +25,10 @@ DAYS = 365
 
 
 def known(name: str, evidence: Findings) -> Span:
-    """What is known of a share. Of a reader that was not measured one thing is known: what the
-    search loses it cannot win back."""
+    """What is known of a share. Of a reader that was not measured one thing is known: what was not
+    found it cannot win back."""
     found = evidence.found.get(name)
-    if (
-        found is None
-        and name == "reader + RAG"
-        and (lost := evidence.found.get("lost to the search"))
-    ):
+    if found is None and name == "reader + RAG" and (lost := evidence.not_found):
         return Span(None, 0.0, 1.0 - lost.low)
     return span(found)
 

@@ -191,24 +191,33 @@ def documents_help(option, requirements, evidence):
     )
 
 
-@measured("lookup_share", "lost to the search", "lost to reading", "lost to distraction")
+@measured(
+    "lookup_share", "lost to the search", "lost to both", "lost to reading", "lost to distraction"
+)
 def mend_the_search_first(option, requirements, evidence):
-    """While the search loses more answers than the reader, fix the search: no reader wins back
-    what was not found."""
+    """While more answers are lost without the evidence than with it, fix the search first: no
+    reader wins back what was not found."""
     if not (option.trained and option.searches and requirements.lookup_share) or option is ROUTER:
         return None
-    search, reading, distraction = (
+    search, both, reading, distraction = (
         evidence["lost to the search"],
+        evidence["lost to both"],
         evidence["lost to reading"],
         evidence["lost to distraction"],
     )
     if search is None or reading is None:
         return Threshold(Span(None, UNKNOWN.low - 1, UNKNOWN.high), 0.0)
     by_reader = reading.value + (distraction.value if distraction else 0.0)
+    # A fix of the search alone wins what was lost to it alone. Where the reader fails, too, both
+    # must be fixed, and the search before the reader: a tuned reader would still be shown nothing
+    by_search = search.value + (both.value if both else 0.0)
     # Two shares of the same n questions, which exclude each other: the variance of their difference
     # (Agresti, Categorical Data Analysis, 11.1)
     spread = 1.96 * math.sqrt(
-        max(0.0, by_reader + search.value - (by_reader - search.value) ** 2) / search.n
+        max(0.0, by_reader + by_search - (by_reader - by_search) ** 2) / search.n
     )
-    difference = by_reader - search.value
+    difference = by_reader - by_search
+    if both is None:
+        # nobody told both from reading: the search may lose more than is known, never less
+        return Threshold(Span(None, UNKNOWN.low - 1, difference + spread), 0.0)
     return Threshold(Span(difference, difference - spread, difference + spread), 0.0)

@@ -24,7 +24,12 @@ REASONS = {
         " other passages misled it."
     ),
     "reading": (
-        "Wrong, and wrong with the evidence alone in the context: better retrieval cannot fix this."
+        "Wrong although the evidence was in the context, and wrong with the evidence alone: better"
+        " retrieval cannot fix this."
+    ),
+    "both": (
+        "Wrong, the evidence was not in the context, and with it alone the model is wrong, too:"
+        " fixing only the search or only the reader would not help."
     ),
     "rightly refused": "There was nothing to answer, and it refused.",
     "answered what should be refused": (
@@ -36,7 +41,7 @@ REASONS = {
     "failed": "The system broke down on this one, or the oracle did; see the error.",
 }
 # of wrong answers to what can be answered
-CAUSES = ("retrieval", "distraction", "reading", "no evidence given", "failed")
+CAUSES = ("retrieval", "distraction", "reading", "both", "no evidence given", "failed")
 
 
 def cause(
@@ -59,11 +64,11 @@ def cause(
     # wrong. Nothing says where the evidence is, so no part can be swapped
     if evidence_seen is None:
         return "no evidence given"
-    # wrong even with the evidence alone: the model cannot read it
-    if not right_with_oracle:
-        return "reading"
-    # the evidence alone would have done: was it there among other passages, or missing?
-    return "distraction" if evidence_seen else "retrieval"
+    # the evidence was there: with it alone the model is right, or cannot read it either
+    if evidence_seen:
+        return "distraction" if right_with_oracle else "reading"
+    # it was missing: a perfect search alone would have cured this, or not even that
+    return "retrieval" if right_with_oracle else "both"
 
 
 def attribute(system: pd.DataFrame, oracle: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def culprit(answer: object) -> str:
         (False, False, True): "retrieval",
         (False, True, True): "distraction",
         (False, True, False): "reading",
-        (False, False, False): "reading",
+        (False, False, False): "both",
     }
     for (right, seen, oracle), name in wanted.items():
         got = attempted(answer(right, seen, oracle))
@@ -82,8 +82,8 @@ def culprit(answer: object) -> str:
             f' Expected "{name}"; got {got!r}.'
         )
     return (
-        "Notice the last row: the search missed it AND the reader cannot read it. We blame the"
-        " reader, because fixing the search alone would not help."
+        "Notice the last row: the search missed it AND the reader cannot read it. Fixing either"
+        " alone would not help: first the search, then the reader."
     )
 
 
@@ -152,10 +152,10 @@ EXERCISES = {
             culprit,
             (
                 (
-                    "Ask first whether the answer is right; then whether the oracle's passage would"
-                    " have helped."
+                    "Ask first whether the answer is right; then whether the evidence was seen, and"
+                    " whether the oracle's passage would have helped."
                 ),
-                "Only when the oracle is right does it matter whether the evidence was seen.",
+                "A wrong answer: two questions with yes or no, so four causes, each once.",
             ),
         ),
         Exercise(

@@ -119,7 +119,7 @@ def explorer(attributed: pd.DataFrame, cases: Sequence[Case]):
         where = (
             f"{at + 1} of {len(found)}"
             if found
-            else "no case is both; choose another verdict or kind"
+            else "no case has this verdict and this kind; choose another"
         )
         position.value = f"<span role='status' aria-live='polite' aria-atomic='true'>{where}</span>"
         row = attributed.iloc[found[at]] if found else None

@@ -26,6 +26,7 @@ LOSERS = {
     "distraction": "distraction",
     "retrieval": "the search",
     "reading": "the reader",
+    "both": "search and reader together",
     "no evidence given": "something unknown",
     "failed": "breakdowns",
 }
@@ -170,7 +171,7 @@ class _Block:
                 x,
                 y - 0.03,
                 "\n".join(head),
-                fontsize=8.5 if width > 0.8 else 7.5,
+                fontsize=8.5 if width > 0.8 else 7.5 if width > 0.61 else 6.5,
                 va="bottom",
                 linespacing=1.12,
             )

@@ -44,13 +44,16 @@ COLOURS = {
 OTHER = "#56B4E9"
 # What became of an answer, in the order in which it is drawn. A cause wears the colour of the arm
 # that it speaks about: right is what the oracle shows to be possible; the search is RAG's;
-# distraction comes with more passages; reading is the model's, which tuning could change.
+# distraction comes with more passages; reading is the model's, which tuning could change. "both"
+# stands between the two that it joins, in a purple dark enough to be told from either with any
+# common colour blindness.
 CAUSE_COLOURS = {
     "right": "#009E73",
     "right without evidence": "#9ADBC5",
     "rightly refused": "#009E73",
     "distraction": "#56B4E9",
     "retrieval": "#0072B2",
+    "both": "#4B1D6B",
     "reading": "#D55E00",
     "answered what should be refused": "#CC79A7",
     "valid but wrong": "#D55E00",

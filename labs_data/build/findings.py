@@ -80,9 +80,10 @@ def of_journal(folder: Path) -> dict:
 
 
 SHOWN = re.compile(
-    r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+) % to (?P<high>\d+) %, n ="
+    r"(?P<name>[\w][^;:().]*?) (?P<value>\d+) % \((?P<low>\d+)(?: %)? to (?P<high>\d+) %, n ="
     r" (?P<n>\d+)\)"
 )
+FAULTS = ("retrieval", "distraction", "reading", "both")
 BLAMED = re.compile(r"(?P<name>RAG(?:, 3 passages)?) \(n = (?P<n>\d+)\): (?P<shares>[^.;]+)")
 # drawn beside the findings, and recorded nowhere
 BASELINES = ("majority label", "keywords", "1 nearest neighbour", "always refuse")
@@ -131,11 +132,12 @@ def saved(source: Path) -> dict:
             shares = {
                 one[0]: one[1:]
                 for one in re.findall(
-                    r"(retrieval|distraction|reading) (\d+) % \((\d+) % to (\d+) %\)",
+                    rf"({'|'.join(FAULTS)}) (\d+) % \((\d+)(?: %)? to (\d+) %\)",
                     group["shares"],
                 )
             }
-            for fault in ("retrieval", "distraction", "reading"):
+            # a cause that the cell does not know is not one that never occurred
+            for fault in (one for one in FAULTS if f'"{one}"' in cell.source):
                 n = int(group["n"])
                 keep(
                     f"08.faults/{group['name']}/{fault}",

@@ -8,7 +8,7 @@
 #
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
-# - say for every wrong answer whether the search, the rest of the context, or the reader is to blame;
+# - say for every wrong answer whether the search, the rest of the context, the reader, or search and reader together are to blame;
 # - tell a system that is inconsistent from one that lacks evidence.
 #
 # **The frozen test split is opened here, once.** All other notebooks use the dev split.
@@ -96,12 +96,12 @@ plots.differences(against_rag, "Against RAG with one passage")
 # %% [markdown]
 # ## Whose fault is it?
 #
-# Every wrong answer gets one cause, by swapping one part: the same model, the same question, the right passage instead of the found one.
+# Every wrong answer gets one cause, by swapping one part: the same model, the same question, the right passage instead of the found one. Two questions with yes or no, so four causes:
 #
 # | wrong, and … | the evidence was not in its context | the evidence was in its context |
 # | --- | --- | --- |
 # | **right** with the oracle's passage | *retrieval* | *distraction* (the other passages misled it) |
-# | **wrong** with the oracle's passage, too | *reading* | *reading* |
+# | **wrong** with the oracle's passage, too | *both* (neither a better search nor a better reader alone would help) | *reading* |
 
 # %%
 import inspect
@@ -124,25 +124,28 @@ def lost(name, fault):
 
 for name, table in judged.items():
     part = can_be_answered(table)
-    for fault in ("retrieval", "distraction", "reading"):
+    for fault in ("retrieval", "distraction", "reading", "both"):
         record(
             f"08.faults/{name}/{fault}",
             f"{name}: share of questions lost to {fault}",
             share(part.assign(hit=part["cause"] == fault), "hit"),
             table.attrs,
         )
-a, b, c, d = (lost(name, fault) for fault in ("retrieval", "distraction") for name in judged)
+a, b, c, d, e, f = (
+    lost(name, fault) for fault in ("retrieval", "both", "distraction") for name in judged
+)
 plots.attribution(
     blame(faults, by="system"),
-    f"One passage and three: the search loses {a} and {b}, distraction {c} and {d}",
+    f"One passage and three: the search alone loses {a} and {b}, search and reader together {c}"
+    f" and {d}, distraction {e} and {f}",
 )
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Two systems that are right about equally often can fail for different reasons. With three passages the search misses less, and what it gains is lost
-# again to distraction. If you see only the accuracy, you call the larger context useless; if you see the causes, you know that it
-# would pay off with a better reader. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or it was chance. And the part that is *reading* in both cannot be fixed by any change of chunks, embedder or k.
+# Two systems that are right about equally often can fail for different reasons. *Retrieval* is all that a perfect search alone would win; *both* is missing evidence that this model could not have
+# read, so it needs the search first and then the reader. The two together are the wrong answers that lacked the evidence. With three passages the search misses less, but what it finds must also be read, among other passages: look
+# where the share went, to *distraction* or to *reading*. If you see only the accuracy, you call the larger context useless; if you see the causes, you know that it would pay off with a better reader. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or it was chance. And what is *reading*, with one passage or with three, cannot be fixed by any change of chunks, embedder or k.
 # </details>
 #
 # Now read some. Choose a cause, go through the cases, and ask yourself each time whether you would have judged the same. (One case is
@@ -205,7 +208,7 @@ pd.DataFrame({name: table[columns].astype(float).mean() for name, table in table
 #
 # ## Would a tuned reader help?
 #
-# The *reading* share is behaviour: how to take an answer out of a passage, cite it, or say that it is not there. So it can be tuned, without a single fact of ours: the **reader**
+# The *reading* share (and the reader's half of *both*) is behaviour: how to take an answer out of a passage, cite it, or say that it is not there. So it can be tuned, without a single fact of ours: the **reader**
 # adapter was trained on passages of other, invented worlds (a chess club, a hospital, a ferry line). It therefore keeps working when our documents change.
 
 # %%
@@ -275,7 +278,7 @@ read_three[["input", "answer", "gold"]].head(6)
 #
 # Look first at the pair with the right passage: that is reading alone. Then at the pair with the search: what the search did not find, no reader can read. And look at the two refusal rates
 # together: a reader that has learned to say *I don't know* says it too often as well as too rarely, and which of the two is worse depends on your costs. Refusing where the search lost the
-# evidence is the right behaviour, though it counts as wrong above: the search is to blame.
+# evidence is the right behaviour, though it counts as wrong above: what is missing is the evidence.
 # </details>
 #
 # Is it reading, or does it know? In March some rules get new values. The same reader, not retrained, is asked about them: with the old passage, and with the new one.
@@ -507,7 +510,7 @@ exercise("08.2").check(flattered)
 # %% [markdown]
 # ## Exercise 08.3 · Name the culprit
 #
-# Write `culprit(right, evidence_seen, right_with_oracle)` for a question that can be answered: `"none"`, `"retrieval"`, `"distraction"` or `"reading"`. (The ladder
+# Write `culprit(right, evidence_seen, right_with_oracle)` for a question that can be answered: `"none"`, `"retrieval"`, `"distraction"`, `"reading"` or `"both"`. (The ladder
 # above shows one way; write yours without looking.)
 
 
@@ -516,9 +519,9 @@ def culprit(right, evidence_seen, right_with_oracle):
     ### BEGIN SOLUTION 08.3
     if right:
         return "none"
-    if not right_with_oracle:
-        return "reading"
-    return "distraction" if evidence_seen else "retrieval"
+    if evidence_seen:
+        return "distraction" if right_with_oracle else "reading"
+    return "retrieval" if right_with_oracle else "both"
     ### END SOLUTION
 
 
@@ -568,7 +571,7 @@ exercise("08.4").check((honest, exposing))
 #
 # **You have seen**
 # - both techniques in one table, with n and intervals, and comparisons that may end in *cannot tell*;
-# - what was lost to the search, to distraction and to reading, how much of that a tuned reader recovers, and what it cannot recover;
+# - what was lost to the search, to distraction, to reading, and to search and reader together, how much of that a tuned reader recovers, and what it cannot recover;
 # - the same evidence, other wordings, and answers that do not agree.
 #
 # **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour? **Next:** [11 · what do we decide?](11_decision_board.ipynb)

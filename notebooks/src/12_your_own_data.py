@@ -236,7 +236,8 @@ print(
 # ## What caused a wrong answer?
 #
 # For questions with evidence we know, by swapping one thing: the right passage in place of those the search found. **Retrieval**: it was not found, and with it the model is right. **Distraction**: it was found, and the
-# other passages misled the model. **Reading**: wrong with the right passage alone. Each has a different fix, and only one of them is a better search.
+# other passages misled the model. **Reading**: it was found, and the model is wrong with the right passage alone, too. **Both**: it was not found, and with the right passage alone the model is wrong, too. Each
+# has a different fix: for *retrieval* a better search is enough, for *both* it is only the first half.
 
 # %%
 from helpers.evaluation import blame
@@ -253,8 +254,8 @@ if results.search is not None:
 # <details><summary><b>What happened</b></summary>
 #
 # The table under the picture is the search alone: for how many questions with evidence is all of it among the first passages? Apart from chance and memory, RAG cannot be right more often than that, whichever model reads. If the picture blames reading while the
-# table is high, work on the search is wasted: a stronger model, another prompt or a tuned reader is next. If it blames retrieval, try chunks and retrievers (03) before any training. With few questions the intervals are
-# wide; then the honest reading is "mostly reading", not a percentage.
+# table is high, work on the search is wasted: a stronger model, another prompt or a tuned reader is next. If it blames retrieval, try chunks and retrievers (03) before any training. If it blames both, neither alone would help: the search first, then the reader, and measure after each. With few
+# questions the intervals are wide; then the honest reading is "mostly reading", not a percentage.
 # </details>
 #
 # ## The decision

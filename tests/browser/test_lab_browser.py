@@ -102,7 +102,7 @@ def test_a_learner_leafs_through_the_cases(lab, tmp_path):
         expect(page.locator(".t-panel .t-cause")).to_contain_text("retrieval is to blame")
         expect(page.locator("button.t-next")).to_be_disabled()
         page.get_by_label("kind").select_option(label="table (1)")
-        expect(position).to_contain_text("no case is both")
+        expect(position).to_contain_text("no case has this verdict and this kind")
         expect(asked).to_have_count(0)
         verdict.select_option(label="all (4)")
         expect(asked).to_contain_text("Question 1")

@@ -6,8 +6,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from conftest import Server
 from support.findings import full
-from support.towns import clever, own_folder, quiet
+from support.towns import TOWNS, clever, lines, own_folder, quiet, write
 from test_assess import cases_of, step
 
 from helpers.commands.assess import assess, findings, systems
@@ -17,6 +18,7 @@ from helpers.core.cases import Arm, Prediction
 from helpers.decision.conclusion import decide
 from helpers.decision.options import PEOPLE, TUNE
 from helpers.decision.requirements import Requirements
+from helpers.evaluation.attribution import REASONS
 from helpers.evaluation.evaluator import QUESTIONS
 from helpers.training import time_estimate
 
@@ -99,6 +101,43 @@ def test_more_cases_than_there_are_is_said(serve, tmp_path):
         assert "You have 1: write or label more." in held["decision"]["in_words"]
     else:
         assert "write or label more" not in held["decision"]["in_words"]
+
+
+@pytest.fixture(scope="module")
+def lost_and_unread(tmp_path_factory):
+    """(report.json, report.md) where one question finds nothing of its evidence, and every answer
+    is wrong."""
+    home, server = tmp_path_factory.mktemp("both"), Server(wrong)
+    folder = own_folder(home / "own", server.url, examples=False)
+    # the names of three other towns: a search by words finds those
+    row = {
+        "id": "lost",
+        "question": f"Which pool do {', '.join(TOWNS[:3])} share?",
+        "answers": ["31"],
+        "evidence": [{"doc": f"towns/{TOWNS[-1]}.md", "quote": "lends 31 books"}],
+    }
+    write(folder / "questions.jsonl", lines(row))
+    held = assess.assess(folder, home / "out", 1, quiet)
+    server.close()
+    return held, (home / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_what_search_and_reader_lose_together_is_attributed_to_both(lost_and_unread):
+    held, _ = lost_and_unread
+    assert [(row["cause"], row["share"]) for row in held["attribution"]["RAG"]] == [("both", 1.0)]
+
+
+def test_what_is_lost_to_both_is_a_finding_of_the_users_own(lost_and_unread):
+    found = {row["name"]: row for row in lost_and_unread[0]["evidence"]}["lost to both"]
+    assert (found["value"], found["whose"]) == (1.0, "yours")
+
+
+def test_the_report_says_what_both_means(lost_and_unread):
+    assert f"both: {REASONS['both']}" in lost_and_unread[1]
+
+
+def test_the_picture_of_the_report_says_both(lost_and_unread):
+    assert "both 100 % (21 to 100 %)" in lost_and_unread[1]
 
 
 # --- limits that nobody stated, and slow moments --------------------------------------------------

@@ -35,6 +35,7 @@ from helpers.decision.costs import (
 )
 from helpers.decision.findings import (
     NAMES,
+    REFERENCE,
     UNSEEN_N,
     Findings,
     Span,
@@ -371,10 +372,68 @@ def test_what_nobody_has_measured_is_a_doubt_even_where_it_would_pay_at_worst():
 
 def test_the_reader_cannot_win_back_what_the_search_lost():
     evidence = full().without("reader + RAG")
-    assert known("reader + RAG", evidence).high == pytest.approx(
-        1 - evidence["lost to the search"].low
-    )
+    assert known("reader + RAG", evidence).high == pytest.approx(1 - evidence.not_found.low)
     assert known("facts adapter", evidence.without("facts adapter")) == Span(None, 0.0, 1.0)
+
+
+def test_what_was_not_found_is_lost_to_the_search_or_to_both():
+    found = full(lost_to_the_search=(60, 400), lost_to_both=(20, 400)).not_found
+    assert (found.value, found.low, found.high) == (0.2, *wilson(80, 400))
+
+
+def test_without_both_what_was_lost_to_the_search_is_the_least_that_was_not_found():
+    evidence = full(lost_to_both=None)
+    assert evidence.not_found == Span(None, evidence["lost to the search"].low, 1.0)
+
+
+def test_what_was_not_found_is_unknown_where_the_search_was_not_blamed():
+    assert full(lost_to_the_search=None).not_found is None
+
+
+LOOKUPS = Requirements(lookup_share=1.0, cost_refusal=5)
+
+
+def mended_first(evidence):
+    """Must the search be fixed before a reader is tuned?"""
+    return any(gone.rule.name == "mend_the_search_first" for gone in decide(LOOKUPS, evidence).out)
+
+
+def test_what_is_lost_to_both_waits_for_the_search():
+    lost = {"lost_to_the_search": (20, 400), "lost_to_reading": (80, 400)}
+    assert mended_first(full(**lost, lost_to_both=(120, 400)))
+
+
+def test_what_is_lost_to_reading_does_not_wait_for_the_search():
+    assert not mended_first(full(lost_to_both=(20, 400), lost_to_reading=(150, 400)))
+
+
+def test_where_nobody_told_both_from_reading_it_is_asked_for():
+    decision = decide(LOOKUPS, full(lost_to_both=None))
+    assert (decision.answer, decision.measure.what) == (NOT_YET, "lost to both")
+
+
+def test_a_search_that_loses_more_alone_is_fixed_first_whatever_both_is():
+    assert mended_first(
+        full(lost_to_both=None, lost_to_the_search=(200, 400), lost_to_reading=(30, 400))
+    )
+
+
+def test_what_loses_most_to_both_is_fixed_search_first():
+    text = str(decide(LOOKUPS, full(lost_to_both=(72, 400), lost_to_reading=(100, 400))))
+    assert "both search and reading 18 %. Fix first: the search (03), then the reader" in text
+
+
+def test_shares_of_two_runs_are_not_added(tmp_path):
+    """A journal from before `both` was told apart holds it under reading."""
+    kept = json.loads(REFERENCE.read_text(encoding="utf-8"))
+    reading = kept["findings"]["08.faults/RAG/reading"]
+    kept["findings"]["08.faults/RAG/both"] = reading
+    (tmp_path / "findings.json").write_text(json.dumps(kept), encoding="utf-8")
+    mine = Journal(format=1, guesses={}, findings={})
+    assert load_findings(mine, tmp_path / "findings.json")["lost to both"] is not None
+    old = RecordedFinding.model_validate_json(json.dumps(reading))
+    mine = Journal(format=1, guesses={}, findings={"08.faults/RAG/reading": old})
+    assert load_findings(mine, tmp_path / "findings.json")["lost to both"] is None
 
 
 def test_costs_add_up():

@@ -44,7 +44,7 @@ from helpers.evaluation.scores import (
         (True, False, False, True, False, "retrieval"),
         (True, False, True, True, False, "distraction"),
         (True, False, True, False, False, "reading"),
-        (True, False, False, False, False, "reading"),
+        (True, False, False, False, False, "both"),
         (True, False, None, True, False, "no evidence given"),
         (True, False, None, False, False, "no evidence given"),
         (False, True, None, None, False, "rightly refused"),
@@ -56,6 +56,24 @@ from helpers.evaluation.scores import (
 def test_every_rung_of_the_ladder(answerable, right, seen, oracle, failed, name):
     assert cause(answerable, right, seen, oracle, failed) == name
     assert name in REASONS
+
+
+@pytest.mark.parametrize("failed", [False, True])
+@pytest.mark.parametrize("oracle", [False, True])
+@pytest.mark.parametrize("seen", [False, True, None])
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("answerable", [False, True])
+def test_a_part_is_to_blame_only_for_a_wrong_answer_with_known_evidence(
+    answerable, right, seen, oracle, failed
+):
+    """All combinations, against what each cause says: was the evidence missing, would it alone have
+    done?"""
+    named = cause(answerable, right, seen, oracle, failed)
+    blamed = answerable and not right and seen is not None and not failed
+    assert (named in ("retrieval", "both")) == (blamed and not seen)
+    assert (named in ("reading", "both")) == (blamed and not oracle)
+    assert (named in ("retrieval", "distraction")) == (blamed and oracle)
+    assert (named in ("distraction", "reading")) == (blamed and bool(seen))
 
 
 def tables(rows):
@@ -122,6 +140,25 @@ def test_the_shares_of_the_causes_sum_to_what_is_wrong(rows):
         assert ((shares["low"] <= shares["share"]) & (shares["share"] <= shares["high"])).all()
         assert (shares["n"] == shares.groupby(["group", "asked"])["count"].transform("sum")).all()
     assert "cause" not in system, "the table that came in is as it was"
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(ROW, min_size=1, max_size=40).filter(lambda rows: any(row[0] for row in rows)))
+def test_of_answerable_questions_right_ones_and_causes_sum_to_one(rows):
+    shares = blame(attribute(*tables(rows)))
+    of = shares[shares["asked"] == "answerable"].set_index("cause")["share"]
+    named = ["right", "right without evidence", *CAUSES]
+    assert of.reindex(named).fillna(0).sum() == pytest.approx(1.0)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(ROW, min_size=1, max_size=40))
+def test_retrieval_and_both_are_the_wrong_answers_without_evidence(rows):
+    system, oracle = tables(rows)
+    wrong = system[system["answerable"] & ~system["right"] & system["error"].isna()]
+    assert attribute(system, oracle)["cause"].isin(["retrieval", "both"]).sum() == (
+        wrong["evidence_seen"].map(lambda seen: seen is False).sum()
+    )
 
 
 def test_wrongly_refused_is_wrong_answerable_and_refused():
@@ -195,6 +232,7 @@ def test_from_predictions_to_causes():
         "retrieval": ("18", other),
         "distraction": ("18", seen),
         "reading": ("19", seen),
+        "both": ("19", other),
         "wrongly": ("I don't know.", other),
         "refused": ("I don't know.", other),
         "answered": ("17 days", seen),
@@ -209,7 +247,11 @@ def test_from_predictions_to_causes():
     }
     system = judged(predictions, cases)
     oracle = judged(
-        {c.id: Prediction(c.id, "19" if c.id == "reading" else "17", seen) for c in cases}, cases
+        {
+            c.id: Prediction(c.id, "19" if c.id in ("reading", "both") else "17", seen)
+            for c in cases
+        },
+        cases,
     )
     found = attribute(system, oracle).set_index("id")
     wanted = [
@@ -218,6 +260,7 @@ def test_from_predictions_to_causes():
         "retrieval",
         "distraction",
         "reading",
+        "both",
         "retrieval",
         "rightly refused",
         "answered what should be refused",
@@ -230,7 +273,7 @@ def test_from_predictions_to_causes():
     )
     assert not found.loc["broken", ["abstained", "right"]].any()
     assert found.loc["broken", ["exact_match", "token_f1"]].sum() == 0
-    assert summary([system]).loc["toy", ["n", "errors", "abstained"]].tolist() == [10, 1, 2]
+    assert summary([system]).loc["toy", ["n", "errors", "abstained"]].tolist() == [11, 1, 2]
 
 
 def test_a_breakdown_on_what_must_be_refused_is_no_refusal():

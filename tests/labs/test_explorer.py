@@ -273,7 +273,7 @@ def test_leafing_through(shelf):
     assert following.disabled
     assert previous.disabled
     kind.value = "unanswerable"
-    assert "no case is both" in position.value
+    assert "no case has this verdict and this kind" in position.value
     assert panel.value == ""
     verdict.value = "all"
     assert "1 of 1" in position.value
@@ -281,6 +281,29 @@ def test_leafing_through(shelf):
     kind.value = "all"
     assert "1 of 6" in position.value
     assert not following.disabled
+
+
+@pytest.fixture
+def twice_wrong():
+    """A case that lacked the evidence and one that had it, both wrong with it alone, too."""
+    cases = [question("lost and unread"), question("unread")]
+    said = [
+        Prediction("lost and unread", "18 days", (OTHER,)),
+        Prediction("unread", "19 days", (WHOLE,)),
+    ]
+    return attributed(cases, said), cases
+
+
+def test_the_filter_tells_both_from_reading(twice_wrong):
+    verdict = find(explorer(*twice_wrong), "t-verdict")
+    assert [label for label, _ in verdict.options] == ["all (2)", "both (1)", "reading (1)"]
+
+
+def test_the_filter_both_shows_the_case_and_why(twice_wrong):
+    box = explorer(*twice_wrong)
+    find(box, "t-verdict").value = "both"
+    shown = html.unescape(find(box, "t-panel").value)
+    assert f"<b>Verdict: both.</b> {REASONS['both']}" in shown
 
 
 def test_what_cannot_be_explored_is_said(shelf):
@@ -354,6 +377,65 @@ def test_every_cause_has_a_colour_and_stands_after_the_right_ones():
     order = list(CAUSE_COLOURS)
     assert order[:2] == ["right", "right without evidence"]
     assert set(order[3:]) >= set(CAUSES)
+
+
+# Linear RGB as it is seen with no colour blindness and with each complete one (Machado, Oliveira &
+# Fernandes 2009, doi 10.1109/TVCG.2009.113)
+SEEN_WITH = {
+    "none": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def lab(colour, seen):
+    """CIELAB of a colour, as it is seen: distances of 20 are told apart at a glance."""
+    from matplotlib.colors import to_rgb
+
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.array(seen) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ linear / [0.95047, 1, 1.08883]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("other", sorted({*CAUSES, "right"} - {"both"}))
+@pytest.mark.parametrize("blindness", SEEN_WITH)
+def test_both_is_told_from_every_other_cause_by_all_eyes(blindness, other):
+    mine, theirs = (lab(CAUSE_COLOURS[name], SEEN_WITH[blindness]) for name in ("both", other))
+    assert np.linalg.norm(mine - theirs) > 20
+
+
+def test_both_is_drawn_between_the_two_that_it_joins():
+    order = list(CAUSE_COLOURS)
+    at = order.index("both")
+    assert order[at - 1 : at + 2] == ["retrieval", "both", "reading"]
+
+
+def test_attribution_names_both_in_its_title(twice_wrong):
+    picture = plots.attribution(blame(twice_wrong[0]))
+    assert picture.alt.startswith(
+        "Of 2 questions: 0 % right; the reader lost 50 %, search and reader together 50 %."
+    )
+
+
+def test_attribution_names_both_in_its_alt_text(twice_wrong):
+    assert "both 50 % (9 to 91 %)" in plots.attribution(blame(twice_wrong[0])).alt
 
 
 def test_attribution_says_what_it_shows(shelf):
@@ -441,7 +523,8 @@ def test_attribution_bears_many_groups_long_names_and_thin_segments():
         "right without evidence": 2,
         "distraction": 1,
         "retrieval": 90,
-        "reading": 90,
+        "both": 30,
+        "reading": 60,
         "no evidence given": 15,
         "failed": 1,
     }

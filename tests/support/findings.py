@@ -41,7 +41,8 @@ FULL = {
     "prompt": (80, 400),
     "tuned": (240, 400),
     "lost to the search": (60, 400),
-    "lost to reading": (170, 400),
+    "lost to reading": (150, 400),
+    "lost to both": (20, 400),
     "lost to distraction": (10, 400),
 }
 

@@ -128,6 +128,7 @@ def evidence_of(
             ("lost to the search", "retrieval"),
             ("lost to distraction", "distraction"),
             ("lost to reading", "reading"),
+            ("lost to both", "both"),
         ):
             add(name, answerable.assign(hit=answerable["cause"] == fault), "hit")
     if "few-shot" in tables:
