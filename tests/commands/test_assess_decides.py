@@ -20,6 +20,9 @@ from helpers.decision.requirements import Requirements
 from helpers.evaluation.evaluator import QUESTIONS
 from helpers.training import time_estimate
 
+# examples are compared by vectors: made ones do
+pytestmark = pytest.mark.usefixtures("made_vectors")
+
 
 @pytest.fixture
 def progress(tmp_path, monkeypatch):
