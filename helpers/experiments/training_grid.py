@@ -13,7 +13,6 @@ import itertools
 import json
 import math
 import statistics
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from helpers.evaluation.bits import Bits, share_right, to_bits, to_flags
 from helpers.evaluation.comparison import Comparison, cases_to_settle, compare, interval
 from helpers.evaluation.evaluator import wilson
 from helpers.experiments.training_cell import MEASURES, TrainingSetting
+from helpers.systems import linear_classifier, majority_label, nearest_neighbour
 
 REFERENCE = settings.DATA / "reference" / "training.json"
 
@@ -385,20 +385,15 @@ def if_field_fixed(grid: Grid, setting: TrainingSetting) -> pd.DataFrame:
 
 
 def without_training(train: Sequence[Case], dev: Sequence[Case]) -> dict[str, dict[str, Bits]]:
-    """What do the same labels buy without any training? The most common label of each field, and
-    the label of the most similar message (MiniLM)."""
-    from helpers.retrieval.embedding import embed_cached
-
-    majority = {
-        field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0]
-        for field in FIELDS
-    }
-    known, asked = (embed_cached([case.ask.input for case in cases])[0] for cases in (train, dev))
-    nearest = [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
-    return {
-        "majority label": judged([majority] * len(dev), dev),
-        "nearest neighbour": judged(nearest, dev),
-    }
+    """What do the same labels buy without training a language model? The most common label of each
+    field, the labels of the most similar message, and a linear classifier (both on MiniLM)."""
+    arms = (
+        majority_label(train, by_field=True),
+        nearest_neighbour(train),
+        linear_classifier(train),
+    )
+    asks = [case.ask for case in dev]
+    return {arm.name: judged([json.loads(said.text) for said in arm(asks)], dev) for arm in arms}
 
 
 def judged(outputs: Sequence[dict], dev: Sequence[Case]) -> dict[str, Bits]:

@@ -38,9 +38,16 @@ if TYPE_CHECKING:
 
 TUNED, BASE = COLOURS["tuned"], "#777777"
 UNTRAINED = {
-    "nearest neighbour": "#0072B2",
-    "few-shot": COLOURS["few-shot"],
-    "majority label": COLOURS["majority label"],
+    **{
+        arm: COLOURS[arm]
+        for arm in (
+            "nearest neighbour",
+            "classifier",
+            "few-shot",
+            "retrieved examples",
+            "majority label",
+        )
+    },
     "keywords": "#009E73",
 }
 PLACES = range(1 + len(FIELDS))

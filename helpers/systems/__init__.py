@@ -1,11 +1,18 @@
 """Which systems do we compare, and what exactly is each of them asked?"""
 
-from helpers.systems.baselines import always_refuse, best_sentence, majority_label
+from helpers.systems.baselines import (
+    always_refuse,
+    best_sentence,
+    majority_label,
+    nearest_neighbour,
+)
 from helpers.systems.citations import cite
+from helpers.systems.classifier import linear_classifier
 from helpers.systems.labelled import (
     few_shot,
     instruction_of,
     pairs,
+    retrieved_examples,
     task_prompt,
     training_rows,
     tuned,
@@ -47,12 +54,15 @@ __all__ = [
     "evidence_contexts",
     "few_shot",
     "instruction_of",
+    "linear_classifier",
     "long_context",
     "majority_label",
+    "nearest_neighbour",
     "oracle",
     "pairs",
     "question_prompt",
     "retrieval_augmented",
+    "retrieved_examples",
     "task_prompt",
     "training_rows",
     "tuned",

@@ -1,5 +1,5 @@
 """Which systems can do a task with labels? An instruction, perhaps examples, the input: zero-shot,
-few-shot, tuned, each also constrained by a schema.
+few-shot, few-shot with examples like the input, tuned, each also constrained by a schema.
 
 A `TaskPrompt` says what the task is (`TICKET_PROMPT` for the tickets); the model is any
 `LanguageModel`. Examples and training rows are cases, or pairs of texts (input, output) such as
@@ -16,6 +16,7 @@ from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
 from helpers.data.json_schema import Checked, checked
 from helpers.models.language_model import LanguageModel
 from helpers.models.load import Generator
+from helpers.systems.neighbours import nearest_rows
 from helpers.systems.prompts import TaskPrompt
 from helpers.systems.questions import fingerprint
 
@@ -135,21 +136,69 @@ def zero_shot(model: LanguageModel, task: TaskPrompt, constrained: bool = False)
     """The instruction and nothing else. constrained: only what the schema allows can be written
     (see `constrain`)."""
     name = "constrained" if constrained else "zero-shot"
-    return _arm(name, model, task, constrained, task_prompt)
+    return _arm(name, model, task, constrained, _alike(task_prompt, model, task))
 
 
 def few_shot(
     model: LanguageModel, task: TaskPrompt, examples: Examples, constrained: bool = False
 ) -> Arm:
     """The instruction, with labelled examples in every prompt."""
-    name = "few-shot + constrained" if constrained else "few-shot"
-    return _arm(name, model, task, constrained, task_prompt, pairs(examples, task.schema))
+    name, shown = _named("few-shot", constrained), pairs(examples, task.schema)
+    return _arm(name, model, task, constrained, _alike(task_prompt, model, task, shown), shown)
+
+
+def retrieved_examples(
+    model: LanguageModel,
+    task: TaskPrompt,
+    examples: Examples,
+    k: int = 8,
+    constrained: bool = False,
+) -> Arm:
+    """Few-shot with other examples for every ask: the k labelled rows most like it (see
+    `nearest_rows`), the most similar last, next to the input.
+
+    Prompts share no more than the instruction, so each is read almost whole. An ask that is itself
+    an example is shown its own output: nothing is left out, for train and dev are disjoint. Raises
+    ValueError without examples, and for a k below 1.
+    """
+    from helpers.retrieval import embedding
+
+    rows = pairs(examples, task.schema)
+    if not rows:
+        raise ValueError("there are no examples to retrieve from; give the training rows")
+    if k < 1:
+        raise ValueError(f"k is the number of examples in a prompt, 1 or more; got {k}")
+    known = [text for text, _ in rows]
+
+    def prompts(asks: Sequence[Ask]) -> list[Any]:
+        nearest = nearest_rows([ask.input for ask in asks], known, k)
+        return [
+            task_prompt(model, task, ask.input, [rows[row] for row in reversed(found)])
+            for ask, found in zip(asks, nearest, strict=True)
+        ]
+
+    name = _named("retrieved examples", constrained)
+    return _arm(name, model, task, constrained, prompts, rows, k, embedding.fingerprint())
 
 
 def tuned(model: LanguageModel, task: TaskPrompt, constrained: bool = False) -> Arm:
     """A model with an adapter trained on `training_rows`, and its short prompt."""
-    name = "tuned + constrained" if constrained else "tuned"
-    return _arm(name, model, task, constrained, tuned_prompt)
+    name = _named("tuned", constrained)
+    return _arm(name, model, task, constrained, _alike(tuned_prompt, model, task))
+
+
+def _named(name: str, constrained: bool) -> str:
+    return f"{name} + constrained" if constrained else name
+
+
+Prompts = Callable[[Sequence[Ask]], list[Any]]
+
+
+def _alike(
+    prompt: Callable[..., Any], model: LanguageModel, task: TaskPrompt, *examples: Pairs
+) -> Prompts:
+    """Prompts that differ in the input alone."""
+    return lambda asks: [prompt(model, task, ask.input, *examples) for ask in asks]
 
 
 def _arm(
@@ -157,15 +206,15 @@ def _arm(
     model: LanguageModel,
     task: TaskPrompt,
     constrained: bool,
-    prompt: Callable[..., Any],
-    *examples: Pairs,
+    prompts: Prompts,
+    *shaping: object,
 ) -> Arm:
+    """shaping: what the prompts are made of, besides the task."""
     schema = task.schema if constrained else None
     said: Callable[[str], str] = _unquoted if schema else str
 
     def answer(asks: Sequence[Ask]):
-        prompts = [prompt(model, task, ask.input, *examples) for ask in asks]
-        for done in model.complete(prompts, task.max_new_tokens, schema):
+        for done in model.complete(prompts(asks), task.max_new_tokens, schema):
             yield Prediction(
                 asks[done.index].id,
                 said(done.text),
@@ -174,9 +223,7 @@ def _arm(
                 seconds=done.seconds,
             )
 
-    return Arm(
-        name, answer, fingerprint(model.fingerprint, task, prompt.__name__, examples, schema)
-    )
+    return Arm(name, answer, fingerprint(name, model.fingerprint, task, shaping, schema))
 
 
 def _unquoted(text: str) -> str:

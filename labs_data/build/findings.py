@@ -86,7 +86,14 @@ SHOWN = re.compile(
 FAULTS = ("retrieval", "distraction", "reading", "both")
 BLAMED = re.compile(r"(?P<name>RAG(?:, 3 passages)?) \(n = (?P<n>\d+)\): (?P<shares>[^.;]+)")
 # drawn beside the findings, and recorded nowhere
-BASELINES = ("majority label", "keywords", "1 nearest neighbour", "always refuse")
+BASELINES = (
+    "majority label",
+    "keywords",
+    "1 nearest neighbour",
+    "nearest neighbour",
+    "classifier",
+    "always refuse",
+)
 
 
 def saved(source: Path) -> dict:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from helpers.core import fingerprint, settings
-from helpers.core.cases import Case, Passage
+from helpers.core.cases import Arm, Case, Passage
 from helpers.data.handbook import Document, load_handbook, may_see
 from helpers.data.questions import load_questions
 from helpers.data.reading import load_reading
@@ -32,6 +32,7 @@ from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.text import tokens
 from helpers.models import load, weights
 from helpers.retrieval.chunking import chunk_all
+from helpers.systems import majority_label, nearest_neighbour
 
 DATA = settings.DATA
 RESULTS, SHEET = DATA / "reference" / "datasheet.json", DATA / "DATASHEET.md"
@@ -141,15 +142,6 @@ def _counted(values) -> dict[str, int]:
 # --- tickets --------------------------------------------------------------------------------------
 
 
-def majority(train: Sequence[Case]) -> Callable[[str], Output]:
-    """Every field its most frequent value in train, whatever the message says."""
-    label = {
-        field: Counter(case.gold.output[field] for case in train).most_common(1)[0][0]
-        for field in FIELDS
-    }
-    return lambda text: label
-
-
 def keywords(text: str) -> Output:
     """LABELS.md as a list of words; the first line of a field that fits wins."""
     rules = {
@@ -247,12 +239,9 @@ def keywords(text: str) -> Output:
     }
 
 
-def nearest_neighbour(train: Sequence[Case], cases: Sequence[Case]) -> list[Output]:
-    """The label of the most similar training message, by MiniLM."""
-    from helpers.retrieval.embedding import embed
-
-    known, asked = embed([c.ask.input for c in train]), embed([c.ask.input for c in cases])
-    return [train[i].gold.output for i in (asked @ known.T).argmax(axis=1)]
+def said(arm: Arm, cases: Sequence[Case]) -> list[Output]:
+    """The records that an arm answers, case by case."""
+    return [json.loads(prediction.text) for prediction in arm([case.ask for case in cases])]
 
 
 def judged(outputs: Sequence[Output], cases: Sequence[Case]) -> dict[str, dict[str, float]]:
@@ -267,11 +256,10 @@ def judged(outputs: Sequence[Output], cases: Sequence[Case]) -> dict[str, dict[s
 
 def ticket_baselines(split: str = "test") -> dict[str, dict]:
     train, cases = load_tickets("train"), load_tickets(split)
-    always = majority(train)
     return {
-        "majority label": judged([always(c.ask.input) for c in cases], cases),
+        "majority label": judged(said(majority_label(train, by_field=True), cases), cases),
         "keywords": judged([keywords(c.ask.input) for c in cases], cases),
-        "1 nearest neighbour (MiniLM)": judged(nearest_neighbour(train, cases), cases),
+        "1 nearest neighbour (MiniLM)": judged(said(nearest_neighbour(train), cases), cases),
     }
 
 

@@ -25,7 +25,7 @@ from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments import training_cell, training_grid
 from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, TrainingSetting
 from helpers.models import load
-from helpers.systems import TICKET_PROMPT, few_shot
+from helpers.systems import TICKET_PROMPT, few_shot, retrieved_examples
 
 PARTS = {  # in order of importance
     "rows": [
@@ -47,7 +47,7 @@ PARTS = {  # in order of importance
     ],
 }
 CELLS = [setting for part in PARTS.values() for setting in part]
-FEW = 8  # examples in the prompt of the few-shot arm, as in notebook 05
+FEW = 8  # examples in the prompt of the two few-shot arms, as in notebook 05
 
 
 def wanted(only: list[str]) -> list[TrainingSetting]:
@@ -87,8 +87,9 @@ def provenance(generator: load.Generator) -> dict:
 
 
 def baselines(generator: load.Generator) -> list[dict]:
-    """The systems that need no training, on the same dev tickets: for every size and seed the
-    most common label and the nearest neighbour; keywords; few-shot."""
+    """The systems that train no language model, on the same dev tickets: for every size and seed
+    the most common label, the nearest neighbour and the classifier; keywords; few-shot with the
+    same examples for all, and with the most similar ones of the largest size."""
     dev, train = training_cell.dev_tickets(), load_tickets("train")
     rows = [
         {"arm": arm, "rows": s.rows, "seed": s.seed, **bits}
@@ -104,8 +105,14 @@ def baselines(generator: load.Generator) -> list[dict]:
             **training_grid.judged([keywords(c.ask.input) for c in dev], dev),
         }
     )
-    few = evaluate(few_shot(generator, TICKET_PROMPT, train[:FEW]), dev, TICKETS, live=True)
-    return [*rows, {"arm": "few-shot", "rows": FEW, "seed": 0, **training_cell.bits_of(few)}]
+    pool = training_cell.labelled(TrainingSetting(max(ROWS)))
+    for arm, labels in (
+        (few_shot(generator, TICKET_PROMPT, train[:FEW]), FEW),
+        (retrieved_examples(generator, TICKET_PROMPT, pool, FEW), len(pool)),
+    ):
+        table = evaluate(arm, dev, TICKETS, live=True)
+        rows.append({"arm": arm.name, "rows": labels, "seed": 0, **training_cell.bits_of(table)})
+    return rows
 
 
 def write(generator: load.Generator, compared: list[dict]) -> list[TrainingSetting]:

@@ -39,6 +39,9 @@ from helpers.core.records import DataError
 from helpers.data.json_schema import derived
 from helpers.evaluation.evaluator import QUESTIONS
 
+# examples are compared by vectors: made ones do
+pytestmark = pytest.mark.usefixtures("made_vectors")
+
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -72,6 +75,18 @@ def test_questions_and_examples_become_a_report_and_a_decision(serve, tmp_path):
     assert asked["closed book"]["right, of answerable"] == 0
     assert asked["closed book"]["refused, of what should be"] == 1
     labelled = {row["arm"]: row for row in held["arms"]["examples"]}
+    assert list(labelled) == [
+        "majority label",
+        "nearest neighbour",
+        "classifier",
+        "few-shot",
+        "retrieved examples",
+        "zero-shot",
+    ]
+    assert labelled["nearest neighbour"]["share"] == 1
+    assert labelled["classifier"]["share"] == 1
+    assert labelled["retrieved examples"]["share"] == 1
+    assert "; no model: nearest neighbour 100 %" in (out / "report.md").read_text("utf-8")
     assert labelled["few-shot"]["share"] == 1
     assert labelled["zero-shot"]["share"] == 0
     assert held["folder"]["split"]["test"] == labelled["few-shot"]["n"]

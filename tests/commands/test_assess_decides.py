@@ -22,6 +22,9 @@ from helpers.evaluation.attribution import REASONS
 from helpers.evaluation.evaluator import QUESTIONS
 from helpers.training import time_estimate
 
+# examples are compared by vectors: made ones do
+pytestmark = pytest.mark.usefixtures("made_vectors")
+
 
 @pytest.fixture
 def progress(tmp_path, monkeypatch):

@@ -17,6 +17,9 @@ from helpers.commands.assess import assess
 from helpers.core.records import DataError
 from helpers.models import load
 
+# examples are compared by vectors: made ones do
+pytestmark = pytest.mark.usefixtures("made_vectors")
+
 
 def run(*words) -> int:
     return assess.main([*map(str, words), "--minutes", "2"])

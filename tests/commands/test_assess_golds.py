@@ -17,6 +17,9 @@ from helpers.core.records import DataError
 from helpers.evaluation.evaluator import evaluate, questions_task
 from helpers.evaluation.scores import answer_correct
 
+# examples are compared by vectors: made ones do
+pytestmark = pytest.mark.usefixtures("made_vectors")
+
 DAY = dt.date(2026, 3, 2)
 LONG = "Members pay a fee of 18 euros for a lost key."
 

@@ -15,6 +15,10 @@ from helpers.commands.assess.schedule import ArmProgress, Clock
 from helpers.core.cases import Ask, Case, Gold
 from helpers.data.json_schema import checked
 from helpers.models import constrain, generate, load, weights
+from helpers.retrieval import embedding
+
+# examples are compared by vectors: made ones do
+pytestmark = pytest.mark.usefixtures("made_vectors")
 
 TEXT = {"type": "string"}
 NAME = {"type": "object", "properties": {"name": TEXT}, "required": ["name"]}
@@ -118,7 +122,7 @@ def test_answers_are_held_to_an_ordinary_schema_and_nothing_is_said(shop, name):
     made = shop([{"name": f"n{i}"} for i in range(20)], CLOSED[name])
     ask_all(made)
     assert set(map(json.dumps, made.asked)) == {json.dumps(CLOSED[name])}
-    assert made.notes == []
+    assert [note for note in made.notes if FREE in note] == []
 
 
 def test_rows_with_keys_that_the_schema_does_not_name_keep_it_open(shop):
@@ -171,3 +175,58 @@ def test_ten_times_the_rows_are_ten_times_the_work_to_choose_examples(monkeypatc
         systems.examples_to_show(pairs)
         compared[n] = Text.compared
     assert compared[1_000] <= 11 * max(1, compared[100])
+
+
+# --- what needs no language model -----------------------------------------------------------------
+
+
+def names(shop):
+    return [step.name for step in shop.example_steps()]
+
+
+def test_labels_are_given_to_a_classifier(shop):
+    assert "classifier" in names(shop(["left", "right"] * 10))
+
+
+def test_outputs_that_are_no_labels_are_not_given_to_a_classifier(shop):
+    assert "classifier" not in names(shop([f"reply {i}" for i in range(20)]))
+
+
+def test_why_there_is_no_classifier_is_said_once(shop):
+    made = shop([{"name": ["x"]} for _ in range(20)])
+    assert names(made) == names(made)
+    assert [note for note in made.notes if "classifier" in note] == [
+        "No classifier was measured: field 'name' holds lists or objects, and a classifier chooses"
+        " one of a few values; leave the field out, or take the nearest neighbour instead."
+    ]
+
+
+def test_rows_too_long_for_a_prompt_are_not_retrieved(shop):
+    assert "retrieved examples" not in names(shop(["left" * 200, "right" * 200] * 10))
+
+
+def test_without_an_embedder_only_the_arms_that_compare_break_down(shop, monkeypatch):
+    def missing(texts):
+        raise weights.WeightsError("no weights")
+
+    made = shop(["left", "right"] * 10)
+    monkeypatch.setattr(embedding, "embed_cached", missing)
+    steps = {step.name: step for step in made.example_steps()}
+    with pytest.raises(RuntimeError, match="there is no embedder: no weights") as told:
+        steps["nearest neighbour"].make()
+    assert not isinstance(told.value, weights.WeightsError), "it would end the whole assessment"
+
+
+def test_many_rows_are_embedded_only_where_that_fits_the_time(shop, monkeypatch):
+    made = shop(["left", "right"] * (systems.FEW_CHUNKS + 10))
+    monkeypatch.setattr(made, "_embedding_pace", lambda texts: (2.0, 1.0))
+    steps = {step.name: step for step in made.example_steps()}
+    train = len(made.splits.train)
+    assert steps["nearest neighbour"].prepare_seconds() == 2.0 * train + 1.0
+
+
+def test_rows_that_are_embedded_take_no_more_time(shop, monkeypatch):
+    made = shop(["left", "right"] * (systems.FEW_CHUNKS + 10))
+    steps = {step.name: step for step in made.example_steps()}
+    steps["nearest neighbour"].make()
+    assert steps["classifier"].prepare_seconds() == 0.0

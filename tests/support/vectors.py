@@ -28,6 +28,12 @@ def counted(texts) -> np.ndarray:
 
 
 @pytest.fixture
+def made_vectors(monkeypatch):
+    """Made vectors, in whatever cache there is."""
+    monkeypatch.setattr(embedding, "embed", counted)
+
+
+@pytest.fixture
 def fake(cache, monkeypatch):
     """Made vectors, in a cache of the test's own; a list of all texts that were embedded."""
     asked = []

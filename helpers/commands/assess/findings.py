@@ -46,8 +46,11 @@ PAIRS = (
     ("RAG", "long context"),
     ("majority label", "few-shot"),
     ("zero-shot", "few-shot"),
+    ("few-shot", "retrieved examples"),
     ("few-shot", "tuned"),
     ("majority label", "tuned"),
+    ("nearest neighbour", "tuned"),
+    ("classifier", "tuned"),
 )
 CHARS_A_TOKEN = 4
 

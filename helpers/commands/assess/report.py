@@ -34,7 +34,7 @@ from helpers.labs.decision_record import Part
 
 LAYOUT = 1
 SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS = 200, 12, 300
-BASELINES = ("always refuse", "best sentence", "majority label")
+BASELINES = ("always refuse", "best sentence", "majority label", "nearest neighbour", "classifier")
 
 
 @dataclass(frozen=True)

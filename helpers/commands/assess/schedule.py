@@ -100,7 +100,7 @@ class Step:
     make: Callable[[], Arm]
     prepare_seconds: Callable[[], float] = lambda: 0.0
     loading_seconds: Callable[[], float] = lambda: 0.0  # until its model is there
-    free: bool = False  # no model is asked
+    free: bool = False  # no language model is asked
     trained: bool = False
 
     def part(self, number: int) -> tuple[int, int] | None:

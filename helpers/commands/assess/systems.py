@@ -1,5 +1,5 @@
 """Which systems do the folder's data allow? Baselines, memory, search, the right passage, a tuned
-reader; examples in the prompt and in the weights.
+reader; examples compared with, in the prompt and in the weights.
 
 `Systems` makes them when they are first needed: the model is loaded once, documents are embedded
 where that fits the time, else searched by their words. A model behind an endpoint gives the same
@@ -16,7 +16,7 @@ import pandas as pd
 
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
-from helpers.core.cases import Arm, Case
+from helpers.core.cases import Arm, Ask, Case
 from helpers.data import labelled_rows
 from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived
 from helpers.evaluation import retrieval_metrics
@@ -25,11 +25,13 @@ from helpers.evaluation.labelled_task import task_of
 from helpers.models import constrain, load
 from helpers.models.endpoint import Endpoint
 from helpers.models.language_model import LanguageModel
+from helpers.models.weights import WeightsError
 from helpers.retrieval import bm25
 from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.retriever import Retriever
 from helpers.systems import baselines, labelled, questions, reader
 from helpers.systems.baselines import always_refuse, best_sentence
+from helpers.systems.classifier import label_columns, linear_classifier
 from helpers.systems.prompts import TaskPrompt
 from helpers.training import adapters
 from helpers.training.trainer import LoraSettings, finetune
@@ -145,13 +147,8 @@ class Systems:
                 "bm25",
                 f"{told} cannot be embedded in the {room / 60:.1f} minutes that there were for it.",
             )
-        from helpers.retrieval import embedding
-
-        some, begun = self._passages_of(self.own.documents[:8])[:PROBE_CHUNKS], self.clock.used
-        embedding.embed(some[:2])  # loading is not the pace
-        loaded = self.clock.used
-        embedding.embed(some)
-        needed = (self.clock.used - loaded) / max(1, len(some)) * about + (loaded - begun)
+        pace, loading = self._embedding_pace(self._passages_of(self.own.documents[:8]))
+        needed = pace * about + loading
         return (
             ("dense", None)
             if needed <= room
@@ -163,6 +160,25 @@ class Systems:
                 ),
             )
         )
+
+    def _embedding_pace(self, texts: Sequence[str]) -> tuple[float, float]:
+        """(seconds to embed a text such as these, seconds to load the embedder)."""
+        from helpers.retrieval import embedding
+
+        some, begun = texts[:PROBE_CHUNKS], self.clock.used
+        embedding.embed(some[:2])  # loading is not the pace
+        loaded = self.clock.used
+        embedding.embed(some)
+        return (self.clock.used - loaded) / max(1, len(some)), loaded - begun
+
+    def _embed(self, texts: Sequence[str]) -> None:
+        """See to it that the vectors of these texts are cached. Part by part: stopped, it resumes
+        from there."""
+        from helpers.retrieval import embedding
+
+        for start in range(0, len(texts), EMBED_AT_ONCE):
+            embedding.embed_cached(texts[start : start + EMBED_AT_ONCE])
+            self.clock.check()
 
     def _passages_of(self, documents: Sequence) -> list[str]:
         return [
@@ -179,7 +195,6 @@ class Systems:
                 OVERLAP_TOKENS,
                 table_headers=True,
             )
-        from helpers.retrieval import embedding
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
 
@@ -191,12 +206,7 @@ class Systems:
                 " chunk_tokens in assess.toml."
             )
         chunks = chunk_all(self.own.documents, asked, OVERLAP_TOKENS, table_headers=True)
-        # cached part by part: stopped, it resumes from there
-        for start in range(0, len(chunks), EMBED_AT_ONCE):
-            embedding.embed_cached(
-                [embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]]
-            )
-            self.clock.check()
+        self._embed([embedded_text(chunk) for chunk in chunks])
         return index_chunks(chunks, say=self.say)
 
     @functools.cached_property
@@ -410,7 +420,10 @@ class Systems:
         ask = functools.partial(
             Step, cases=test, task=task_of(held), loading_seconds=self.loading_seconds
         )
-        shown = examples_to_show(pairs)
+        shown, short = examples_to_show(pairs), short_rows(pairs)
+        compare = functools.partial(
+            ask, prepare_seconds=functools.partial(self._comparing_seconds, pairs)
+        )
         first = [
             ask(
                 "majority label",
@@ -418,19 +431,50 @@ class Systems:
                 make=lambda: baselines.majority_label(pairs),
                 free=True,
             ),
+            compare(
+                "nearest neighbour",
+                "what the output of the most similar example would get",
+                make=lambda: self._comparing(pairs, lambda: baselines.nearest_neighbour(pairs)),
+                free=True,
+            ),
+        ]
+        if self.classifiable:
+            first.append(
+                compare(
+                    "classifier",
+                    "what the same examples buy without a language model",
+                    make=lambda: self._comparing(pairs, lambda: self._classifier(pairs)),
+                    free=True,
+                )
+            )
+        first.append(
             ask(
                 "few-shot",
                 "what examples in the prompt do",
                 make=lambda: labelled.few_shot(self.model, self.task, shown, self.constrained),
-            ),
-        ]
-        zero = ask(
-            "zero-shot",
-            "what the instruction alone does",
-            make=lambda: labelled.zero_shot(self.model, self.task, self.constrained),
+            )
         )
+        rest = [
+            ask(
+                "zero-shot",
+                "what the instruction alone does",
+                make=lambda: labelled.zero_shot(self.model, self.task, self.constrained),
+            )
+        ]
+        if short:
+            retrieved = compare(
+                "retrieved examples",
+                "whether examples like the message do more in the prompt",
+                make=lambda: self._comparing(
+                    pairs,
+                    lambda: labelled.retrieved_examples(
+                        self.model, self.task, short, SHOWN_EXAMPLES, self.constrained
+                    ),
+                ),
+            )
+            rest.insert(0, retrieved)
         if self.remote:
-            return [*first, zero]
+            return [*first, *rest]
         sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
         tuned = [
             ask(
@@ -446,7 +490,44 @@ class Systems:
             )
             for size in sizes
         ]
-        return [*first, tuned[0], zero, *tuned[1:]]
+        return [*first, tuned[0], *rest, *tuned[1:]]
+
+    @functools.cached_property
+    def classifiable(self) -> bool:
+        """Do outputs come from closed lists, so that a classifier can choose? If not, a note says
+        why."""
+        try:
+            label_columns(self.splits.train, self.schema)
+        except ValueError as error:
+            self.notes.append(f"No classifier was measured: {error}.")
+            return False
+        return True
+
+    def _classifier(self, pairs: labelled.Pairs) -> Arm:
+        arm = linear_classifier(pairs, self.schema)
+        # fitted now: else the time that takes would pass for the pace of its answers
+        list(arm([Ask("", pairs[0][0])]))
+        return arm
+
+    def _comparing(self, pairs: labelled.Pairs, make: Callable[[], Arm]) -> Arm:
+        """An arm that compares a message with the training rows, made when their vectors are there.
+        Raises RuntimeError without an embedder: the other arms need none."""
+        try:
+            self._embed([text for text, _ in pairs])
+            self.progress.set("rows_embedded", len(pairs))
+            return make()
+        except WeightsError as error:
+            raise RuntimeError(f"there is no embedder: {error}") from error
+
+    def _comparing_seconds(self, pairs: labelled.Pairs) -> float:
+        """How long until the training rows can be compared with a message?"""
+        if len(pairs) <= FEW_CHUNKS or self.progress["rows_embedded"] == len(pairs):
+            return 0.0
+        try:
+            pace, loading = self._embedding_pace([text for text, _ in pairs[:PROBE_CHUNKS]])
+        except WeightsError:
+            return 0.0  # it is said when the arm is made
+        return pace * len(pairs) + loading
 
     def _rows(self, pairs: labelled.Pairs) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         dev = labelled.pairs(shuffled_by_hash(self.splits.dev)[:DEV_ROWS], self.schema)
@@ -519,9 +600,14 @@ def shuffled_by_hash(cases: Sequence[Case]) -> list[Case]:
     )
 
 
+def short_rows(pairs: labelled.Pairs) -> list[tuple[str, str]]:
+    """The rows that a prompt has room for several of."""
+    return [pair for pair in pairs if len(pair[0]) + len(pair[1]) <= SHOWN_EXAMPLE_CHARS]
+
+
 def examples_to_show(pairs: labelled.Pairs) -> list[tuple[str, str]]:
     """A few short rows for the prompt, as many different outputs as there are among them."""
-    short = [pair for pair in pairs if len(pair[0]) + len(pair[1]) <= SHOWN_EXAMPLE_CHARS]
+    short = short_rows(pairs)
     first = {output: (text, output) for text, output in reversed(short)}
     different = dict.fromkeys(reversed(first.values()))
     return [*different, *(pair for pair in short if pair not in different)][:SHOWN_EXAMPLES]
