@@ -178,6 +178,7 @@ class Systems:
                 self.own.wishes.search.chunk_tokens,
                 OVERLAP_TOKENS,
                 table_headers=True,
+                stem=True,
             )
         from helpers.retrieval import embedding
         from helpers.retrieval.index import index_chunks
@@ -197,7 +198,8 @@ class Systems:
                 [embedded_text(chunk) for chunk in chunks[start : start + EMBED_AT_ONCE]]
             )
             self.clock.check()
-        return index_chunks(chunks, say=self.say)
+        # where words are looked for, by their stems
+        return index_chunks(chunks, say=self.say).searched(stem=self.retriever == "hybrid")
 
     @functools.cached_property
     def perfect(self) -> questions.Contexts:
