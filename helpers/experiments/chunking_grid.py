@@ -50,18 +50,38 @@ SEARCHERS = ("dense", "bm25", "hybrid")
 
 @dataclass(frozen=True, order=True)
 class ChunkingSetting:
-    """One way to run retrieval. overlap: share of the chunk size that neighbours have in common."""
+    """One way to run retrieval. overlap: share of the chunk size that neighbours have in common.
+
+    context: what stands before each chunk (see `retrieval.context`). stem: words count by their
+    stem. lexical_weight: of BM25 in "hybrid", by scores; 0: ranks are fused, without weights.
+    """
 
     strategy: str = "tokens"
     chunk_size: int = 64
     overlap: float = 0.25
     retriever: str = "dense"
     top_k: int = 1
+    context: str = "title"
+    stem: bool = False
+    lexical_weight: float = 0.0
 
     def __str__(self) -> str:
+        plain = self.needed()
         return (
             f"{self.strategy}, {self.chunk_size} tokens, overlap {self.overlap:.0%},"
-            f" {self.retriever}, k = {self.top_k}"
+            f"{'' if self.context == 'title' else f' context {self.context},'} {self.retriever}"
+            f"{' on stems' if plain.stem else ''}"
+            f"{f' (BM25 weighs {plain.lexical_weight:g})' if plain.lexical_weight else ''},"
+            f" k = {self.top_k}"
+        )
+
+    def needed(self) -> ChunkingSetting:
+        """The same, without what its retriever does not look at: a dense search knows no stems, and
+        only a hybrid one weighs."""
+        return replace(
+            self,
+            stem=self.stem and self.retriever != "dense",
+            lexical_weight=self.lexical_weight if self.retriever == "hybrid" else 0.0,
         )
 
 
@@ -76,6 +96,9 @@ def index_of(documents: Sequence[Document], setting: ChunkingSetting) -> Index:
         int(setting.chunk_size * setting.overlap),
         setting.strategy,
         say=lambda _: None,
+        context=setting.context,
+        stem=setting.stem,
+        lexical_weight=setting.lexical_weight or None,
     )
 
 
@@ -112,7 +135,7 @@ def measure(
         for k in top_ks:
             rows.append(
                 {
-                    **vars(replace(setting, retriever=retriever, top_k=k)),
+                    **vars(replace(setting, retriever=retriever, top_k=k).needed()),
                     "chunks": index.size,
                     "search_ms": round(1000 * statistics.median(seconds), 1),
                     **judge(judged, [found[:k] for found in lists]),
@@ -207,9 +230,8 @@ def live(
     if answers:
         from helpers.models.load import load_generator
 
-        chosen = next(
-            row for row in rows if all(row[key] == value for key, value in vars(setting).items())
-        )
+        wanted = vars(setting.needed()).items()
+        chosen = next(row for row in rows if all(row[key] == value for key, value in wanted))
         chosen |= answered(
             load_generator(), documents, pick(answerable(cases), N_ANSWERS), setting, progress
         )
@@ -245,14 +267,15 @@ def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
     """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it); provenance
     in `.attrs`."""
     saved = json.loads(path.read_text(encoding="utf-8"))
-    grid = finished(pd.DataFrame(saved["rows"]))
+    # a grid that was measured before a setting could be chosen was measured at its default
+    grid = finished(pd.DataFrame([{**vars(ChunkingSetting()), **row} for row in saved["rows"]]))
     grid.attrs = {key: value for key, value in saved.items() if key != "rows"}
     return grid
 
 
 def row_of(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.Series:
     """The row of a setting. Raises KeyError that says what was measured."""
-    keys = vars(setting)
+    keys = vars(setting.needed())
     there = np.flatnonzero(
         np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()])
     )

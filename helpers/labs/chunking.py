@@ -98,12 +98,19 @@ def chunking_lab(
         "retriever": list(chunking_grid.SEARCHERS),
         "top_k": list(chunking_grid.TOP_KS),
     }
+    # the others are offered where the grid holds more than their default
+    for key in ("context", "stem", "lexical_weight"):
+        if key in grid and len(values := list(grid[key].unique())) > 1:
+            options[key] = values
     labels = {
         "strategy": "strategy",
         "chunk_size": "chunk size",
         "overlap": "overlap",
         "retriever": "retriever",
         "top_k": "passages (k)",
+        "context": "before a chunk",
+        "stem": "stems",
+        "lexical_weight": "BM25 weighs",
     }
     controls = {
         key: widgets.SelectionSlider(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,10 +79,7 @@ def chunking_setting(grid: pd.DataFrame, case: ChunkingWhatIf) -> Picture:
         f"{title} ({percents(row['low'], row['high'])}, n = {row['n']:.0f}); {answers}."
         f" Against the baseline, {case.baseline}: {case.sentence()}"
     )
-    column = {
-        name: grid[name].to_numpy()
-        for name in ("strategy", "overlap", "top_k", "retriever", "chunk_size", "tokens", "recall")
-    }
+    column = {name: grid[name].to_numpy() for name in (*vars(case.setting), "tokens", "recall")}
     stage = _stage(*(column[name].astype(float).tobytes() for name in ("tokens", "recall")))
 
     def draw(price, scores) -> None:
@@ -97,13 +95,15 @@ def _on_price(
     """Left: each retriever over the chunk sizes, the baseline, and the chosen setting with its
     interval."""
     s, ends = case.setting, []
-    alike = (
-        (column["strategy"] == s.strategy)
-        & (column["overlap"] == s.overlap)
-        & (column["top_k"] == s.top_k)
-    )
     for retriever, colour in RETRIEVER_COLOURS.items():
-        mine = np.flatnonzero(alike & (column["retriever"] == retriever))
+        alike = vars(replace(s, retriever=retriever).needed())
+        mine = np.flatnonzero(
+            np.logical_and.reduce(
+                [column[key] == value for key, value in alike.items() if key != "chunk_size"]
+            )
+        )
+        if not len(mine):  # a grid may lack a retriever in this setting
+            continue
         mine = mine[np.argsort(column["chunk_size"][mine])]
         tokens, recall, on = (
             column["tokens"][mine],

@@ -44,16 +44,21 @@ def _pairs(run: re.Match) -> str:
 
 class Lexical:
     """A BM25 index over texts (method "lucene", k1 = 1.5, b = 0.75, English stop words left out),
-    held in memory."""
+    held in memory.
 
-    def __init__(self, texts: Sequence[str]):
+    stem: words count by their stem (Snowball's English stemmer), so that "returning" finds
+    "returns". Words that are not ASCII letters stay mostly as they are.
+    """
+
+    def __init__(self, texts: Sequence[str], stem: bool = False):
         import bm25s
 
-        self.size = len(texts)
+        self.size, self.stem = len(texts), stem
         tokens = bm25s.tokenize(
             [spaced(text) for text in texts],
             token_pattern=WORD,
             stopwords="en",
+            stemmer=self._stemmer,
             show_progress=False,
         )
         self._bm25 = bm25s.BM25()
@@ -61,9 +66,18 @@ class Lexical:
         if not self._empty:
             self._bm25.index(tokens, show_progress=False)
 
-    def best(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
-        """(row, score) of the k best texts among the allowed ones (bool per text), best first;
-        texts without a common word are none."""
+    @property
+    def _stemmer(self):
+        """Made anew each time: one must not be used by two threads at once."""
+        if not self.stem:
+            return None
+        import Stemmer
+
+        return Stemmer.Stemmer("english")
+
+    def scores(self, question: str, allowed: np.ndarray) -> np.ndarray:
+        """(texts,) the BM25 score of every allowed text (bool per text), at least 0; 0 of all
+        others."""
         import bm25s
         import numpy as np
 
@@ -71,12 +85,20 @@ class Lexical:
             [spaced(question)],
             token_pattern=WORD,
             stopwords="en",
+            stemmer=self._stemmer,
             return_ids=False,
             show_progress=False,
         )
         if self._empty or not words or not words[0]:
-            return []
-        scores = self._bm25.get_scores(words[0], weight_mask=allowed.astype(np.float32))
+            return np.zeros(self.size, dtype=np.float32)
+        return self._bm25.get_scores(words[0], weight_mask=allowed.astype(np.float32))
+
+    def best(self, question: str, allowed: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """(row, score) of the k best texts among the allowed ones (bool per text), best first;
+        texts without a common word are none."""
+        import numpy as np
+
+        scores = self.scores(question, allowed)
         rows = np.argsort(-scores, kind="stable")[:k]
         return [(int(row), float(scores[row])) for row in rows if scores[row] > 0 and allowed[row]]
 
@@ -141,8 +163,10 @@ def lexical_index(
     chunk_tokens: int = 128,
     overlap_tokens: int = 32,
     table_headers: bool = False,
+    stem: bool = False,
 ) -> LexicalIndex:
-    """The index of these documents, made now. Raises ValueError where they hold no text."""
+    """The index of these documents, made now. stem: see `Lexical`. Raises ValueError where they
+    hold no text."""
     digest, metadatas, texts, leads = (
         hashlib.sha256(f"{chunk_tokens} {overlap_tokens} {table_headers}".encode()),
         [],
@@ -168,7 +192,10 @@ def lexical_index(
             leads.append(meta["lead"])
     if not texts:
         raise ValueError("there is nothing to search: the documents hold no text")
-    lexical = Lexical([lead + text for lead, text in zip(leads, texts, strict=True)])
+    lexical = Lexical([lead + text for lead, text in zip(leads, texts, strict=True)], stem)
     return LexicalIndex(
-        f"bm25-{digest.hexdigest()[:16]}", len(texts), Rows(metadatas, texts, None), lexical
+        f"bm25-{'stem-' if stem else ''}{digest.hexdigest()[:16]}",
+        len(texts),
+        Rows(metadatas, texts, None),
+        lexical,
     )

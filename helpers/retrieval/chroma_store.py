@@ -202,7 +202,8 @@ def holding(document: str) -> set[str]:
 
 def remove(name: str) -> int:
     """Delete an index from the disk or the server, for good; how many were there. An index that is
-    in use elsewhere stops answering."""
+    in use elsewhere stops answering, however it is searched."""
+    name = name.partition("+")[0]
     if url := settings.chroma_url():
         client = connect(url)
         there = [one for one in names(client) if one.startswith(name)]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,12 +34,17 @@ class Chunk:
     document: Document
     start: int
     end: int
-    under: tuple[str, ...] = ()  # the headings it stands under, where the strategy knows them
+    under: tuple[str, ...] = ()  # the heading path, where it stands for the title ("headings")
     columns: str = ""  # the header of the table that it begins within, where that was asked for
 
     @property
     def text(self) -> str:
         return self.document.text[self.start : self.end]
+
+    @property
+    def heading_path(self) -> tuple[str, ...]:
+        """Which headings does it begin under, outermost first? Known however it was cut."""
+        return self.document.heading_path(self.start)
 
     def titled(self, title: str) -> str:
         """A title with the names of the columns, without which a row cannot be understood."""
@@ -70,13 +76,16 @@ def cut(
     overlap: int = 32,
     strategy: str = "tokens",
     spans: Spans = token_spans,
+    whole: Sequence[Span] = (),
 ) -> list[Span]:
     """Where does each chunk of a text begin and end? Spans in characters, in order; no piece is
     longer than `chunk_size` tokens.
 
     Neighbours share up to `overlap` tokens (exactly so for "tokens"). Text that is only white space
     gives no chunk. Raises ValueError unless 0 <= overlap < chunk_size and the strategy is one of
-    STRATEGIES. `spans` counts the tokens; the default counts the embedder's.
+    STRATEGIES. `spans` counts the tokens; the default counts the embedder's. whole: spans, in
+    order, that "tokens" does not cut in two where a chunk holds them; they have to be lines, which
+    the other strategies keep whole by themselves.
     """
     if not 0 <= overlap < chunk_size:
         raise ValueError(
@@ -89,6 +98,8 @@ def cut(
         )
     if strategy == "tokens" and unspaced(text):
         strategy = "sentences"
+    if strategy == "tokens" and whole:
+        return _by_tokens_around(whole, text, chunk_size, overlap, spans)
     return STRATEGIES[strategy](text, chunk_size, overlap, spans)
 
 
@@ -103,6 +114,26 @@ def by_tokens(text: str, chunk_size: int, overlap: int, spans: Spans) -> list[Sp
     # from the first character of a window's first token to the last of its last
     windows = [tokens[start : start + chunk_size] for start in starts]
     return [(window[0][0], window[-1][1]) for window in windows]
+
+
+def _by_tokens_around(
+    whole: Sequence[Span], text: str, chunk_size: int, overlap: int, spans: Spans
+) -> list[Span]:
+    """As `by_tokens`, but what is `whole` counts as one piece where a chunk holds it."""
+    tokens = spans(text)
+    starts = [start for start, _ in tokens]
+    units: list[Span] = []
+    lengths: dict[Span, int] = {}
+    done = 0
+    for line in whole:
+        first, last = (bisect_left(starts, at) for at in line)
+        if done <= first and 1 < last - first <= chunk_size:
+            unit = (tokens[first][0], tokens[last - 1][1])
+            lengths[unit] = last - first
+            units += [*tokens[done:first], unit]
+            done = last
+    units += tokens[done:]
+    return list(_merge(units, chunk_size, overlap, lambda unit: lengths.get(unit, 1)))
 
 
 # tried in this order; "" cuts between characters
@@ -281,23 +312,30 @@ def chunk(
     strategy: str = "tokens",
     spans: Spans = token_spans,
     table_headers: bool = False,
+    whole_rows: bool = False,
 ) -> list[Chunk]:
     """Cut a document (see `cut`). The embedder reads 256 tokens at most and ignores the rest of a
     longer chunk.
 
     table_headers: a chunk that begins within a table carries the names of its columns beside its
-    text. Off by default: the course's figures were measured without.
+    text. whole_rows: no row of a table is cut in two if it fits into a chunk. Off by default: the
+    course's figures were measured without.
     """
-    tables = _tables(document.text) if table_headers else []
+    tables = _tables(document.text) if table_headers or whole_rows else []
+    rows = [row for first, last, _ in tables for row in _lines(document.text, first, last)]
     return [
         Chunk(
             document,
             start,
             end,
             document.heading_path(start) if strategy == "headings" else (),
-            next((columns for first, last, columns in tables if first < start < last), ""),
+            next((columns for first, last, columns in tables if first < start < last), "")
+            if table_headers
+            else "",
         )
-        for start, end in cut(document.text, chunk_size, overlap, strategy, spans)
+        for start, end in cut(
+            document.text, chunk_size, overlap, strategy, spans, rows if whole_rows else ()
+        )
     ]
 
 
@@ -326,16 +364,30 @@ def _tables(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def _lines(text: str, first: int, last: int) -> list[Span]:
+    """Where is each line of these characters?"""
+    ends = [first + m.end() for m in re.finditer(r"\n|\Z", text[first:last])]
+    return [line for line in itertools.pairwise([first, *ends]) if line[0] < line[1]]
+
+
 def chunk_all(
     documents: Sequence[Document],
     chunk_size: int = 128,
     overlap: int = 32,
     strategy: str = "tokens",
     table_headers: bool = False,
+    whole_rows: bool = False,
 ) -> list[Chunk]:
     """`chunk` for every document, in order."""
     return [
         piece
         for document in documents
-        for piece in chunk(document, chunk_size, overlap, strategy, table_headers=table_headers)
+        for piece in chunk(
+            document,
+            chunk_size,
+            overlap,
+            strategy,
+            table_headers=table_headers,
+            whole_rows=whole_rows,
+        )
     ]

@@ -18,7 +18,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.core.cases import Ask, Passage
@@ -28,16 +28,19 @@ from helpers.retrieval import chroma_store, embedding
 from helpers.retrieval import rows as stored_rows
 from helpers.retrieval.bm25 import Lexical
 from helpers.retrieval.chunking import Chunk, chunk_all
+from helpers.retrieval.context import read_with
 from helpers.retrieval.rows import Rows, embedded_text, may_read, metadata_of, passage_of
 
 if TYPE_CHECKING:
     import numpy as np
 
+# what an index's name says after "+": how it is searched, where that is not the default
+STEM, WEIGHT = "stem", "weight"
 RETRIEVERS = ("dense", "bm25", "hybrid", "exact")
 # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): a rank counts 1 / (60
 # + rank)
 FUSED = 60
-DEPTH = 100  # how far down both lists the fusion looks
+DEPTH = 100  # how far down both lists the fusion of ranks looks
 
 
 class IndexUnusableError(RuntimeError):
@@ -68,10 +71,26 @@ def fingerprint(
     return digest.hexdigest()[:16]
 
 
+def full_name(stored: str, stem: bool, lexical_weight: float | None) -> str:
+    """The name of a stored index that is searched in this way, as
+    "1059058b4a88ac79+stem+weight0.3". Raises ValueError for a weight that is not between 0 and 1.
+    """
+    if lexical_weight is not None and not 0 <= lexical_weight <= 1:
+        raise ValueError(f"lexical_weight must be between 0 and 1; got {lexical_weight}")
+    ways = [STEM] if stem else []
+    return "+".join(
+        [stored, *ways, *([] if lexical_weight is None else [f"{WEIGHT}{float(lexical_weight)}"])]
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Index:
     """A finished index, ready to be searched. new: how many of its vectors had to be computed when
-    it was opened (0 when it was there)."""
+    it was opened (0 when it was there).
+
+    The name says what is stored and how it is searched (see `full_name`): `searched` gives the
+    same stored index, searched in another way.
+    """
 
     name: str
     size: int
@@ -85,8 +104,26 @@ class Index:
 
     @property
     def fingerprint(self) -> str:
-        """Names exactly these chunks, their audiences and the embedder."""
+        """Names exactly these chunks, their audiences, the embedder, and how they are searched."""
         return self.name
+
+    @property
+    def stem(self) -> bool:
+        """Does BM25 compare stems? See `Lexical`."""
+        return STEM in self.name.split("+")[1:]
+
+    @property
+    def lexical_weight(self) -> float | None:
+        """The weight of BM25 in "hybrid", that of the vectors being 1 less it; None where ranks
+        are fused."""
+        ways = self.name.split("+")[1:]
+        return next((float(w.removeprefix(WEIGHT)) for w in ways if w.startswith(WEIGHT)), None)
+
+    def searched(self, stem: bool = False, lexical_weight: float | None = None) -> Index:
+        """The same stored index, searched in this way; nothing is built. Raises ValueError (see
+        `full_name`)."""
+        stored = self.name.partition("+")[0]
+        return replace(self, name=full_name(stored, stem, lexical_weight))
 
     def search(
         self,
@@ -104,7 +141,8 @@ class Index:
         self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "dense"
     ) -> list[list[Passage]]:
         """For every ask the top_k passages by meaning ("dense"; "exact" without Chroma's
-        approximation), words ("bm25"), or both ("hybrid").
+        approximation), words ("bm25"), or both ("hybrid": by ranks, see `fuse`, or where the index
+        has a lexical_weight by scores, see `weighted`).
 
         In an index of more than `graph_up_to` chunks "dense" is exact, too.
         Access and date are conditions of the query itself. Filtering afterwards would hand out
@@ -147,6 +185,8 @@ class Index:
     ) -> list[list[Passage]]:
         if retriever in ("dense", "exact"):
             return self._dense(questions, groups, as_of, top_k, exact=retriever == "exact")
+        if retriever == "hybrid" and self.lexical_weight is not None:
+            return self._weighted(questions, groups, as_of, top_k, self.lexical_weight)
         depth = top_k if retriever == "bm25" else DEPTH
         allowed = self.rows.allowed(groups, as_of)
         words = [self.rows.passages(self.lexical.best(q, allowed, depth)) for q in questions]
@@ -157,6 +197,40 @@ class Index:
             for both in zip(self._dense(questions, groups, as_of, DEPTH), words, strict=True)
         ]
 
+    def _weighted(
+        self,
+        questions: Sequence[str],
+        groups: Collection[str],
+        as_of: dt.date,
+        top_k: int,
+        weight: float,
+    ) -> list[list[Passage]]:
+        import numpy as np
+
+        with self._answering():
+            vectors = self.rows.vectors
+        allowed = self.rows.allowed(groups, as_of)
+        may = np.flatnonzero(allowed)
+        found = []
+        for question, asked in zip(questions, self._asked(questions), strict=True):
+            points = weighted(
+                (vectors @ asked)[may], self.lexical.scores(question, allowed)[may], weight
+            )
+            best = np.argsort(-points, kind="stable")[:top_k]  # of equals, the first ones
+            found.append(self.rows.passages([(int(may[at]), float(points[at])) for at in best]))
+        return found
+
+    def _asked(self, questions: Sequence[str]) -> np.ndarray:
+        """(questions, dimensions). Many questions at once are a measurement, which will be
+        repeated: their vectors are cached. One question is a user's, and is not."""
+        if self.embed is not None:
+            return self.embed(questions)
+        return (
+            embedding.embed_cached(questions)[0]
+            if len(questions) > 1
+            else embedding.embed(questions)
+        )
+
     def _dense(
         self,
         questions: Sequence[str],
@@ -165,14 +239,7 @@ class Index:
         top_k: int,
         exact: bool = False,
     ) -> list[list[Passage]]:
-        # Many questions at once are a measurement, which will be repeated: their vectors are
-        # cached. One question is a user's, and is not.
-        if self.embed is not None:
-            asked = self.embed(questions)
-        elif len(questions) > 1:
-            asked = embedding.embed_cached(questions)[0]
-        else:
-            asked = embedding.embed(questions)
+        asked = self._asked(questions)
         if exact or self.size > self.graph_up_to:
             with self._answering():
                 # read now, where it can be told that the index is gone
@@ -207,7 +274,11 @@ class Index:
     @functools.cached_property
     def lexical(self) -> Lexical:
         return Lexical(
-            [m["lead"] + text for m, text in zip(self.rows.metadatas, self.rows.texts, strict=True)]
+            [
+                m["lead"] + text
+                for m, text in zip(self.rows.metadatas, self.rows.texts, strict=True)
+            ],
+            self.stem,
         )
 
 
@@ -236,16 +307,50 @@ def fuse(rankings: Sequence[Sequence[Passage]], top_k: int) -> list[Passage]:
     ]
 
 
+def weighted(dense: np.ndarray, lexical: np.ndarray, weight: float) -> np.ndarray:
+    """(candidates,) (1 - weight) · dense + weight · lexical, both scaled so that the candidates
+    reach from 0 to 1 (min-max): a convex combination, as Bruch, Gai and Ingber (2023) recommend.
+
+    The candidates are all chunks that this user may read on this day, so nothing that is withheld
+    shapes the scale. Scores that are all equal tell nothing and count 0.
+
+    Example: dense [.5, .3, .1], lexical [0, 4, 2], weight .25 -> [.75, .625, .125].
+    """
+    return (1 - weight) * _scaled(dense) + weight * _scaled(lexical)
+
+
+def _scaled(scores: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    scores = np.asarray(scores, dtype=np.float64)
+    if not len(scores) or not (spread := scores.max() - scores.min()):
+        return np.zeros(len(scores))
+    return (scores - scores.min()) / spread
+
+
 def build_index(
     documents: Sequence[Document],
     chunk_size: int = 128,
     overlap: int = 32,
     strategy: str = "tokens",
     say=print,
+    *,
+    context: str = "title",
+    table_headers: bool = False,
+    whole_rows: bool = False,
+    stem: bool = False,
+    lexical_weight: float | None = None,
 ) -> Index:
     """The index of these documents: opened when it exists, built when not, and built again when it
-    is damaged."""
-    return index_chunks(chunk_all(documents, chunk_size, overlap, strategy), say=say)
+    is damaged.
+
+    context: what stands before each chunk when it is embedded (see `context`). table_headers,
+    whole_rows: see `chunking.chunk`. stem, lexical_weight: how it is searched (see `Index`). Raises
+    ValueError for a value that cannot be.
+    """
+    chunks = chunk_all(documents, chunk_size, overlap, strategy, table_headers, whole_rows)
+    full_name("", stem, lexical_weight)  # a wrong weight is told before anything is embedded
+    return index_chunks(chunks, read_with(context), say).searched(stem, lexical_weight)
 
 
 def index_chunks(
@@ -298,10 +403,10 @@ def index_chunks(
 
 
 def open_index(name: str) -> Index:
-    """A finished index by its name. Raises IndexUnusableError when it is not there, damaged, or
-    made by another embedder."""
+    """A finished index by its name, searched as the name says. Raises IndexUnusableError when it is
+    not there, damaged, or made by another embedder."""
     try:
-        collection, manifest = chroma_store.open_there(name)
+        collection, manifest = chroma_store.open_there(name.partition("+")[0])
     except chroma_store.DamagedError as error:
         raise IndexUnusableError(f"{error}; build it again") from error
     return Index(

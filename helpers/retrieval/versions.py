@@ -18,6 +18,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from helpers.core import settings
 from helpers.core.files import write_whole
@@ -25,8 +26,7 @@ from helpers.core.records import Fault
 from helpers.data.ingest import Changes, changes, read_folder
 from helpers.evaluation import runs
 from helpers.retrieval import chroma_store, embedding
-from helpers.retrieval.chunking import chunk_all
-from helpers.retrieval.index import Index, IndexUnusableError, index_chunks, open_index
+from helpers.retrieval.index import Index, IndexUnusableError, build_index, open_index
 
 LAYOUT = 1
 
@@ -70,11 +70,17 @@ class VersionedIndex:
     one at a time writes."""
 
     def __init__(
-        self, name: str, chunk_size: int = 128, overlap: int = 32, strategy: str = "tokens"
+        self,
+        name: str,
+        chunk_size: int = 128,
+        overlap: int = 32,
+        strategy: str = "tokens",
+        **options: Any,
     ):
+        """options: those of `build_index` that have to be named, as context or stem."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             raise ValueError(f"a shelf's name is made of a-z, 0-9 and '-'; got {name!r}")
-        self.name, self._how = name, (chunk_size, overlap, strategy)
+        self.name, self._how, self._options = name, (chunk_size, overlap, strategy), options
         self._file = settings.cache_folder("shelves") / f"{name}.json"
 
     @property
@@ -116,7 +122,7 @@ class VersionedIndex:
             reading = read_folder(folder, audience, open_keys=open_keys)
             versions, number = self._read()
             before = next((v for v in versions if v.number == number), None)
-            index = index_chunks(chunk_all(reading.documents, *self._how), say=say)
+            index = build_index(reading.documents, *self._how, say, **self._options)
             if before is None or (before.index, before.files) != (index.name, reading.files):
                 number = max((v.number for v in versions), default=0) + 1
                 versions.append(
@@ -181,12 +187,11 @@ class VersionedIndex:
             self._write([v for v in versions if v not in doomed], number)
             vectors = embedding.forget([text for texts in held.values() for text in texts])
             answering = {
-                VersionedIndex(file.stem).current.index for file in self._file.parent.glob("*.json")
+                VersionedIndex(file.stem).current.index.partition("+")[0]
+                for file in self._file.parent.glob("*.json")
             }
-            indexes = sum(
-                chroma_store.remove(name)
-                for name in ({v.index for v in doomed} | chroma_store.holding(document)) - answering
-            )
+            stored = {v.index.partition("+")[0] for v in doomed} | chroma_store.holding(document)
+            indexes = sum(chroma_store.remove(name) for name in stored - answering)
             return {
                 "versions": len(doomed),
                 "indexes": indexes,

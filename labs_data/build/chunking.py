@@ -1,12 +1,13 @@
-"""Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py
-[--sample]` (about 40 minutes on two cores in float32; vectors and answers are cached, so it
-resumes where it stopped).
+"""Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py`
+(about an hour on two cores in float32; vectors and answers are cached, so it resumes where it
+stopped). `--no-answers --out FILE`: retrieval alone, in minutes, into a file of your own.
 
     labs_data/reference/chunking.json    one row per setting, with provenance; `found` and `right`
                                          hold one 0 or 1 per case
 
-Retrieval is measured for every strategy, size, overlap, retriever and k; answers only for ANSWERED,
-with 60 questions, because a model has to read them.
+Retrieval is measured for every strategy, size, overlap, retriever and k, with and without stems,
+fused by ranks and by scores; what stands before a chunk is varied for whole sentences. Answers only
+for ANSWERED, with 60 questions, because a model has to read them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import argparse
 import hashlib
 import itertools
 import json
+from pathlib import Path
 
 from helpers.core import fingerprint, settings
+from helpers.core.files import write_whole
 from helpers.data.handbook import load_handbook
 from helpers.data.questions import load_questions, pick
 from helpers.experiments import chunking_grid
@@ -25,10 +28,12 @@ from helpers.experiments.chunking_grid import (
     N_ANSWERS,
     OVERLAPS,
     REFERENCE,
+    SEARCHERS,
     ChunkingSetting,
 )
 from helpers.models import load
 from helpers.retrieval.chunking import STRATEGIES
+from helpers.retrieval.context import CONTEXTS
 
 ANSWERED = [
     *(
@@ -36,6 +41,22 @@ ANSWERED = [
         for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))
     ),
     *(ChunkingSetting("tokens", 64, 0.25, retriever, 1) for retriever in ("hybrid", "bm25")),
+]
+
+
+SIZES = (*CHUNK_SIZES[:2], 200, *CHUNK_SIZES[2:])
+WEIGHT = 0.3  # of BM25 where scores are fused, chosen on dev: `search.py`
+# how an index is searched: retrievers, stem, lexical_weight
+WAYS = (
+    (SEARCHERS, False, 0.0),
+    (("bm25", "hybrid"), True, 0.0),
+    (("hybrid",), True, WEIGHT),
+)
+CUTS = [
+    *itertools.product(STRATEGIES, SIZES, OVERLAPS, ("title",)),
+    *itertools.product(
+        ("sentences",), SIZES, OVERLAPS, [context for context in CONTEXTS if context != "title"]
+    ),
 ]
 
 
@@ -64,14 +85,23 @@ def main() -> None:
     settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-answers", action="store_true", help="retrieval only (minutes)")
-    skip_answers = parser.parse_args().no_answers
+    parser.add_argument("--out", type=Path, default=REFERENCE)
+    args = parser.parse_args()
+    skip_answers, out = args.no_answers, args.out
+    if skip_answers and out == REFERENCE:
+        parser.error("--no-answers would drop the answers of the reference; name another --out")
     documents = load_handbook()
     judged = chunking_grid.answerable(load_questions("dev", documents))
     asked = pick(judged, N_ANSWERS)
     rows = []
-    for strategy, size, overlap in itertools.product(STRATEGIES, CHUNK_SIZES, OVERLAPS):
-        rows += chunking_grid.measure(documents, judged, ChunkingSetting(strategy, size, overlap))
-        print(f"{strategy} {size} {overlap}: recall@3 {rows[-11]['recall']:.3f}", flush=True)
+    for strategy, size, overlap, context in CUTS:
+        for retrievers, stem, weight in WAYS:
+            setting = ChunkingSetting(
+                strategy, size, overlap, context=context, stem=stem, lexical_weight=weight
+            )
+            rows += chunking_grid.measure(documents, judged, setting, retrievers)
+        recall = next(row["recall"] for row in reversed(rows) if row["top_k"] == 3)
+        print(f"{strategy} {size} {overlap} {context}: hybrid recall@3 {recall:.3f}", flush=True)
     by_setting = {tuple(row[key] for key in vars(ChunkingSetting())): row for row in rows}
     for setting in () if skip_answers else ANSWERED:
         by_setting[tuple(vars(setting).values())] |= chunking_grid.answered(
@@ -89,9 +119,7 @@ def main() -> None:
         "answer_ids": [c.id for c in asked],
     }
     lines = ",\n".join(json.dumps(row) for row in rows)
-    REFERENCE.write_text(
-        json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n', encoding="utf-8"
-    )
+    write_whole(out, json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n')
 
 
 if __name__ == "__main__":

@@ -194,6 +194,7 @@ class Systems:
                 self.own.wishes.search.chunk_tokens,
                 OVERLAP_TOKENS,
                 table_headers=True,
+                stem=True,
             )
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
@@ -207,7 +208,8 @@ class Systems:
             )
         chunks = chunk_all(self.own.documents, asked, OVERLAP_TOKENS, table_headers=True)
         self._embed([embedded_text(chunk) for chunk in chunks])
-        return index_chunks(chunks, say=self.say)
+        # where words are looked for, by their stems
+        return index_chunks(chunks, say=self.say).searched(stem=self.retriever == "hybrid")
 
     @functools.cached_property
     def perfect(self) -> questions.Contexts:
