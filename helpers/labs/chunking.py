@@ -138,6 +138,8 @@ def chunking_lab(
             advice = one_line(asked, findings.at_retrieval(case.row))
             framework.value = f"<p>For a policy assistant. {html.escape(advice)}</p>"
         except KeyError:
+            picture.value = retrieval.unmeasured_setting(state["grid"], setting())._repr_html_()
+            framework.value = "<p>Nobody has measured this setting, so nothing follows from it.</p>"
             said.value = (
                 f"<p role='status'>Not measured yet: {html.escape(str(setting()))}. <b>Run it for"
                 " real</b> does it on this machine.</p>"

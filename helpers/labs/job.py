@@ -7,11 +7,14 @@ The work runs in a thread. What it prints would be lost there, so it says how fa
 
 from __future__ import annotations
 
+import html
 import threading
 import time
 from collections.abc import Callable
 
 from helpers.core.progress import Progress, Stopped
+
+CLOCK_SECONDS = 1.0
 
 
 def job(label: str, work: Callable[[Progress], object], done: Callable[[object], str], name: str):
@@ -31,36 +34,65 @@ def job(label: str, work: Callable[[Progress], object], done: Callable[[object],
     bar = widgets.FloatProgress(min=0, max=1, layout={"width": "160px", "visibility": "hidden"})
     status = widgets.HTML()
     at_work: list[Progress] = []
+    now = {"what": "", "since": 0.0, "stopping": False}
+    saying = threading.Lock()  # the clock must not speak after the result
 
     def show(share: float, what: str) -> None:
-        bar.value, status.value = share, f"<span role='status'>{what} …</span>"
+        if what != now["what"]:
+            now.update(what=what, since=time.perf_counter())
+        bar.value = share
+        tick()
 
-    def run(progress: Progress) -> None:
+    def tick() -> None:
+        """Say what is going on and for how long: a step that reports nothing is not mistaken for
+        one that hangs."""
+        took = time.perf_counter() - now["since"]
+        what = "stopping, after the step that is under way" if now["stopping"] else now["what"]
+        clock = f" ({took:.0f} s)" if took >= 2 else ""
+        status.value = f"<span role='status'>{html.escape(what)} …{clock}</span>"
+
+    def run(progress: Progress, over: threading.Event) -> None:
         begun = time.perf_counter()
         try:
             said = done(work(progress))
-            status.value = (
-                f"<span role='status'>{said} ({time.perf_counter() - begun:.1f} s)</span>"
-            )
+            at_end = f"<span role='status'>{said} ({time.perf_counter() - begun:.1f} s)</span>"
         except Stopped:
-            status.value = (
+            at_end = (
                 "<span role='status'>Stopped. What was finished is saved; start again to go"
                 " on.</span>"
             )
         except Exception as error:  # nothing else would show it: a thread has no cell to print to
-            status.value = (
+            at_end = (
                 f"<span role='alert' style='color:#b42318'>{type(error).__name__}: {error}</span>"
             )
-        finally:
-            bar.layout.visibility, start.disabled, stop.disabled = "hidden", False, True
+        with saying:
+            over.set()
+            status.value = at_end
+        bar.layout.visibility, start.disabled, stop.disabled = "hidden", False, True
+
+    def watch(over: threading.Event) -> None:
+        while not over.wait(CLOCK_SECONDS):
+            with saying:
+                if not over.is_set():
+                    tick()
 
     def begin(_) -> None:
         bar.layout.visibility, start.disabled, stop.disabled, bar.value = "visible", True, False, 0
+        now.update(what="getting ready", since=time.perf_counter(), stopping=False)
+        tick()
         at_work[:] = [Progress(show)]
-        threading.Thread(target=run, args=(at_work[0],), daemon=True).start()
+        over = threading.Event()
+        threading.Thread(target=run, args=(at_work[0], over), daemon=True).start()
+        threading.Thread(target=watch, args=(over,), daemon=True).start()
+
+    def end(_) -> None:
+        if at_work and not stop.disabled:
+            now.update(stopping=True)
+            tick()
+            at_work[0].stop()
 
     start.on_click(begin)
-    stop.on_click(lambda _: at_work and at_work[0].stop())
+    stop.on_click(end)
     for widget, part in ((start, "start"), (stop, "stop"), (bar, "bar"), (status, "status")):
         widget.add_class(f"t-{name}-{part}")
     return widgets.HBox(

@@ -75,14 +75,16 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
                 training.training_setting(state["grid"], case)._repr_html_(),
                 f"<p role='status'>{html.escape(case.sentence())}</p>",
             )
+            asked = SCENARIOS["support macros"].requirements
+            advice = one_line(asked, evidence.at_rows(s.rows))
+            framework.value = f"<p>For macros of the support desk. {html.escape(advice)}</p>"
         except KeyError:
+            picture.value = training.untrained_setting(state["grid"], s)._repr_html_()
             said.value = (
                 f"<p role='status'>Not trained yet: {html.escape(str(s))}. <b>Run it for real</b>"
                 " does it on this machine.</p>"
             )
-        asked = SCENARIOS["support macros"].requirements
-        advice = one_line(asked, evidence.at_rows(s.rows))
-        framework.value = f"<p>For macros of the support desk. {html.escape(advice)}</p>"
+            framework.value = "<p>Nobody has measured this setting, so nothing follows from it.</p>"
         price.value, less = f"<p>{html.escape(in_words(s, generator))}</p>", fitting(s, generator)
         smaller.layout.display = "none" if less == s else "inline-flex"
         if less != s:

@@ -159,6 +159,15 @@ def finish(figure, alt: str, table: pd.DataFrame) -> Picture:
     return Picture(out.getvalue(), alt, table)
 
 
+def greyed(png: bytes) -> bytes:
+    """The same picture in pale grey: what stands behind a setting that nobody has measured."""
+    from PIL import Image
+
+    out, picture = io.BytesIO(), Image.open(io.BytesIO(png)).convert("L")
+    Image.blend(picture, Image.new("L", picture.size, 255), 0.3).save(out, "png")
+    return out.getvalue()
+
+
 class Stage:
     """What all pictures of a lab have in common, drawn once: most of the time of a whole drawing.
 

@@ -21,6 +21,7 @@ from helpers.plots.canvas import (
     Stage,
     canvas,
     finish,
+    greyed,
     half_shares,
     heading,
     styled,
@@ -87,6 +88,21 @@ def chunking_setting(grid: pd.DataFrame, case: ChunkingWhatIf) -> Picture:
         _on_scores(scores, s, row, base)
 
     return Picture(stage.picture(title, draw), alt, table)
+
+
+@styled
+def unmeasured_setting(grid: pd.DataFrame, setting: ChunkingSetting) -> Picture:
+    """What is known where nobody has measured? All that was, in grey."""
+    title = f"{str(setting)[0].upper()}{str(setting)[1:]}: nobody has measured this yet"
+    stage = _stage(
+        *(grid[name].to_numpy().astype(float).tobytes() for name in ("tokens", "recall"))
+    )
+
+    def draw(price, scores) -> None:
+        for axes in (price, scores):
+            axes.text(0.5, 0.5, "not measured", fontsize=12, ha="center", transform=axes.transAxes)
+
+    return Picture(greyed(stage.picture(title, draw)), f"{title}.", pd.DataFrame())
 
 
 def _on_price(

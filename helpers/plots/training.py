@@ -27,6 +27,7 @@ from helpers.plots.canvas import (
     Stage,
     canvas,
     finish,
+    greyed,
     half_shares,
     heading,
     styled,
@@ -240,6 +241,20 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
         _fields(fields, grid, case)
 
     return Picture(_stage(grid).picture(title, draw), alt, case.scores)
+
+
+@styled
+def untrained_setting(grid: Grid, setting: TrainingSetting) -> Picture:
+    """What is known where nobody has trained? The learning curve in grey, and a question mark."""
+    title = f"{str(setting)[0].upper()}{str(setting)[1:]}: nobody has trained this yet"
+
+    def draw(curve, fields) -> None:
+        at, middle = place(setting.rows), sum(curve.get_ylim()) / 2
+        curve.axvline(at, color=INK, linestyle=":", linewidth=1.4)
+        curve.text(at, middle, " ?", fontsize=22, va="center")
+        fields.text(0.5, 2, "not measured", fontsize=12, ha="center", va="center")
+
+    return Picture(greyed(_stage(grid).picture(title, draw)), f"{title}.", pd.DataFrame())
 
 
 def _fields(axes, grid: Grid, case: TrainingWhatIf) -> None:

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache
 
-# tokens of prompts whose reading is cached for the next epoch: some 750 MB in float32, half of it
-# in bfloat16
-KEPT_TOKENS = 16_000
+# of the memory that is free, so much may hold what was read of the prompts (see `room_for`)
+KEPT_SHARE = 0.25
 
 
 class Example(NamedTuple):
@@ -85,14 +84,33 @@ def plan_epochs(lengths: Sequence[int], epochs: int, batch_rows: int, seed: int)
     return plan
 
 
+def room_for(generator: Generator) -> int:
+    """How many tokens' keys and values may be kept between epochs? As many as KEPT_SHARE of the
+    memory that is free now holds: 23 kB a token of the small model in bfloat16."""
+    import psutil
+    import torch
+
+    shape = generator.model.config
+    heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
+    size = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+    numbers = 2 * shape.num_hidden_layers * heads * size
+    free = (
+        torch.cuda.mem_get_info()[0]
+        if generator.device.startswith("cuda")
+        else psutil.virtual_memory().available
+    )
+    return int(KEPT_SHARE * free) // (numbers * generator.model.dtype.itemsize)
+
+
 class Prompts:
     """The frozen model's memory (keys and values) of the prompts, read when first needed and cached
     while there is room."""
 
     def __init__(
-        self, generator: Generator, examples: Sequence[Example], kept_tokens: int = KEPT_TOKENS
+        self, generator: Generator, examples: Sequence[Example], kept_tokens: int | None = None
     ):
-        self.generator, self.examples, self.room = generator, examples, kept_tokens
+        self.generator, self.examples = generator, examples
+        self.room = room_for(generator) if kept_tokens is None else kept_tokens
         # row -> (keys, values) of each layer: (heads, tokens, size of a head)
         self.kept: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
 

@@ -3,6 +3,7 @@ is what the code measures."""
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pandas as pd
@@ -166,6 +167,10 @@ def test_the_widget_moves_the_picture_and_says_what_was_not_measured(grid, docum
     assert "better" in part("said").value
     part("chunk-size").value = 96
     assert "Not measured yet: tokens, 96 tokens" in part("said").value
+    assert "nobody has measured this yet" in part("plot").value, (
+        "never the picture of the setting before"
+    )
+    assert "Nobody has measured this setting" in part("framework").value
     assert "is whole in chunk" in part("chunks").value
     part("chunk-size").value, part("overlap").value = 32, 0.0
     assert "is cut over" in part("chunks").value
@@ -278,6 +283,31 @@ def test_a_job_reports_stops_and_shows_its_error():
     assert "ValueError: no such thing" in broken.children[3].value
     assert issubclass(Stopped, BaseException)
     assert not issubclass(Stopped, Exception)
+
+
+def test_a_job_shows_that_it_is_alive_and_that_it_stops(monkeypatch):
+    """A step that reports nothing for minutes must not look like one that hangs."""
+    import threading
+
+    job_module = sys.modules[job.__module__]  # the package exports the function under this name
+    monkeypatch.setattr(job_module, "CLOCK_SECONDS", 0.05)
+    clock, go_on = [0.0], threading.Event()
+    monkeypatch.setattr(job_module.time, "perf_counter", lambda: clock[0])
+
+    def work(progress):
+        progress(1, 4, "embedding")
+        go_on.wait(10)
+        progress(2, 4, "embedding")
+
+    start, stop, _, status = job("Count", work, str, "count").children
+    start.click()
+    until(lambda: "embedding" in status.value)
+    clock[0] = 90.0
+    until(lambda: "embedding … (90 s)" in status.value)
+    stop.click()
+    assert "stopping" in status.value
+    go_on.set()
+    until(lambda: "Stopped" in status.value)
 
 
 def test_the_reference_covers_what_the_sliders_offer():

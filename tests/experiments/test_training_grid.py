@@ -484,6 +484,10 @@ def test_the_widget_moves_the_picture_and_says_what_was_not_trained(grid, toy):
     assert "Against 64 labels: cannot tell" in part(lab, "said").value
     part(lab, "rows").value = 96
     assert "Not trained yet: 96 labels" in part(lab, "said").value
+    assert "nobody has trained this yet" in part(lab, "plot").value, (
+        "never the picture of the setting before"
+    )
+    assert "Nobody has measured this setting" in part(lab, "framework").value
     assert part(lab, "smaller").layout.display == "none"
     part(lab, "label-noise").value = 0.3
     assert "96 labels, 30 % of them wrong" in part(lab, "said").value
