@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # The inverse strength of the L2 penalty, the same for everybody. In 5-fold cross-validation within
 # 64, 256 and 610 training tickets 10, 30 and 100 differ by five points at most; scikit-learn's own
-# 1 is 5 to 11 points worse, because vectors of length 1 need large weights. Chosen for each data set
-# it would cost 25 fits a field, and with few rows it would follow chance.
+# 1 is 5 to 11 points worse, because vectors of length 1 need large weights. Chosen for each data
+# set it would cost 25 fits a field, and with few rows it would follow chance.
 C = 10.0
 ROWS_A_VALUE = 2  # with fewer rows for each value, on average, a field is no list of labels
 
