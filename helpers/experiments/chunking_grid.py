@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 # what shapes a row
 CODE = ("evaluation", "models", "retrieval", "systems", "experiments/chunking_grid")
 REFERENCE = settings.DATA / "reference" / "chunking.json"
+SEARCH = settings.DATA / "reference" / "search.json"  # better ways to search, retrieval alone
 CHUNK_SIZES, OVERLAPS, TOP_KS = (64, 128, 256, 512), (0.0, 0.25), (1, 3, 5, 10)
 N_ANSWERS = 60  # questions that the model answers in a setting
 SEARCHERS = ("dense", "bm25", "hybrid")
@@ -264,13 +265,45 @@ def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 @functools.lru_cache(maxsize=1)
 def load_grid(path: Path = REFERENCE) -> pd.DataFrame:
-    """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it); provenance
-    in `.attrs`."""
+    """The reference grid: one row a setting (`labs_data/build/chunking.py` measures it, and
+    `search.py` more ways to search); provenance in `.attrs`."""
     saved = json.loads(path.read_text(encoding="utf-8"))
     # a grid that was measured before a setting could be chosen was measured at its default
-    grid = finished(pd.DataFrame([{**vars(ChunkingSetting()), **row} for row in saved["rows"]]))
+    rows = [{**vars(ChunkingSetting()), **row} for row in saved["rows"]] + _searched(saved["facts"])
+    grid = finished(pd.DataFrame(rows)).drop_duplicates([*vars(ChunkingSetting())])
     grid.attrs = {key: value for key, value in saved.items() if key != "rows"}
     return grid
+
+
+def _searched(facts: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of `labs_data/build/search.py` that a setting can name, in the form of the grid's.
+    Raises ValueError when it was measured on other cases."""
+    saved = json.loads(SEARCH.read_text(encoding="utf-8"))
+    if saved["facts"] != facts:
+        raise ValueError(
+            f"{SEARCH.name} and {REFERENCE.name} were measured on different cases; run"
+            " labs_data/build/search.py and labs_data/build/chunking.py again"
+        )
+    cut_otherwise = ("table_headers", "whole_rows")
+    return [
+        {**vars(ChunkingSetting()), **row, "overlap": row["overlap"] / row["chunk_size"]}
+        for row in saved["rows"]
+        if not any(row.get(name) for name in cut_otherwise)
+    ]
+
+
+def setting_of(row: pd.Series) -> ChunkingSetting:
+    """The setting of a row of the grid."""
+    plain = ChunkingSetting()
+    return replace(plain, **{key: type(value)(row[key]) for key, value in vars(plain).items()})
+
+
+def frontier(grid: pd.DataFrame) -> pd.DataFrame:
+    """Which settings waste nothing? Those than which no other finds as much evidence with fewer
+    tokens to read; from few tokens to many."""
+    ordered = grid.sort_values(["tokens", "recall"], ascending=[True, False])
+    before = ordered["recall"].cummax().shift(fill_value=0.0)
+    return ordered[ordered["recall"] > before]
 
 
 def row_of(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.Series:

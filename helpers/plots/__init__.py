@@ -13,7 +13,14 @@ from helpers.plots.results import (
     rules_kept,
     two_by_two,
 )
-from helpers.plots.retrieval import access, chunking_setting, doors, evidence_and_answers, scale
+from helpers.plots.retrieval import (
+    access,
+    chunking_setting,
+    doors,
+    evidence_and_answers,
+    frontier,
+    scale,
+)
 from helpers.plots.training import extrapolation, loss_curve, payback, training_setting
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "evidence_removed",
     "extrapolation",
     "flips",
+    "frontier",
     "loss_curve",
     "old_or_new",
     "payback",

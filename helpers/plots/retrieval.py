@@ -13,6 +13,7 @@ import pandas as pd
 
 from helpers.evaluation.evaluator import wilson
 from helpers.evaluation.numbers import percent, percents
+from helpers.experiments import chunking_grid
 from helpers.plots.canvas import (
     COLOURS,
     INK,
@@ -272,6 +273,45 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
         " questions each.",
         answered,
     )
+
+
+@styled
+def frontier(grid: pd.DataFrame, baseline: ChunkingSetting, chosen: ChunkingSetting) -> Picture:
+    """Evidence found against the tokens that the reader must read: all that was measured, the
+    frontier, the baseline (◇) and the setting that was chosen (●)."""
+    figure, axes = canvas(8.6, 4.2)
+    best = chunking_grid.frontier(grid)
+    axes.plot(grid["tokens"], grid["recall"], ".", color="#CCCCCC", markersize=4)
+    axes.step(best["tokens"], best["recall"], where="post", color=COLOURS["RAG"], linewidth=1.6)
+    rows = {"baseline": baseline, "chosen": chosen}
+    found = {name: chunking_grid.row_of(grid, setting) for name, setting in rows.items()}
+    for (name, row), mark, fill in zip(found.items(), "Do", ("white", COLOURS["RAG"]), strict=True):
+        axes.plot([row["tokens"]] * 2, [row["low"], row["high"]], color=INK, linewidth=1.4)
+        axes.plot(row["tokens"], row["recall"], mark, color=fill, markeredgecolor=INK, markersize=9)
+        axes.annotate(
+            name,
+            (row["tokens"], row["recall"]),
+            xytext=(10, -12),
+            textcoords="offset points",
+            fontweight="bold",
+        )
+    axes.set_xscale("log")
+    axes.set_xticks([30, 100, 300, 1000, 3000], ["30", "100", "300", "1,000", "3,000"])
+    axes.minorticks_off()
+    axes.set_xlabel("tokens of passages the reader must read")
+    axes.set_ylabel("evidence found")
+    half_shares(axes.yaxis, axes.set_ylim)
+    title = (
+        f"From {percent(found['baseline']['recall'])} of the evidence in"
+        f" {found['baseline']['tokens']:,.0f} tokens to {percent(found['chosen']['recall'])} in"
+        f" {found['chosen']['tokens']:,.0f}: {chosen}"
+    )
+    heading(figure, title, 92)
+    said = "; ".join(
+        f"{r['tokens']:,.0f} tokens {percent(r['recall'])}" for _, r in best.iterrows()
+    )
+    alt = f"{title}. The frontier: {said}; n = {found['chosen']['n']:.0f} questions."
+    return finish(figure, alt, best)
 
 
 @styled

@@ -3,8 +3,10 @@ is what the code measures."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -248,6 +250,53 @@ def test_what_runs_live_is_right_and_kept(cache, world, monkeypatch):
         ].tolist()
         == rows["found"].tolist()
     )
+
+
+def test_the_frontier_is_what_nothing_beats():
+    grid = load_grid()
+    best = chunking_grid.frontier(grid)
+    for _, row in best.iterrows():
+        others = grid[(grid["tokens"] <= row["tokens"]) & (grid["recall"] >= row["recall"])]
+        assert set(others.index) == {row.name}, "as much evidence for as few tokens"
+
+
+def test_the_frontier_leaves_out_nothing():
+    grid = load_grid()
+    best = chunking_grid.frontier(grid)
+    for _, row in grid.iterrows():
+        assert ((best["tokens"] <= row["tokens"]) & (best["recall"] >= row["recall"])).any()
+
+
+def test_a_row_of_the_grid_names_its_setting():
+    grid = load_grid()
+    settings = [chunking_grid.setting_of(row) for _, row in grid.iterrows()]
+    assert len(set(settings)) == len(grid)
+    assert all(
+        chunking_grid.row_of(grid, setting)["tokens"] == tokens
+        for setting, tokens in zip(settings[::37], grid["tokens"][::37], strict=True)
+    )
+
+
+def test_better_ways_to_search_are_in_the_grid():
+    """At least three settings that are clearly better than the baseline."""
+    chosen = ChunkingSetting("sentences", 200, 0.25, "hybrid", 3, "place", True, 0.3)
+    ways = [
+        replace(chosen, context="title"),
+        replace(chosen, context="headings"),
+        chosen,
+    ]
+    assert [what_if(load_grid(), way, comparisons=3).found.verdict for way in ways] == [
+        "better"
+    ] * 3
+
+
+def test_a_search_measured_on_other_cases_is_refused(monkeypatch, tmp_path):
+    saved = json.loads(chunking_grid.SEARCH.read_text(encoding="utf-8"))
+    other = tmp_path / "search.json"
+    other.write_text(json.dumps(saved | {"facts": saved["facts"][:-1]}))
+    monkeypatch.setattr(chunking_grid, "SEARCH", other)
+    with pytest.raises(ValueError, match=r"measured on different cases; run labs_data/build"):
+        load_grid.__wrapped__()
 
 
 def test_a_job_reports_stops_and_shows_its_error():
