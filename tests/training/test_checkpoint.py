@@ -160,6 +160,35 @@ def test_prompts_that_find_no_room_are_read_in_their_old_company(
     assert adapter.card["dev_losses"] == whole.card["dev_losses"]
 
 
+@pytest.mark.parametrize("done", [3, 4, 9])
+def test_what_is_read_again_is_read_in_the_same_batches(monkeypatch, generator, done):
+    """In other company the last bits of a large model are other ones."""
+    begins = lora.invocation(generator)
+    examples = [
+        lora.encode(generator.tokenizer, prompt, completion, begins, everywhere=False)
+        for prompt, completion in tiny_rows(generator)
+    ]
+    plan = lora.plan_epochs([len(one.ids) for one in examples], 4, 2, seed=0)[:done]
+    company, plain = {}, lora.Prompts._read
+
+    def noted(self, rows):
+        before = set(self.kept)
+        read = plain(self, rows)
+        company.update({(id(self), i): [*rows] for i in set(self.kept) - before})
+        return read
+
+    monkeypatch.setattr(lora.Prompts, "_read", noted)
+    first, again = (lora.Prompts(generator, examples, kept_tokens=100) for _ in range(2))
+    for batch in plan:
+        first.of(batch)
+    again.read_again(plan)
+    assert 0 < len(first.kept) < len(examples)
+    assert {i: company[id(again), i] for i in again.kept} == {
+        i: company[id(first), i] for i in first.kept
+    }
+    assert again.room == first.room
+
+
 def test_a_model_with_dropout_throws_the_same_dice(home, tmp_path, monkeypatch):
     generator = tiny_generator(dropout=0.3)
     whole = uninterrupted(generator, tmp_path, monkeypatch)
