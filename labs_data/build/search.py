@@ -34,6 +34,7 @@ WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 COURSE = {"strategy": "tokens", "chunk_size": 64, "overlap": 16}  # what notebook 02 builds
 LONG = {"strategy": "sentences", "chunk_size": 200, "overlap": 50}
 BEST = LONG | {"stem": True, "lexical_weight": 0.3}
+SHORT = {"strategy": "sentences", "chunk_size": 64, "overlap": 16}
 
 
 def ways() -> list[tuple[str, dict[str, Any]]]:
@@ -57,6 +58,12 @@ def ways() -> list[tuple[str, dict[str, Any]]]:
         # what stands before a chunk
         *(("dense", LONG | {"context": context}) for context in CONTEXTS if context != "title"),
         *(("hybrid", BEST | {"context": context}) for context in CONTEXTS if context != "title"),
+        # the same with short pieces, of which more can be passed for the same tokens
+        *(("dense", SHORT | {"context": context}) for context in CONTEXTS),
+        *(
+            ("hybrid", SHORT | {"stem": True, "lexical_weight": 0.3, "context": context})
+            for context in CONTEXTS
+        ),
         # how it is cut
         ("hybrid", BEST | {"overlap": 0}),
         ("hybrid", BEST | {"chunk_size": 128, "overlap": 32}),
