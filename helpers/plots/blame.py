@@ -103,6 +103,14 @@ def _asked(rows: pd.DataFrame) -> int:
     return int(rows.drop_duplicates("group")["n"].sum())
 
 
+def _cases(rows: pd.DataFrame) -> str:
+    """How many cases a part of the picture speaks about, in words: systems that were asked the same
+    cases do not add up."""
+    each = rows.drop_duplicates("group")["n"]
+    alike = len(each) > 1 and each.nunique() == 1
+    return f"n = {each.iloc[0]} each" if alike else f"n = {_asked(rows)}"
+
+
 def _blame_finding(table: pd.DataFrame) -> str:
     """The title: what share was right, and what took the rest."""
     found = []
@@ -158,7 +166,7 @@ class _Block:
         axes.text(
             0.1,
             y,
-            f"{self.heading} (n = {_asked(self.rows)})",
+            f"{self.heading} ({_cases(self.rows)})",
             fontsize=10.5,
             fontweight="bold",
             va="bottom",

@@ -460,6 +460,19 @@ def test_attribution_says_what_it_shows(shelf):
     ]
 
 
+@pytest.mark.parametrize(
+    "groups,said",
+    [
+        ({"RAG": 60}, "n = 60"),
+        ({"RAG": 60, "reader": 60}, "n = 60 each"),
+        ({"table": 4, "list": 2}, "n = 6"),
+    ],
+)
+def test_systems_that_were_asked_the_same_cases_do_not_add_up(groups, said):
+    rows = pd.DataFrame({"group": list(groups), "n": list(groups.values())})
+    assert plots_blame._cases(rows) == said
+
+
 def test_attribution_draws_what_never_happened_and_sums_to_one(shelf):
     table, _ = shelf
     picture = plots.attribution(blame(table, by="kind"), "Mine")
