@@ -21,6 +21,7 @@ from helpers.experiments.chunking_grid import BASELINE, ChunkingSetting
 from helpers.labs.job import job
 from helpers.plots import retrieval
 from helpers.retrieval.chunking import STRATEGIES, chunk
+from helpers.retrieval.context import CONTEXTS
 
 if TYPE_CHECKING:
     from helpers.core.progress import Progress
@@ -98,10 +99,10 @@ def chunking_lab(
         "retriever": list(chunking_grid.SEARCHERS),
         "top_k": list(chunking_grid.TOP_KS),
     }
-    # the others are offered where the grid holds more than their default
-    for key in ("context", "stem", "lexical_weight"):
-        if key in grid and len(values := list(grid[key].unique())) > 1:
-            options[key] = values
+    # what stands before a chunk is offered where the grid holds more than the title; stems and
+    # weights were measured in too few settings for a slider
+    if grid["context"].nunique() > 1:
+        options["context"] = [context for context in CONTEXTS if context in set(grid["context"])]
     labels = {
         "strategy": "strategy",
         "chunk_size": "chunk size",
@@ -109,8 +110,6 @@ def chunking_lab(
         "retriever": "retriever",
         "top_k": "passages (k)",
         "context": "before a chunk",
-        "stem": "stems",
-        "lexical_weight": "BM25 weighs",
     }
     controls = {
         key: widgets.SelectionSlider(

@@ -368,6 +368,10 @@ def test_the_reference_covers_what_the_sliders_offer():
                     (grid["strategy"] == strategy)
                     & (grid["chunk_size"] == size)
                     & (grid["overlap"] == overlap)
+                    & (grid["context"] == "title")
+                    & ~grid["stem"]
+                    & (grid["lexical_weight"] == 0)
+                    & grid["top_k"].isin(chunking_grid.TOP_KS)
                 ]
                 assert len(rows) == len(chunking_grid.SEARCHERS) * len(chunking_grid.TOP_KS)
     assert set(grid["n"]) == {len(grid.attrs["facts"])}
