@@ -191,6 +191,7 @@ def whole(tmp_path_factory):
     return expected, len(server.asked)
 
 
+@pytest.mark.usefixtures("real_vectors")
 def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path, whole):
     expected, questions = whole
     stop_after = 25
@@ -226,6 +227,7 @@ def test_stopped_anywhere_it_goes_on_and_asks_nothing_twice(serve, tmp_path, who
     assert again["arms"] == held["arms"]
 
 
+@pytest.mark.usefixtures("real_vectors")
 @pytest.mark.parametrize("after", [3, 30])
 def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, whole, after):
     expected, questions = whole
@@ -290,7 +292,8 @@ def test_passages_that_the_embedder_does_not_read_whole_draw_a_line(
     embedder = types.SimpleNamespace(max_seq_length=256)
     monkeypatch.setattr("helpers.models.load.load_embedder", lambda: embedder)
     monkeypatch.setattr("helpers.retrieval.embedding.embed_cached", lambda texts: None)
-    monkeypatch.setattr("helpers.retrieval.index.index_chunks", lambda chunks, say: chunks)
+    index = types.SimpleNamespace(searched=lambda stem: "searched")
+    monkeypatch.setattr("helpers.retrieval.index.index_chunks", lambda chunks, say: index)
     made = systems.Systems(
         read_user_folder(folder), Clock(1), ArmProgress(tmp_path / "p.json", {}), quiet
     )

@@ -27,10 +27,21 @@ def counted(texts) -> np.ndarray:
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
+REAL = embedding.embed, embedding.fingerprint
+
+
 @pytest.fixture
 def made_vectors(monkeypatch):
-    """Made vectors, in whatever cache there is."""
+    """Made vectors, in whatever cache there is, and apart from those of the embedder."""
     monkeypatch.setattr(embedding, "embed", counted)
+    monkeypatch.setattr(embedding, "fingerprint", lambda: f"made of words, not by {REAL[1]()}")
+
+
+@pytest.fixture
+def real_vectors(made_vectors, monkeypatch):
+    """The embedder's own vectors after all: for what is compared with another process."""
+    monkeypatch.setattr(embedding, "embed", REAL[0])
+    monkeypatch.setattr(embedding, "fingerprint", REAL[1])
 
 
 @pytest.fixture
