@@ -14,7 +14,7 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -402,3 +402,21 @@ def what_if(
         else None
     )
     return ChunkingWhatIf(setting, baseline, row, base, found, right)
+
+
+def verdicts(changes: Mapping[str, ChunkingWhatIf]) -> pd.DataFrame:
+    """What does each change find, against its baseline, and for how many tokens? One line a
+    change."""
+    return pd.DataFrame.from_dict(
+        {
+            name: {
+                "evidence found": f"{m.row['recall']:.0%} instead of {m.base['recall']:.0%}",
+                "points": f"{100 * m.found.difference:+.0f}",
+                "interval": f"{100 * m.found.low:+.0f} to {100 * m.found.high:+.0f}",
+                "verdict": m.found.verdict,
+                "tokens": f"{m.row['tokens']:.0f} instead of {m.base['tokens']:.0f}",
+            }
+            for name, m in changes.items()
+        },
+        orient="index",
+    )

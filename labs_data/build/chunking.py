@@ -1,6 +1,6 @@
 """Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py`
-(about an hour on two cores in float32; vectors and answers are cached, so it resumes where it
-stopped). `--no-answers --out FILE`: retrieval alone, in minutes, into a file of your own.
+(an hour or more on two cores in float32, not timed; vectors and answers are cached, so it resumes
+where it stopped). `--no-answers --out FILE`: retrieval alone, in minutes, into a file of your own.
 
     labs_data/reference/chunking.json    one row per setting, with provenance; `found` and `right`
                                          hold one 0 or 1 per case

@@ -201,17 +201,7 @@ moved = {
     name: chunking_grid.what_if(grid, replace(ChunkingSetting(), **change), comparisons=len(levers))
     for name, change in levers.items()
 }
-pd.DataFrame(
-    {
-        name: {
-            "difference": f"{100 * m.found.difference:+.0f} points",
-            "interval": f"{100 * m.found.low:+.0f} to {100 * m.found.high:+.0f}",
-            "evidence": m.found.verdict,
-            "tokens": f"× {m.row['tokens'] / m.base['tokens']:.1f}",
-        }
-        for name, m in moved.items()
-    }
-).T
+chunking_grid.verdicts(moved)
 
 # %%
 better = [name for name, m in moved.items() if m.found.verdict == "better"]
@@ -230,8 +220,8 @@ for name, m in moved.items():
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Two kinds of change. Larger chunks and more passages find more because they pass more text: look at the tokens column. Cutting at sentences, paragraphs or headings finds more for *fewer* tokens, because a
-# passage no longer begins and ends in the middle of a thought. Each is a modest gain alone, and with seven comparisons at once most of their intervals touch zero. So the next step is not to try an eighth
+# Two kinds of change. Larger chunks and more passages find more because they pass more text: look at the tokens column. Cutting at sentences, paragraphs or headings costs *fewer* tokens, because a
+# passage no longer begins and ends in the middle of a thought; what each finds more cannot be told from zero when seven changes are compared at once. So the next step is not to try an eighth
 # change of the cutter, but to ask what the search reads at all.
 # </details>
 #
@@ -258,18 +248,7 @@ ways = {
 measured = {
     name: chunking_grid.what_if(grid, *pair, comparisons=len(ways)) for name, pair in ways.items()
 }
-pd.DataFrame(
-    {
-        name: {
-            "evidence found": f"{m.row['recall']:.0%} instead of {m.base['recall']:.0%}",
-            "points": f"{100 * m.found.difference:+.0f}",
-            "interval": f"{100 * m.found.low:+.0f} to {100 * m.found.high:+.0f}",
-            "verdict": m.found.verdict,
-            "tokens": f"{m.row['tokens']:.0f} instead of {m.base['tokens']:.0f}",
-        }
-        for name, m in measured.items()
-    }
-).T
+chunking_grid.verdicts(measured)
 
 # %%
 plots.frontier(grid, ChunkingSetting(), short)
@@ -279,7 +258,7 @@ plots.frontier(grid, ChunkingSetting(), short)
 #
 # The **title** is what a short chunk lacks: with it the search finds far more, and the reader pays nothing, because only the search reads it. Headings, section and region add nothing measurable here: in this handbook the title
 # already says most of it. **Stems** help BM25, and a weight helps the fusion. The picture says what no single comparison does: long chunks look better at the same *k*, because each passage then brings three times the text. At equal *tokens*,
-# many short passages find no less than a few long ones, so compare settings along the lower axis. (This line is the best of several hundred settings on these very questions: expect a little less on new ones.)
+# many short passages found no less than a few long ones (the last line: its interval excludes a loss of five points), so compare settings along the lower axis. (This line is the best of several hundred settings on these very questions: expect a little less on new ones.)
 # </details>
 
 # %%
@@ -472,7 +451,7 @@ exercise("03.4").check((my_setting, my_verdict))
 # %% [markdown]
 # ## What we found
 #
-# Retrieval can be fixed before anything is tuned. Whole sentences and a title before each chunk find more at no cost in tokens; passing more text finds more, and you pay for it in tokens and in distraction. Which
+# Retrieval can be fixed before anything is tuned. A title before each chunk finds more at no cost in tokens; passing more text finds more, and you pay for it in tokens and in distraction. Which
 # setting helps takes a minute to measure; it is not a matter of taste. But finding is not reading: more evidence became more right answers only where the text stayed short.
 #
 # **You have seen**

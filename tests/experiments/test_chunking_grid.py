@@ -290,6 +290,13 @@ def test_better_ways_to_search_are_in_the_grid():
     ] * 3
 
 
+def test_a_table_of_changes_says_what_each_found_and_cost(grid):
+    more = what_if(grid, ChunkingSetting("tokens", 128))
+    assert chunking_grid.verdicts({"larger": more}).loc["larger", "evidence found"] == (
+        "80% instead of 40%"
+    )
+
+
 def test_a_search_measured_on_other_cases_is_refused(monkeypatch, tmp_path):
     saved = json.loads(chunking_grid.SEARCH.read_text(encoding="utf-8"))
     other = tmp_path / "search.json"
