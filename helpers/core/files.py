@@ -5,11 +5,13 @@ there in one step: a killed process, a full disk or a power cut leaves the old o
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 
 def write_whole(path: Path, data: str | bytes, aside: Path | None = None) -> None:
@@ -33,6 +35,19 @@ def write_whole(path: Path, data: str | bytes, aside: Path | None = None) -> Non
         if isinstance(error, OSError):
             error.filename = str(path)  # which was meant
         raise
+
+
+def write_measured(
+    path: Path, head: Mapping[str, Any], **lists: Iterable[Mapping[str, Any]]
+) -> None:
+    """Write a results file: one JSON object of the head and the lists, each of their rows on a line
+    of its own, so that a changed row is a changed line."""
+    parts = [
+        f',\n "{name}": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+        for name, rows in lists.items()
+    ]
+    # the head is indented JSON without its closing line
+    write_whole(path, json.dumps(head, indent=1)[:-2] + "".join(parts) + "\n}\n")
 
 
 @contextlib.contextmanager

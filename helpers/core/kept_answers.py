@@ -11,6 +11,7 @@ some of them answered again.
 
 `evaluate` uses them; WORKBOOK_LIVE=1, or `evaluate(…, live=True)`, has everything answered here.
 `labs_data/build/answers.py` measures them: it names in WORKBOOK_RECORD where they are written.
+What is kept already stays, and only what is missing is answered, unless WORKBOOK_LIVE=1.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def announce() -> None:
 
 def in_use(live: bool = False) -> str | None:
     """A name for the kept answers that count in this process; None where all is answered here."""
-    if live or settings.live() or recording():
+    if live or settings.live():
         return None
     digest, found = _kept(FOLDER)
     return digest if found else None

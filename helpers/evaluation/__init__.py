@@ -1,6 +1,7 @@
 """What is right, how sure are we, and whose fault is what is wrong?"""
 
 from helpers.evaluation.attribution import attribute, blame, cause, with_evidence_removed
+from helpers.evaluation.citations import citation_summary, cited_evidence
 from helpers.evaluation.comparison import as_table, compare, compare_all
 from helpers.evaluation.evaluator import (
     QUESTIONS,
@@ -31,6 +32,8 @@ __all__ = [
     "attribute",
     "blame",
     "cause",
+    "citation_summary",
+    "cited_evidence",
     "compare",
     "compare_all",
     "consistency",

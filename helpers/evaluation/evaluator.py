@@ -222,12 +222,13 @@ def consistency(table: pd.DataFrame) -> dict[str, float]:
 
     Two answers agree when both are right, or when they are the same text after normalising.
     `agreement`: the share of pairs of paraphrases that agree, averaged over facts, with a 95 %
-    interval resampled by fact; `facts`, `n`; and `torn`: facts on which some paraphrases are right
-    and others wrong. Raises ValueError when no fact has two.
+    interval resampled by fact; `facts`, `n`; `torn`: facts on which some paraphrases are right and
+    others wrong; `always_right`: facts on which all are right. Raises ValueError when no fact has
+    two.
     """
     from scipy.stats import bootstrap
 
-    rates, torn = [], 0
+    rates, torn, always = [], 0, 0
     for _, rows in table.groupby("fact"):
         answers = [
             (right, " ".join(evaluation_text.tokens(text)))
@@ -237,6 +238,7 @@ def consistency(table: pd.DataFrame) -> dict[str, float]:
             pairs = list(itertools.combinations(answers, 2))
             rates.append(sum((a[0] and b[0]) or a[1] == b[1] for a, b in pairs) / len(pairs))
             torn += 0 < sum(right for right, _ in answers) < len(answers)
+            always += all(right for right, _ in answers)
     if not rates:
         raise ValueError(
             "no fact in this table was asked in two paraphrases; take cases that share a fact"
@@ -258,6 +260,7 @@ def consistency(table: pd.DataFrame) -> dict[str, float]:
         "facts": len(rates),
         "n": n,
         "torn": torn,
+        "always_right": always,
     }
 
 

@@ -21,7 +21,6 @@ import pandas as pd
 from helpers.core import settings
 from helpers.core.cases import Case
 from helpers.core.files import write_whole
-from helpers.core.fingerprint import code_of
 from helpers.data.questions import pick
 from helpers.data.tickets import FIELDS, load_tickets
 from helpers.evaluation.bits import Bits, to_bits
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
     from helpers.core.progress import Progress
     from helpers.models.load import Generator
 
-ROWS, EPOCHS, RANKS, NOISES, SEEDS = (
-    (0, 16, 32, 64, 128, 256, 512),
-    (1, 2, 4),
-    (2, 8, 32),
-    (0.0, 0.1, 0.3),
-    (0, 1, 2),
-)
-N_DEV = 60  # tickets that judge every cell, the same for all
-BATCH_ROWS, LEARNING_RATE = 4, 1e-3  # small batches: a few labels make few steps
+# How often each size is practised: until it stops learning, found on labels held back from train
+# (labs_data/build/recipe.py). Few labels need many rounds, many need few.
+EPOCHS_FOR = {16: 16, 32: 12, 64: 8, 128: 6, 256: 4, 550: 3}
+TO_THE_END = 0  # this many epochs means: as many as the recipe says for the size
+ROWS = (0, *EPOCHS_FOR)
+EPOCHS, RANKS, NOISES, SEEDS = (TO_THE_END, 1, 4), (2, 8, 32), (0.0, 0.3), (0, 1, 2)
+# the recipe of every cell, from the same search; small batches, because few labels make few steps
+RECIPE = LoraSettings(rank=8, learning_rate=2e-3, batch_rows=4, acts_on="answer")
+HELD_BACK = 60  # training tickets that chose the recipe and train no cell
 MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid saves the bits of
 # what shapes a row
 CODE = ("core/cases", "data/tickets", "evaluation", "models", "training", "systems")
@@ -50,36 +49,61 @@ CODE = ("core/cases", "data/tickets", "evaluation", "models", "training", "syste
 
 @dataclass(frozen=True, order=True)
 class TrainingSetting:
-    """One way to train. rows: labelled tickets (0: untrained); label_noise: share of
-    them with one wrong field."""
+    """One way to train. rows: labelled tickets (0: untrained); epochs: rounds over them, or
+    TO_THE_END; label_noise: share of them with one wrong field."""
 
     rows: int = 64
-    epochs: int = 1
-    rank: int = 8
+    epochs: int = TO_THE_END
+    rank: int = RECIPE.rank
     label_noise: float = 0.0
     seed: int = 0
 
     def __str__(self) -> str:
         if not self.rows:
             return "untrained"
-        parts = [f"{self.rows} labels"] + [f"{self.epochs} epochs"] * (self.epochs > 1)
-        parts += [f"rank {self.rank}"] * (self.rank != 8) + [
-            f"{100 * self.label_noise:.0f} % of them wrong"
-        ] * (self.label_noise > 0)
+        key = self.key
+        parts = [f"{key.rows} labels"]
+        if key.epochs != TO_THE_END:
+            parts.append(f"{key.epochs} epoch{'s' * (key.epochs > 1)}")
+        if key.rank != RECIPE.rank:
+            parts.append(f"rank {key.rank}")
+        if key.label_noise:
+            parts.append(f"{100 * key.label_noise:.0f} % of them wrong")
         return ", ".join(parts)
 
     @property
+    def rounds(self) -> int:
+        """How often every label is seen: as asked, or as the recipe says for the measured size
+        below."""
+        if self.epochs != TO_THE_END or not self.rows:
+            return self.epochs
+        return EPOCHS_FOR[max(n for n in EPOCHS_FOR if n <= max(self.rows, min(EPOCHS_FOR)))]
+
+    @property
     def key(self) -> TrainingSetting:
-        """The setting as the grid names it: without labels, nothing else matters."""
-        return TrainingSetting(0, 1, 8, 0.0, 0) if not self.rows else self
+        """The setting as the grid names it: without labels, nothing else matters; the recipe's own
+        number of epochs is TO_THE_END."""
+        if not self.rows:
+            return TrainingSetting(0)
+        whole = replace(self, epochs=TO_THE_END)
+        return whole if whole.rounds == self.rounds else self
+
+
+PROBE = TrainingSetting(16, epochs=4)
 
 
 # --- one cell -------------------------------------------------------------------------------------
 
 
 def dev_tickets() -> list[Case]:
-    """The tickets that judge every cell."""
-    return pick(load_tickets("dev"), N_DEV)
+    """The tickets that judge every cell; none of them trains, stops or chooses one."""
+    return load_tickets("dev")
+
+
+def held_back() -> list[Case]:
+    """The training tickets that chose the recipe: no cell is trained on them."""
+    # a seed of its own: seeds 0 to 2 draw which labels are spoilt, from the same list
+    return pick(load_tickets("train"), HELD_BACK, seed=60)
 
 
 def labelled(setting: TrainingSetting) -> list[Case]:
@@ -88,25 +112,22 @@ def labelled(setting: TrainingSetting) -> list[Case]:
 
     Raises ValueError when more are wanted than there are.
     """
-    cases = load_tickets("train", setting.label_noise, setting.seed)
+    cases, kept = load_tickets("train", setting.label_noise, setting.seed), held_back()
+    apart = {case.id for case in kept}
+    cases = [case for case in cases if case.id not in apart]
     if not 0 <= setting.rows <= len(cases):
         raise ValueError(
-            f"there are {len(cases)} labelled training tickets; rows must be 0 to {len(cases)}, not"
-            f" {setting.rows}"
+            f"there are {len(cases)} labelled training tickets beside the {len(kept)} held back;"
+            f" rows must be 0 to {len(cases)}, not {setting.rows}"
         )
     # a stream of its own: the order must know nothing of which labels are spoilt
     random.Random(f"order {setting.seed}").shuffle(cases)
     return cases[: setting.rows]
 
 
-def how(setting: TrainingSetting) -> LoraSettings:
-    return LoraSettings(
-        epochs=setting.epochs,
-        rank=setting.rank,
-        learning_rate=LEARNING_RATE,
-        batch_rows=BATCH_ROWS,
-        seed=setting.seed,
-    )
+def recipe(setting: TrainingSetting) -> LoraSettings:
+    """The recipe, for this setting."""
+    return replace(RECIPE, epochs=setting.rounds, rank=setting.rank, seed=setting.seed)
 
 
 def bits_of(table: pd.DataFrame) -> dict[str, Bits]:
@@ -120,9 +141,10 @@ def measure(
     setting: TrainingSetting,
     progress: Progress | None = None,
     dev: Sequence[Case] | None = None,
+    how: LoraSettings | None = None,
 ) -> dict[str, Any]:
     """Train a setting, ask the dev tickets, and give back its row of the grid. Adapter and answers
-    are cached, so a second time is quick.
+    are cached, so a second time is quick. how: another way to train than the recipe.
 
     seconds: training alone; answer_seconds: all dev tickets; loss: per answer token, mean of the
     last steps.
@@ -138,7 +160,7 @@ def measure(
         adapter = finetune(
             generator,
             training_rows(generator, TICKET_PROMPT, cases),
-            how(setting),
+            how or recipe(setting),
             progress=progress,
             about=about,
             say=lambda _: None,
@@ -151,6 +173,7 @@ def measure(
     losses = card["losses"] if card else []
     return {
         **vars(setting),
+        "epochs_trained": setting.rounds if setting.rows else 0,
         "n": len(dev),
         **bits_of(table),
         "seconds": card["seconds"] if card else 0.0,
@@ -172,8 +195,9 @@ def _counted(arm, n: int, progress: Progress):
 
 
 def cached_row(generator: Generator, setting: TrainingSetting) -> Path:
-    """Where this cell is cached: a name made of all that shapes it (weights, labels, settings, dev
-    tickets, code)."""
+    """Where this cell is cached: a name made of what it is (weights, labels, recipe, dev tickets).
+    Not of the code: a comment in the trainer must not throw away hours of training, and a test
+    trains one cell again."""
     return (
         settings.cache_folder("labs")
         / f"{_prefix(generator)}{_name(generator.fingerprint, setting.key)}.json"
@@ -188,7 +212,7 @@ def _prefix(generator: Generator) -> str:
 def _name(fingerprint: str, setting: TrainingSetting) -> str:
     cases = [(case.ask, case.gold) for case in (*labelled(setting), *dev_tickets())]
     return hashlib.sha256(
-        repr((fingerprint, setting, how(setting), cases, code_of(*CODE))).encode()
+        repr((fingerprint, setting, recipe(setting), cases)).encode()
     ).hexdigest()[:16]
 
 
@@ -224,20 +248,19 @@ def pace(generator: Generator) -> tuple[float, float] | None:
     ]
     if not rows:
         return None
-    return sum(row["rows"] * row["epochs"] for row in rows) / sum(
+    return sum(row["rows"] * row["epochs_trained"] for row in rows) / sum(
         row["seconds"] for row in rows
     ), statistics.median(row["answer_seconds"] for row in rows)
 
 
 def probe(generator: Generator, progress: Progress | None = None) -> tuple[float, float]:
-    """The pace of this machine; where no cell is cached yet, the smallest one is trained to find
-    out."""
+    """The pace of this machine; where no cell is cached yet, a small one is trained to find out."""
     if (known := pace(generator)) is None:
-        live(TrainingSetting(ROWS[1]), progress, generator)
+        live(PROBE, progress, generator)
         known = pace(generator)
     return known
 
 
 def seconds_for(setting: TrainingSetting, at: tuple[float, float]) -> float:
     """How long would this setting take at that pace, training and answering?"""
-    return setting.rows * setting.epochs / at[0] + at[1]
+    return setting.rows * setting.rounds / at[0] + at[1]

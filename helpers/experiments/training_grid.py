@@ -2,7 +2,7 @@
 model is needed for that.
 
     grid = load_grid()     # the reference: trained and measured once on dev, with provenance
-    what_if(grid, TrainingSetting(rows=128, epochs=2))     # against the same labels in one epoch
+    what_if(grid, TrainingSetting(rows=64, epochs=1))  # against the same labels, trained to the end
     joined(grid, training_cell.live(TrainingSetting(rows=48)))     # one not trained yet, beside it
 """
 
@@ -30,6 +30,8 @@ from helpers.experiments.training_cell import MEASURES, TrainingSetting
 from helpers.systems import linear_classifier, majority_label, nearest_neighbour
 
 REFERENCE = settings.DATA / "reference" / "training.json"
+# a measure of its own beside those that a row saves: the share of the four fields that is right
+ALL_FIELDS = "fields"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,19 @@ def joined(grid: Grid, row: dict[str, Any]) -> Grid:
 
 # --- shares and differences -----------------------------------------------------------------------
 
+
+def bits(row: dict[str, Any], column: str = "right") -> Bits:
+    """What a row says of a measure, one bit a ticket; for ALL_FIELDS four, ticket by ticket."""
+    if column != ALL_FIELDS:
+        return row[column]
+    return "".join(map("".join, zip(*(row[field] for field in FIELDS), strict=True)))
+
+
+def per_ticket(column: str) -> int:
+    """How many bits of `bits` belong to one ticket?"""
+    return len(FIELDS) if column == ALL_FIELDS else 1
+
+
 # (standard deviation of a share between seeds, degrees of freedom behind it)
 SeedNoise = tuple[float, int]
 NO_NOISE: SeedNoise = (0.0, 0)
@@ -114,7 +129,7 @@ def seed_noise(grid: Grid, column: str = "right") -> SeedNoise:
     """How much do seeds differ? From all settings of the reference with two seeds or more, because
     three seeds say little about their own spread (a share near 0 or 1 varies less than this)."""
     return pooled(
-        [r[column] for r in found] for (*_, here), found in grid.found.items() if not here
+        [bits(r, column) for r in found] for (*_, here), found in grid.found.items() if not here
     )
 
 
@@ -137,21 +152,22 @@ def pooled(groups: Iterable[Sequence[Bits]]) -> SeedNoise:
     )
 
 
-def spread(strings: Sequence[Bits], noise: SeedNoise = NO_NOISE) -> dict[str, float]:
+def spread(strings: Sequence[Bits], noise: SeedNoise = NO_NOISE, per: int = 1) -> dict[str, float]:
     """The share right and its 95 % interval, of the bits of each seed over the same tickets: share,
-    low, high, n tickets, seeds.
+    low, high, n tickets, seeds. per: bits of one ticket, which rise and fall together.
 
-    Wilson's interval covers other tickets; Student's t times the seed noise covers other seeds.
-    The two are independent, so the half-widths are added in squares.
+    Wilson's interval over tickets covers other tickets (a share of several bits a ticket varies
+    less than one bit does, so for ALL_FIELDS it is on the wide side); Student's t times the seed
+    noise covers other seeds. The two are independent, so the half-widths are added in squares.
     """
-    return dict(_spread(tuple(strings), noise))
+    return dict(_spread(tuple(strings), noise, per))
 
 
 @functools.lru_cache(maxsize=2048)
-def _spread(strings: tuple[Bits, ...], noise: SeedNoise) -> dict[str, float]:
+def _spread(strings: tuple[Bits, ...], noise: SeedNoise, per: int) -> dict[str, float]:
     from scipy.stats import t
 
-    n, (deviation, freedom) = len(strings[0]), noise
+    n, (deviation, freedom) = len(strings[0]) // per, noise
     share = statistics.fmean(map(share_right, strings))
     low, high = (
         wilson(math.floor(share * n + 1e-9), n)[0],
@@ -171,9 +187,8 @@ def score_of(grid: Grid, setting: TrainingSetting, column: str = "right") -> dic
     """The score of a setting: `spread` of its seeds. Raises KeyError for what was not trained."""
     if not (found := grid.cells(setting)):
         raise KeyError(f"not trained: {setting}; training_cell.live(setting) does it now")
-    return spread(
-        [r[column] for r in found], seed_noise(grid, column) if setting.rows else NO_NOISE
-    )
+    noise = seed_noise(grid, column) if setting.rows else NO_NOISE
+    return spread([bits(r, column) for r in found], noise, per_ticket(column))
 
 
 def summary(grid: Grid, points: Sequence[TrainingSetting], column: str = "right") -> pd.DataFrame:
@@ -216,8 +231,8 @@ def versus(
     """
     tables = [
         [
-            pd.DataFrame({"id": ids, "fact": ids, column: to_flags(bits), "arm": name})
-            for bits in strings
+            pd.DataFrame({"id": ids, "fact": ids, column: _by_ticket(one, len(ids)), "arm": name})
+            for one in strings
         ]
         for name, strings, _ in (first, second)
     ]
@@ -244,6 +259,14 @@ def versus(
     return replace(plain, low=low, high=high, verdict=verdict, n_to_settle=settle)
 
 
+def _by_ticket(one: Bits, tickets: int) -> list[bool] | list[float]:
+    """One value a ticket: right or wrong, or the share of its bits."""
+    per = len(one) // tickets
+    if per == 1:
+        return to_flags(one)
+    return [one[at : at + per].count("1") / per for at in range(0, len(one), per)]
+
+
 def paired(
     grid: Grid,
     first: TrainingSetting,
@@ -253,7 +276,7 @@ def paired(
 ) -> Comparison:
     """Second minus first, over the seeds that both were trained with. Raises KeyError that says
     what was not measured."""
-    sides = [{r["seed"]: r[column] for r in grid.cells(s)} for s in (first, second)]
+    sides = [{r["seed"]: bits(r, column) for r in grid.cells(s)} for s in (first, second)]
     common = set.intersection(
         *(set(side) for s, side in zip((first, second), sides, strict=True) if s.rows)
     )
@@ -271,22 +294,47 @@ def paired(
 
 
 def versus_untrained(
-    grid: Grid, arm: str, setting: TrainingSetting, column: str = "right"
+    grid: Grid,
+    arm: str,
+    setting: TrainingSetting,
+    column: str = "right",
+    comparisons: int = 1,
 ) -> Comparison:
     """A setting minus a system that needs no training: with the same labels where that learns from
     labels, too, else as it is."""
     rows = [b for b in grid.baselines if b["arm"] == arm]
-    same = {b["seed"]: b[column] for b in rows if b["rows"] == setting.rows}
-    found = {r["seed"]: r[column] for r in grid.cells(setting)}
+    same = {b["seed"]: bits(b, column) for b in rows if b["rows"] == setting.rows}
+    found = {r["seed"]: bits(r, column) for r in grid.cells(setting)}
     seeds = sorted(set(found) & set(same)) if len(rows) > 1 else sorted(found)
-    base = tuple(same[seed] for seed in seeds) if len(rows) > 1 else (rows[0][column],)
+    base = tuple(same[seed] for seed in seeds) if len(rows) > 1 else (bits(rows[0], column),)
     return versus(
         (arm, base, len(rows) > 1),
         (str(setting), tuple(found[seed] for seed in seeds), True),
         grid.dev_ids,
         seed_noise(grid, column),
         column,
+        comparisons,
     )
+
+
+def overtakes(grid: Grid, column: str = "right") -> pd.DataFrame:
+    """From how many labels on is tuning measurably better than each system without training, with
+    the same labels? One line an arm: labels (missing where it never is), and the verdict at the
+    largest size. All sizes and arms are looked at together."""
+    sizes = grid.sizes()[1:]
+    arms = list(dict.fromkeys(b["arm"] for b in grid.baselines))
+    rows = {}
+    for arm in arms:
+        found = [
+            versus_untrained(grid, arm, size, column, len(sizes) * len(arms)) for size in sizes
+        ]
+        # from the first size on after which no verdict is anything else
+        ahead = list(itertools.takewhile(lambda c: c.verdict == "better", reversed(found)))
+        rows[arm] = {
+            "labels": sizes[-len(ahead)].rows if ahead else math.nan,
+            "at the most labels": found[-1].verdict_in_points(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 # --- what if? -------------------------------------------------------------------------------------
@@ -340,7 +388,8 @@ def what_if(
     real* trains. comparisons: how many are looked at together; the intervals are widened so that
     all of them hold at once. Raises KeyError for what was not trained.
     """
-    table = pd.DataFrame({measure: score_of(grid, setting, measure) for measure in MEASURES}).T
+    measures = (*MEASURES, ALL_FIELDS)
+    table = pd.DataFrame({measure: score_of(grid, setting, measure) for measure in measures}).T
     baseline = baseline or neighbour(grid, setting)
     right = (
         paired(grid, baseline, setting, comparisons=comparisons)
@@ -410,7 +459,10 @@ def baselines(grid: Grid, column: str = "right") -> pd.DataFrame:
     interval, over the seeds of the subsets."""
     groups: dict[tuple[str, int], list[Bits]] = {}
     for one in grid.baselines:
-        groups.setdefault((one["arm"], one["rows"]), []).append(one[column])
+        groups.setdefault((one["arm"], one["rows"]), []).append(bits(one, column))
     return pd.DataFrame(
-        [{"arm": arm, "rows": rows, **spread(strings)} for (arm, rows), strings in groups.items()]
+        [
+            {"arm": arm, "rows": rows, **spread(strings, per=per_ticket(column))}
+            for (arm, rows), strings in groups.items()
+        ]
     )

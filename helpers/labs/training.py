@@ -12,13 +12,22 @@ from helpers.decision.conclusion import one_line
 from helpers.decision.findings import load_findings
 from helpers.decision.scenarios import SCENARIOS
 from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, TrainingSetting
+from helpers.experiments.training_cell import (
+    EPOCHS,
+    NOISES,
+    RANKS,
+    ROWS,
+    SEEDS,
+    TO_THE_END,
+    TrainingSetting,
+)
 from helpers.experiments.training_grid import Grid
 from helpers.labs.job import job
 from helpers.models.load import Generator
 from helpers.plots import training
-from helpers.training.time_estimate import PATIENCE_SECONDS, duration, with_time_left
+from helpers.training.time_estimate import duration, with_time_left
 
+PATIENCE_SECONDS = 180  # what takes longer is asked for twice, and a smaller setting is offered
 UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and the grid lacks
 
 
@@ -34,7 +43,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
     look = {"description_width": "110px"}
     options = {
         "rows": sorted({*ROWS, *UNSEEN}),
-        "epochs": list(EPOCHS),
+        "epochs": [("to the end" if n == TO_THE_END else str(n), n) for n in EPOCHS],
         "rank": list(RANKS),
         "label_noise": [("none", 0.0), *((f"{100 * n:.0f} %", n) for n in NOISES if n)],
         "seed": list(SEEDS),
@@ -88,7 +97,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
         price.value, less = f"<p>{html.escape(in_words(s, generator))}</p>", fitting(s, generator)
         smaller.layout.display = "none" if less == s else "inline-flex"
         if less != s:
-            smaller.description = smaller.tooltip = f"Take {less.rows} labels instead"
+            smaller.description = smaller.tooltip = f"Take {less} instead"
 
     def run(progress: Progress):
         s = setting()
@@ -149,19 +158,20 @@ def in_words(setting: TrainingSetting, generator: Generator) -> str:
         return "Run it for real: trained here before, so it is there at once."
     if (at := training_cell.pace(generator)) is None:
         return (
-            f"Run it for real: nothing was trained on this machine yet, so {ROWS[1]} labels are"
-            " timed first."
+            "Run it for real: nothing was trained on this machine yet, so"
+            f" {training_cell.PROBE.rows} labels are timed first."
         )
     took = duration(training_cell.seconds_for(setting, at))
     return (
         f"Run it for real: about {took} here ({at[0]:.1f} rows a second, and {at[1]:.0f} s to"
-        f" answer {training_cell.N_DEV} dev tickets)."
+        f" answer {len(training_cell.dev_tickets())} dev tickets)."
     )
 
 
 def fitting(setting: TrainingSetting, generator: Generator) -> TrainingSetting:
     """The setting itself where it takes no longer than PATIENCE_SECONDS here (or no time is known),
-    else the largest smaller one that does: fewer labels, one epoch."""
+    else the largest smaller one that does: fewer labels in as many epochs, or where none of
+    those does, in one."""
     at = training_cell.pace(generator)
     if (
         at is None
@@ -170,7 +180,8 @@ def fitting(setting: TrainingSetting, generator: Generator) -> TrainingSetting:
     ):
         return setting
     tries = [
-        replace(setting, rows=rows, epochs=1)
+        replace(setting, rows=rows, epochs=epochs)
+        for epochs in (setting.epochs, 1)
         for rows in sorted({*ROWS, *UNSEEN}, reverse=True)
         if 0 < rows <= setting.rows
     ]

@@ -125,6 +125,7 @@ class Generator:
             if (kept := kept_answers.find(key)) is None:
                 late.append(i)
             else:
+                kept_answers.record(key, self.fingerprint, kept)
                 yield Completion(i, **kept)
         asked = [prompts[i] for i in late]
         for done in generate.complete(self, asked, max_new_tokens, schema) if asked else ():

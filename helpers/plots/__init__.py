@@ -21,7 +21,7 @@ from helpers.plots.retrieval import (
     frontier,
     scale,
 )
-from helpers.plots.training import extrapolation, loss_curve, payback, training_setting
+from helpers.plots.training import climb, extrapolation, loss_curve, payback, training_setting
 
 __all__ = [
     "Picture",
@@ -29,6 +29,7 @@ __all__ = [
     "attribution",
     "bars",
     "chunking_setting",
+    "climb",
     "confusion",
     "costs",
     "differences",

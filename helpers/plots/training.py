@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from helpers.decision.payback import Plan, costs, pays_from, saved, spent, token
 from helpers.evaluation.bits import share_right
 from helpers.evaluation.numbers import percent, percents
 from helpers.experiments import training_grid
-from helpers.experiments.training_cell import TrainingSetting
+from helpers.experiments.training_cell import ROWS, TrainingSetting
+from helpers.experiments.training_grid import ALL_FIELDS
 from helpers.plots.canvas import (
     COLOURS,
     INK,
@@ -26,6 +27,7 @@ from helpers.plots.canvas import (
     Picture,
     Stage,
     canvas,
+    figure,
     finish,
     greyed,
     half_shares,
@@ -52,7 +54,7 @@ UNTRAINED = {
     "keywords": "#009E73",
 }
 PLACES = range(1 + len(FIELDS))
-SIZES = (0, 16, 32, 64, 128, 256, 512)
+SIZES, EDGE = ROWS, 6.2  # the sizes that are marked, and where the axis of labels ends
 
 
 @styled
@@ -90,8 +92,9 @@ def place(rows: float) -> float:
     return rows / 16 if rows < 16 else math.log2(rows / 8)
 
 
-def _row_axis(axes, last: float = 512) -> None:
-    axes.set_xticks([place(n) for n in SIZES if n <= last], [str(n) for n in SIZES if n <= last])
+def _row_axis(axes) -> None:
+    axes.set_xticks([place(n) for n in SIZES], [str(n) for n in SIZES])
+    axes.set_xlim(-0.3, EDGE)
     axes.set_xlabel("labelled training tickets")
 
 
@@ -107,12 +110,104 @@ def _share_axis(axis, limits, most: float = 1.0) -> None:
 
 
 def _labels(axes, x: float, ends: list[tuple[float, str, str]], apart: float) -> None:
-    """Names at the right end of lines, from below; a label that would lie on another moves up."""
-    free = -1.0
-    for y, name, colour in sorted(ends):
-        free = max(y, free)
-        axes.text(x, free, name, va="center", fontsize=9, color=colour)
-        free += apart
+    """Names at the right end of lines; those that would lie on one another spread around their
+    middle."""
+    blocks: list[list[float]] = []  # [where its lowest name stands, names in it]
+    ends = sorted(ends)
+    for y, *_ in ends:
+        blocks.append([y, 1])
+        while len(blocks) > 1 and blocks[-2][0] + apart * blocks[-2][1] > blocks[-1][0]:
+            (low, n), (high, m) = blocks[-2:]
+            # the place of the whole block that moves its names least
+            blocks[-2:] = [[(n * low + m * (high - apart * n)) / (n + m), n + m]]
+    places = [low + apart * i for low, n in blocks for i in range(int(n))]
+    for at, (_, name, colour) in zip(places, ends, strict=True):
+        axes.text(x, at, name, va="center", fontsize=9, color=colour)
+
+
+def _learning_curve(axes, grid: Grid, column: str = "right") -> None:
+    """Tuned, with its interval and a dot a seed, over what needs no training: dashed where that
+    learns from the same labels, dotted where it does not. Names at the right end."""
+    plain, ends = training_grid.summary(grid, grid.sizes(), column), []
+    for arm, lines in training_grid.baselines(grid, column).groupby("arm", sort=False):
+        shares, where, style = lines["share"].tolist(), [place(n) for n in lines["rows"]], "--"
+        if len(shares) == 1:
+            shares, where, style = shares * 2, [-0.3, EDGE], ":"
+        axes.plot(where, shares, color=UNTRAINED[arm], linewidth=1.2, linestyle=style)
+        ends.append((shares[-1], arm, UNTRAINED[arm]))
+    at = [place(n) for n in plain["rows"]]
+    axes.fill_between(at, plain["low"], plain["high"], color=TUNED, alpha=0.16, linewidth=0)
+    axes.plot(at, plain["share"], color=TUNED, linewidth=2.2)
+    dots = [
+        (place(size.rows), share_right(training_grid.bits(row, column)))
+        for size in grid.sizes()
+        for row in grid.cells(size)
+    ]
+    axes.plot(*zip(*dots, strict=True), ".", color=TUNED, markersize=4)
+    ends.append((plain["share"].iloc[-1], "tuned", TUNED))
+    settings = (TrainingSetting(*key[:-1]) for key in grid.found)
+    most = max(0.4, *(training_grid.score_of(grid, s, column)["high"] for s in settings))
+    _share_axis(axes.yaxis, axes.set_ylim, most)
+    _labels(axes, EDGE + 0.1, ends, most * 0.065)
+    _row_axis(axes)
+
+
+@styled
+def climb(grid: Grid, guess: Mapping[str, float] | None = None) -> Picture:
+    """What do more labels buy? Left the share of fields that is right, right all four at once; a
+    triangle where tuning begins to be measurably better than a system without training. guess:
+    {labels: share} for all four, as hollow diamonds."""
+    drawn = figure(10.4, 4.3)
+    panels = drawn.subplots(1, 2)
+    most, said, tables = TrainingSetting(grid.most), [], []
+    for axes, column, name in zip(
+        panels, (ALL_FIELDS, "right"), ("fields right", "all four right"), strict=True
+    ):
+        _learning_curve(axes, grid, column)
+        table, ahead = (
+            training_grid.summary(grid, grid.sizes(), column),
+            training_grid.overtakes(grid, column)["labels"].dropna(),
+        )
+        for labels, arms in ahead.groupby(ahead):
+            share = training_grid.score_of(grid, TrainingSetting(int(labels)), column)["share"]
+            axes.plot(place(labels), share, "^", color=TUNED, markeredgecolor=INK, markersize=8)
+            said.append(f"{name}: ahead of {', '.join(arms.index)} from {labels:.0f} labels on")
+        axes.set_ylabel(name)
+        tables.append(table.assign(measure=name))
+    if guess:
+        points = [(place(float(n)), share) for n, share in guess.items() if share is not None]
+        panels[1].plot(
+            *zip(*points, strict=True),
+            "D",
+            color="white",
+            markeredgecolor=INK,
+            markersize=8,
+            clip_on=False,
+        )
+    first = TrainingSetting(grid.sizes()[1].rows)
+    fields, whole = (
+        [training_grid.score_of(grid, s, column)["share"] for s in (first, most)]
+        for column in (ALL_FIELDS, "right")
+    )
+    title = (
+        f"From {first.rows} labels to {most.rows}: fields right {percent(fields[0])} to"
+        f" {percent(fields[1])}, all four {percent(whole[0])} to {percent(whole[1])}"
+    )
+    heading(drawn, title, 100)
+    signs = ("▲ from here on measurably ahead of one more", "◇ your guess" if guess else "")
+    for axes, sign in zip(panels, signs, strict=True):
+        axes.set_title(sign, fontsize=9, fontweight="normal", color=INK)
+    table = pd.concat(tables)
+    numbers = "; ".join(
+        f"{r['measure']} at {r['rows']:.0f} labels {percent(r['share'])}"
+        f" ({percents(r['low'], r['high'])})"
+        for _, r in table.iterrows()
+    )
+    return finish(
+        drawn,
+        f"{title}. n = {len(grid.dev_ids)} tickets. {numbers}. {'; '.join(said)}.",
+        table,
+    )
 
 
 @functools.lru_cache(maxsize=2)
@@ -121,50 +216,7 @@ def _stage(grid: Grid) -> Stage:
     the fields of the most common labels."""
 
     def ground(curve, fields) -> None:
-        plain, ends = training_grid.summary(grid, grid.sizes()), []
-        for arm, lines in training_grid.baselines(grid).groupby("arm", sort=False):
-            shares = lines["share"].tolist()
-            if len(shares) > 1:  # it learns from labels, too
-                curve.plot(
-                    [place(n) for n in lines["rows"]],
-                    shares,
-                    color=UNTRAINED[arm],
-                    linewidth=1.2,
-                    linestyle="--",
-                )
-            else:
-                curve.plot(
-                    [-0.3, 6.2], shares * 2, color=UNTRAINED[arm], linewidth=1.2, linestyle=":"
-                )
-            ends.append((shares[-1], arm, UNTRAINED[arm]))
-        at = [place(n) for n in plain["rows"]]
-        curve.fill_between(at, plain["low"], plain["high"], color=TUNED, alpha=0.16, linewidth=0)
-        curve.plot(at, plain["share"], color=TUNED, linewidth=2.2)
-        curve.plot(
-            *zip(
-                *[
-                    (place(size.rows), share_right(r["right"]))
-                    for size in grid.sizes()
-                    for r in grid.cells(size)
-                ],
-                strict=True,
-            ),
-            ".",
-            color=TUNED,
-            markersize=4,
-        )
-        ends.append((plain["share"].iloc[-1], "tuned", TUNED))
-        most = max(
-            0.4,
-            *(
-                training_grid.score_of(grid, TrainingSetting(*key[:-1]))["high"]
-                for key in grid.found
-            ),
-        )
-        _share_axis(curve.yaxis, curve.set_ylim, most)
-        curve.set_xlim(-0.3, 6.2)
-        _labels(curve, 6.3, ends, most * 0.065)
-        _row_axis(curve)
+        _learning_curve(curve, grid)
         curve.set_ylabel("all four fields right")
         if majority := [b for b in grid.baselines if b["arm"] == "majority label"]:
             share = [share_right(majority[-1][field]) for field in FIELDS]
@@ -180,7 +232,7 @@ def _stage(grid: Grid) -> Stage:
         half_shares(fields.xaxis, fields.set_xlim, -0.03, 1.2)
         fields.tick_params(axis="y", length=0)
         fields.set_title(
-            "● this   ◇ neighbour   | most common label",
+            "● this  ◇ neighbour  | most common",
             fontsize=8.5,
             fontweight="normal",
             color=INK,

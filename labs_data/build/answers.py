@@ -1,12 +1,14 @@
 """What do the systems of the course answer? Writes reference/answers/NN.jsonl, the completions that
 a notebook shows at once (see helpers/core/kept_answers.py).
 
-    python labs_data/build/answers.py           all notebooks (two hours on two cores)
-    python labs_data/build/answers.py 05 08     these only
+    python labs_data/build/answers.py                  all notebooks: what is missing
+    python labs_data/build/answers.py 05 08            these only
+    python labs_data/build/answers.py --anew [NN …]    everything (two hours on two cores)
 
-Each notebook is run as it is and with its solutions, everything answered here in float32, and what
-the models say is written down. Killed, it goes on where it stopped: what is finished lies in the
-cache, in answers/ and results/. To begin anew, delete both; one without the other loses answers.
+Each notebook is run as it is and with its solutions; what is kept already is kept on, the rest is
+answered here in float32, and what the notebook no longer asks goes. Killed, it goes on where it
+stopped: what is finished lies in the cache, in answers/ and results/. To begin anew, delete both;
+one without the other loses answers.
 Answers of adapters that a notebook trains are left out: they are another adapter on every machine.
 """
 
@@ -23,7 +25,7 @@ from helpers.core.files import write_whole
 from helpers.training.adapters import CARD, REFERENCE
 
 
-def measured(source) -> list[dict]:
+def measured(source, anew: bool) -> list[dict]:
     """Run the notebook twice, as it is and solved; what was said in it, once each."""
     said = settings.cache_folder("answers") / f"{source.name[:2]}.jsonl"
     for solutions in (False, True):
@@ -33,6 +35,7 @@ def measured(source) -> list[dict]:
                 WORKBOOK_MY_WORK=folder,
                 WORKBOOK_DTYPE=settings.reference_dtype(),
                 WORKBOOK_RECORD=str(said),
+                WORKBOOK_LIVE="1" if anew else "",
             )
     if not said.exists():
         return []
@@ -47,11 +50,13 @@ def comes_with_the_workbook(weights: str) -> bool:
     return not adapter or adapter in {card["fingerprint"] for card in cards}
 
 
-def main(numbers: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    anew, numbers = "--anew" in arguments, [one for one in arguments if one != "--anew"]
     notebooks.CELL_SECONDS = None  # a busy machine must not end it
     for source in notebooks.sources(numbers):
         started = time.perf_counter()
-        rows = [row for row in measured(source) if comes_with_the_workbook(row.pop("weights"))]
+        said = measured(source, anew)
+        rows = [row for row in said if comes_with_the_workbook(row.pop("weights"))]
         for row in rows:
             row["seconds"] = round(row["seconds"], 3)
         about = fingerprint.provenance(

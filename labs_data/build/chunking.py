@@ -15,11 +15,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
-import json
 from pathlib import Path
 
 from helpers.core import fingerprint, settings
-from helpers.core.files import write_whole
+from helpers.core.files import write_measured
 from helpers.data.handbook import load_handbook
 from helpers.data.questions import load_questions, pick
 from helpers.experiments import chunking_grid
@@ -118,8 +117,7 @@ def main() -> None:
         "answer_facts": [c.fact for c in asked],
         "answer_ids": [c.id for c in asked],
     }
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    write_whole(out, json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n')
+    write_measured(out, head, rows=rows)
 
 
 if __name__ == "__main__":

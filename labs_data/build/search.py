@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from helpers.core import fingerprint, settings
-from helpers.core.files import write_whole
+from helpers.core.files import write_measured
 from helpers.data.handbook import load_handbook
 from helpers.data.questions import load_questions
 from helpers.evaluation.retrieval_metrics import evidence_found
@@ -156,8 +155,7 @@ def main() -> None:
         "case_ids": [case.id for case in cases],
         "facts": [case.fact for case in cases],
     }
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    write_whole(out, json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n')
+    write_measured(out, head, rows=rows)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """Measures the reference grid of the training-size lab on dev: `python labs_data/build/training.py
-[--only PART …]` (an hour and more on two cores in float32).
+[--only PART …]` (about three hours on one core, half of that on two: see below).
 
     labs_data/reference/training.json    one row per setting and seed, with provenance; `right`,
                                          `valid` and each field hold one 0 or 1 per dev ticket
 
-Every finished cell is saved at once, so it resumes where it stopped. PART: rows, epochs, rank,
+Every finished cell is cached at once, so it resumes where it stopped; cells of the file that were
+made from the same weights, recipe and tickets are kept, on any machine. PART: rows, epochs, rank,
 noise; or one size, such as 32. The file holds all cells that are finished by now; the others are
-listed under `missing`.
+listed under `missing`. Two cores train two cells at once faster than one after the other:
+
+    WORKBOOK_THREADS=1 python labs_data/build/training.py --seeds 0 --cells &
+    WORKBOOK_THREADS=1 python labs_data/build/training.py --seeds 1 2 --cells
+    WORKBOOK_THREADS=1 python labs_data/build/training.py        # what needs no training; the file
 """
 
 from __future__ import annotations
@@ -16,34 +21,43 @@ import hashlib
 import itertools
 import json
 import time
+from dataclasses import asdict
 
 from measure import keywords  # the script beside this one
 
 from helpers.core import fingerprint, settings
+from helpers.core.files import write_measured, write_whole
 from helpers.data.tickets import load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import EPOCHS, NOISES, RANKS, ROWS, SEEDS, TrainingSetting
+from helpers.experiments.training_cell import (
+    NOISES,
+    RANKS,
+    RECIPE,
+    ROWS,
+    SEEDS,
+    TrainingSetting,
+)
 from helpers.models import load
 from helpers.systems import TICKET_PROMPT, few_shot, retrieved_examples
 
 PARTS = {  # in order of importance
     "rows": [
         TrainingSetting(rows, seed=seed)
-        for rows, seed in itertools.product(ROWS, SEEDS)
+        for seed, rows in itertools.product(SEEDS, ROWS)
         if rows or not seed
     ],
     "epochs": [
         TrainingSetting(rows, epochs, seed=seed)
-        for rows, epochs, seed in itertools.product((64, 128), EPOCHS[1:], SEEDS)
-    ],
-    "rank": [
-        TrainingSetting(128, rank=rank, seed=seed)
-        for rank, seed in itertools.product((r for r in RANKS if r != 8), SEEDS)
+        for seed, (rows, epochs) in itertools.product(SEEDS, ((64, 1), (64, 4), (256, 1)))
     ],
     "noise": [
         TrainingSetting(256, label_noise=noise, seed=seed)
-        for noise, seed in itertools.product(NOISES[1:], SEEDS)
+        for seed, noise in itertools.product(SEEDS, NOISES[1:])
+    ],
+    "rank": [
+        TrainingSetting(64, rank=rank, seed=seed)
+        for seed, rank in itertools.product(SEEDS, (r for r in RANKS if r != RECIPE.rank))
     ],
 }
 CELLS = [setting for part in PARTS.values() for setting in part]
@@ -80,10 +94,28 @@ def provenance(generator: load.Generator) -> dict:
         "threads": load.set_threads(),
         "generator": generator.fingerprint,
         "embedder": load.embedder_fingerprint(),
-        "batch_rows": training_cell.BATCH_ROWS,
-        "learning_rate": training_cell.LEARNING_RATE,
+        "recipe": asdict(RECIPE) | {"epochs": training_cell.EPOCHS_FOR},
         **digest,
     }
+
+
+SAME = ("generator", "recipe", "train_sha256", "dev_sha256")  # what makes a row what it is
+
+
+def keep_known(generator: load.Generator) -> None:
+    """Put the rows of the file into the cache, where they are still those of these weights, this
+    recipe and these tickets."""
+    now = json.loads(json.dumps(provenance(generator)))  # the keys of JSON are strings
+    saved = json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
+    if any(saved["provenance"].get(key) != now[key] for key in SAME):
+        return
+    names = vars(TrainingSetting())
+    for row in saved["rows"]:
+        cached = training_cell.cached_row(
+            generator, TrainingSetting(**{name: row[name] for name in names})
+        )
+        if not cached.exists():
+            write_whole(cached, json.dumps(row))
 
 
 def baselines(generator: load.Generator) -> list[dict]:
@@ -125,16 +157,7 @@ def write(generator: load.Generator, compared: list[dict]) -> list[TrainingSetti
         "missing": [vars(s) for s in missing],
         "dev_ids": [c.id for c in training_cell.dev_tickets()],
     }
-    parts = {
-        name: ",\n".join(json.dumps(row) for row in part)
-        for name, part in (("baselines", compared), ("rows", rows))
-    }
-    text = (
-        json.dumps(head, indent=1)[:-2]
-        + "".join(f',\n "{name}": [\n{lines}\n]' for name, lines in parts.items())
-        + "\n}\n"
-    )
-    training_grid.REFERENCE.write_text(text, encoding="utf-8")
+    write_measured(training_grid.REFERENCE, head, baselines=compared, rows=rows)
     return missing
 
 
@@ -147,20 +170,27 @@ def main() -> None:
         default=[],
         help="rows, epochs, rank, noise, or sizes such as 16 32; default: all",
     )
-    cells = wanted(parser.parse_args().only)
-    generator = load.load_generator()
-    compared = baselines(generator)
-    begun, missing = time.perf_counter(), write(generator, compared)
+    parser.add_argument(
+        "--seeds", nargs="*", type=int, default=list(SEEDS), help="of these seeds only"
+    )
+    parser.add_argument(
+        "--cells", action="store_true", help="train and cache, leave the file as it is"
+    )
+    asked = parser.parse_args()
+    cells = [s for s in wanted(asked.only) if s.seed in asked.seeds]
+    generator, begun = load.load_generator(), time.perf_counter()
+    keep_known(generator)
     for number, setting in enumerate(cells, start=1):
         row = training_cell.live(setting, generator=generator)
-        missing = write(generator, compared)
         print(
             f"{number} of {len(cells)}, {time.perf_counter() - begun:.0f} s: {setting}, seed"
             f" {setting.seed}: {row['right'].count('1')} of {row['n']} right, trained in"
             f" {row['seconds']:.0f} s, loss {row['loss']}",
             flush=True,
         )
-    print(f"{training_grid.REFERENCE.name}: {len(CELLS) - len(missing)} of {len(CELLS)} cells")
+    if not asked.cells:
+        missing = write(generator, baselines(generator))
+        print(f"{training_grid.REFERENCE.name}: {len(CELLS) - len(missing)} of {len(CELLS)} cells")
 
 
 if __name__ == "__main__":

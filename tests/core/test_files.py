@@ -1,11 +1,12 @@
 """Files and folders are written whole or not at all."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from helpers.core.files import build_aside, write_whole
+from helpers.core.files import build_aside, write_measured, write_whole
 
 
 def full(*_, **__):
@@ -34,6 +35,15 @@ def test_a_fixed_place_aside_is_taken_again_after_a_kill(tmp_path):
     (tmp_path / "a.tmp").write_text("half of what a killed writer")
     write_whole(tmp_path / "a.txt", "new", aside=tmp_path / "a.tmp")
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "new"}
+
+
+@pytest.mark.parametrize("rows", [[], [{"a": 1}], [{"a": "é"}, {"b": [1]}]])
+def test_a_results_file_is_json_with_a_row_on_a_line_of_its_own(tmp_path, rows):
+    head = {"provenance": {"day": "2026-03-02"}, "ids": ["x"]}
+    write_measured(tmp_path / "r.json", head, rows=rows, more=[{"c": 2}])
+    text = (tmp_path / "r.json").read_text(encoding="utf-8")
+    assert json.loads(text) == head | {"rows": rows, "more": [{"c": 2}]}
+    assert all(json.dumps(row) in [line.rstrip(",") for line in text.split("\n")] for row in rows)
 
 
 def test_a_folder_takes_its_place_when_it_is_finished(tmp_path):

@@ -411,12 +411,14 @@ def test_agreement_over_wordings_by_hand():
         found["n"],
         found["torn"],
     ) == (3, 7, 1)
+    assert found["always_right"] == 0
     assert 0 <= found["low"] < found["agreement"] < found["high"] <= 1
 
 
 def test_perfect_agreement_has_no_width_and_a_lone_wording_none():
     found = consistency(asked(("a", True, "17"), ("a", True, "seventeen")))
     assert (found["agreement"], found["low"], found["high"], found["torn"]) == (1, 1, 1, 0)
+    assert found["always_right"] == 1
     with pytest.raises(ValueError, match="no fact in this table was asked in two paraphrases"):
         consistency(asked(("a", True, "17"), ("b", True, "17")))
 

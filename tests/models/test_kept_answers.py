@@ -95,12 +95,10 @@ def test_it_is_said_once_where_they_come_from(shelf, computed, capsys):
 
 @pytest.mark.parametrize(
     ("how", "variable"),
-    [({"live": True}, None), ({"keep": False}, None), ({}, "WORKBOOK_LIVE"), ({}, "RECORD")],
+    [({"live": True}, None), ({"keep": False}, None), ({}, "WORKBOOK_LIVE")],
 )
-def test_who_wants_to_measure_measures(how, variable, shelf, computed, monkeypatch, tmp_path):
-    if variable == "RECORD":
-        monkeypatch.setenv("WORKBOOK_RECORD", str(tmp_path / "said.jsonl"))
-    elif variable:
+def test_who_wants_to_measure_measures(how, variable, shelf, computed, monkeypatch):
+    if variable:
         monkeypatch.setenv(variable, "1")
     evaluate(arm(), cases("kept?"), QUESTIONS, **how)
     assert computed == ["kept?"]
@@ -149,6 +147,17 @@ def test_what_is_said_is_written_down_for_the_next_release(shelf, computed, monk
     (row,) = map(json.loads, said.read_text().splitlines())
     assert row["key"] == key_of(WEIGHTS, "new?", 48, None)
     assert row["text"] == "computed new?"
+
+
+def test_what_is_kept_is_written_down_again_without_being_computed(
+    shelf, computed, monkeypatch, tmp_path
+):
+    said = tmp_path / "said.jsonl"
+    monkeypatch.setenv("WORKBOOK_RECORD", str(said))
+    evaluate(arm(), cases("kept?"), QUESTIONS)
+    assert computed == []
+    (row,) = map(json.loads, said.read_text().splitlines())
+    assert row["key"] == key_of(WEIGHTS, "kept?", 48, None)
 
 
 def test_only_adapters_that_come_with_the_workbook_are_kept():
