@@ -50,4 +50,3 @@ def test_the_answers_are_those_of_before(served):
     assert answers() == now
     registry.rollback("once more")
     assert answers() == before
-
