@@ -62,10 +62,11 @@ def canary_evidence(paths: Mapping[str, Sequence[float]], stop: float, title: st
         what = "is stopped" if path[-1] >= stop else "ends unstopped"
         said.append(f"{name} {what} at ticket {len(path)}")
     axes.axhline(stop, color=INK, linewidth=1, linestyle="--")
-    axes.text(0, stop * 1.2, f"stop at {stop:.0f}", ha="left")
+    axes.text(0, stop * 1.5, f"stop at {stop:.0f}", ha="left")
     axes.axhline(1, color=PALE, linewidth=1, zorder=0)
     axes.set_yscale("log")
-    axes.set_ylim(top=stop * 4)
+    axes.set_ylim(top=stop * 8)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("tickets of all traffic")
     axes.set_ylabel("evidence of harm")
     axes.legend(frameon=False, loc="lower left")
@@ -96,6 +97,7 @@ def drift_days(
         axes.text(at + 0.05, 1.25, what, fontsize=9, ha="left", va="bottom")
     axes.set_yscale("log")
     axes.set_ylim(1.15, float(looks[signals].min().min()) / 1.6)  # upside down
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(range(0, len(days), 2), [f"{d.day} {d:%b}" for d in days[::2]])
     axes.set_ylabel("p-value")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -83,7 +83,7 @@ class CanaryReport:
             else f"stopped at ticket {self.stopped_at} of {self.plan.tickets}"
         )
         return (
-            f"canary {what}: canary {rates[0]}, champion {rates[1]}; evidence at most"
+            f"{what}: canary {rates[0]}, champion {rates[1]}; evidence at most"
             f" {self.evidence.max():.3g} of {1 / self.plan.alpha:.0f}"
         )
 

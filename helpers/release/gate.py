@@ -73,6 +73,11 @@ class HardStop:
     n: int
     allowed: float = 0.0
 
+    @classmethod
+    def counted(cls, name: str, flags: Sequence[bool], allowed: float = 0.0) -> HardStop:
+        """From one flag a try, true where it happened."""
+        return cls(name, sum(map(bool, flags)), len(flags), allowed)
+
     @property
     def stops(self) -> bool:
         return self.n == 0 or self.events > self.allowed * self.n
@@ -100,6 +105,11 @@ class GateVerdict:
     @property
     def passed(self) -> bool:
         return not self.reasons
+
+    @property
+    def surely_better(self) -> bool:
+        """Not only no worse: the whole interval lies above zero."""
+        return self.low > 0
 
     def __repr__(self) -> str:
         head = (

@@ -102,7 +102,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest as it was written. Raises ReleaseError when a character of it has changed."""
     try:
         saved = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
-        found = Manifest({n: Part(**p) for n, p in saved["parts"].items()}, saved["about"])
+        found = Manifest({n: Part(**saved["parts"][n]) for n in PARTS}, saved["about"])
         said, layout = saved["sha256"], saved["layout"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReleaseError(
@@ -110,7 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{settings.shown(folder / MANIFEST)} cannot be read ({type(error).__name__}: {error});"
             " pack the release again",
         ) from None
-    if layout != LAYOUT or set(found.parts) != set(PARTS) or found.sha256 != said:
+    if layout != LAYOUT or set(saved["parts"]) != set(PARTS) or found.sha256 != said:
         raise ReleaseError(
             "manifest",
             f"{settings.shown(folder / MANIFEST)} was edited after the release was packed; restore"

@@ -39,6 +39,7 @@ def release_note(
     to get back. What was not done says so."""
     changed = before.changed(manifest) if before else list(PARTS)
     not_done = "not done"
+    back = f"Tried: {rollback}" if rollback else "registry.rollback(); not tried yet"
     plan = gate.plan
     slices = [
         f"| {row.slice} | {row.n} | {_points(row.champion)} | {_points(row.candidate)} |"
@@ -68,7 +69,7 @@ def release_note(
             "",
             f"**Drift since the gate.** {drift if drift else not_done}.",
             "",
-            f"**Way back.** {rollback if rollback else 'registry.rollback(); not tried yet'}.",
+            f"**Way back.** {back}.",
             "",
             f"**To sign:** {', '.join(_signers(changed))}.",
         ]

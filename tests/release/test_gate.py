@@ -228,6 +228,26 @@ def test_hard_stops(stop, stops):
     assert verdict.passed is not stops
 
 
+def test_a_hard_stop_is_counted_from_flags():
+    assert HardStop.counted("invalid", [True, False, True], 0.1) == HardStop("invalid", 2, 3, 0.1)
+
+
+def test_better_beyond_doubt_is_told_from_no_worse():
+    assert gate(PLAN, *made(gained=range(1, 41, 2)), SLICES).surely_better
+    assert not gate(PLAN, *made(), SLICES).surely_better
+
+
+def test_more_labels_are_surely_better():
+    """The better candidate of notebook 10 is better by construction; is it, on these tickets?"""
+    grid = load_grid()
+    few, many = (
+        to_flags(grid.cells(TrainingSetting(rows))[0]["category"]) for rows in (256, grid.most)
+    )
+    ids = grid.dev_ids
+    champion, candidate = (dict(zip(ids, flags, strict=True)) for flags in (few, many))
+    assert gate(plan_gate(len(ids), 0.15), champion, candidate, {}).surely_better
+
+
 def test_what_was_not_measured_is_said_so():
     verdict = gate(PLAN, *made(), SLICES, [HardStop("injections", 0, 0)])
     assert verdict.reasons == (

@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from conftest import until
 from support.releases import make_release
 
 from helpers.release.manifest import ReleaseError
@@ -168,13 +169,17 @@ def test_a_kill_during_promotion_leaves_exactly_one_champion(registry, folders):
     first = promote(registry, folders["a"])
     dice, champions, litter = random.Random(0), [], 0
     for _ in range(KILLS):
+        before = registry.file.read_bytes()
         if not (child := os.fork()):
             try:
                 promoting_for_ever(registry, folders)
             finally:
                 os._exit(1)
-        time.sleep(dice.uniform(0.005, 0.06))
-        os.kill(child, signal.SIGKILL)
+        try:  # on a busy machine the child may need a while to begin
+            until(lambda before=before: registry.file.read_bytes() != before)
+            time.sleep(dice.uniform(0, 0.04))
+        finally:
+            os.kill(child, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "it promoted until it was killed"
         champions.append(json.loads(registry.file.read_text())["champion"])
         litter += len(list(registry.folder.iterdir())) - 2
