@@ -4,6 +4,7 @@ from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
 from helpers.plots.canvas import Picture
 from helpers.plots.decision import costs, flips
+from helpers.plots.release import canary_evidence, drift_days, gate_power
 from helpers.plots.results import (
     bars,
     confusion,
@@ -28,17 +29,20 @@ __all__ = [
     "access",
     "attribution",
     "bars",
+    "canary_evidence",
     "chunking_setting",
     "climb",
     "confusion",
     "costs",
     "differences",
     "doors",
+    "drift_days",
     "evidence_and_answers",
     "evidence_removed",
     "extrapolation",
     "flips",
     "frontier",
+    "gate_power",
     "loss_curve",
     "old_or_new",
     "payback",

@@ -102,6 +102,10 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
         "tickets train x test": (tickets["train"], tickets["test"]),
         "tickets train x dev": (tickets["train"], tickets["dev"]),
         "tickets dev x test": (tickets["dev"], tickets["test"]),
+        "tickets x drift": (
+            tickets["train"] + tickets["dev"] + tickets["test"],
+            texts(root, "drift/tickets.jsonl", "input"),
+        ),
         "reading train x dev, questions": (reading["train"], reading["dev"]),
         "reading train x dev, passages": (passages(root, "train"), passages(root, "dev")),
         "reading x handbook questions": (

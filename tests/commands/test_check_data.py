@@ -29,6 +29,7 @@ from helpers.evaluation import text as evaluation_text
 LEAVE, PAGER = "handbook/people/annual-leave.md", "handbook/people/on-call-pay.md"
 V1, V2 = "handbook/people/parental-leave-uk-v1.md", "handbook/people/parental-leave-uk-v2.md"
 DEV, TEST, TRAIN = "questions/dev.jsonl", "questions/test.jsonl", "tickets/train.jsonl"
+DRIFT = "drift/tickets.jsonl"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -151,6 +152,10 @@ def quoted(row, **changes):
 
 def a_ticket(data, split="train", **changes):
     return load(data / f"tickets/{split}.jsonl")[0] | {"id": "t-planted"} | changes
+
+
+def a_drifted_ticket(data, **changes):
+    return load(data / DRIFT)[-1] | {"id": "t-planted", "input": "Planted."} | changes
 
 
 def first_words(data, n, split="test"):
@@ -536,6 +541,30 @@ FAULTS = {
             "tickets/test.jsonl",
             lambda d: a_ticket(d, "test", input=f"Xyzzy {first_words(d, 8, 'train')} plugh."),
         ),
+    ),
+    "drifted ticket that was trained on": (
+        DRIFT,
+        "input",
+        "is the same as",
+        appended(DRIFT, lambda d: a_drifted_ticket(d, input=load(d / TRAIN)[0]["input"])),
+    ),
+    "drifted ticket with eight words of a test ticket": (
+        DRIFT,
+        "input",
+        'shares "',
+        appended(DRIFT, lambda d: a_drifted_ticket(d, input=f"Xyzzy {first_words(d, 8)} plugh.")),
+    ),
+    "the same drifted ticket twice": (
+        DRIFT,
+        "input",
+        "is the same as line",
+        appended(DRIFT, lambda d: a_drifted_ticket(d, input=load(d / DRIFT)[0]["input"].upper())),
+    ),
+    "drifted ticket of an earlier day": (
+        DRIFT,
+        "day",
+        "in the order of their days",
+        appended(DRIFT, lambda d: a_drifted_ticket(d, day="2026-05-04")),
     ),
     "byte order mark": (
         LEAVE,

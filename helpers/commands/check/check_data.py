@@ -32,6 +32,7 @@ from helpers.commands.check.handbook_and_questions import (
 )
 from helpers.commands.check.lenient import read_handbook, read_rows, read_users, shown
 from helpers.commands.check.training_rows import (
+    check_drift,
     check_facts,
     check_reading,
     check_style,
@@ -39,6 +40,7 @@ from helpers.commands.check.training_rows import (
 )
 from helpers.core import settings
 from helpers.core.records import Fault
+from helpers.data.drifted_tickets import DRIFT, DriftRow
 from helpers.data.facts import ASK, GENERAL, TRAIN, FactAskRow, FactRow, GeneralRow
 from helpers.data.questions import QuestionRow
 from helpers.data.reading import ReadingRow
@@ -80,6 +82,7 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
     rows |= {name: read_rows(root, name, ReadingRow, faults) for name in READING}
     rows |= {name: read_rows(root, name, schema, faults) for name, schema in FACTS.items()}
     rows |= {name: read_rows(root, name, StyleRow, faults) for name in STYLE}
+    rows[DRIFT] = read_rows(root, DRIFT, DriftRow, faults)
     chains = list(check_versions(docs))
     broken = {
         doc.meta.policy for doc in docs.values() if doc.file in {fault.file for fault in chains}
@@ -94,7 +97,7 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
             check_ids(placed)
             for placed in (
                 questions,
-                tickets,
+                [*tickets, *rows[DRIFT]],
                 *(
                     [placed for name in names for placed in rows[name]]
                     for names in (READING, STYLE, FACTS)
@@ -114,6 +117,7 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
             users,
         ),
         check_style(*(rows[name] for name in STYLE)),
+        check_drift(rows[DRIFT], tickets),
         check_lock(root),
     ):
         faults += found

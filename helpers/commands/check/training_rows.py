@@ -71,6 +71,30 @@ def check_ticket_splits(
         parts |= {run: placed for placed, _, its_runs in own for run in its_runs}
 
 
+def check_drift(drifted: Sequence[Placed], tickets: Sequence[Placed]) -> Iterator[Fault]:
+    """Are the drifted tickets in the order of their days, and is none a copy of a ticket that
+    systems were trained or judged on, or of another drifted one?"""
+    yield from check_ticket_splits(tickets, (), drifted)
+    latest, same = None, {}
+    for placed in drifted:
+        file, line, row = placed
+        if latest and row["day"] < latest.row["day"]:
+            yield Fault(
+                file,
+                line,
+                "day",
+                f"{row['day']} comes after {latest.row['day']} in line {latest.line}; put the rows"
+                " in the order of their days",
+            )
+        else:
+            latest = placed
+        other = same.setdefault(plain(row["input"]), placed)
+        if other is not placed:
+            yield Fault(
+                file, line, "input", f"is the same as line {other.line}; write another message"
+            )
+
+
 def check_reading(rows: Sequence[Placed]) -> Iterator[Fault]:
     """Does every answer stand in the cited passage and in no other, and can no refusal be
     answered?"""
