@@ -20,10 +20,7 @@ from helpers.systems.questions import fingerprint
 from helpers.systems.tools import default_table, table_digest, use_tool
 
 # What the code says where no model is asked. The refusal reads as one to `abstains`.
-REFUSED = (
-    "I can't help with that: it asks for somebody's private data, for legal, medical or financial"
-    " advice, or to get around a rule."
-)
+REFUSED = "I can't help with that. Ask about a rule, a product, an order or a date instead."
 CHAT = "Hello! Ask me about our handbook, an order, a ticket, a calculation or a date."
 ASK_BACK = (
     "I am not sure what you mean. Is it a rule or product to look up, the status of one order or"

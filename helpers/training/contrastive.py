@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class TuningSettings:
     """How the body is tuned. batch_rows: texts in a batch, of which every two are a pair;
-    first_layer: layers below it, and the word vectors, stay as they are."""
+    first_layer: layers below it, and the word vectors, stay as they are; max_tokens: how much of a
+    text is read while tuning, which bounds time and memory (vectors are made of all of it)."""
 
     steps: int = 40
     batch_rows: int = 32
     learning_rate: float = 1e-4
     first_layer: int = 2
+    max_tokens: int = 64
     seed: int = 0
 
 
@@ -50,6 +52,7 @@ def tune_body(
     torch.manual_seed(how.seed)
     dice = np.random.default_rng(how.seed)
     body = copy.deepcopy(load.load_embedder()).float().train()
+    whole, body.max_seq_length = body.max_seq_length, how.max_tokens
     for name, weights in body.named_parameters():
         weights.requires_grad_(_learns(name, how))
     learnt = [weights for weights in body.parameters() if weights.requires_grad]
@@ -66,6 +69,7 @@ def tune_body(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    body.max_seq_length = whole
     return body.eval()
 
 
