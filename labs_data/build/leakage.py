@@ -119,11 +119,19 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
         "router train x dev": (router["train"], router["dev"]),
         "router train x test": (router["train"], router["test"]),
         "router dev x test": (router["dev"], router["test"]),
-        **{f"router within {split}": (found, found) for split, found in router.items()},
         "router x handbook questions": (
             router["train"] + router["dev"] + router["test"],
             questions["dev"] + questions["test"],
         ),
+    }
+
+
+def alone(root: Path = settings.DATA) -> dict[str, list[Text]]:
+    """What must not mean the same within one split either: name -> texts. Requests are drawn into
+    splits by chance, so two that are alike would show in one split or across two."""
+    return {
+        f"router within {split}": texts(root, f"router/{split}.jsonl", "input")
+        for split in ("train", "dev", "test")
     }
 
 
@@ -146,7 +154,7 @@ def nearest(
 
 def measure(root: Path = settings.DATA) -> dict[str, list[Near]]:
     """The nearest pairs of every comparison; each distinct text is embedded once."""
-    pairs = comparisons(root)
+    pairs = comparisons(root) | {name: (found, found) for name, found in alone(root).items()}
     distinct = sorted({t.text for sides in pairs.values() for side in sides for t in side})
     vectors = dict(zip(distinct, embed(distinct), strict=True))
     return {name: nearest(left, right, name, vectors) for name, (left, right) in pairs.items()}
