@@ -25,7 +25,9 @@ def calibration(bins: pd.DataFrame, error: Mapping[str, float], title: str) -> P
     axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.4, zorder=0)
     for _, one in bins.iterrows():
         axes.plot([one["confidence"]] * 2, [one["low"], one["high"]], color=INK, linewidth=1.3)
-        axes.plot(one["confidence"], one["right"], "o", color=OTHER, markersize=7)
+        axes.plot(
+            one["confidence"], one["right"], "o", color=OTHER, markersize=7, clip_on=False, zorder=3
+        )
     axes.text(0.02, 0.9, "not sure enough", color="#666666", fontsize=9)
     axes.text(0.98, 0.05, "too sure", color="#666666", fontsize=9, ha="right")
     axes.set_xlim(0, 1.02)
@@ -77,14 +79,18 @@ def asking_back(
     figure, axes = canvas(6.4, 3.6)
     axes.plot(curve["asked back"], curve["cost"], color=OTHER, linewidth=2)
     axes.plot(chosen["asked back"], chosen["cost"], "o", color=INK, markersize=8)
+    # the words stand below the curve, wherever it runs
+    top, late = float(curve["cost"].max()), chosen["asked back"] > 0.6
+    axes.plot([chosen["asked back"]] * 2, [0, chosen["cost"]], ":", color=INK, linewidth=1.2)
     axes.annotate(
-        f"asks back about {percent(chosen['asked back'])}",
-        (chosen["asked back"], chosen["cost"]),
-        (10, -16),
+        f"asks back about {percent(chosen['asked back'])}: {chosen['cost']:.2f} a request",
+        (chosen["asked back"], 0.06 * top),
+        (-8 if late else 8, 0),
         textcoords="offset points",
+        ha="right" if late else "left",
     )
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 1.08 * top or 1)
     axes.set_xticks(*SHARES)
     axes.set_xlabel("share of requests asked back, the most doubtful first")
     axes.set_ylabel("mean cost of a request")
