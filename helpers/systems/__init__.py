@@ -47,6 +47,7 @@ from helpers.systems.router import (
     train_router,
     with_costs,
 )
+from helpers.systems.router_file import load_router, save_router
 from helpers.systems.tools import use_tool
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "instruction_of",
     "keyword_router",
     "linear_classifier",
+    "load_router",
     "long_context",
     "majority_label",
     "nearest_neighbour",
@@ -78,6 +80,7 @@ __all__ = [
     "retrieved_examples",
     "router_and_rag",
     "router_arm",
+    "save_router",
     "task_prompt",
     "train_router",
     "training_rows",

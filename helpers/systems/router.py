@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.core.cases import Arm, Ask, Case, Prediction
+from helpers.core.fingerprint import code_of
 from helpers.data.requests import ROUTES
 from helpers.evaluation.routing import COSTS, UNSURE, Costs, cost_matrix, macro_f1
 from helpers.systems.classifier import C
@@ -156,7 +157,8 @@ def _fit(
         list(zip(*_rows(train), strict=True)),
         list(zip(*_rows(dev), strict=True)),
     )
-    name = fingerprint(*rows, how if made is not None else C, embedding.fingerprint())
+    trained_by = (how, code_of("training/contrastive")) if made is not None else C
+    name = fingerprint(*rows, trained_by, embedding.fingerprint())
     router = Router(labels, made, weights, bias, 1.0, {}, np.inf, {}, name)
     asked, right = _rows(dev)
     scores, at = router.scores(asked), np.array([labels.index(one) for one in right])
