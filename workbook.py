@@ -893,6 +893,7 @@ COMMANDS = [
                     "retrieval",
                     "chunking",
                     "judge",
+                    "router",
                     "scale",
                     "lab",
                 ],
@@ -903,7 +904,7 @@ COMMANDS = [
                 type=Path,
                 metavar="DIR",
                 help="retrieval: a set in BEIR's form; chunking: one in that of Chroma's"
-                " evaluation; judge: RAGChecker's human labels",
+                " evaluation; judge: RAGChecker's human labels; router: Ray's routing set",
             ),
             option(
                 "--limit-queries",

@@ -14,11 +14,13 @@ from helpers.data.json_schema import load_schema
 from helpers.data.labelled_rows import plain, read_labelled, split
 from helpers.data.questions import load_questions, load_users, locate, pick
 from helpers.data.reading import load_reading
+from helpers.data.requests import ROUTES, load_requests
 from helpers.data.tickets import FIELDS, load_tickets, parse_strict
 
 __all__ = [
     "FIELDS",
     "HANDBOOK",
+    "ROUTES",
     "Document",
     "changes_of",
     "load_asks",
@@ -27,6 +29,7 @@ __all__ = [
     "load_handbook",
     "load_questions",
     "load_reading",
+    "load_requests",
     "load_schema",
     "load_tickets",
     "load_training",

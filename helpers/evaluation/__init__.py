@@ -18,10 +18,19 @@ from helpers.evaluation.evaluator import (
 from helpers.evaluation.house_style import STYLE, load_style
 from helpers.evaluation.learning_curve import learning_curve
 from helpers.evaluation.refusals import abstains
+from helpers.evaluation.routing import (
+    COSTS,
+    calibration_error,
+    reliability,
+    routing_difference,
+    routing_summary,
+    routing_task,
+)
 from helpers.evaluation.scores import answer_correct
 from helpers.evaluation.text import tokens
 
 __all__ = [
+    "COSTS",
     "QUESTIONS",
     "STYLE",
     "TICKETS",
@@ -31,6 +40,7 @@ __all__ = [
     "as_table",
     "attribute",
     "blame",
+    "calibration_error",
     "cause",
     "citation_summary",
     "cited_evidence",
@@ -41,6 +51,10 @@ __all__ = [
     "latency",
     "learning_curve",
     "load_style",
+    "reliability",
+    "routing_difference",
+    "routing_summary",
+    "routing_task",
     "share",
     "summary",
     "ticket_summary",

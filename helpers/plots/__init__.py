@@ -22,13 +22,16 @@ from helpers.plots.retrieval import (
     frontier,
     scale,
 )
+from helpers.plots.router import asking_back, calibration
 from helpers.plots.training import climb, extrapolation, loss_curve, payback, training_setting
 
 __all__ = [
     "Picture",
     "access",
+    "asking_back",
     "attribution",
     "bars",
+    "calibration",
     "canary_evidence",
     "chunking_setting",
     "climb",

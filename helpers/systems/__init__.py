@@ -8,6 +8,7 @@ from helpers.systems.baselines import (
 )
 from helpers.systems.citations import cite
 from helpers.systems.classifier import linear_classifier
+from helpers.systems.hybrid import router_and_rag
 from helpers.systems.labelled import (
     few_shot,
     instruction_of,
@@ -38,13 +39,25 @@ from helpers.systems.questions import (
     retrieval_augmented,
     with_distractors,
 )
+from helpers.systems.router import (
+    ROUTE_PROMPT,
+    Router,
+    keyword_router,
+    router_arm,
+    train_router,
+    with_costs,
+)
+from helpers.systems.router_file import load_router, save_router
+from helpers.systems.tools import use_tool
 
 __all__ = [
     "BASE",
     "BETTER",
+    "ROUTE_PROMPT",
     "SCHEMA",
     "TICKET_PROMPT",
     "PromptStyle",
+    "Router",
     "TaskPrompt",
     "always_refuse",
     "answer_questions",
@@ -54,7 +67,9 @@ __all__ = [
     "evidence_contexts",
     "few_shot",
     "instruction_of",
+    "keyword_router",
     "linear_classifier",
+    "load_router",
     "long_context",
     "majority_label",
     "nearest_neighbour",
@@ -63,10 +78,16 @@ __all__ = [
     "question_prompt",
     "retrieval_augmented",
     "retrieved_examples",
+    "router_and_rag",
+    "router_arm",
+    "save_router",
     "task_prompt",
+    "train_router",
     "training_rows",
     "tuned",
     "tuned_prompt",
+    "use_tool",
+    "with_costs",
     "with_distractors",
     "written",
     "zero_shot",

@@ -8,7 +8,8 @@ pairs above the threshold.
 
 `check-data` finds copies by their words; this finds copies in other words. Only texts of different
 splits are compared: a family of paraphrases (one `fact`) lies within one split, which check-data
-sees to, so families need no exemption here.
+sees to, so families need no exemption here. Requests to the router are compared within a split,
+too: they have no families.
 """
 
 from __future__ import annotations
@@ -98,6 +99,9 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
         split: texts(root, f"questions/{split}.jsonl", "question") for split in ("dev", "test")
     }
     style = {split: style_texts(root, split) for split in ("train", "dev")}
+    router = {
+        split: texts(root, f"router/{split}.jsonl", "input") for split in ("train", "dev", "test")
+    }
     return {
         "tickets train x test": (tickets["train"], tickets["test"]),
         "tickets train x dev": (tickets["train"], tickets["dev"]),
@@ -116,6 +120,22 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
         "style train x dev, questions": (style["train"]["question"], style["dev"]["question"]),
         "style train x dev, replies": (style["train"]["reply"], style["dev"]["reply"]),
         "style x tickets": (style["train"]["question"] + style["dev"]["question"], tickets["test"]),
+        "router train x dev": (router["train"], router["dev"]),
+        "router train x test": (router["train"], router["test"]),
+        "router dev x test": (router["dev"], router["test"]),
+        "router x handbook questions": (
+            router["train"] + router["dev"] + router["test"],
+            questions["dev"] + questions["test"],
+        ),
+    }
+
+
+def alone(root: Path = settings.DATA) -> dict[str, list[Text]]:
+    """What must not mean the same within one split either: name -> texts. Requests are drawn into
+    splits by chance, so two that are alike would show in one split or across two."""
+    return {
+        f"router within {split}": texts(root, f"router/{split}.jsonl", "input")
+        for split in ("train", "dev", "test")
     }
 
 
@@ -127,6 +147,8 @@ def nearest(
 
     a, b = (np.stack([vectors[t.text] for t in side]) for side in (left, right))
     similarity = b @ a.T  # (right, left)
+    if left is right:  # within one split a text is not compared with itself
+        np.fill_diagonal(similarity, -1)
     best = similarity.argmax(axis=1)
     found = [
         Near(float(similarity[i, j]), comparison, left[j], right[i]) for i, j in enumerate(best)
@@ -136,7 +158,7 @@ def nearest(
 
 def measure(root: Path = settings.DATA) -> dict[str, list[Near]]:
     """The nearest pairs of every comparison; each distinct text is embedded once."""
-    pairs = comparisons(root)
+    pairs = comparisons(root) | {name: (found, found) for name, found in alone(root).items()}
     distinct = sorted({t.text for sides in pairs.values() for side in sides for t in side})
     vectors = dict(zip(distinct, embed(distinct), strict=True))
     return {name: nearest(left, right, name, vectors) for name, (left, right) in pairs.items()}

@@ -195,11 +195,19 @@ def test_the_licence_is_named(sheet):
 
 def test_splits_are_compared_with_each_other_and_never_within():
     pairs = leakage.comparisons()
-    assert len(pairs) == 11
+    assert len(pairs) == 15
     assert all(left and right for left, right in pairs.values())
     assert all(
         not {t.text for t in left} & {t.text for t in right} for left, right in pairs.values()
     )
+
+
+def test_within_a_split_no_text_is_its_own_neighbour():
+    found = [leakage.Text(name, name) for name in "abc"]
+    vectors = {"a": [1.0, 0.0], "b": [0.8, 0.6], "c": [0.0, 1.0]}
+    pairs = leakage.nearest(found, found, "within", vectors)
+    assert all(one.left != one.right for one in pairs)
+    assert [round(one.similarity, 6) for one in pairs] == [0.8, 0.8, 0.6]
 
 
 @pytest.mark.slow

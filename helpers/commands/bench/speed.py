@@ -7,6 +7,7 @@ that others judged? For `workbook.py bench`.
     embed     [--rounds N]                  texts per second against plain encode
     retrieval DIR [--limit-queries N]       a set in BEIR's form: nDCG, recall, latency
     chunking  DIR                           a set in the form of Chroma's chunking evaluation
+    router    DIR                           Ray's routing set: accuracy, macro-F1 (routing.py)
     scale     [--chunks N ...] [--server] [--save]            the index at growing sizes (scale.py)
     finetune  [--rows N] [--epochs N] [--seeds N] [--curve]   against TRL's SFTTrainer (training.py)
     lab                                     milliseconds from a slider to its picture
@@ -30,7 +31,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.commands.bench import beir, chunking, judge, scale, training
+from helpers.commands.bench import beir, chunking, judge, routing, scale, training
 from helpers.commands.bench import labs as bench_labs
 from helpers.core.cases import Arm, Case, Passage
 from helpers.core.records import DataError
@@ -52,6 +53,7 @@ from helpers.systems.prompts import TICKET_PROMPT
 # rounds 256 times coarser
 TIE = 1e-3
 TIE_COARSE = 0.25
+NEED_FOLDER = ("retrieval", "chunking", "judge", "router")
 
 
 @dataclass(frozen=True)
@@ -356,6 +358,8 @@ def shown(found: dict[str, object]) -> str:
         )
     if found["bench"] == "judge":
         return judge.shown(found)
+    if found["bench"] == "router":
+        return routing.shown(found)
     if found["bench"] == "retrieval":
         rows, first = (
             {name: found[name] for name in ("dense", "bm25", "hybrid", "exact")},
@@ -384,14 +388,14 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "what", choices=["evaluate", "embed", "retrieval", "chunking", "judge", "lab"]
+        "what", choices=["evaluate", "embed", "retrieval", "chunking", "judge", "router", "lab"]
     )
     parser.add_argument(
         "folder",
         nargs="?",
         type=Path,
         metavar="DIR",
-        help="retrieval, chunking and judge: the folder with the set",
+        help="retrieval, chunking, judge and router: the folder with the set",
     )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
@@ -401,10 +405,8 @@ def main(argv: list[str] | None = None) -> int:
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
     options = parser.parse_args(argv)
-    if (options.folder is not None) != (options.what in ("retrieval", "chunking", "judge")):
-        parser.error(
-            "retrieval, chunking and judge need a folder; evaluate, embed and lab take none"
-        )
+    if (options.folder is not None) != (options.what in NEED_FOLDER):
+        parser.error(f"{', '.join(NEED_FOLDER)} need a folder; evaluate, embed and lab take none")
     try:
         # whatever is said on the way: stdout belongs to the result
         with contextlib.redirect_stdout(sys.stderr):
@@ -414,6 +416,7 @@ def main(argv: list[str] | None = None) -> int:
                 "retrieval": lambda: beir.bench_retrieval(options.folder, options.limit_queries),
                 "chunking": lambda: chunking.bench_chunking(options.folder),
                 "judge": lambda: judge.bench_judge(options.folder),
+                "router": lambda: routing.bench_router(options.folder),
                 "lab": bench_labs.bench_lab,
             }[options.what]()
     except DataError as error:

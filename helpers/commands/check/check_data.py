@@ -35,6 +35,7 @@ from helpers.commands.check.training_rows import (
     check_drift,
     check_facts,
     check_reading,
+    check_requests,
     check_style,
     check_ticket_splits,
 )
@@ -42,8 +43,10 @@ from helpers.core import settings
 from helpers.core.records import Fault
 from helpers.data.drifted_tickets import DRIFT, DriftRow
 from helpers.data.facts import ASK, GENERAL, TRAIN, FactAskRow, FactRow, GeneralRow
+from helpers.data.orders import OrderRow, TicketStatusRow
 from helpers.data.questions import QuestionRow
 from helpers.data.reading import ReadingRow
+from helpers.data.requests import RequestRow
 from helpers.data.tickets import TicketRow
 from helpers.evaluation.house_style import StyleRow
 
@@ -52,7 +55,9 @@ TICKETS = ("tickets/train.jsonl", "tickets/dev.jsonl", "tickets/test.jsonl")
 READING = ("reading/train.jsonl", "reading/dev.jsonl")
 FACTS = {f"facts/{TRAIN}": FactRow, f"facts/{ASK}": FactAskRow, f"facts/{GENERAL}": GeneralRow}
 STYLE = ("style/train.jsonl", "style/dev.jsonl")
-FROZEN = ("questions/test.jsonl", "tickets/test.jsonl")
+REQUESTS = ("router/train.jsonl", "router/dev.jsonl", "router/test.jsonl")
+TOOLS = {"tools/orders.jsonl": OrderRow, "tools/tickets.jsonl": TicketStatusRow}
+FROZEN = ("questions/test.jsonl", "tickets/test.jsonl", "router/test.jsonl")
 # A test figure depends on the scorer as much as on the rows, so the code that judges is frozen with
 # them.
 HELPERS = settings.ROOT / "helpers"
@@ -61,6 +66,7 @@ SCORING = (
     "core/records.py",
     "data/handbook.py",
     "data/questions.py",
+    "data/requests.py",
     "data/tickets.py",
 )  # what builds the gold
 JUDGING = "evaluation"  # and the folder that judges
@@ -83,6 +89,8 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
     rows |= {name: read_rows(root, name, schema, faults) for name, schema in FACTS.items()}
     rows |= {name: read_rows(root, name, StyleRow, faults) for name in STYLE}
     rows[DRIFT] = read_rows(root, DRIFT, DriftRow, faults)
+    rows |= {name: read_rows(root, name, RequestRow, faults) for name in REQUESTS}
+    rows |= {name: read_rows(root, name, schema, faults) for name, schema in TOOLS.items()}
     chains = list(check_versions(docs))
     broken = {
         doc.meta.policy for doc in docs.values() if doc.file in {fault.file for fault in chains}
@@ -100,7 +108,7 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
                 [*tickets, *rows[DRIFT]],
                 *(
                     [placed for name in names for placed in rows[name]]
-                    for names in (READING, STYLE, FACTS)
+                    for names in (READING, STYLE, FACTS, REQUESTS)
                 ),
             )
         ),
@@ -118,6 +126,8 @@ def _check(root: Path) -> tuple[list[Fault], dict[str, int]]:
         ),
         check_style(*(rows[name] for name in STYLE)),
         check_drift(rows[DRIFT], tickets),
+        check_requests([rows[name] for name in REQUESTS], questions),
+        *(check_ids(rows[name]) for name in TOOLS),
         check_lock(root),
     ):
         faults += found

@@ -1,5 +1,5 @@
-"""Are the training rows sound, and held apart from those that judge? Tickets, reading, facts and
-style; each check gives its faults."""
+"""Are the training rows sound, and held apart from those that judge? Tickets, reading, facts, style
+and requests; each check gives its faults."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from helpers.commands.check.lenient import USERS, Doc, Placed
 from helpers.core.records import Fault
 from helpers.data.facts import ASK, GENERAL, TRAIN, wrongs
 from helpers.data.reading import answerable_refusals, why_wrong
+from helpers.data.requests import wrong_kind
 from helpers.evaluation import house_style
 
 LEAKED_WORDS = 8  # a run this long, shared by two splits, makes them one
@@ -150,3 +151,46 @@ def check_style(train: Sequence[Placed], dev: Sequence[Placed]) -> Iterator[Faul
                     f'the fact "{fact[2:]}" is also in {other.file} line {other.line}; a fact stays'
                     " in one split",
                 )
+
+
+def check_requests(
+    splits: Sequence[Sequence[Placed]], questions: Sequence[Placed]
+) -> Iterator[Fault]:
+    """Does every kind belong to its route, is no request written twice, in one split or in two, and
+    is none a copied question of the handbook's dev or test?"""
+    asked = {plain(placed.row["question"]): placed for placed in questions}
+    seen: dict[str, Placed] = {}
+    for placed in (placed for split in splits for placed in split):
+        file, line, row = placed
+        if wrong := wrong_kind(row):
+            yield Fault(file, line, "kind", wrong)
+        # what is nothing but signs stays as it is
+        text = plain(row["input"]) or row["input"]
+        if other := seen.get(text) or asked.get(text):
+            yield Fault(
+                file,
+                line,
+                "input",
+                f"is the same (but for case, spaces or punctuation) as {other.file} line"
+                f" {other.line}; write another request",
+            )
+        seen.setdefault(text, placed)
+    yield from check_long_runs(splits)
+
+
+def check_long_runs(splits: Sequence[Sequence[Placed]]) -> Iterator[Fault]:
+    """Is a run of 8 words in two splits of the requests?"""
+    parts: dict[tuple[str, ...], Placed] = {}
+    for split in splits:
+        own = [(placed, runs(placed.row["input"], LEAKED_WORDS)) for placed in split]
+        for placed, its_runs in own:
+            if run := next((run for run in its_runs if run in parts), None):
+                other = parts[run]
+                yield Fault(
+                    placed.file,
+                    placed.line,
+                    "input",
+                    f'shares "{" ".join(run)}" with {other.file} line {other.line}; write it in'
+                    " other words",
+                )
+        parts |= {run: placed for placed, its_runs in own for run in its_runs}
