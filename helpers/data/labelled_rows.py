@@ -184,10 +184,15 @@ def _wrong_output(
     output: Any, kind: Literal["object", "string"] | None, held: Checked | None
 ) -> Iterator[tuple[str, str]]:
     got = {str: "string", dict: "object"}.get(type(output))
+    as_text = json.dumps(json.dumps(output), ensure_ascii=False)[:80]
     if output is None:
         yield "output", "is missing; it is what the system should answer"
     elif got is None:
-        yield "output", f"must be an object or a text, got {type(output).__name__}"
+        yield (
+            "output",
+            f"must be an object or a text, got {type(output).__name__}; write it as a text,"
+            f" {as_text}, or as a field of an object",
+        )
     elif kind and got != kind:
         yield (
             "output",

@@ -18,7 +18,7 @@ from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
 from helpers.core.cases import Arm, Ask, Case
 from helpers.data import labelled_rows
-from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived
+from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived, form_remarks
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.evaluator import questions_task, wilson
 from helpers.evaluation.labelled_task import task_of
@@ -88,6 +88,7 @@ class Systems:
                 "There is no usable schema.json: the form of an output was taken from the training"
                 " rows."
             )
+            self.notes += form_remarks(self.splits.train)
         if self.splits:
             try:
                 task_of(self.schema)
