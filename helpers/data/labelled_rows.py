@@ -1,5 +1,5 @@
-"""Can your own labelled rows be used? JSON Lines of {"input": text, "output": object or text}
-become cases, or every fault is named at once.
+"""Can your own labelled rows be used? Rows of {"input": text, "output": object or text} become
+cases, or every fault is named at once. JSON Lines, or another form of `row_formats`.
 
     cases = read_labelled(Path("my_rows.jsonl"), schema)      raises LabelledError: file, line,
                                                               field, what to do
@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Gold, Split
-from helpers.core.records import DataError, Fault, json_lines
+from helpers.core.records import DataError, Fault
 from helpers.data.json_schema import (
     LONGEST_LABEL_CHARS,
     ROWS_A_LABEL,
@@ -31,6 +31,7 @@ from helpers.data.json_schema import (
     SchemaError,
     checked,
 )
+from helpers.data.row_formats import Columns, example_rows
 
 BESIDE_INPUT = ("system", "instruction", "context")  # as in the rows of Alpaca and its like
 LONGEST_INPUT_CHARS = 16_000  # about 4,000 tokens: half of the small model's window
@@ -78,14 +79,18 @@ def sift(
     schema: dict | Checked | None = None,
     split: Split = "train",
     apart_from: Sequence[Case] = (),
+    columns: Columns | None = None,
+    named: list[str] | None = None,
 ) -> tuple[list[Case], list[Fault]]:
     """(the rows that can be used, every fault of the others), for whoever looks at rows and trains
-    on nothing half-read. Raises as `read_labelled` does where no row can be read at all."""
+    on nothing half-read. columns: our names -> those in the file, where they are not known ones;
+    named: see `taken` of `row_formats`. Raises as `read_labelled` does where no row can be read at
+    all."""
     held = checked(schema) if schema is not None else None
     kind = held.kind if held else None
     name, faults, cases = settings.shown(path), [], []
     taken, apart = {}, {plain(case.ask.input): case.id for case in apart_from}
-    for number, row in json_lines(name, read_bytes(path), faults):
+    for number, row in example_rows(name, read_bytes(path), faults, columns, named):
         text, output = _whole_input(row), row.get("output")
         id = row.get("id", f"{path.stem}-{number:04d}")
         try:
@@ -108,7 +113,7 @@ def sift(
             kind = kind or ("string" if isinstance(output, str) else "object")
             gold = Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output)
             cases.append(Case(Ask(id, text), gold, "own rows", family(text), split))
-    return cases, faults
+    return cases, sorted(faults, key=lambda one: one.line or 0)
 
 
 def family(text: str) -> str:

@@ -36,13 +36,14 @@ class Sheet(NamedTuple):
     rows: Rows
 
 
-def csv_rows(text: str) -> Rows:
-    """The rows of a CSV file, whatever parts its cells. Raises DataError where it is none."""
+def csv_rows(text: str, empty: bool = False) -> Rows:
+    """The rows of a CSV file, whatever parts its cells; empty: empty ones too, so that they can be
+    counted. Raises DataError where it is none."""
     first, _, rest = text.partition("\n")
     if re.fullmatch(r"sep=[,;\t|]\r?", first):  # Excel's word to itself
-        return _limited(_parsed(rest, first[4]))
+        return _limited(_parsed(rest, first[4]), empty)
     best = max(DELIMITERS, key=lambda delimiter: _evenness(text, delimiter))
-    return _limited(_parsed(text, best))
+    return _limited(_parsed(text, best), empty)
 
 
 def _parsed(text: str, delimiter: str) -> Iterable[list[str]]:
@@ -66,7 +67,7 @@ def _evenness(text: str, delimiter: str) -> tuple[float, int]:
     return (rows / sum(widths.values()) if width > 1 else 0.0, width)
 
 
-def _limited(rows: Iterable[Sequence[str]]) -> Rows:
+def _limited(rows: Iterable[Sequence[str]], empty: bool = False) -> Rows:
     """The rows that hold anything, filled up to one width. Raises DataError where there are more
     than can be used."""
     found: Rows = []
@@ -78,15 +79,15 @@ def _limited(rows: Iterable[Sequence[str]]) -> Rows:
             )
         texts = [cell.strip() for cell in row[:MOST_COLUMNS]]
         cells += len(texts)
-        if any(texts):
+        if any(texts) or (empty and found):
             found.append(texts)
     width = max((at + 1 for row in found for at, cell in enumerate(row) if cell), default=0)
     return [[*row[:width], *[""] * (width - len(row))] for row in found]
 
 
-def xlsx_sheets(data: bytes) -> list[Sheet]:
-    """The sheets of a workbook that are shown and hold anything. Raises DataError where it cannot
-    be opened."""
+def xlsx_sheets(data: bytes, empty: bool = False) -> list[Sheet]:
+    """The sheets of a workbook that are shown and hold anything; empty: with empty rows. Raises
+    DataError where it cannot be opened."""
     import warnings
 
     from openpyxl import load_workbook
@@ -100,7 +101,7 @@ def xlsx_sheets(data: bytes) -> list[Sheet]:
             if sheet.sheet_state != "visible":
                 continue
             sheet.reset_dimensions()  # what the file states may be a million empty columns
-            rows = _limited([_shown(cell) for cell in row] for row in sheet.iter_rows())
+            rows = _limited(([_shown(cell) for cell in row] for row in sheet.iter_rows()), empty)
             if rows:
                 found.append(Sheet(sheet.title, rows))
         book.close()

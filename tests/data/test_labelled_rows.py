@@ -211,7 +211,7 @@ def test_what_stands_beside_an_input_is_part_of_it(file, row, text):
 
 def test_a_context_alone_is_no_input(file):
     with pytest.raises(LabelledError, match="field 'input': is missing"):
-        read_labelled(file({"context": "It is late.", "question": "When?", "output": "x"}))
+        read_labelled(file({"context": "It is late.", "output": "x"}))
 
 
 def test_what_stands_beside_an_input_must_be_a_text(file):

@@ -44,6 +44,19 @@ class Access(Row):
     open_keys: list[str] = Field(default_factory=list)
 
 
+class Columns(Row):
+    """Our name -> the name in the files of questions and examples; several are put together."""
+
+    question: str | None = None
+    answers: str | None = None
+    input: str | list[str] | None = None
+    output: str | list[str] | None = None
+
+    @property
+    def stated(self) -> dict[str, str | list[str]]:
+        return self.model_dump(exclude_none=True)
+
+
 class Task(Row):
     instruction: str = ""
 
@@ -80,6 +93,7 @@ class AssessConfig(Row):
     model: Model = Model()
     endpoint: Endpoint = Endpoint()
     access: Access = Access()
+    columns: Columns = Columns()
     task: Task = Task()
     answers: Answers = Answers()
     requirements: Stated = Stated()
@@ -181,6 +195,15 @@ def template() -> str:
             '# open_keys = ["team"]            # keys of front matter that close no page; others'
             " that may say who may read it do"
         ),
+        "",
+        (
+            "# [columns]                      # names in your files of questions and examples,"
+            " where they are not found"
+        ),
+        '# question = "Frage"',
+        '# answers = "Antwort"',
+        '# input = ["subject", "body"]     # several are put together',
+        '# output = "category"            # several become an object',
         "",
         "# [task]",
         '# instruction = "What should be done with an input of examples.jsonl, in your words."',
