@@ -99,8 +99,11 @@ def test_a_context_is_found_in_the_document_that_holds_it(tmp_path):
         "reference_contexts": ["Takes 14 days."],
     }
     home = folder(
-        tmp_path, questions_0_jsonl=lines(row), documents__a_0_txt="No.", documents__b_0_txt="It\nTakes  14 days. Yes."
-    )  # fmt: skip
+        tmp_path,
+        questions_0_jsonl=lines(row),
+        documents__a_0_txt="No.",
+        documents__b_0_txt="It\nTakes  14 days. Yes.",
+    )
     own = read_user_folder(home)
     assert [(one.doc, one.quote) for one in own.questions[0].gold.evidence] == [
         ("b", "Takes  14 days.")

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import plots
+from helpers.commands.assess.exports import write_exports
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
 from helpers.commands.assess.schedule import Skipped, more_minutes
@@ -469,8 +470,8 @@ def _plain(value: Any) -> Any:
 
 
 def write(results: Results, out: Path) -> dict[str, Any]:
-    """report.html, report.md, report.json and the pictures of the Markdown, each whole; the JSON
-    comes last. Gives its content. A byte of a file name that is no letter becomes U+FFFD: half a
+    """report.html, report.md, report.json, the pictures of the Markdown and the files of `exports`,
+    each whole; the JSON comes last. Gives its content. A byte of a file name that is no letter becomes U+FFFD: half a
     surrogate pair is no UTF-8."""
 
     def valid(text: str) -> str:
@@ -484,5 +485,9 @@ def write(results: Results, out: Path) -> dict[str, Any]:
                 write_whole(out / one[0], one[2])
     write_whole(out / "report.md", valid(decision_record.markdown(results.title, sections)))
     write_whole(out / "report.html", valid(decision_record.page(results.title, sections)))
+    tables = {name: one for tables in by_kind(results).values() for name, one in tables.items()}
+    lines = [arms_table(some) for some in by_kind(results).values()]
+    whole = pd.concat(lines) if lines else pd.DataFrame()
+    write_exports(tables, whole, results.model, results.title, out)
     write_whole(out / "report.json", held + "\n")
     return json.loads(held)
