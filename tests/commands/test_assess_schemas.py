@@ -285,3 +285,17 @@ def test_rows_that_are_embedded_take_no_more_time(shop, monkeypatch):
     steps = {step.name: step for step in made.example_steps()}
     steps["nearest neighbour"].make()
     assert steps["classifier"].prepare_seconds() == 0.0
+
+
+# --- what the labels say of themselves ------------------------------------------------------------
+
+
+def test_labels_are_audited_without_a_classifier_where_no_row_is_embedded(shop):
+    assert shop(["left", "right"] * 10).label_audit().doubts is None
+
+
+def test_labels_are_doubted_where_the_rows_are_embedded(shop, cache):
+    made = shop(["left", "right"] * 10)
+    steps = {step.name: step for step in made.example_steps()}
+    steps["nearest neighbour"].make()
+    assert made.label_audit().doubts is not None

@@ -28,7 +28,8 @@ from helpers.data.json_schema import (
     form_remarks,
     load_schema,
 )
-from helpers.data.labelled_rows import LabelledError, plain, read_labelled, remarks, split
+from helpers.data.label_audit import label_audit
+from helpers.data.labelled_rows import LabelledError, plain, read_labelled, split
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.evaluation.labelled_task import same, task_of
@@ -233,6 +234,10 @@ def labelled_cases(*rows):
         )
         for n, (text, output) in enumerate(rows)
     ]
+
+
+def remarks(cases):
+    return label_audit(cases).remarks()
 
 
 def test_contradictions_give_a_ceiling():

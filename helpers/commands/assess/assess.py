@@ -150,6 +150,7 @@ def assessed(
     from helpers.commands.assess.folder import read_user_folder, sentence_note
     from helpers.commands.assess.schedule import Clock
     from helpers.core.records import DataError
+    from helpers.data.label_audit import label_audit
 
     clock = Clock(minutes or MINUTES)
     folder = Path(folder)
@@ -167,7 +168,7 @@ def assessed(
         say(f"  {fault}")
     if note := sentence_note(own):
         say(f"  {note}")
-    for remark in own.remarks[:10]:
+    for remark in (*own.remarks[:10], *label_audit(own.examples).remarks()):
         say(f"  {remark}")
     out.mkdir(parents=True, exist_ok=True)
     with own_cache(out):
@@ -312,6 +313,7 @@ def _measured(
         shop.notes,
         {step.name: step.why for step in steps},
         {name: len(part) for name, part in shop.splits._asdict().items()} if shop.splits else {},
+        shop.label_audit(),
     )
     held = report.write(results, out)
     say(f"{clock.used / 60:5.1f} min  report: {out / 'report.html'}")

@@ -23,6 +23,7 @@ from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
 from helpers.commands.assess.schedule import Skipped, more_minutes
 from helpers.core.files import write_whole
+from helpers.data.label_audit import LabelAudit
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision
 from helpers.decision.costs import bill
@@ -34,7 +35,7 @@ from helpers.labs import decision_record
 from helpers.labs.decision_record import Part
 
 LAYOUT = 1
-SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS = 200, 12, 300
+SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS, SHOWN_LABELS = 200, 12, 300, 40
 BASELINES = ("always refuse", "best sentence", "majority label", "nearest neighbour", "classifier")
 
 
@@ -57,6 +58,7 @@ class Results:
     notes: Sequence[str] = ()
     whys: Mapping[str, str] = field(default_factory=dict)
     split: Mapping[str, int] = field(default_factory=dict)
+    labels: LabelAudit | None = None
 
     @property
     def title(self) -> str:
@@ -129,6 +131,7 @@ def parts(results: Results) -> list[Part]:
         first,
         reasons,
         _folder(results),
+        *_labels(results),
         *_systems(results),
         *_fault(results),
         *_wrong(results),
@@ -199,6 +202,23 @@ def _folder(results: Results) -> Part:
             )
         )
     return Part("What lay in the folder", tuple(content))
+
+
+def _labels(results: Results) -> list[Part]:
+    """What the labels say of themselves, before anybody trusts what was trained on them."""
+    if (audit := results.labels) is None:
+        return []
+    content: list[Any] = [audit.table(), audit.remarks()]
+    if audit.doubts:
+        doubts = [one._asdict() for one in audit.doubts[:SHOWN_WRONG]]
+        told = (
+            "Rows whose label a linear classifier denies that has not seen them, the surest first."
+            " given, sure: the probabilities of the row's label and of what is said instead."
+        )
+        content += [told, _cut(pd.DataFrame(doubts))]
+    if len(shares := audit.shares()):
+        content.append(shares.head(SHOWN_LABELS))
+    return [Part("What the labels say of themselves", tuple(one for one in content if len(one)))]
 
 
 def _systems(results: Results) -> list[Part]:
@@ -407,6 +427,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 for kind, tables in by_kind(results).items()
             },
             "comparisons": [asdict(one) for one in results.compared],
+            "labels": _audited(results.labels),
             "search": _records(results.search) if results.search is not None else None,
             "attribution": {name: _records(blame(table)) for name, table in results.causes.items()},
             "near_misses": _records(near_misses(results.tables)),
@@ -452,6 +473,21 @@ def as_json(results: Results) -> dict[str, Any]:
     )
 
 
+def _audited(audit: LabelAudit | None) -> dict[str, Any] | None:
+    if audit is None:
+        return None
+    return {
+        "findings": _records(audit.table().reset_index()),
+        "ceiling": audit.ceiling,
+        "shares": _records(audit.shares()),
+        "near": [
+            {"train": one.train.id, "held_out": one.held_out.id, "alike": one.alike}
+            for one in audit.near
+        ],
+        "doubts": [one._asdict() for one in audit.doubts or ()],
+    }
+
+
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table.astype(object).to_dict(orient="records")
 
@@ -471,8 +507,8 @@ def _plain(value: Any) -> Any:
 
 def write(results: Results, out: Path) -> dict[str, Any]:
     """report.html, report.md, report.json, the pictures of the Markdown and the files of `exports`,
-    each whole; the JSON comes last. Gives its content. A byte of a file name that is no letter becomes U+FFFD: half a
-    surrogate pair is no UTF-8."""
+    each whole; the JSON comes last. Gives its content. A byte of a file name that is no letter
+    becomes U+FFFD: half a surrogate pair is no UTF-8."""
 
     def valid(text: str) -> str:
         return re.sub("[\ud800-\udfff]", "\ufffd", text)
