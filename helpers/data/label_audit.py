@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FEW_ROWS = 3  # of a label with fewer, training and test cannot both have some
 NEARLY = 0.7  # of all pairs of neighbouring words that two texts have, so many they share
 SHORTEST_WORDS = 5  # of a text that is compared: "it broke" is like too much
-COMMON_ROWS = 500  # a pair of words that more rows have tells nothing apart
+COMMON_ROWS = 100  # a pair of words that more rows have tells nothing apart
 SHOWN, SHOWN_CHARS = 5, 60
 
 
@@ -135,7 +135,7 @@ class LabelAudit:
             yield (
                 "labels that a classifier doubts",
                 len(self.doubts),
-                self.rows,
+                self.rows * max(1, len(self.labels)),
                 f"{one.id}: {_named(one.field)}{one.label!r}, or {one.said!r}?" if one else "",
                 "look at them: each is a wrong label, or a hard row" if one else "",
             )

@@ -148,6 +148,7 @@ def assessed(
     from filelock import FileLock, Timeout
 
     from helpers.commands.assess.folder import read_user_folder, sentence_note
+    from helpers.commands.assess.language import warning
     from helpers.commands.assess.schedule import Clock
     from helpers.core.records import DataError
     from helpers.data.label_audit import label_audit
@@ -166,7 +167,7 @@ def assessed(
     )
     for fault in own.faults[:10]:
         say(f"  {fault}")
-    if note := sentence_note(own):
+    for note in filter(None, (warning(own), sentence_note(own))):
         say(f"  {note}")
     for remark in (*own.remarks[:10], *label_audit(own.examples).remarks()):
         say(f"  {remark}")

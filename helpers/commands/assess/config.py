@@ -89,6 +89,7 @@ class AssessConfig(Row):
 
     title: str = ""
     minutes: float | None = Field(None, gt=0, le=LONGEST_MINUTES)
+    language: str = Field("", pattern="^([a-z]{2,3})?$")  # of the texts, as a code: de, fr, ja
     search: Search = Search()
     model: Model = Model()
     endpoint: Endpoint = Endpoint()
@@ -165,6 +166,7 @@ def template() -> str:
     lines = [
         'title = "Example: policies and messages of Brindlemark"',
         "minutes = 10                     # --minutes counts more",
+        '# language = "de"                # of the texts, as a code; else it is looked for',
         "",
         "[search]",
         (

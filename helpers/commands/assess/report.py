@@ -21,6 +21,7 @@ from helpers import plots
 from helpers.commands.assess.exports import write_exports
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
+from helpers.commands.assess.language import language
 from helpers.commands.assess.schedule import Skipped, more_minutes
 from helpers.core.files import write_whole
 from helpers.data.label_audit import LabelAudit
@@ -417,6 +418,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "questions": len(own.questions),
                 "examples": len(own.examples),
                 "sentence_answers": sentence_answers(own),
+                "language": dict(zip(("code", "source"), language(own), strict=True)),
                 "split": dict(results.split),
                 "notes": list(results.notes),
             },

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from helpers.commands.assess.folder import UserFolder
+from helpers.commands.assess.language import dense_is_weak, language, warning
 from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
 from helpers.core.cases import Arm, Ask, Case
 from helpers.data import labelled_rows
@@ -82,6 +83,8 @@ class Systems:
                 f"{len(own.examples)} examples are too few to be split into train, dev and test;"
                 " nothing was measured on them."
             )
+        self.language, _ = language(own)
+        self.notes += [note for note in (warning(own),) if note]
         self.notes += label_audit(own.examples).remarks()
         self.schema: Checked | None = own.schema
         if self.splits and self.schema is None and (found := derived(self.splits.train)):
@@ -126,6 +129,8 @@ class Systems:
         wish = self.own.wishes.search.retriever
         if wish != "auto":
             return wish
+        if dense_is_weak(self.language):
+            return "bm25"
         before = self.progress["retriever"]
         chosen, why = ("dense", None) if before == "dense" else self._affordable()
         if before and chosen != before:  # other passages, so nothing that searches is done
@@ -197,7 +202,7 @@ class Systems:
                 self.own.wishes.search.chunk_tokens,
                 OVERLAP_TOKENS,
                 table_headers=True,
-                stem=True,
+                stem=self.language in ("", "en"),  # the stemmer knows English
             )
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
@@ -514,7 +519,8 @@ class Systems:
         if not self.splits:
             return None
         held_out, doubts = [*self.splits.dev, *self.splits.test], None
-        if self.classifiable and self.progress["rows_embedded"] == len(self.splits.train):
+        embedded = self.progress["rows_embedded"] == len(self.splits.train)
+        if embedded and self.classifiable and self.clock.left > 0:
             rows = [*self.splits.train, *held_out][:MOST_DOUBTED]
             doubts = out_of_fold(rows, self.schema)
         return label_audit(self.splits.train, held_out, doubts)
