@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,6 +94,11 @@ class LabelAudit:
         ]
         return pd.DataFrame(rows, columns=["field", "label", "rows", "share"])
 
+    @property
+    def _percent(self) -> str:
+        """The ceiling, rounded down: one that is not 100 % must not read so."""
+        return f"{math.floor(1000 * self.ceiling) / 10:.1f}"
+
     def _lines(self) -> Iterator[tuple[str, int, int, str, str]]:
         text, outputs = next(iter(self.contradictions.items()), ("", {}))
         yield (
@@ -100,9 +106,7 @@ class LabelAudit:
             sum(map(Counter.total, self.contradictions.values())),
             self.rows,
             f"{text[:SHOWN_CHARS]}: {', '.join(map(str, outputs))}"[:200] if text else "",
-            f"decide which is right; until then nothing exceeds {100 * self.ceiling:.1f} %"
-            if text
-            else "",
+            f"decide which is right; until then nothing exceeds {self._percent} %" if text else "",
         )
         spelt = [one for groups in self.spellings.values() for one in groups]
         yield (
@@ -152,7 +156,7 @@ class LabelAudit:
         rows = sum(map(Counter.total, self.contradictions.values()))
         return (
             f"{n} {'inputs come' if n > 1 else 'input comes'} with more than one output ({rows} of"
-            f" {self.rows} rows), so nothing can be right on more than {100 * self.ceiling:.1f} %"
+            f" {self.rows} rows), so nothing can be right on more than {self._percent} %"
             f" of the rows: the first is {next(iter(self.contradictions))[:60]!r}; decide which"
             " output is right."
         )

@@ -29,13 +29,15 @@ ROWS_A_VALUE = 2  # with fewer rows for each value, on average, a field is no li
 Classify = Callable[["np.ndarray"], list[str | None]]  # (n, dimensions) vectors -> n values
 
 
-def linear_classifier(examples: Examples, schema: dict | Checked | None = None) -> Arm:
+def linear_classifier(
+    examples: Examples, schema: dict | Checked | None = None, penalty: float = C
+) -> Arm:
     """Multinomial logistic regression (scikit-learn) on the vectors of the inputs: one classifier
     for each field of an object, or one for plain texts; what never changes is always said.
 
-    Fields come in the schema's order. An ask that is itself an example is not left out. Raises
-    ValueError without examples, and for outputs that are no closed lists of labels (see
-    `label_columns`).
+    penalty: the inverse strength of the L2 penalty. Fields come in the schema's order. An ask that
+    is itself an example is not left out. Raises ValueError without examples, and for outputs that
+    are no closed lists of labels (see `label_columns`).
     """
     from helpers.retrieval import embedding
 
@@ -45,7 +47,9 @@ def linear_classifier(examples: Examples, schema: dict | Checked | None = None) 
     @functools.cache  # fitted when it is first asked
     def classifiers() -> dict[str, Classify]:
         vectors = embedding.embed_cached([text for text, _ in rows])[0]
-        return {field: _fitted(vectors, column) for field, column in columns.values.items()}
+        return {
+            field: _fitted(vectors, column, penalty) for field, column in columns.values.items()
+        }
 
     def answer(asks: Sequence[Ask]):
         if not asks:
@@ -59,7 +63,7 @@ def linear_classifier(examples: Examples, schema: dict | Checked | None = None) 
     return Arm(
         "classifier",
         answer,
-        fingerprint("classifier", rows, list(columns.values), C, embedding.fingerprint()),
+        fingerprint("classifier", rows, list(columns.values), penalty, embedding.fingerprint()),
     )
 
 
@@ -88,7 +92,7 @@ def label_columns(examples: Examples, schema: dict | Checked | None = None) -> C
     return columns
 
 
-def _fitted(vectors: np.ndarray, column: Sequence[str | None]) -> Classify:
+def _fitted(vectors: np.ndarray, column: Sequence[str | None], penalty: float) -> Classify:
     """A function from vectors to values, learnt from (n rows, dimensions) and n values."""
     from sklearn.linear_model import LogisticRegression
 
@@ -97,7 +101,8 @@ def _fitted(vectors: np.ndarray, column: Sequence[str | None]) -> Classify:
     if len(values) == 1:
         return lambda asked: values * len(asked)
     number = {value: at for at, value in enumerate(values)}
-    model = LogisticRegression(C=C, max_iter=1000).fit(vectors, [number[v] for v in column])
+    model = LogisticRegression(C=penalty, max_iter=1000)
+    model.fit(vectors, [number[v] for v in column])
     return lambda asked: [values[at] for at in model.predict(asked)]
 
 

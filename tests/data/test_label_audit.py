@@ -48,6 +48,12 @@ def test_an_input_with_two_labels_is_counted_by_its_rows():
     assert found.table().loc["inputs with several labels", "count"] == 3
 
 
+def test_a_ceiling_just_below_all_does_not_read_as_all():
+    pairs = [("x", "a"), ("x", "b"), *((f"m {n}", "a") for n in range(3_000))]
+    (said,) = label_audit(rows(*pairs)).remarks()
+    assert "more than 99.9 % of the rows" in said
+
+
 def test_contradictions_between_train_and_held_out_are_seen():
     found = label_audit(rows(("x", "a")), rows(("x", "b"), start="t"))
     assert found.contradictions == {"x": {"a": 1, "b": 1}}
