@@ -1,5 +1,6 @@
 """What does one file say? Its title, its text as a reader would see it, and where its pages start:
-from Markdown, text, HTML and PDF.
+from Markdown, text, HTML and PDF; Word, tables, reStructuredText and notebooks by `office` and
+`tables`.
 
 What a reader would not see in a browser (hidden nodes, comments, alternative texts) stays out: that
 is where instructions to a model are smuggled in. Styles are read where they stand in a tag; text
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.core.records import DataError, decode
-from helpers.data import front_matter
+from helpers.data import front_matter, office, tables
+from helpers.data.zipped import opened
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -92,14 +94,13 @@ class Extract(NamedTuple):
 
 
 def extract(form: str, data: bytes, path: Path) -> Extract:
-    """What do these bytes say, read as "markdown", "text", "html" or "pdf"? path: for messages
-    alone.
+    """What do these bytes say, read as one of the formats in FORMS? path: for messages alone.
 
     Raises DataError with a reason that a person can act on; of bytes made to harm, a parser may
     raise anything.
     """
     with _quiet():
-        found = {"markdown": _markdown, "text": _text, "html": _html, "pdf": _pdf}[form](data, path)
+        found = FORMS[form](data, path)
     if not found.text.strip():
         raise DataError(
             "holds no text: a scan? run OCR first"
@@ -230,6 +231,17 @@ def _tidy(text: str) -> str:
 
 def _html(data: bytes, path: Path) -> Extract:
     """Title and visible text of a page, as Markdown; links become their words."""
+    # html5lib builds the tree that browsers build (the standard's algorithm), so what an unclosed
+    # tag or comment hides from a reader is hidden here too. lxml is faster and repairs by rules of
+    # its own, which can bring hidden text to light. The white space would cost the square of it.
+    markup = re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", _decode_html(data))
+    markup = _without_data(markup)
+    headers, markup = front_matter.split(markup)
+    return _page(markup, headers)
+
+
+def _page(markup: str, headers: list[Any]) -> Extract:
+    """Title and visible text of HTML, as Markdown."""
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
@@ -239,12 +251,6 @@ def _html(data: bytes, path: Path) -> Extract:
                 raise RecursionError
             return super().new_tag(*about, **more)
 
-    # html5lib builds the tree that browsers build (the standard's algorithm), so what an unclosed
-    # tag or comment hides from a reader is hidden here too. lxml is faster and repairs by rules of
-    # its own, which can bring hidden text to light. The white space would cost the square of it.
-    markup = re.sub(r"\s{200,}", lambda run: "\n" if "\n" in run[0] else " ", _decode_html(data))
-    markup = _without_data(markup)
-    headers, markup = front_matter.split(markup)
     soup = Page(markup, "html5lib")
     headers += [
         {str(tag[name]): tag.get("content", "")}
@@ -412,6 +418,42 @@ def _span(cell: Tag, name: str) -> int:
     )
 
 
+# --- office programs, documentation, notebooks ----------------------------------------------------
+
+
+def _docx(data: bytes, path: Path) -> Extract:
+    made = office.docx(data)
+    found = _page(made.markup, list(made.headers))
+    title = office.core_title(opened(data, path.suffix))
+    return found._replace(title=title, hidden=made.hidden)
+
+
+def _xlsx(data: bytes, path: Path) -> Extract:
+    package = opened(data, path.suffix)
+    text = _tidy(tables.as_markdown(tables.xlsx_sheets(data)))
+    return Extract(office.core_title(package), text, headers=office.properties(package))
+
+
+def _csv(data: bytes, path: Path) -> Extract:
+    headers, text = front_matter.split(plain(data, path))
+    rows = tables.csv_rows(text)
+    return Extract(
+        "", tables.as_markdown([tables.Sheet("", rows)] * bool(rows)), (), tuple(headers)
+    )
+
+
+def _rst(data: bytes, path: Path) -> Extract:
+    text = plain(data, path)
+    return _page(office.rst(text).markup, front_matter.split(text).headers)
+
+
+def _ipynb(data: bytes, path: Path) -> Extract:
+    made = office.ipynb(plain(data, path), path)
+    headers, text = front_matter.split(_tidy(made.markup))
+    title = next((one["title"] for one in headers if one and one.get("title")), "")
+    return Extract(str(title), text, headers=(*made.headers, *headers))
+
+
 # --- PDF ------------------------------------------------------------------------------------------
 
 
@@ -445,3 +487,16 @@ def _join_torn(page: str) -> str:
     # a broken font may give halves of characters
     page = page.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(LIGATURES)
     return _tidy(TORN.sub(lambda torn: "" if page[torn.end()].islower() else torn[0], page))
+
+
+FORMS = {
+    "markdown": _markdown,
+    "text": _text,
+    "html": _html,
+    "pdf": _pdf,
+    "docx": _docx,
+    "xlsx": _xlsx,
+    "csv": _csv,
+    "rst": _rst,
+    "ipynb": _ipynb,
+}

@@ -1,5 +1,5 @@
 """How does a folder of files become documents, and what changed since last time? Markdown, text,
-HTML and PDF in; documents, hashes and reasons out.
+HTML, PDF, files of office programs and notebooks in; documents, hashes and reasons out.
 
 No access by default: a file that does not say who may read it needs an `audience`, or it
 stays out. One file is read by `extract`.
@@ -39,7 +39,14 @@ FORMATS = {
     ".html": "html",
     ".htm": "html",
     ".pdf": "pdf",
+    ".docx": "docx",
+    ".xlsx": "xlsx",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".rst": "rst",
+    ".ipynb": "ipynb",
 }
+SUFFIXES = ", ".join(FORMATS)
 MAX_BYTES = 20_000_000
 TITLE_CHARS = 200
 SHOWN_KEYS, SHOWN_KEY_CHARS = 8, 60
@@ -139,8 +146,8 @@ def read_folder(
     max_bytes: int = MAX_BYTES,
     open_keys: Collection[str] = (),
 ) -> IngestResult:
-    """Which documents does a folder hold? Every .md, .txt, .html and .pdf below it; one that cannot
-    be read is listed and stops no other.
+    """Which documents does a folder hold? Every file below it with a suffix of FORMATS; one
+    that cannot be read is listed and stops no other.
 
     audience: the groups that may read whatever does not name its own. Such a file gets an id from
     its path, version 1, in force since 1970-01-01 and everywhere. A key of its front matter that
@@ -151,8 +158,8 @@ def read_folder(
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(
-            f"{settings.shown(folder)}: there is no such folder; name one that holds .md, .txt,"
-            " .html or .pdf files"
+            f"{settings.shown(folder)}: there is no such folder; name one that holds"
+            f" documents ({SUFFIXES})"
         )
     if isinstance(audience, str):
         raise ValueError(f"audience must be a list of groups; write audience=[{audience!r}]")
@@ -201,7 +208,8 @@ def read_folder(
         for d in documents
         if audience and d.meta.audience == sorted(set(audience))
     ]
-    remarks += _spoken_of(opened, ignored)
+    sheets = [str(path) for path in opened if FORMATS[path.suffix.lower()] in ("csv", "xlsx")]
+    remarks += _spoken_of(opened, [*ignored, *sheets])
     return IngestResult(
         folder,
         documents,

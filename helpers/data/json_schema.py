@@ -1,43 +1,42 @@
 """May a foreign JSON Schema be followed, and what does a value break? Draft 2020-12, judged
-by the library jsonschema.
+by the library jsonschema; other forms are rewritten first.
 
 A schema comes with the data, so it is not trusted: it reaches no address and no file ($ref names
-only its own $defs), its patterns are matched by an engine that is linear in the text (Rust's, which
+only its own parts), its patterns are matched by an engine that is linear in the text (Rust's, which
 pydantic brings: no look-around), and references that breed are stopped by counting. `format` is a
 remark, not a rule, as in the standard.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
 import re
 import sys
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from helpers.core import settings
 from helpers.core.cases import Case
 from helpers.core.records import DataError, decode
+from helpers.data.schema_forms import GROUPS, LISTS, SINGLE, modern
 
 LONGEST_SCHEMA_CHARS = 100_000
 # followed for one value; a record of a hundred fields needs about a hundred
 MOST_REFERENCES = 5_000
 OWN_REFERENCE = re.compile(r"#|#/(?:\$defs|definitions)/([^/%~]+)")
-GROUPS, SINGLE, LISTS = (
-    ("properties", "$defs", "definitions", "dependentSchemas"),
-    ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"),
-    ("allOf", "anyOf", "oneOf", "prefixItems"),
-)
 REFUSED = {
     "patternProperties": "name the keys in 'properties'",
     "unevaluatedProperties": "use 'additionalProperties'",
     "unevaluatedItems": "use 'items'",
     "$dynamicRef": "use '$ref' to '#/$defs/…'",
     "$recursiveRef": "use '$ref' to '#/$defs/…'",
-    "$id": "leave it out: a schema here is one text and has no address",
 }
 # what a schema gone wrong makes the library raise
 CANNOT = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
@@ -48,16 +47,27 @@ class SchemaError(DataError):
 
 
 class Checked:
-    """A schema that may be used. `faults` says what a value breaks; `kind` and `fields` say what it
-    describes."""
+    """A schema that may be used. `schema` is its form in draft 2020-12 (see `schema_forms`);
+    `faults` says what a value breaks; `kind` and `properties` say what it describes."""
 
     def __init__(self, schema: dict):
+        schema = _modern(schema)
         _refuse(schema)
         self.schema, self._left = schema, MOST_REFERENCES
         self._validator = _library(self._count)
         self.top = self.resolved(schema)
-        self.kind = _kind(self.top)
-        self.fields = tuple(self.top.get("properties", {})) if self.kind == "object" else ()
+        tops = self._tops(self.top, set())
+        self.kind = _kind(tops)
+        # a name that has several parts, as in anyOf, may be each of them
+        named: dict[str, list[Any]] = {}
+        for top in tops if self.kind == "object" else ():
+            for name, part in top.get("properties", {}).items():
+                if part not in named.setdefault(name, []):
+                    named[name].append(part)
+        self.properties = {
+            name: parts[0] if len(parts) == 1 else {"anyOf": parts} for name, parts in named.items()
+        }
+        self.fields = tuple(self.properties)
         # a reference that goes round in circles shows at once
         self.faults({} if self.kind == "object" else "")
 
@@ -71,6 +81,19 @@ class Checked:
         raise SchemaError(
             "the schema refers to itself without end; let one of its $defs say what it is"
         )
+
+    def _tops(self, part: dict, seen: set[int]) -> list[dict]:
+        """What an output may be: the schema, or the parts that it is put together from. A part that
+        says no kind only narrows the others."""
+        if id(part) in seen:
+            return []
+        first, _ = not seen, seen.add(id(part))
+        found = []
+        for one in (one for key in TOGETHER for one in part.get(key, ())):
+            with contextlib.suppress(SchemaError):  # a circle: the first value shows it
+                found += self._tops(self.resolved(one), seen) if isinstance(one, dict) else []
+        says = _says_kind(part) or part.get("type") not in (None, "null")
+        return [part, *found] if says or (first and not found) else found
 
     def faults(self, value: Any) -> list[str]:
         """What the value breaks, as "field 'a.b': …"; nothing: []. Raises SchemaError when the
@@ -124,6 +147,7 @@ def checked(schema: dict | Checked) -> Checked:
     return schema if isinstance(schema, Checked) else Checked(schema)
 
 
+TOGETHER = ("anyOf", "oneOf", "allOf")
 # what a part may be put together from; a part with two of these is closed by none of them alone
 PUT_TOGETHER = ("properties", "$ref", "anyOf", "oneOf", "if", "dependentSchemas")
 
@@ -143,6 +167,13 @@ def closed(schema: dict) -> dict:
         if "prefixItems" in part:
             part.setdefault("items", False)
     return schema
+
+
+def _modern(schema: Any) -> Any:
+    try:
+        return modern(schema) if isinstance(schema, dict) else schema
+    except RecursionError as error:
+        raise SchemaError("the schema is nested too deeply") from error
 
 
 # --- what is refused before any value is seen -----------------------------------------------------
@@ -192,9 +223,11 @@ def _refuse_part(whole: dict, place: str, part: dict) -> None:
     if "$ref" in part:
         found = OWN_REFERENCE.fullmatch(part["$ref"])
         if not found:
+            inside = str(part["$ref"]).startswith("#")
             raise SchemaError(
-                f"{place}: $ref '{part['$ref'][:80]}' leads out of the schema; nothing is fetched:"
-                " copy what it names into '$defs'"
+                f"{place}: $ref '{part['$ref'][:80]}'"
+                f" {'names nothing in' if inside else 'leads out of'} the schema; nothing is"
+                " fetched: copy what it names into '$defs'"
             )
         if found[1]:
             _named(whole, found[1])
@@ -209,18 +242,38 @@ def _named(schema: dict, name: str) -> dict:
     raise SchemaError(f"$ref names '{name}', which is not among the $defs of the schema")
 
 
-def _kind(top: dict) -> Literal["object", "string"]:
-    """Objects or texts? These two can be labelled, written and scored."""
-    if top.get("type") in ("object", "string"):
-        return top["type"]
-    values = top.get("enum", [top["const"]] if "const" in top else [])
+def _says_kind(part: dict) -> Literal["object", "string"] | None:
+    """Does it say of itself that it is an object or a text?"""
+    kinds = part.get("type")
+    if isinstance(kinds, list) and len(one := [kind for kind in kinds if kind != "null"]) == 1:
+        kinds = one[0]
+    if kinds in ("object", "string"):
+        return kinds
+    values = part.get("enum", [part["const"]] if "const" in part else [])
     if values and all(isinstance(value, str) for value in values):
         return "string"
-    if "properties" in top and "type" not in top:
-        return "object"
+    return "object" if "properties" in part and "type" not in part else None
+
+
+def _kind(tops: Sequence[dict]) -> Literal["object", "string"]:
+    """Objects or texts? These two can be labelled, written and scored."""
+    kinds = {_says_kind(top) for top in tops}
+    if len(kinds) == 1 and None not in kinds:
+        return kinds.pop()
+    found = [top["type"] for top in tops if "type" in top and not _says_kind(top)]
+    if len(kinds) > 1 and not found:
+        raise SchemaError(
+            "the schema allows objects and texts at its top; an output is one of these: keep the"
+            " parts of one kind"
+        )
     raise SchemaError(
         'the schema must say "type": "object" or "type": "string" at its top; an output is one of'
         " these"
+        + (
+            f", and it says {json.dumps(found[0])}: put it into a field of an object"
+            if found
+            else ""
+        )
     )
 
 
@@ -268,6 +321,12 @@ def _pattern(validator, pattern, value, schema):
             yield _jsonschema().ValidationError(f"{value[:60]!r} does not match {pattern!r}")
 
 
+def _multiple(validator, step, value, schema):
+    """multipleOf in decimals: 19.99 is 1999 hundredths, which binary fractions deny."""
+    if validator.is_type(value, "number") and Decimal(str(value)) % Decimal(str(step)):
+        yield _jsonschema().ValidationError(f"{value!r} is not a multiple of {step}")
+
+
 def _library(count: Callable[[], None]) -> Callable[[dict], Any]:
     """schema -> jsonschema's validator, with our patterns, counting references, and with nothing to
     fetch from."""
@@ -282,23 +341,57 @@ def _library(count: Callable[[], None]) -> Callable[[dict], Any]:
         yield from follow(validator, ref, value, schema)
 
     return functools.partial(
-        jsonschema.validators.extend(library, {"pattern": _pattern, "$ref": counted}),
+        jsonschema.validators.extend(
+            library, {"pattern": _pattern, "$ref": counted, "multipleOf": _multiple}
+        ),
         registry=Registry(),
     )
 
 
 def _said(error) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
-    return (f"field '{where}': " if where else "") + error.message[:160]
+    message = _other_form(error) or error.message[:160]
+    return (f"field '{where}': " if where else "") + message
 
 
-pass
+def _other_form(error) -> str | None:
+    """That a value differs from an allowed one in its Unicode form alone, which no eye sees."""
+    value, allowed = error.instance, error.validator_value
+    allowed = {"enum": allowed, "const": [allowed]}.get(error.validator, ())
+    if not isinstance(value, str):
+        return None
+    for one in allowed:
+        if isinstance(one, str) and unicodedata.normalize("NFC", one) == unicodedata.normalize(
+            "NFC", value
+        ):
+            return (
+                f"{value!r} has the letters of {one!r} in another Unicode form (composed or"
+                " decomposed); save rows and schema in one form, NFC"
+            )
+    return None
 
 
-MOST_LABELS = 40
+# --- the form that rows have ----------------------------------------------------------------------
+
+
+MOST_LABELS = 300
+MOST_FIELDS = 150
 # a list is closed when its labels come back: at least so many rows for each, on average
 ROWS_A_LABEL = 3
+FEW_LABELS = 40
+# of rows to come, how many may have a label that is not in a list longer than that: as many as the
+# labels seen once say (Good & Turing: labels seen once / rows)
+LARGEST_UNSEEN = 0.05
 LONGEST_LABEL_CHARS = 60
+SHOWN_FIELDS = 6
+NAMES = {
+    "string": "texts",
+    "integer": "numbers",
+    "number": "numbers",
+    "boolean": "true or false",
+    "array": "lists",
+    "object": "objects",
+}
 
 
 def derived(cases: Sequence[Case]) -> Checked | None:
@@ -316,14 +409,11 @@ def derived(cases: Sequence[Case]) -> Checked | None:
 
 
 def _derived_object(rows: Sequence[dict]) -> dict[str, Any]:
-    columns: dict[str, list[Any]] = {}
-    for row in rows:
-        for name, value in row.items():
-            columns.setdefault(name, []).append(value)
+    columns = _columns(rows)
     values = [value for column in columns.values() for value in column]
     # names that come back, as labels do or in most objects, are fields; others (people, parts in
     # stock) are data, and rows to come have new ones
-    rare = len(columns) > MOST_LABELS or len(values) < ROWS_A_LABEL * len(columns)
+    rare = len(columns) > MOST_FIELDS or len(values) < ROWS_A_LABEL * len(columns)
     if rare and 2 * len(values) < len(rows) * len(columns):
         return {"type": "object", "additionalProperties": _derived_field(values)}
     return {
@@ -334,22 +424,44 @@ def _derived_object(rows: Sequence[dict]) -> dict[str, Any]:
     }
 
 
+def _columns(rows: Sequence[dict]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return columns
+
+
 def _derived_field(values: Sequence[Any]) -> dict[str, Any]:
-    by_kind: dict[str, list[Any]] = {}
-    for value in values:
-        by_kind.setdefault(_label_kind(value), []).append(value)
-    if by_kind.keys() == {"string"} and (labels := _labels(values)):
-        return {"type": "string", "enum": labels}
+    by_kind = _by_kind(values)
+    texts, empty = by_kind.get("string", []), by_kind.keys() & {"null"}
+    # an empty field is no label, and dissolves no list of them
+    if texts and by_kind.keys() <= {"string", "null"} and (labels := _labels(texts)):
+        return (
+            {"type": ["string", "null"], "enum": [*labels, None]}
+            if empty
+            else {"type": "string", "enum": labels}
+        )
     parts = []
     if lists := by_kind.pop("array", None):
         items = [item for one in lists for item in one]
-        parts.append({"type": "array"} | ({"items": _derived_field(items)} if items else {}))
+        # of lists that are always empty nothing is known: they stay empty
+        parts.append(
+            {"type": "array"} | ({"items": _derived_field(items)} if items else {"maxItems": 0})
+        )
     if objects := by_kind.pop("object", None):
         parts.append(_derived_object(objects))
     kinds = sorted(by_kind.keys() - ({"integer"} if "number" in by_kind else set()))
     if kinds:
         parts.insert(0, {"type": kinds[0] if len(kinds) == 1 else kinds})
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
+
+
+def _by_kind(values: Sequence[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for value in values:
+        found.setdefault(_label_kind(value), []).append(value)
+    return found
 
 
 def _label_kind(value: Any) -> str:
@@ -367,10 +479,66 @@ def _label_kind(value: Any) -> str:
 
 
 def _labels(values: Sequence[str]) -> list[str]:
-    labels = sorted(set(values))
+    counts = Counter(values)
+    once = sum(count == 1 for count in counts.values())
     closed = (
-        len(labels) <= MOST_LABELS
-        and len(values) >= ROWS_A_LABEL * len(labels)
-        and all(len(label) <= LONGEST_LABEL_CHARS for label in labels)
+        len(counts) <= MOST_LABELS
+        and len(values) >= ROWS_A_LABEL * len(counts)
+        and (len(counts) <= FEW_LABELS or once <= LARGEST_UNSEEN * len(values))
+        and all(len(label) <= LONGEST_LABEL_CHARS for label in counts)
     )
-    return labels if closed and len(labels) > 1 else []
+    return sorted(counts) if closed and len(counts) > 1 else []
+
+
+def form_remarks(cases: Sequence[Case]) -> list[str]:
+    """What whoever takes a schema from rows should know of them: fields that hold values of several
+    kinds ("12" and 12), fields that may be null, lists of which none has an item. One sentence
+    each."""
+    rows = [case.gold.output for case in cases if case.gold.output is not None]
+    mixed, empty, bare = [], [], []
+    try:
+        for place, values in _fields(rows, ""):
+            by_kind = _by_kind(values)
+            if nulls := by_kind.pop("null", None):
+                empty.append(f"{place} ({len(nulls)} of {len(values)})")
+            named = {NAMES[kind]: found[0] for kind, found in by_kind.items()}
+            if len(named) > 1:
+                shown = " and ".join(
+                    f"{name} ({json.dumps(one, ensure_ascii=False)[:40]})"
+                    for name, one in named.items()
+                )
+                mixed.append(f"Field {place} holds {shown}: write it in one way.")
+            if by_kind.get("array") and not any(by_kind["array"]):
+                bare.append(place)
+    except RecursionError:
+        return []
+    more = f" and {len(empty) - SHOWN_FIELDS} more" if len(empty) > SHOWN_FIELDS else ""
+    return [
+        *mixed[:SHOWN_FIELDS],
+        *(
+            [f"null is allowed where rows have it: {', '.join(empty[:SHOWN_FIELDS])}{more}."]
+            if empty
+            else []
+        ),
+        *(
+            [
+                f"Every list in {', '.join(bare[:SHOWN_FIELDS])} is empty in the training rows, so"
+                " no answer may put anything there: give a schema.json, or rows that do."
+            ]
+            if bare
+            else []
+        ),
+    ]
+
+
+def _fields(rows: Sequence[dict], above: str) -> Iterator[tuple[str, list[Any]]]:
+    """Every field of the rows, and of the objects and lists in them, with its values."""
+    for name, column in _columns(rows).items():
+        yield from _inside(f"{above[:-1]}.{name}'" if above else f"'{name}'", column)
+
+
+def _inside(place: str, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    yield place, values
+    if items := [item for one in values if isinstance(one, list) for item in one]:
+        yield from _inside(f"{place[:-1]}[]'", items)
+    yield from _fields([one for one in values if isinstance(one, dict)], place)

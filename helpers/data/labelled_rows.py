@@ -1,5 +1,5 @@
-"""Can your own labelled rows be used? JSON Lines of {"input": text, "output": object or text}
-become cases, or every fault is named at once.
+"""Can your own labelled rows be used? Rows of {"input": text, "output": object or text} become
+cases, or every fault is named at once. JSON Lines, or another form of `row_formats`.
 
     cases = read_labelled(Path("my_rows.jsonl"), schema)      raises LabelledError: file, line,
                                                               field, what to do
@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,14 +22,9 @@ from typing import Any, Literal, NamedTuple
 
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Gold, Split
-from helpers.core.records import DataError, Fault, json_lines
-from helpers.data.json_schema import (
-    LONGEST_LABEL_CHARS,
-    ROWS_A_LABEL,
-    Checked,
-    SchemaError,
-    checked,
-)
+from helpers.core.records import DataError, Fault
+from helpers.data.json_schema import Checked, SchemaError, checked
+from helpers.data.row_formats import Columns, example_rows
 
 BESIDE_INPUT = ("system", "instruction", "context")  # as in the rows of Alpaca and its like
 LONGEST_INPUT_CHARS = 16_000  # about 4,000 tokens: half of the small model's window
@@ -78,14 +72,18 @@ def sift(
     schema: dict | Checked | None = None,
     split: Split = "train",
     apart_from: Sequence[Case] = (),
+    columns: Columns | None = None,
+    named: list[str] | None = None,
 ) -> tuple[list[Case], list[Fault]]:
     """(the rows that can be used, every fault of the others), for whoever looks at rows and trains
-    on nothing half-read. Raises as `read_labelled` does where no row can be read at all."""
+    on nothing half-read. columns: our names -> those in the file, where they are not known ones;
+    named: see `taken` of `row_formats`. Raises as `read_labelled` does where no row can be read at
+    all."""
     held = checked(schema) if schema is not None else None
     kind = held.kind if held else None
     name, faults, cases = settings.shown(path), [], []
     taken, apart = {}, {plain(case.ask.input): case.id for case in apart_from}
-    for number, row in json_lines(name, read_bytes(path), faults):
+    for number, row in example_rows(name, read_bytes(path), faults, columns, named):
         text, output = _whole_input(row), row.get("output")
         id = row.get("id", f"{path.stem}-{number:04d}")
         try:
@@ -108,7 +106,7 @@ def sift(
             kind = kind or ("string" if isinstance(output, str) else "object")
             gold = Gold(answers=(output,)) if isinstance(output, str) else Gold(output=output)
             cases.append(Case(Ask(id, text), gold, "own rows", family(text), split))
-    return cases, faults
+    return cases, sorted(faults, key=lambda one: one.line or 0)
 
 
 def family(text: str) -> str:
@@ -184,10 +182,15 @@ def _wrong_output(
     output: Any, kind: Literal["object", "string"] | None, held: Checked | None
 ) -> Iterator[tuple[str, str]]:
     got = {str: "string", dict: "object"}.get(type(output))
+    as_text = json.dumps(json.dumps(output), ensure_ascii=False)[:80]
     if output is None:
         yield "output", "is missing; it is what the system should answer"
     elif got is None:
-        yield "output", f"must be an object or a text, got {type(output).__name__}"
+        yield (
+            "output",
+            f"must be an object or a text, got {type(output).__name__}; write it as a text,"
+            f" {as_text}, or as a field of an object",
+        )
     elif kind and got != kind:
         yield (
             "output",
@@ -227,65 +230,8 @@ def torn(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def remarks(cases: Sequence[Case]) -> list[str]:
-    """What do rows that can be read say about themselves that whoever compares systems on them must
-    know? Inputs with two outputs, labels in two spellings, one output only; a sentence each."""
-    return [said for said in (_contradictions(cases), *_spellings(cases), _single(cases)) if said]
-
-
-def _contradictions(cases: Sequence[Case]) -> str | None:
-    outputs: dict[str, Counter[str]] = {}
-    first: dict[str, str] = {}
-    for case in cases:
-        text = plain(case.ask.input)
-        first.setdefault(text, case.ask.input)
-        outputs.setdefault(text, Counter())[_output_key(case)] += 1
-    divided = {text: found for text, found in outputs.items() if len(found) > 1}
-    if not divided:
-        return None
-    best = sum(max(found.values()) for found in outputs.values())
-    return (
-        f"{len(divided)} {'inputs come' if len(divided) > 1 else 'input comes'} with more than one"
-        f" output ({sum(found.total() for found in divided.values())} of {len(cases)} rows), so"
-        f" nothing can be right on more than {100 * best / len(cases):.1f} % of the rows: the first"
-        f" is {first[next(iter(divided))][:60]!r}; decide which output is right."
-    )
-
-
-def _spellings(cases: Sequence[Case]) -> Iterator[str]:
-    columns: dict[str, list[str]] = {}
-    for case in cases:
-        output = {"": case.gold.answers[0]} if case.gold.output is None else case.gold.output
-        for name, value in output.items():
-            if isinstance(value, str) and len(value) <= LONGEST_LABEL_CHARS:
-                columns.setdefault(name, []).append(value)
-    for name, values in columns.items():
-        spelled: dict[str, set[str]] = {}
-        for value in set(values):
-            spelled.setdefault(" ".join(value.casefold().split()), set()).add(value)
-        # texts that come once each are no labels
-        if len(values) < ROWS_A_LABEL * len(spelled):
-            continue
-        found = [sorted(one) for one in spelled.values() if len(one) > 1]
-        if found:
-            shown = "; ".join(", ".join(map(repr, one)) for one in sorted(found)[:5])
-            where = f" of field '{name}'" if name else ""
-            yield (
-                f"Labels{where} are spelled in several ways ({shown}), and each counts as a label"
-                " of its own: write one way."
-            )
-
-
-def _single(cases: Sequence[Case]) -> str | None:
-    if len(cases) < 2 or len({_output_key(case) for case in cases}) > 1:
-        return None
-    return (
-        f"All {len(cases)} rows have the same output, so there is nothing to decide: the majority"
-        " label is right on every one. Add rows with other outputs."
-    )
-
-
-def _output_key(case: Case) -> str:
+def output_key(case: Case) -> str:
+    """What a row gives as its output, as one text: equal for equal outputs."""
     gold = case.gold
     return gold.answers[0] if gold.output is None else json.dumps(gold.output, sort_keys=True)
 

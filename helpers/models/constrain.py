@@ -166,7 +166,7 @@ def open_objects(schema: dict | bool, place: str = "the schema") -> Iterator[str
     parts = [
         part for key in ("anyOf", "oneOf", "allOf", "prefixItems") for part in schema.get(key, ())
     ]
-    if "array" in kinds:
+    if "array" in kinds and schema.get("maxItems") != 0:
         parts.append(schema.get("items", True))
     for part in parts:
         yield from open_objects(part, f"a part of {place}")

@@ -62,10 +62,7 @@ def instruction_of(schema: dict | Checked) -> str:
             else "Answer with the text only."
         )
     else:
-        fields = [
-            f'"{name}": {_described(form, part)}'
-            for name, part in top.get("properties", {}).items()
-        ]
+        fields = [f'"{name}": {_described(form, part)}' for name, part in form.properties.items()]
         ask = "\n".join(
             [
                 f"Turn the message into JSON{' with exactly these fields:' if fields else '.'}",

@@ -138,6 +138,61 @@ def test_rows_with_lists_and_objects_are_held_to_the_form_taken_from_them(shop):
     assert set(map(json.dumps, made.asked)) == {json.dumps(made.schema.schema)}
 
 
+ROWS = {  # outputs without a schema
+    "a null among labels": [{"mood": mood} for mood in ["calm", "angry"] * 20] + [{"mood": None}],
+    "lists and objects": [
+        {"tags": ["red", "blue"][: n % 3], "to": {"town": f"town {n}"}} for n in range(20)
+    ],
+    "an empty list": [{"town": f"town {n}", "tags": []} for n in range(20)],
+    "77 labels": [f"intent {n % 77}" for n in range(77 * 12)],
+    "numbers in two forms": [{"n": 12}, {"n": "12"}] * 10,
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_answers_are_held_to_the_form_of_rows_with(shop, name):
+    made = shop(ROWS[name])
+    ask_all(made)
+    assert {json.dumps(one) for one in made.asked} == {json.dumps(made.schema.schema)}
+    assert [note for note in made.notes if FREE in note] == []
+
+
+FOREIGN = {  # schemas in the forms of other programs, for rows {"name": text}
+    "one of two formats": NAME
+    | {
+        "properties": {
+            "name": {"oneOf": [TEXT | {"format": "date"}, TEXT | {"format": "date-time"}]}
+        }
+    },
+    "nullable": NAME | {"properties": {"name": TEXT | {"nullable": True}}},
+    "an address": NAME | {"$id": "https://example.com/s"},
+    "any of at the top": {"anyOf": [NAME, {"type": "object", "properties": {"b": TEXT}}]},
+    "a wrapper": {"name": "n", "strict": True, "schema": NAME},
+    "a reference to a field": NAME
+    | {"properties": {"name": TEXT, "b": {"$ref": "#/properties/name"}}},
+    "draft-04": NAME
+    | {
+        "properties": {
+            "name": TEXT,
+            "n": {"type": "integer", "minimum": 0, "exclusiveMinimum": True},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_answers_are_held_to_a_schema_in_the_form_of_another_program(shop, name):
+    made = shop([{"name": f"n{i}"} for i in range(20)], FOREIGN[name])
+    ask_all(made)
+    assert {json.dumps(one) for one in made.asked} == {json.dumps(made.schema.schema)}
+    assert [note for note in made.notes if FREE in note] == []
+
+
+def test_what_the_form_taken_from_rows_allows_is_in_the_report(shop):
+    made = shop(ROWS["a null among labels"])
+    assert any("null is allowed" in note for note in made.notes)
+
+
 def test_rows_that_no_form_can_be_taken_from_are_answered_freely(shop):
     made = shop([{f"key {i}": [i]} for i in range(20)])
     assert ask_all(made) >= 3
@@ -230,3 +285,17 @@ def test_rows_that_are_embedded_take_no_more_time(shop, monkeypatch):
     steps = {step.name: step for step in made.example_steps()}
     steps["nearest neighbour"].make()
     assert steps["classifier"].prepare_seconds() == 0.0
+
+
+# --- what the labels say of themselves ------------------------------------------------------------
+
+
+def test_labels_are_audited_without_a_classifier_where_no_row_is_embedded(shop):
+    assert shop(["left", "right"] * 10).label_audit().doubts is None
+
+
+def test_labels_are_doubted_where_the_rows_are_embedded(shop, cache):
+    made = shop(["left", "right"] * 10)
+    steps = {step.name: step for step in made.example_steps()}
+    steps["nearest neighbour"].make()
+    assert made.label_audit().doubts is not None

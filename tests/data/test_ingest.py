@@ -736,7 +736,7 @@ def test_other_types_and_hidden_files(tmp_path):
         ".ipynb_checkpoints/a.md",
         ".hidden.txt",
         "sub/.x/a.txt",
-        "b.docx",
+        "b.doc",
         "sub/a.png",
         "Makefile",
         "a.txt",
@@ -745,7 +745,7 @@ def test_other_types_and_hidden_files(tmp_path):
     reading = read_folder(tmp_path, ["staff"])
     assert list(reading.files) == ["a.txt"]
     assert not reading.unreadable
-    assert reading.ignored == ("Makefile", "b.docx", "sub/a.png")
+    assert reading.ignored == ("Makefile", "b.doc", "sub/a.png")
 
 
 def test_a_folder_that_is_none(tmp_path):
@@ -926,4 +926,4 @@ def test_nothing_heavy_is_imported_before_it_is_needed():
 
 def test_formats_have_a_reader():
     with pytest.raises(KeyError):
-        extract.extract("docx", b"x", Path("a"))
+        extract.extract("doc", b"x", Path("a"))

@@ -20,8 +20,16 @@ from helpers.core import settings
 from helpers.core.cases import Arm, Ask, Case, Gold, Prediction
 from helpers.core.records import parse_json
 from helpers.data import labelled_rows
-from helpers.data.json_schema import SchemaError, checked, closed, derived, load_schema
-from helpers.data.labelled_rows import LabelledError, plain, read_labelled, remarks, split
+from helpers.data.json_schema import (
+    SchemaError,
+    checked,
+    closed,
+    derived,
+    form_remarks,
+    load_schema,
+)
+from helpers.data.label_audit import label_audit
+from helpers.data.labelled_rows import LabelledError, plain, read_labelled, split
 from helpers.data.tickets import Ticket, load_tickets
 from helpers.evaluation.evaluator import TICKETS, evaluate
 from helpers.evaluation.labelled_task import same, task_of
@@ -204,7 +212,7 @@ def test_what_stands_beside_an_input_is_part_of_it(file, row, text):
 
 def test_a_context_alone_is_no_input(file):
     with pytest.raises(LabelledError, match="field 'input': is missing"):
-        read_labelled(file({"context": "It is late.", "question": "When?", "output": "x"}))
+        read_labelled(file({"context": "It is late.", "output": "x"}))
 
 
 def test_what_stands_beside_an_input_must_be_a_text(file):
@@ -226,6 +234,10 @@ def labelled_cases(*rows):
         )
         for n, (text, output) in enumerate(rows)
     ]
+
+
+def remarks(cases):
+    return label_audit(cases).remarks()
 
 
 def test_contradictions_give_a_ceiling():
@@ -411,7 +423,10 @@ HOSTILE = {
         {"type": "object", "properties": {"a": {"$ref": "#/properties/b/default"}}},
         "nothing is fetched",
     ),
-    "base": ({"type": "object", "$id": "https://example.com/"}, r"'\$id' is not used here"),
+    "another base": (
+        {"type": "object", "$id": "https://a.example/s", "properties": {"a": {"$ref": "t#/a"}}},
+        "nothing is fetched",
+    ),
     "dynamic": ({"type": "object", "properties": {"a": {"$dynamicRef": "#a"}}}, "is not used here"),
     "unknown name": (
         {"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}},
@@ -626,8 +641,63 @@ def test_a_field_of_several_kinds_may_have_each():
     }
 
 
-def test_lists_that_are_always_empty_may_hold_anything():
-    assert form_of({"a": []}, {"a": []})["properties"]["a"] == {"type": "array"}
+def test_lists_that_are_always_empty_stay_empty():
+    assert form_of({"a": []}, {"a": []})["properties"]["a"] == {"type": "array", "maxItems": 0}
+
+
+def test_one_null_does_not_dissolve_a_closed_list():
+    moods = [{"mood": mood} for mood in ["calm", "angry"] * 6] + [{"mood": None}]
+    assert form_of(*moods)["properties"]["mood"] == {
+        "type": ["string", "null"],
+        "enum": ["angry", "calm", None],
+    }
+
+
+def test_seventy_seven_labels_are_a_closed_list():
+    labels = [f"intent {n:02}" for n in range(77)]
+    assert form_of(*(labels * 3))["enum"] == labels
+
+
+def test_many_names_of_which_some_come_once_are_no_closed_list():
+    common, rare = [f"town {n:02}" for n in range(50)], [f"hamlet {n:02}" for n in range(40)]
+    assert derived(labelled_cases(*((f"r{n}", t) for n, t in enumerate(common * 5 + rare)))) is None
+
+
+def test_labels_in_a_list_are_closed():
+    rows = [{"tags": ["red", "blue"]}, {"tags": ["red"]}, {"tags": ["blue", "red", "blue"]}]
+    assert form_of(*rows)["properties"]["tags"]["items"] == {
+        "type": "string",
+        "enum": ["blue", "red"],
+    }
+
+
+def test_many_optional_fields_that_come_back_are_fields():
+    rows = [{f"f{n}": 1} for n in range(60)] * 4
+    assert len(form_of(*rows)["properties"]) == 60
+
+
+def remarks_on(*outputs):
+    return form_remarks(labelled_cases(*((f"row {n}", out) for n, out in enumerate(outputs))))
+
+
+def test_a_field_with_texts_and_numbers_is_named():
+    assert remarks_on({"a": {"n": "12"}}, {"a": {"n": 12}}) == [
+        "Field 'a.n' holds texts (\"12\") and numbers (12): write it in one way."
+    ]
+
+
+def test_whole_numbers_among_others_are_no_mix():
+    assert remarks_on({"a": 12}, {"a": 12.5}) == []
+
+
+def test_where_null_is_allowed_is_said():
+    (said,) = remarks_on({"a": [{"b": None}, {"b": "x"}]}, {"a": []})
+    assert said == "null is allowed where rows have it: 'a[].b' (1 of 2)."
+
+
+def test_lists_that_must_stay_empty_are_named():
+    (said,) = remarks_on({"a": []}, {"a": []})
+    assert said.startswith("Every list in 'a' is empty in the training rows")
 
 
 def test_rows_nested_without_end_keep_the_form_of_any_object():

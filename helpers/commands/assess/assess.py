@@ -148,8 +148,10 @@ def assessed(
     from filelock import FileLock, Timeout
 
     from helpers.commands.assess.folder import read_user_folder, sentence_note
+    from helpers.commands.assess.language import warning
     from helpers.commands.assess.schedule import Clock
     from helpers.core.records import DataError
+    from helpers.data.label_audit import label_audit
 
     clock = Clock(minutes or MINUTES)
     folder = Path(folder)
@@ -165,9 +167,9 @@ def assessed(
     )
     for fault in own.faults[:10]:
         say(f"  {fault}")
-    if note := sentence_note(own):
+    for note in filter(None, (warning(own), sentence_note(own))):
         say(f"  {note}")
-    for remark in own.remarks[:10]:
+    for remark in (*own.remarks[:10], *label_audit(own.examples).remarks()):
         say(f"  {remark}")
     out.mkdir(parents=True, exist_ok=True)
     with own_cache(out):
@@ -312,6 +314,7 @@ def _measured(
         shop.notes,
         {step.name: step.why for step in steps},
         {name: len(part) for name, part in shop.splits._asdict().items()} if shop.splits else {},
+        shop.label_audit(),
     )
     held = report.write(results, out)
     say(f"{clock.used / 60:5.1f} min  report: {out / 'report.html'}")

@@ -44,6 +44,19 @@ class Access(Row):
     open_keys: list[str] = Field(default_factory=list)
 
 
+class Columns(Row):
+    """Our name -> the name in the files of questions and examples; several are put together."""
+
+    question: str | None = None
+    answers: str | None = None
+    input: str | list[str] | None = None
+    output: str | list[str] | None = None
+
+    @property
+    def stated(self) -> dict[str, str | list[str]]:
+        return self.model_dump(exclude_none=True)
+
+
 class Task(Row):
     instruction: str = ""
 
@@ -76,10 +89,12 @@ class AssessConfig(Row):
 
     title: str = ""
     minutes: float | None = Field(None, gt=0, le=LONGEST_MINUTES)
+    language: str = Field("", pattern="^([a-z]{2,3})?$")  # of the texts, as a code: de, fr, ja
     search: Search = Search()
     model: Model = Model()
     endpoint: Endpoint = Endpoint()
     access: Access = Access()
+    columns: Columns = Columns()
     task: Task = Task()
     answers: Answers = Answers()
     requirements: Stated = Stated()
@@ -151,6 +166,7 @@ def template() -> str:
     lines = [
         'title = "Example: policies and messages of Brindlemark"',
         "minutes = 10                     # --minutes counts more",
+        '# language = "de"                # of the texts, as a code; else it is looked for',
         "",
         "[search]",
         (
@@ -181,6 +197,15 @@ def template() -> str:
             '# open_keys = ["team"]            # keys of front matter that close no page; others'
             " that may say who may read it do"
         ),
+        "",
+        (
+            "# [columns]                      # names in your files of questions and examples,"
+            " where they are not found"
+        ),
+        '# question = "Frage"',
+        '# answers = "Antwort"',
+        '# input = ["subject", "body"]     # several are put together',
+        '# output = "category"            # several become an object',
         "",
         "# [task]",
         '# instruction = "What should be done with an input of examples.jsonl, in your words."',

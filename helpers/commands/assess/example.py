@@ -21,7 +21,8 @@ READ_ME = """# A folder for `assess`
 
 Replace what is here by what is yours; each part may be missing.
 
-- `documents/`: .md, .txt, .html, .pdf, in folders as you like. A Markdown file \
+- `documents/`: .md, .txt, .html, .pdf, .docx, .xlsx, .csv, .rst, .ipynb, in folders \
+as you like. A Markdown file \
 may say in front matter who may read it (`audience`). A key that is not known to be \
 harmless closes its page, and the report names it.
 - `questions.jsonl`: one object a line: `question`, `answers` (every wording that is right; \
@@ -34,6 +35,8 @@ then the report says whose fault a wrong answer is),
   `groups` (who asks; without it the user may read everything), `as_of` (on which day).
 - `examples.jsonl`: one object a line: `input`, `output` (an object or a text). Optional: `id`;
   `system`, `instruction`, `context` (put before the input).
+- Questions and examples may also be .csv, .xlsx or .json, in the forms of SQuAD, ragas, deepeval \
+and promptfoo, of OpenAI's chats, Alpaca, and prompt and completion.
 - `schema.json`: the JSON Schema of an output; without it one is taken from the examples.
 - `assess.toml`: what the work asks for. Every key is optional.
 

@@ -25,8 +25,8 @@ from typing import Any
 
 from helpers.commands.assess.config import AssessConfig, read_config
 from helpers.core.cases import Ask, Case, Evidence, Gold
-from helpers.core.records import DataError, Fault, json_lines
-from helpers.data import ingest, labelled_rows
+from helpers.core.records import DataError, Fault
+from helpers.data import ingest, labelled_rows, row_formats
 from helpers.data.handbook import Document
 from helpers.data.json_schema import Checked, SchemaError, load_schema
 from helpers.data.labelled_rows import (
@@ -56,7 +56,27 @@ TYPOGRAPHY = (
     | {0x2212: "-", ord("|"): " "}
     | dict.fromkeys(map(ord, "*_`\\"), "")
 )
+NAMES = ("questions", "examples")  # of files with rows, with one of the suffixes of `row_formats`
 PARTS = ("documents", "questions.jsonl", "examples.jsonl", "schema.json", "assess.toml")
+# what people call the parts; what is nearly one of these names is found by its letters
+CALLED = {
+    "documents": "docs doc document dokumente files pages wiki handbook corpus knowledge",
+    "questions.jsonl": "question qa test tests testset eval evals golden goldens faq fragen",
+    "examples.jsonl": "example train training trainset labels labelled labeled tickets dataset",
+    "schema.json": "schemas",
+    "assess.toml": "config settings",
+}
+TO_DO = {  # of the kinds that are passed over
+    "save as .docx": ".doc .odt .rtf .pages .dot .wpd",
+    "save as .xlsx or .csv": ".xls .ods .numbers .xlsm .xlsb",
+    "export as .pdf": ".ppt .pptx .odp .key .vsdx .ps .djvu .xps",
+    "save as .html or .txt": ".eml .msg .epub .mobi .chm .mhtml .mht .xhtml",
+    "save as .md or .html (pandoc does)": ".adoc .asciidoc .org .tex .textile .mdx .rmd .qmd",
+    "write their texts as .md or .txt": ".json .jsonl .xml .yaml .yml .toml .sql .parquet .db",
+    "run OCR, and save as .pdf or .txt": ".png .jpg .jpeg .gif .tif .tiff .bmp .webp .heic .svg",
+    "write down what is said": ".mp3 .mp4 .wav .m4a .mov .avi .webm .ogg .mkv",
+    "unpack": ".zip .gz .tar .7z .rar .tgz",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +93,9 @@ class UserFolder:
     faults: tuple[Fault, ...]
     ignored: int = 0
     closed: int = 0  # documents left out, for they may say who may read them
-    remarks: tuple[Fault, ...] = ()  # on documents that were read
+    remarks: tuple[
+        Fault, ...
+    ] = ()  # on how files and documents were read, and what was passed over
 
     @property
     def fingerprint(self) -> str:
@@ -118,9 +140,15 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
     wishes = _config(folder, faults)
     reading = _documents(folder, wishes.access.open_keys, faults)
     documents = reading.documents if reading else []
+    remarks = [_below(one) for one in reading.remarks] if reading else []
+    remarks = [*_passed_over(folder, reading), *remarks]
     judging = wishes.answers.judging
-    questions = _questions(folder, documents, today or dt.date.today(), judging, faults)
-    schema, examples = _examples(folder, faults)
+    given, taken = wishes.columns.stated, []
+    questions = _questions(
+        folder, documents, today or dt.date.today(), judging, faults, given, taken
+    )
+    schema, examples = _examples(folder, faults, given, taken)
+    faults += _misnamed(folder)
     clean = tuple(
         Fault(*(ingest.printable(x) if isinstance(x, str) else x for x in vars(one).values()))
         for one in sorted(faults)
@@ -129,7 +157,8 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
         shown = "".join(f"\n  {one}" for one in clean[:20])
         raise DataError(
             f"{folder}: holds nothing that can be judged; it needs questions.jsonl (with"
-            f" documents/) or examples.jsonl; `assess --example DIR` writes both{shown}"
+            f" documents/) or examples.jsonl (or .csv, .xlsx, .json); `assess --example DIR`"
+            f" writes both{shown}"
         )
     return UserFolder(
         folder,
@@ -141,7 +170,7 @@ def read_user_folder(folder: Path, today: dt.date | None = None) -> UserFolder:
         clean,
         len(reading.ignored) if reading else 0,
         len(reading.closed) if reading else 0,
-        tuple(_below(one) for one in reading.remarks) if reading else (),
+        (*taken, *remarks),
     )
 
 
@@ -198,6 +227,62 @@ def _there(
     return None
 
 
+def _file_of_rows(folder: Path, name: str, faults: list[Fault]) -> Path | None:
+    """The file with the questions or the examples, in whichever form it is there."""
+    there = [f"{name}{s}" for s in row_formats.SUFFIXES if (folder / f"{name}{s}").exists()]
+    faults += [
+        Fault(other, None, "", f"is not read, for {there[0]} is there; remove one of the two")
+        for other in there[1:]
+    ]
+    return _there(folder, there[0], faults) if there else _there(folder, f"{name}.jsonl", faults)
+
+
+def _misnamed(folder: Path) -> list[Fault]:
+    """What lies at the top of the folder and has nearly the name of a part."""
+    known = {*PARTS, *(f"{name}{suffix}" for name in NAMES for suffix in row_formats.SUFFIXES)}
+    called = {word: part for part, words in CALLED.items() for word in words.split()}
+    called |= {part.partition(".")[0]: part for part in CALLED}
+    found = []
+    for path in sorted(folder.iterdir()):
+        stem, suffix = path.stem.casefold(), path.suffix.lower()
+        if path.name in known or path.name.startswith(".") or stem.startswith("readme"):
+            continue
+        word = stem.replace("_", "").replace("-", "").replace(" ", "")
+        near = difflib.get_close_matches(word, called, 1, 0.8)
+        part = called[near[0]] if near else None
+        if part is None or path.is_dir() != (part == "documents"):
+            continue
+        if part.endswith(".jsonl") and suffix in row_formats.SUFFIXES:
+            part = part.removesuffix(".jsonl") + suffix
+        elif part.endswith(".jsonl"):
+            part = f"{part.removesuffix('.jsonl')}{'.csv' if suffix in ('', '.txt') else '.jsonl'}"
+        elif part == "assess.toml" and suffix not in (".toml", ".yaml", ".yml", ".json"):
+            continue
+        shown = f"{part}/" if part == "documents" else part
+        found.append(Fault(path.name, None, "", f"is not read; if it is meant, name it {shown}"))
+    return found
+
+
+def _passed_over(folder: Path, reading: ingest.IngestResult | None) -> list[Fault]:
+    """What documents/ holds and is not read, by kind, with what to do."""
+    kinds: dict[str, list[str]] = {}
+    for name in reading.ignored if reading else ():
+        if not (path := folder / "documents" / name).is_symlink():  # a link is read under its name
+            kinds.setdefault(path.suffix.lower(), []).append(name)
+    todo = {suffix: what for what, suffixes in TO_DO.items() for suffix in suffixes.split()}
+    return [
+        Fault(
+            "documents",
+            None,
+            "",
+            f"{len(names):,} {suffix[:20] or 'without a suffix'}"
+            f" {'was' if len(names) == 1 else 'were'} passed over (as {names[0][:80]}):"
+            f" {todo.get(suffix, 'save as .md, .txt or .html')}",
+        )
+        for suffix, names in sorted(kinds.items(), key=lambda one: (-len(one[1]), one[0]))
+    ]
+
+
 def _config(folder: Path, faults: list[Fault]) -> AssessConfig:
     path = _there(folder, "assess.toml", faults)
     if path is None:
@@ -238,7 +323,7 @@ def _documents(
                 "documents",
                 None,
                 "",
-                "holds no document that could be read; put .md, .txt, .html or .pdf files there",
+                f"holds no document that could be read; put files there ({ingest.SUFFIXES})",
             )
         )
     return reading
@@ -253,8 +338,10 @@ def _questions(
     today: dt.date,
     judging: dict[str, Any],
     faults: list[Fault],
+    columns: row_formats.Columns,
+    said: list[Fault],
 ) -> list[Case]:
-    path = _there(folder, "questions.jsonl", faults)
+    path = _file_of_rows(folder, "questions", faults)
     if path is None:
         return []
     names = _names(folder / "documents", documents)
@@ -269,7 +356,12 @@ def _questions(
     cases: list[Case] = []
     taken: dict[str, int] = {}
     strange: dict[str, list[int]] = {}
-    for number, row in json_lines(path.name, data, faults):
+    unplaced: list[int] = []
+    named: list[str] = []
+    mine = {key: columns[key] for key in ("question", "answers") if key in columns}
+    rows = row_formats.question_rows(path.name, data, faults, mine, named)
+    said += [Fault(path.name, None, "", one) for one in named]
+    for number, row in rows:
         if found := list(_wrong_question(row, taken)):
             faults += [Fault(path.name, number, *one) for one in found]
             continue
@@ -281,6 +373,9 @@ def _questions(
         id = row.get("id", f"q-{number:04d}")
         taken[id] = number
         evidence, lost = _evidence(row.get("evidence") or [], names)
+        if all(one.get("optional") for one in row.get("evidence") or []):
+            unplaced += [number] * (bool(lost) and not evidence)
+            lost = []
         faults += [
             Fault(
                 path.name,
@@ -322,6 +417,17 @@ def _questions(
         )
         for reason, lines in strange.items()
     ]
+    if unplaced:
+        faults.append(
+            Fault(
+                path.name,
+                unplaced[0],
+                "evidence",
+                f"the context of {len(unplaced):,} {'questions' if unplaced[1:] else 'question'}"
+                " stands in no document: put the texts into documents/; the questions count,"
+                " without evidence",
+            )
+        )
     return cases
 
 
@@ -430,7 +536,7 @@ def _wrong_question(row: dict[str, Any], taken: dict[str, int]):
     evidence = row.get("evidence") or []
     if not isinstance(evidence, list) or not all(
         isinstance(e, dict)
-        and isinstance(e.get("doc"), str)
+        and isinstance(e.get("doc", ""), str)
         and isinstance(e.get("quote"), str)
         and e["quote"].strip()
         for e in evidence
@@ -486,6 +592,12 @@ def _evidence(
     was not found."""
     found, lost = [], []
     for one in quotes:
+        if "doc" not in one:
+            if place := _anywhere(one["quote"], names):
+                found.append(place)
+            else:
+                lost.append("its text stands in no document of documents/")
+            continue
         document = names.get(one["doc"]) or names.get(one["doc"].removeprefix("./"))
         if document is None:
             lost.append(
@@ -505,6 +617,16 @@ def _evidence(
         else:
             found.append(Evidence(document.id, document.text[slice(*place)], *place))
     return tuple(found), lost
+
+
+def _anywhere(quote: str, names: dict[str, Document]) -> Evidence | None:
+    """The first document that has this text, where no document is named."""
+    for document in {one.id: one for one in names.values()}.values():
+        if place := _place(document.text, quote) or _place_in_other_typography(
+            document.text, quote
+        ):
+            return Evidence(document.id, document.text[slice(*place)], *place)
+    return None
 
 
 def _place(text: str, quote: str) -> tuple[int, int] | None:
@@ -552,8 +674,11 @@ def _lines_of(text: str) -> list[tuple[set[str], str]]:
 # --- examples -------------------------------------------------------------------------------------
 
 
-def _examples(folder: Path, faults: list[Fault]) -> tuple[Checked | None, list[Case]]:
-    path, form = _there(folder, "examples.jsonl", faults), _there(folder, "schema.json", faults)
+def _examples(
+    folder: Path, faults: list[Fault], columns: row_formats.Columns, taken: list[Fault]
+) -> tuple[Checked | None, list[Case]]:
+    path = _file_of_rows(folder, "examples", faults)
+    form = _there(folder, "schema.json", faults)
     schema = None
     if form is not None:
         try:
@@ -564,8 +689,11 @@ def _examples(folder: Path, faults: list[Fault]) -> tuple[Checked | None, list[C
     if path is None:
         return schema, []
     cases: list[Case] = []
+    named: list[str] = []
     try:
-        cases, wrong = labelled_rows.sift(path, schema)
+        mine = {key: columns[key] for key in ("input", "output") if key in columns}
+        cases, wrong = labelled_rows.sift(path, schema, columns=mine, named=named)
+        taken += [Fault(path.name, None, "", one) for one in named]
     except LabelledError as error:
         wrong = error.faults
     except SchemaError as error:

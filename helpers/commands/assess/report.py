@@ -18,10 +18,13 @@ from typing import Any
 import pandas as pd
 
 from helpers import plots
+from helpers.commands.assess.exports import write_exports
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
+from helpers.commands.assess.language import language
 from helpers.commands.assess.schedule import Skipped, more_minutes
 from helpers.core.files import write_whole
+from helpers.data.label_audit import LabelAudit
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision
 from helpers.decision.costs import bill
@@ -33,7 +36,7 @@ from helpers.labs import decision_record
 from helpers.labs.decision_record import Part
 
 LAYOUT = 1
-SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS = 200, 12, 300
+SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS, SHOWN_LABELS = 200, 12, 300, 40
 BASELINES = ("always refuse", "best sentence", "majority label", "nearest neighbour", "classifier")
 
 
@@ -56,6 +59,7 @@ class Results:
     notes: Sequence[str] = ()
     whys: Mapping[str, str] = field(default_factory=dict)
     split: Mapping[str, int] = field(default_factory=dict)
+    labels: LabelAudit | None = None
 
     @property
     def title(self) -> str:
@@ -128,6 +132,7 @@ def parts(results: Results) -> list[Part]:
         first,
         reasons,
         _folder(results),
+        *_labels(results),
         *_systems(results),
         *_fault(results),
         *_wrong(results),
@@ -198,6 +203,23 @@ def _folder(results: Results) -> Part:
             )
         )
     return Part("What lay in the folder", tuple(content))
+
+
+def _labels(results: Results) -> list[Part]:
+    """What the labels say of themselves, before anybody trusts what was trained on them."""
+    if (audit := results.labels) is None:
+        return []
+    content: list[Any] = [audit.table(), audit.remarks()]
+    if audit.doubts:
+        doubts = [one._asdict() for one in audit.doubts[:SHOWN_WRONG]]
+        told = (
+            "Rows whose label a linear classifier denies that has not seen them, the surest first."
+            " given, sure: the probabilities of the row's label and of what is said instead."
+        )
+        content += [told, _cut(pd.DataFrame(doubts))]
+    if len(shares := audit.shares()):
+        content.append(shares.head(SHOWN_LABELS))
+    return [Part("What the labels say of themselves", tuple(one for one in content if len(one)))]
 
 
 def _systems(results: Results) -> list[Part]:
@@ -396,6 +418,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "questions": len(own.questions),
                 "examples": len(own.examples),
                 "sentence_answers": sentence_answers(own),
+                "language": dict(zip(("code", "source"), language(own), strict=True)),
                 "split": dict(results.split),
                 "notes": list(results.notes),
             },
@@ -406,6 +429,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 for kind, tables in by_kind(results).items()
             },
             "comparisons": [asdict(one) for one in results.compared],
+            "labels": _audited(results.labels),
             "search": _records(results.search) if results.search is not None else None,
             "attribution": {name: _records(blame(table)) for name, table in results.causes.items()},
             "near_misses": _records(near_misses(results.tables)),
@@ -451,6 +475,21 @@ def as_json(results: Results) -> dict[str, Any]:
     )
 
 
+def _audited(audit: LabelAudit | None) -> dict[str, Any] | None:
+    if audit is None:
+        return None
+    return {
+        "findings": _records(audit.table().reset_index()),
+        "ceiling": audit.ceiling,
+        "shares": _records(audit.shares()),
+        "near": [
+            {"train": one.train.id, "held_out": one.held_out.id, "alike": one.alike}
+            for one in audit.near
+        ],
+        "doubts": [one._asdict() for one in audit.doubts or ()],
+    }
+
+
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table.astype(object).to_dict(orient="records")
 
@@ -469,9 +508,9 @@ def _plain(value: Any) -> Any:
 
 
 def write(results: Results, out: Path) -> dict[str, Any]:
-    """report.html, report.md, report.json and the pictures of the Markdown, each whole; the JSON
-    comes last. Gives its content. A byte of a file name that is no letter becomes U+FFFD: half a
-    surrogate pair is no UTF-8."""
+    """report.html, report.md, report.json, the pictures of the Markdown and the files of `exports`,
+    each whole; the JSON comes last. Gives its content. A byte of a file name that is no letter
+    becomes U+FFFD: half a surrogate pair is no UTF-8."""
 
     def valid(text: str) -> str:
         return re.sub("[\ud800-\udfff]", "\ufffd", text)
@@ -484,5 +523,9 @@ def write(results: Results, out: Path) -> dict[str, Any]:
                 write_whole(out / one[0], one[2])
     write_whole(out / "report.md", valid(decision_record.markdown(results.title, sections)))
     write_whole(out / "report.html", valid(decision_record.page(results.title, sections)))
+    tables = {name: one for tables in by_kind(results).values() for name, one in tables.items()}
+    lines = [arms_table(some) for some in by_kind(results).values()]
+    whole = pd.concat(lines) if lines else pd.DataFrame()
+    write_exports(tables, whole, results.model, results.title, out)
     write_whole(out / "report.json", held + "\n")
     return json.loads(held)

@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from helpers.commands.assess.folder import UserFolder
+from helpers.commands.assess.language import dense_is_weak, language, warning
 from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
 from helpers.core.cases import Arm, Ask, Case
 from helpers.data import labelled_rows
-from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived
+from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived, form_remarks
+from helpers.data.label_audit import LabelAudit, label_audit
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.evaluator import questions_task, wilson
 from helpers.evaluation.labelled_task import task_of
@@ -31,7 +33,7 @@ from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.retriever import Retriever
 from helpers.systems import baselines, labelled, questions, reader
 from helpers.systems.baselines import always_refuse, best_sentence
-from helpers.systems.classifier import label_columns, linear_classifier
+from helpers.systems.classifier import label_columns, linear_classifier, out_of_fold
 from helpers.systems.prompts import TaskPrompt
 from helpers.training import adapters
 from helpers.training.trainer import LoraSettings, finetune
@@ -45,6 +47,7 @@ PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 FEW_CHUNKS = 300  # these are embedded without asking how long it takes
 LOADING_SECONDS = 5.0  # of the model, before it was loaded here once
 EMBED_AT_ONCE = 256
+MOST_DOUBTED = 5_000  # rows whose labels are looked at one by one: seconds a field
 DEPTHS = (1, 3, 5)
 # the systems whose answers follow from what the search finds, or from how documents are cut for it
 SEARCHING = ("best sentence", "RAG", "reader + RAG", "long context", "oracle context")
@@ -80,7 +83,9 @@ class Systems:
                 f"{len(own.examples)} examples are too few to be split into train, dev and test;"
                 " nothing was measured on them."
             )
-        self.notes += labelled_rows.remarks(own.examples)
+        self.language, _ = language(own)
+        self.notes += [note for note in (warning(own),) if note]
+        self.notes += label_audit(own.examples).remarks()
         self.schema: Checked | None = own.schema
         if self.splits and self.schema is None and (found := derived(self.splits.train)):
             self.schema = found
@@ -88,6 +93,7 @@ class Systems:
                 "There is no usable schema.json: the form of an output was taken from the training"
                 " rows."
             )
+            self.notes += form_remarks(self.splits.train)
         if self.splits:
             try:
                 task_of(self.schema)
@@ -123,6 +129,8 @@ class Systems:
         wish = self.own.wishes.search.retriever
         if wish != "auto":
             return wish
+        if dense_is_weak(self.language):
+            return "bm25"
         before = self.progress["retriever"]
         chosen, why = ("dense", None) if before == "dense" else self._affordable()
         if before and chosen != before:  # other passages, so nothing that searches is done
@@ -194,7 +202,7 @@ class Systems:
                 self.own.wishes.search.chunk_tokens,
                 OVERLAP_TOKENS,
                 table_headers=True,
-                stem=True,
+                stem=self.language in ("", "en"),  # the stemmer knows English
             )
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
@@ -504,6 +512,18 @@ class Systems:
             self.notes.append(f"No classifier was measured: {error}.")
             return False
         return True
+
+    def label_audit(self) -> LabelAudit | None:
+        """What the labels say of themselves; with the classifier's doubts where the rows are
+        embedded already, for it must cost nothing that an arm needs."""
+        if not self.splits:
+            return None
+        held_out, doubts = [*self.splits.dev, *self.splits.test], None
+        embedded = self.progress["rows_embedded"] == len(self.splits.train)
+        if embedded and self.classifiable and self.clock.left > 0:
+            rows = [*self.splits.train, *held_out][:MOST_DOUBTED]
+            doubts = out_of_fold(rows, self.schema)
+        return label_audit(self.splits.train, held_out, doubts)
 
     def _classifier(self, pairs: labelled.Pairs) -> Arm:
         arm = linear_classifier(pairs, self.schema)

@@ -5,6 +5,7 @@ that others judged? For `workbook.py bench`.
 
     evaluate  [--rounds N]                  questions per second against a plain loop
     embed     [--rounds N]                  texts per second against plain encode
+    embed     PATH                          STS benchmark, Banking77: against what is published
     retrieval DIR [--limit-queries N]       a set in BEIR's form: nDCG, recall, latency
     chunking  DIR                           a set in the form of Chroma's chunking evaluation
     router    DIR                           Ray's routing set: accuracy, macro-F1 (routing.py)
@@ -33,6 +34,7 @@ import pandas as pd
 
 from helpers.commands.bench import beir, chunking, judge, routing, scale, training
 from helpers.commands.bench import labs as bench_labs
+from helpers.commands.bench.published import bench_published
 from helpers.core.cases import Arm, Case, Passage
 from helpers.core.records import DataError
 from helpers.data.handbook import load_handbook, may_see
@@ -343,6 +345,13 @@ def shown(found: dict[str, object]) -> str:
             f"{first}\nby kind: {found['speedup_by_kind']}\nmade by: {found['made_by']}\nanswers:"
             f" {found['answers']}"
         )
+    if "published" in found:
+        score = next(name for name in ("spearman", "accuracy") if name in found)
+        more = {key: found[key] for key in found if key.startswith("accuracy_")}
+        return (
+            f"{found['set']}: {score} {found[score]} on {found['n']}, published"
+            f" {found['published']}\n{more or ''}".rstrip()
+        )
     if found["bench"] == "embed":
         first = (
             f"{found['speedup']} times the texts per second of plain encode(list)"
@@ -395,7 +404,8 @@ def main(argv: list[str] | None = None) -> int:
         nargs="?",
         type=Path,
         metavar="DIR",
-        help="retrieval, chunking, judge and router: the folder with the set",
+        help="retrieval, chunking, judge and router: the folder with the set; embed: sts-test.csv, or"
+        " the folder of Banking77",
     )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
@@ -405,14 +415,19 @@ def main(argv: list[str] | None = None) -> int:
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
     options = parser.parse_args(argv)
-    if (options.folder is not None) != (options.what in NEED_FOLDER):
-        parser.error(f"{', '.join(NEED_FOLDER)} need a folder; evaluate, embed and lab take none")
+    needed = options.what in NEED_FOLDER
+    if (options.folder is not None) != needed and not (options.folder and options.what == "embed"):
+        parser.error(f"{', '.join(NEED_FOLDER)} need a folder; evaluate and lab take none")
     try:
         # whatever is said on the way: stdout belongs to the result
         with contextlib.redirect_stdout(sys.stderr):
             found = {
                 "evaluate": lambda: bench_evaluate(options.rounds),
-                "embed": lambda: bench_embed(options.rounds),
+                "embed": lambda: (
+                    bench_published(options.folder)
+                    if options.folder
+                    else bench_embed(options.rounds)
+                ),
                 "retrieval": lambda: beir.bench_retrieval(options.folder, options.limit_queries),
                 "chunking": lambda: chunking.bench_chunking(options.folder),
                 "judge": lambda: judge.bench_judge(options.folder),

@@ -240,6 +240,17 @@ def freeze(line: str, root: Path = settings.DATA) -> None:
     )
 
 
+def audited() -> str:
+    """What the labels of the tickets say of themselves: train against dev and test."""
+    from helpers.data.label_audit import label_audit
+    from helpers.data.tickets import load_tickets
+
+    held_out = [*load_tickets("dev"), *load_tickets("test")]
+    found = label_audit(load_tickets("train"), held_out)
+    lines = [f"{row['count']} {name}" for name, row in found.table().iterrows()]
+    return f"the labels of {found.rows} tickets: {', '.join(lines)}"
+
+
 def report(root: Path = settings.DATA) -> int:
     """Print all faults, or one line that says what was checked; 1 if there was a fault."""
     faults, counts = _check(root)
@@ -250,6 +261,8 @@ def report(root: Path = settings.DATA) -> int:
             "labs_data is as it should be: "
             + ", ".join(f"{n} {name.removesuffix('.jsonl')}" for name, n in counts.items())
         )
+        if root == settings.DATA:
+            print(audited())
     else:
         print(f"{len(faults)} fault{'s' * (len(faults) > 1)}", file=sys.stderr)
     return 1 if faults else 0
