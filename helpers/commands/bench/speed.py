@@ -404,8 +404,8 @@ def main(argv: list[str] | None = None) -> int:
         nargs="?",
         type=Path,
         metavar="DIR",
-        help="retrieval, chunking, judge and router: the folder with the set; embed: sts-test.csv, or"
-        " the folder of Banking77",
+        help="retrieval, chunking, judge and router: the folder with the set; embed: sts-test.csv,"
+        " or the folder of Banking77",
     )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
