@@ -5,7 +5,7 @@
 # when there is a new product. So it is shipped like a product: pinned, gated, tried on a share of the traffic, watched, and rolled back in one call. What that takes is the governance burden of
 # tuning, and here you count it, beside that of an index.
 #
-# **Time:** 25 minutes to read · 1 minute to run · 30 minutes of exercises. **Before:** 06; 08 helps.
+# **Time:** 25 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 06; 08 helps.
 #
 # **By the end you can**
 # - say what a gate on your test set can stop, before a candidate exists, and why a slice needs a look of its own;
@@ -66,7 +66,7 @@ plots.bars(
 )
 
 # %% [markdown]
-# Read the intervals before you choose a winner: with this many tickets most of them overlap. Who decides by the longest bar ships noise every second time.
+# Read the intervals before you choose a winner: with this many tickets most of them overlap. Who decides by the longest bar ships noise sooner or later.
 #
 # ## Pin it
 #
@@ -265,7 +265,7 @@ plots.canary_evidence({n: r.evidence for n, r in reports.items()}, 1 / trial.alp
 # <details><summary><b>What happened</b></summary>
 #
 # The candidate with fewer labels would not have come this far; it is here to show a stop. Its evidence climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
-# p-value, looked at after every ticket, would stop most *harmless* canaries in the end (a test counts them); this one stops 5 in 100 at most, at any time, whatever the traffic does.
+# p-value, looked at after every ticket, would stop *harmless* canaries several times as often as it says (a test counts them); this one stops 5 in 100 at most, at any time, whatever the traffic does.
 # </details>
 #
 # The one with more labels holds, and is promoted in the first line of the next cell.
