@@ -23,6 +23,8 @@ KINDS: dict[Route, tuple[str, ...]] = {
     "small talk": ("greeting", "thanks", "goodbye", "about_you", "chat"),
 }
 NEAR_MISS = ", near miss"  # what the kind of such a case ends in
+# Whose words a request is in says which groups ask it; a router sees the words alone.
+GROUPS = {"staff": ("staff",), "customer": ("customers",)}
 TODAY = dt.date(2026, 3, 2)  # the day on which the course asks
 
 
@@ -56,6 +58,6 @@ def load_requests(split: Split, path: Path | None = None) -> list[Case]:
         if wrong := wrong_kind(row):
             raise DataError(f"{settings.shown(path)} line {number}: field 'kind': {wrong}")
         kind = row["kind"] + (NEAR_MISS if row["near_miss"] else "")
-        ask = Ask(row["id"], row["input"], as_of=TODAY)
+        ask = Ask(row["id"], row["input"], GROUPS[row["writer"]], TODAY)
         cases.append(Case(ask, Gold(answers=(row["route"],)), kind, row["id"], split))
     return cases

@@ -11,6 +11,7 @@ import datetime as dt
 import functools
 import hashlib
 import re
+import secrets
 import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import closing
@@ -129,9 +130,18 @@ def write_table(
         "ticket": load_ticket_states() if tickets is None else tickets,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.building")
-    aside.unlink(missing_ok=True)
-    with closing(sqlite3.connect(aside)) as made, made:
+    # a name of its own, so that two processes may write at once
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        _fill(aside, rows)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def _fill(path: Path, rows: dict[str, Sequence[dict]]) -> None:
+    with closing(sqlite3.connect(path)) as made, made:
         made.execute("CREATE TABLE audience (kind TEXT, id TEXT, grp TEXT)")
         made.execute("CREATE INDEX who ON audience (kind, id, grp)")
         for kind, columns in COLUMNS.items():
@@ -145,8 +155,6 @@ def write_table(
                 "INSERT INTO audience VALUES (?, ?, ?)",
                 [(kind, row["id"], group) for row in rows[kind] for group in row["audience"]],
             )
-    aside.replace(path)
-    return path
 
 
 @functools.cache

@@ -70,6 +70,12 @@ def test_everybody_asks_on_the_day_of_the_course(requests, documents):
     assert TODAY in {c.ask.as_of for c in load_questions("dev", documents)}
 
 
+def test_staff_asks_as_staff_and_customers_as_customers(requests):
+    writers = [row["writer"] for row in raw("dev")]
+    groups = {"staff": ("staff",), "customer": ("customers",)}
+    assert [c.ask.groups for c in requests["dev"]] == [groups[one] for one in writers]
+
+
 def counted(split):
     rows = raw(split)
     return {

@@ -208,11 +208,12 @@ def test_a_name_with_signs_of_urls_is_a_name(tmp_path):
     assert "shipped" in say(odd, "order 4711?").text
 
 
-def test_a_killed_writer_leaves_the_old_table(table):
+def test_a_writer_that_fails_leaves_the_old_table(table):
     before = digest(table)
     with pytest.raises(KeyError):
         write_table(table, [ORDERS[0], {"id": "1"}], TICKETS)
     assert digest(table) == before
+    assert list(table.parent.iterdir()) == [table]
 
 
 @pytest.mark.parametrize("text, why", [
