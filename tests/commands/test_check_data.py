@@ -1046,8 +1046,9 @@ def test_freezing_locks_and_announces(data):
 def test_the_command_counts_or_complains(data, capsys):
     assert check_data.report(data) == 0
     said = capsys.readouterr().out
-    assert said.count("\n") == 1
+    assert said.count("\n") == 2
     assert "255 tickets/test" in said
+    assert "the labels of 990 tickets: 0 inputs with several labels" in said
     assert "71 documents" in said
     FAULTS["unknown asker"][3](data)
     assert check_data.report(data) == 1

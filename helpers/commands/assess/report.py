@@ -19,6 +19,7 @@ import pandas as pd
 
 from helpers import plots
 from helpers.commands.assess.exports import write_exports
+from helpers.commands.assess.fields import field_scores, fields_of_arms, has_fields
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
 from helpers.commands.assess.language import language
@@ -239,6 +240,7 @@ def _systems(results: Results) -> list[Part]:
                 ),
             )
         )
+    found += _fields(results)
     sizes = {rows_of(name): name for name in results.tables if name.startswith("tuned, ")}
     if len(sizes) > 1:
         table = summary(
@@ -267,6 +269,29 @@ def _systems(results: Results) -> list[Part]:
             )
         )
     return found
+
+
+def _fields(results: Results) -> list[Part]:
+    """Extraction by field, where fields may be empty: all of them right is too hard a question."""
+    tables = {name: one for name, one in results.tables.items() if has_fields(one)}
+    if not tables:
+        return []
+    arms = fields_of_arms(tables)
+    best = arms["F1"].fillna(0.0).idxmax()
+    return [
+        Part(
+            "How well each system fills the fields",
+            (
+                arms,
+                (
+                    "Of the fields that are filled: precision is the share of what a system filled"
+                    " that equals the gold, recall the share of the gold that it filled so. Field"
+                    f" by field, for the system with the best F1 ({best}):"
+                ),
+                field_scores(tables[best]),
+            ),
+        )
+    ]
 
 
 def finding(table: pd.DataFrame) -> str:
@@ -430,6 +455,11 @@ def as_json(results: Results) -> dict[str, Any]:
             },
             "comparisons": [asdict(one) for one in results.compared],
             "labels": _audited(results.labels),
+            "fields": {
+                name: _records(field_scores(table).reset_index())
+                for name, table in results.tables.items()
+                if has_fields(table)
+            },
             "search": _records(results.search) if results.search is not None else None,
             "attribution": {name: _records(blame(table)) for name, table in results.causes.items()},
             "near_misses": _records(near_misses(results.tables)),
