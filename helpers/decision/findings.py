@@ -151,7 +151,9 @@ FEWEST = 30  # cases: on fewer nothing is recommended, whatever the interval
 # cases that put about 10 points on either side of a share that was not measured: 0.25 (1.96 /
 # 0.10)²
 UNSEEN_N = 97
-Z, Z_POWER = 1.96, 0.8416  # of 95 % two-sided, and of a power of 80 %
+# Normal quantiles of 95 % two-sided, and of a power of 80 % (0.84), a little more of the second:
+# Newcombe's interval is wider than the normal one, most of all for few cases
+Z, Z_POWER = 1.96, 0.95
 NEAR = 1e-6  # how far a share may lie beyond what can be, by rounding
 
 

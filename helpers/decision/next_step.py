@@ -5,6 +5,7 @@ The order is that of the course: search, then context, then prompt and schema, t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -103,7 +104,9 @@ def what_to_fix(
     if ready.state == CONTRADICT:
         return "Give up one of the requirements that leave nothing; until then a person answers."
     if ready.state == VOLUME:
-        least = shown("requests_per_day", max(1, round(ready.least_volume + 0.5)))
+        if ready.least_volume == math.inf:
+            return "Build nothing; a person answers."
+        least = shown("requests_per_day", max(1, math.ceil(ready.least_volume)))
         return f"Build nothing below {least}; a person answers."
     if ready.state == NOT_YET:
         unseen = [one for one in directions.values() if not one.measured]

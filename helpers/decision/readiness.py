@@ -24,7 +24,7 @@ from helpers.decision.findings import FEWEST, UNSEEN_N, Findings, Span, above, n
 from helpers.decision.options import PEOPLE, QUERY, TONE, Option
 from helpers.decision.requirements import Requirements
 from helpers.decision.rules import Rule
-from helpers.decision.walk import Direction
+from helpers.decision.walk import MOST_CASES, Direction
 
 YES = "yes, behind gates"
 PILOT = "pilot with a person checking"
@@ -35,6 +35,7 @@ NOT_YET = "not yet: nothing was measured"
 STATES = (YES, PILOT, NO, VOLUME, CONTRADICT, NOT_YET)
 # where no floor is stated and costs ask for less, nothing is shipped below one half
 ASSUMED_FLOOR = 0.5
+MOST = 0.5  # of the requests: where so many have no system, the requirements contradict each other
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _state(
     gates: tuple[Gate, ...],
 ) -> str:
     """The ladder, from what no measurement could change to what only a measurement can."""
-    if all(one.option is PEOPLE for one in asked.values()):
+    without = sum(one.weight for one in asked.values() if one.option is PEOPLE)
+    if without >= MOST * sum(one.weight for one in asked.values()):
         return CONTRADICT
     if by_cost >= 1:
         return VOLUME
@@ -200,9 +202,11 @@ def _models(asked: Mapping[str, Direction], evidence: Findings) -> tuple[str, ..
 
 
 def _more(state: str, known: Span, needed: float, n: float) -> int | None:
-    """How many cases would tell whether it is right often enough?"""
+    """How many cases would tell whether it is right often enough? None where no reasonable
+    number would."""
     if state == NOT_YET:
         return UNSEEN_N
     if state != PILOT or above(known, needed):
         return FEWEST if state == PILOT and n < FEWEST else None
-    return n_to_tell(variance(known, n), known.value - needed)
+    many = n_to_tell(variance(known, n), known.value - needed)
+    return many if many and many <= MOST_CASES else None

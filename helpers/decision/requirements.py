@@ -56,9 +56,15 @@ def share(default: float, label: str, question: str) -> Any:
     return number(default, 0.0, 1.0, "share", label, question, log=False)
 
 
-def yes_no(default: bool, label: str, question: str) -> Any:
+def yes_no(default: bool, label: str, label_if_no: str, question: str) -> Any:
     return dataclasses.field(
-        default=default, metadata={"unit": "yes or no", "label": label, "question": question}
+        default=default,
+        metadata={
+            "unit": "yes or no",
+            "label": label,
+            "label_if_no": label_if_no,
+            "question": question,
+        },
     )
 
 
@@ -110,28 +116,37 @@ class Requirements:
         whole=True,
     )
     citations: bool = yes_no(
-        False, "sources named", "Must an answer name its source, for readers or auditors?"
+        False,
+        "sources named",
+        "no sources named",
+        "Must an answer name its source, for readers or auditors?",
     )
     place_enough: bool = yes_no(
-        False, "the place is enough", "Is it enough to show the place where the answer stands?"
+        False,
+        "the place is enough",
+        "an answer rather than the place",
+        "Is it enough to show the place where the answer stands?",
     )
     access: bool = yes_no(
         False,
         "texts not for everybody",
+        "texts for everybody",
         "Are there texts that some users may see and others may not?",
     )
     strict_format: bool = yes_no(
         False,
         "a program reads the answer",
+        "people read the answer",
         "Does a program read the answer, so that its form must be exact?",
     )
     fixed_labels: bool = yes_no(
         True,
         "judgements are labels of a fixed list",
+        "free text or fields to fill",
         "Is every judgement a label of a fixed list, rather than free text or a field to fill?",
     )
     house_style: bool = yes_no(
-        False, "a house style", "Must the answer keep a tone or house style?"
+        False, "a house style", "no house style", "Must the answer keep a tone or house style?"
     )
     # what is expected
     requests_per_day: float = number(
@@ -221,22 +236,26 @@ class Requirements:
     data_may_leave: bool = yes_no(
         False,
         "data may leave",
+        "data may not leave",
         "May requests and documents go to a provider's machines? (Then tokens are paid, else"
         " machine hours.)",
     )
     data_in_weights: bool = yes_no(
         True,
         "your texts in weights",
+        "your texts not in weights",
         "May your texts be in a model's weights, where no single row can be taken out again?",
     )
     can_train: bool = yes_no(
         True,
         "somebody who trains",
+        "nobody who trains",
         "Is there a person who can train, version and roll back a model?",
     )
     can_search: bool = yes_no(
         True,
         "somebody who keeps an index",
+        "nobody who keeps an index",
         "Is there a person who keeps an index in order: what is in it, who may see it, which"
         " version?",
     )
@@ -411,3 +430,11 @@ def shown(name: str, value: Any) -> str:
     if value == math.inf:
         return "no limit"
     return f"{value:,.0f} {unit}" if value >= 1_000 else f"{value:.3g} {unit}"
+
+
+def as_stated(name: str, value: Any) -> str:
+    """A requirement in a few words, as it was stated: "sources named", or "12 changes a year"."""
+    about = FIELDS[name]
+    if name in YES_NO:
+        return about["label"] if value else about["label_if_no"]
+    return f"{about['label']}: {shown(name, value)}"

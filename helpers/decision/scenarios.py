@@ -159,8 +159,8 @@ SCENARIOS: Mapping[str, Scenario] = {
             ),
             "The code changes with every merge, and not everybody may see all of it. The engineer"
             " opens the place and sees at once whether it is the right one: a wrong one costs a"
-            " glance more than asking a colleague. Doubt first: is an answer needed, or only the place? A"
-            " search without a reader is the cheapest system here.",
+            " glance more than asking a colleague. Doubt first: is an answer needed, or only the"
+            " place? A search without a reader is the cheapest system here.",
         ),
     )
 }

@@ -3,11 +3,12 @@ show, in words that need no course."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from helpers.decision.findings import SHOWN, Span
+from helpers.decision.findings import SHOWN, Span, above
 from helpers.decision.next_step import losses
 from helpers.decision.options import LOOKUPS, ORDER, PEOPLE, PROMPT, RESPONSIBLE, TONE, Option
 from helpers.decision.readiness import (
@@ -19,7 +20,7 @@ from helpers.decision.readiness import (
     YES,
     Readiness,
 )
-from helpers.decision.requirements import FIELDS, shown
+from helpers.decision.requirements import as_stated, shown
 from helpers.decision.rules import Rule
 from helpers.decision.walk import Direction, Duel
 from helpers.evaluation.numbers import percent, percents
@@ -92,11 +93,9 @@ def _why(one: Direction, d: Decision) -> str:
     beaten = [duel for duel in one.duels if duel.second is one.option and duel.pays]
     best = max(beaten, key=lambda duel: duel.gain.value or 0, default=None)
     barred = [
-        FIELDS[name]["label"]
+        stated_as(out.rules[0].requirements[0], d)
         for out in one.out
-        if ORDER[out.option] < ORDER[one.option]
-        for rule in out.rules
-        for name in rule.requirements[:1]
+        if ORDER[out.option] < ORDER[one.option] and out.rules[0].requirements
     ]
     if best:
         won = f"{one.option} is {more(best.gain)} than {best.first}"
@@ -133,9 +132,11 @@ def _ready(d: Decision) -> str:
 def right_against_needed(ready: Readiness, d: Decision) -> str:
     """Right today, with interval, n and model, against right needed, and why so much."""
     if ready.state == CONTRADICT:
-        return f"Give up one of: {listed([about(name, d) for name in ready.give_up], 'or')}."
+        return f"Give up one of: {listed([stated_as(name, d) for name in ready.give_up], 'or')}."
     if ready.state == VOLUME:
-        least = shown("requests_per_day", max(1, round(ready.least_volume + 0.5)))
+        if ready.least_volume == math.inf:
+            return "To serve one answer alone costs more than a person who gives it."
+        least = shown("requests_per_day", max(1, math.ceil(ready.least_volume)))
         return f"A person who answers costs less below about {least}."
     needed = f"it must be right {share(ready.needed)}"
     if ready.floor and ready.floor >= ready.by_cost:
@@ -165,6 +166,8 @@ def _notes(ready: Readiness, d: Decision) -> Iterable[str]:
         yield "Until then: suggestions that a person confirms, or no automation."
     if ready.state == PILOT and ready.more:
         yield f"About {ready.more:,} cases would tell."
+    elif ready.state == PILOT and above(ready.right, ready.needed) is None:
+        yield "It lies so near the line that no reasonable number of cases would tell."
     if ready.asks and ready.state in (YES, PILOT, NO):
         yield "Say below which share of right answers nobody would use it."
     failed = [gate.rule.reason for gate in ready.gates if gate.passed is False]
@@ -175,7 +178,7 @@ def _notes(ready: Readiness, d: Decision) -> Iterable[str]:
         yield f"To be shown first: {' '.join(unseen)}"
     partly = [one.kind for one in d.direction.values() if one.option is PEOPLE]
     if partly and ready.state != CONTRADICT:
-        names = listed([about(name, d) for name in ready.give_up], "or")
+        names = listed([stated_as(name, d) for name in ready.give_up], "or")
         kinds = listed([RESPONSIBLE[kind] for kind in partly])
         yield f"A person answers {kinds}, unless you give up one of: {names}."
 
@@ -192,9 +195,9 @@ def _next(d: Decision) -> str:
         parts.append(
             f"Then settle {step.measure.second} against {step.measure.first} on"
             f" {RESPONSIBLE[step.measure.kind]}: about {step.n_both:,} cases, the same for both,"
-            f" {step.label_eur:,.0f} EUR of labels and about {step.minutes:,.0f} minutes of"
+            f" {step.label_eur:,.0f} EUR of labels and about {max(1, step.minutes):,.0f} minutes of"
             f" answering; it can win {'up to ' if step.measure.gain.value is None else 'about '}"
-            f"{step.wins_a_year:,.0f} EUR a year{alone}."
+            f"{money(step.wins_a_year)} EUR a year{alone}."
         )
     for duel in step.equal:
         parts.append(
@@ -340,14 +343,14 @@ def share(value: float) -> str:
     return percent(value) if 0.1 <= value <= 0.9 or value in (0, 1) else f"{100 * value:.1f} %"
 
 
-def about(name: str, d: Decision) -> str:
-    """A requirement as a reader knows it: its label, and what was stated."""
-    return f"{FIELDS[name]['label']} ({shown(name, getattr(d.requirements, name))})"
-
-
 def stated_as(name: str, d: Decision) -> str:
-    """A requirement within brackets."""
-    return f"{FIELDS[name]['label']}: {shown(name, getattr(d.requirements, name))}"
+    """A requirement as it was stated."""
+    return as_stated(name, getattr(d.requirements, name))
+
+
+def money(eur: float) -> str:
+    """EUR with two digits that count: what follows from guesses is no exact sum."""
+    return f"{float(f'{eur:.2g}'):,.0f}"
 
 
 def short(model: str) -> str:
