@@ -184,7 +184,7 @@ def agreement(
     requirements: Requirements,
     evidence: Findings,
     factor: float | None = 3,
-    n: int = 60,
+    n: int = 40,
     seed: int = 0,
 ) -> Agreement:
     """Stated numbers are guesses, too. Draw all of them again (yes and no stay, and so does a share

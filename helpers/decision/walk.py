@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from helpers.decision.costs import (
     cases,
@@ -122,6 +123,7 @@ def walk(
         return Direction(kind, weight, PEOPLE, True, out, ())
     money = {option: without_errors(option, kind, requirements, evidence) for option in left}
 
+    @cache  # the pairs of the walk are asked for again where the last option is weighed
     def against(one: Option, other: Option) -> Duel:
         first, second = (one, other) if ORDER[one] < ORDER[other] else (other, one)
         error = cost_of_error(kind, requirements)
@@ -143,11 +145,9 @@ def ruled_out(
     kind: str, requirements: Requirements, evidence: Findings, rules: Mapping[str, Rule]
 ) -> tuple[tuple[Out, ...], Sequence[Option]]:
     """(what is out for this kind, and by which rules; what is left, from the simplest on)."""
-    out, left = [], []
+    out, left, all_rules = [], [], list(rules.values())
     for option in WALKS[kind]:
-        by = tuple(
-            rule for rule in rules.values() if rule.test(option, kind, requirements, evidence)
-        )
+        by = tuple([rule for rule in all_rules if rule.test(option, kind, requirements, evidence)])
         if by:
             out.append(Out(option, by))
         else:

@@ -3,7 +3,7 @@
 from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
 from helpers.plots.canvas import Picture
-from helpers.plots.decision import costs, flips
+from helpers.plots.decision import costs, flips, readiness
 from helpers.plots.results import (
     bars,
     confusion,
@@ -42,6 +42,7 @@ __all__ = [
     "old_or_new",
     "payback",
     "percent",
+    "readiness",
     "rules_kept",
     "scale",
     "training_setting",
