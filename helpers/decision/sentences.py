@@ -324,7 +324,7 @@ def pays_from(duel: Duel) -> str:
 def more(gain: Span) -> str:
     """A gain in words, as "right 24 points more often (12 to 36)"; signs are those of the
     difference."""
-    ends = f"{100 * gain.low:+.0f} to {100 * gain.high:+.0f}"
+    ends = f"{100 * gain.low:+.0f} to {100 * gain.high:+.0f}".replace("-", "−")
     if abs(gain.value) < 0.0005:
         return f"as often right ({ends} points)"
     way = "less" if gain.value < 0 else "more"
