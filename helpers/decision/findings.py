@@ -147,6 +147,7 @@ SHOWN: Mapping[str, tuple[str, str, str]] = {
 # which two findings a difference is between: it replaces the difference of their shares
 GAINS: Mapping[tuple[str, str], str] = {("prompt", "tuned"): "tuned, gain"}
 LOST = ("lost to the search", "lost to distraction", "lost to reading", "lost to both")
+OF_RAG = ("refused", "wrong", "rightly refused")  # counted on the same answers as RAG's share
 FEWEST = 30  # cases: on fewer nothing is recommended, whatever the interval
 # cases that put about 10 points on either side of a share that was not measured: 0.25 (1.96 /
 # 0.10)²
@@ -344,32 +345,28 @@ class Findings:
         )
 
     def at_retrieval(self, row: Mapping[str, Any], id: str = "reference/chunking.json") -> Findings:
-        """The same with RAG as a row of the chunking grid measured it (accuracy, its interval,
-        tokens of its prompt)."""
+        """The same with search and RAG as a row of the chunking grid measured them (recall and
+        accuracy, their intervals, tokens of the prompt). What was counted at another setting is
+        not measured here: losses, refusals, a tuned reader."""
+        rag = self.found.get("RAG")
+        model, data = (rag.model, rag.data) if rag else ("", "")
+        there = self.without("RAG", "recall", "reader + RAG", "improved RAG", *LOST, *OF_RAG)
+        says, here = "at this setting", {}
+        if row.get("recall") is not None:
+            numbers = (row[key] for key in ("recall", "low", "high", "n"))
+            here["recall"] = Finding(id, *numbers, source="reference", says=says, data=data)
         if row["accuracy"] is None or math.isnan(row["accuracy"]):
-            return self.without("RAG")
-        made = Finding(
-            id,
-            row["accuracy"],
-            row["accuracy_low"],
-            row["accuracy_high"],
-            row["n_answers"],
-            None,
-            "reference",
-            "right on look-ups at this setting",
-            model=self.found["RAG"].model if "RAG" in self.found else "",
-            data=self.found["RAG"].data if "RAG" in self.found else "",
-        )
-        rag = self.usage["RAG"]
-        longer = row["prompt_tokens"] - rag.tokens_in
+            return there.but(**here)
+        numbers = (row[key] for key in ("accuracy", "accuracy_low", "accuracy_high", "n_answers"))
+        here["RAG"] = Finding(id, *numbers, source="reference", says=says, model=model, data=data)
+        used = self.usage["RAG"]
+        longer = row["prompt_tokens"] - used.tokens_in
         usage = replace(
-            rag,
+            used,
             tokens_in=row["prompt_tokens"],
-            seconds=max(0.0, rag.seconds + longer * self.read_seconds),
+            seconds=max(0.0, used.seconds + longer * self.read_seconds),
         )
-        # what was lost, refused or won by tuning was counted at another setting
-        there = self.without(*LOST, "refused", "wrong")
-        return replace(there.but(RAG=made), usage={**self.usage, "RAG": usage})
+        return replace(there.but(**here), usage={**self.usage, "RAG": usage})
 
     def table(self) -> pd.DataFrame:
         """One line a finding; what was not measured is there, too, and says so."""

@@ -121,12 +121,17 @@ def _ready(d: Decision) -> str:
     said = {
         YES: "It may answer alone, behind its gates.",
         PILOT: "Only as a pilot, with a person who checks each answer.",
-        NO: "Not with this model.",
+        NO: f"{in_state(ready).capitalize()}.",
         VOLUME: "No system pays at this volume, however good it is.",
         CONTRADICT: "Your requirements leave no system.",
         NOT_YET: "Not yet: nothing was measured that says how often it is right.",
     }[ready.state]
     return " ".join(filter(None, [said, right_against_needed(ready, d), *_notes(ready, d)]))
+
+
+def in_state(ready: Readiness) -> str:
+    """The state in words; where no language model answers, none is to blame."""
+    return ready.state if ready.state != NO or ready.models else "not good enough yet"
 
 
 def right_against_needed(ready: Readiness, d: Decision) -> str:
@@ -213,11 +218,10 @@ def one_line(d: Decision) -> str:
     """Direction and readiness in one sentence."""
     ready = d.readiness
     right = "not measured" if ready.right.value is None else f"right {percent(ready.right.value)}"
+    state = in_state(ready)
     if ready.state in (CONTRADICT, VOLUME):
-        return f"The framework says: {d.answer}; {ready.state}."
-    return (
-        f"The framework says: {d.answer}; {ready.state} ({right}, needed {percent(ready.needed)})."
-    )
+        return f"The framework says: {d.answer}; {state}."
+    return f"The framework says: {d.answer}; {state} ({right}, needed {percent(ready.needed)})."
 
 
 # --- the reasons ----------------------------------------------------------------------------------

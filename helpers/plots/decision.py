@@ -18,6 +18,7 @@ from helpers.decision.options import RESPONSIBLE
 from helpers.decision.readiness import CONTRADICT
 from helpers.decision.requirements import FIELDS, NUMBERS, shown
 from helpers.decision.sensitivity import About, Flip
+from helpers.decision.sentences import in_state
 from helpers.evaluation.numbers import percent, percents
 from helpers.plots.canvas import COLOURS, INK, embedded, ink_on
 
@@ -124,7 +125,8 @@ def _parts_right(decision: Decision) -> pd.DataFrame:
 
 def _readiness_title(decision: Decision) -> str:
     ready = decision.readiness
-    state = ready.state[0].upper() + ready.state[1:]
+    state = in_state(ready)
+    state = state[0].upper() + state[1:]
     if ready.state == CONTRADICT:
         return f"{state}: no system is left"
     today = "not measured" if ready.right.value is None else percent(ready.right.value)

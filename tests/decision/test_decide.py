@@ -571,19 +571,36 @@ def test_a_size_that_nobody_trained_is_not_measured(reference):
     assert load_findings(reference=reference).at_rows(100)["tuned"] is None
 
 
-def test_a_setting_of_the_chunking_lab_becomes_evidence(reference):
-    row = {
-        "accuracy": 0.4,
-        "accuracy_low": 0.3,
-        "accuracy_high": 0.5,
-        "n_answers": 60,
-        "prompt_tokens": 650.0,
-    }
-    evidence = load_findings(reference=reference)
-    longer = evidence.at_retrieval(row)
-    assert longer["RAG"].value == 0.4
-    assert longer.usage["RAG"].seconds == pytest.approx(0.6 + 500 * 0.0006)
-    assert evidence.at_retrieval({**row, "accuracy": float("nan")})["RAG"] is None
+ROW = {
+    "accuracy": 0.4,
+    "accuracy_low": 0.3,
+    "accuracy_high": 0.5,
+    "n_answers": 60,
+    "prompt_tokens": 650.0,
+    "recall": 0.6,
+    "low": 0.5,
+    "high": 0.7,
+    "n": 100,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [("RAG", 0.4), ("recall", 0.6)])
+def test_a_setting_of_the_chunking_lab_becomes_evidence(reference, name, value):
+    assert load_findings(reference=reference).at_retrieval(ROW)[name].value == value
+
+
+def test_a_longer_prompt_takes_longer(reference):
+    used = load_findings(reference=reference).at_retrieval(ROW).usage["RAG"]
+    assert used.seconds == pytest.approx(0.6 + 500 * 0.0006)
+
+
+def test_a_setting_that_was_not_answered_has_no_share(reference):
+    row = {**ROW, "accuracy": float("nan")}
+    assert load_findings(reference=reference).at_retrieval(row)["RAG"] is None
+
+
+def test_a_reader_of_another_setting_is_not_compared_here():
+    assert load_findings().at_retrieval(ROW)["reader + RAG"] is None
 
 
 def test_shares_of_two_runs_are_not_added(tmp_path):
