@@ -1,17 +1,16 @@
-"""Which options are out, and why? Each rule is one small function with its reason; read them,
-change them, add yours.
+"""Which options are out, and what must be shown before a system may answer alone? Each rule is one
+small function with its reason; read them, change them, add yours.
 
-    @hard("citations")                                # this option is out when the function says
-                                                      True
-    def must_point_to_its_source(option, requirements, evidence):
+    @hard("citations")                  # the option is out for this kind when the function says so
+    def must_point_to_its_source(option, kind, requirements, evidence):
         "Weights cannot say where an answer comes from."
-        return requirements.citations and not option.shows_text
+        return requirements.citations and kind == "look-ups" and not option.shows_text
 
-    # the option is out when the span lies below the line; where it straddles the line, it is open
-    @measured("rightly refused")
-    def knows_when_to_be_silent(option, requirements, evidence):
+    @gate("rightly refused")            # a system may answer alone where the span lies above the
+                                        # line; where it does not, a person checks
+    def knows_when_to_be_silent(option, kind, requirements, evidence):
         "Half of what should be refused is refused."
-        return Line(span(evidence["rightly refused"]), 0.5) if option.searches else None
+        return Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None
 
 The docstring is the reason that a decision shows. The names given to the decorator are the
 requirements and findings it rests on. A rule of the same name replaces the one before, so a cell
@@ -20,18 +19,29 @@ can be run again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from helpers.decision.costs import known, right, serving
-from helpers.decision.findings import NAMES, UNKNOWN, Findings, Span, gain
-from helpers.decision.options import LONG, PROMPT, ROUTER, Option
-from helpers.decision.requirements import Requirements
+from helpers.decision.costs import right, serving
+from helpers.decision.findings import NAMES, Findings, Span, gain, span
+from helpers.decision.options import (
+    ACTIONS,
+    CLASSIFIER,
+    JUDGEMENTS,
+    LONG,
+    LOOKUPS,
+    PROMPT,
+    RAG,
+    SEARCH,
+    TONE,
+    Option,
+)
+from helpers.decision.requirements import FIELDS, Requirements
 
 RELEASES_A_YEAR = 12  # the most releases of weights that a careful team brings out: one a month
-JUST_ABOVE = 1e-9
 FEWEST_TIMED = 5  # asks: one of fewer that stalled would move their median
+KEPT_SECRET = 0.88  # of tries: 30 without a leak are enough to show it
+WORSE_AFTER_A_CHANGE = -0.1  # a share of look-ups that an index brought up to date may lose
 
 
 @dataclass(frozen=True)
@@ -49,15 +59,19 @@ class Rule:
     name: str
     reason: str
     rests_on: tuple[str, ...]
-    test: Callable[[Option, Requirements, Findings], bool | Threshold | None]
+    test: Callable[[Option, str, Requirements, Findings], bool | Threshold | None]
 
     @property
     def findings(self) -> tuple[str, ...]:
         return tuple(name for name in self.rests_on if name in NAMES)
 
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return tuple(name for name in self.rests_on if name in FIELDS)
 
-HARD: dict[str, Rule] = {}  # the answer follows from what is required
-MEASURED: dict[str, Rule] = {}  # the answer follows from what was measured, or is still open
+
+HARD: dict[str, Rule] = {}  # an option is out
+GATES: dict[str, Rule] = {}  # a system that was chosen may not answer alone yet
 
 
 def _keep(rules: dict[str, Rule], rests_on: tuple[str, ...]):
@@ -73,151 +87,156 @@ def _keep(rules: dict[str, Rule], rests_on: tuple[str, ...]):
 
 
 def hard(*rests_on: str):
-    """Register a rule that rules an option out where its function says True."""
+    """Register a rule that rules an option out for a kind of request where its function says
+    True."""
     return _keep(HARD, rests_on)
 
 
-def measured(*rests_on: str):
-    """Register a rule on a measured number: its function gives a Line, or None where the rule does
-    not concern the option."""
-    return _keep(MEASURED, rests_on)
+def gate(*rests_on: str):
+    """Register a rule on a measured number: its function gives a Threshold that must be passed
+    before the option answers alone, or None where the rule does not concern it."""
+    return _keep(GATES, rests_on)
 
 
-# --- out by a hard requirement --------------------------------------------------------------------
+# --- out ------------------------------------------------------------------------------------------
 
 
-@hard()
-def comes_later(option, requirements, evidence):
-    """Its evidence comes in a later release of this workbook; nothing is recommended on evidence
-    that is not there."""
-    return option is ROUTER
+@hard("closed book")
+def knows_your_documents(option, kind, requirements, evidence):
+    """A look-up asks for what is in a document, and nothing shows that the model knows it without
+    one."""
+    return option is PROMPT and kind == LOOKUPS and evidence.found.get("closed book") is None
 
 
-@hard("lookup_share")
-def nothing_to_look_up(option, requirements, evidence):
-    """No request needs a document, so there is nothing to search or to show."""
-    return requirements.lookup_share == 0 and (option.searches or option is LONG)
+@hard("place_enough")
+def a_place_is_no_answer(option, kind, requirements, evidence):
+    """A search without a reader shows the place, and an answer is asked for."""
+    return option is SEARCH and not requirements.place_enough
 
 
-@hard("changes_per_year", "facts adapter, after a change", "RAG, after a change")
-def fresher_than_weights(option, requirements, evidence):
-    """What is true changes more often than weights can be released with care; an index follows in
-    seconds."""
+@hard("strict_format")
+def a_program_reads_it(option, kind, requirements, evidence):
+    """A program cannot read a list of places."""
+    return option is SEARCH and requirements.strict_format
+
+
+@hard("citations")
+def must_cite(option, kind, requirements, evidence):
+    """What a model says from its weights cannot name its source; what is in the prompt can be
+    pointed to."""
+    return requirements.citations and kind == LOOKUPS and not option.shows_text
+
+
+@hard("access")
+def who_asks_matters(option, kind, requirements, evidence):
+    """Weights, and a prompt that holds every document, answer everybody alike; who may see a text
+    can only be a condition of the search."""
+    return requirements.access and (option is LONG or option.own_rows)
+
+
+@hard("access", "leak, rights in the search")
+def a_search_that_leaks(option, kind, requirements, evidence):
+    """The search showed a text to a user who may not see it; until that is fixed it may not
+    answer."""
+    leaked = evidence.found.get("leak, rights in the search")
     return (
-        option.facts_in_weights
-        and requirements.lookup_share > 0
-        and requirements.changes_per_year > RELEASES_A_YEAR
+        requirements.access
+        and option.searches
+        and kind == LOOKUPS
+        and leaked is not None
+        and leaked.value > 0
     )
 
 
-@hard("lookup_share")
-def facts_were_not_measured(option, requirements, evidence):
-    """What your facts would be worth in weights was not measured; what other people's were worth
-    says nothing about yours."""
-    found = evidence.found.get(option.lookups)
-    return option.facts_in_weights and requirements.lookup_share > 0 and found is None
-
-
-@hard("citations", "lookup_share")
-def must_cite(option, requirements, evidence):
-    """What is looked up in weights cannot say where it comes from; what is in the prompt can be
-    pointed to (a request can always be)."""
-    return requirements.citations and requirements.lookup_share > 0 and not option.shows_text
-
-
-@hard("access", "leak, rule in the prompt", "leak, rights in the search")
-def who_asks_matters(option, requirements, evidence):
-    """Weights answer everybody alike, so a secret in a training row is everybody's; rights can only
-    be a condition of the search."""
-    return requirements.access and option.facts_in_weights
+@hard("label_changes_per_year")
+def fresher_than_weights(option, kind, requirements, evidence):
+    """The rules change more often than weights can be released with care."""
+    return option.own_rows and requirements.label_changes_per_year > RELEASES_A_YEAR
 
 
 @hard("data_in_weights")
-def not_in_weights(option, requirements, evidence):
+def not_in_weights(option, kind, requirements, evidence):
     """Your texts may not be in weights, where no single row can be taken out again. (A reader
     learns reading from texts of another world.)"""
-    if requirements.data_in_weights:
-        return False
-    return option.facts_in_weights or (option.trained and requirements.lookup_share < 1)
+    return option.own_rows and not requirements.data_in_weights
 
 
 @hard("can_train")
-def nobody_trains(option, requirements, evidence):
+def nobody_trains(option, kind, requirements, evidence):
     """Weights that cannot be trained, versioned and rolled back must not answer."""
-    return not requirements.can_train and option.trained
+    return option.trained and not requirements.can_train
 
 
 @hard("can_search")
-def nobody_keeps_an_index(option, requirements, evidence):
+def nobody_keeps_an_index(option, kind, requirements, evidence):
     """An index without an owner answers from last year, and to the wrong people."""
-    return not requirements.can_search and option.searches
+    return option.searches and not requirements.can_search
 
 
 @hard("corpus_tokens", "window_tokens")
-def must_fit_the_window(option, requirements, evidence):
+def must_fit_the_window(option, kind, requirements, evidence):
     """All the text that may hold an answer does not fit into one prompt."""
     return option is LONG and requirements.corpus_tokens > requirements.window_tokens
 
 
+@hard("fixed_labels")
+def free_text_is_no_label(option, kind, requirements, evidence):
+    """A classifier gives a label of a fixed list; free text or a field to fill it cannot write."""
+    return option is CLASSIFIER and not requirements.fixed_labels
+
+
+@hard("tool")
+def one_row_is_read_there(option, kind, requirements, evidence):
+    """What one row of a system answers is read there; a text that repeats the row is a copy of
+    yesterday. (Unless the query was measured.)"""
+    return kind == ACTIONS and option is RAG and evidence.found.get("tool") is None
+
+
 @hard("latency_seconds")
-def must_be_quick(option, requirements, evidence):
-    """An answer takes longer than it may, as timed on the machine that measured (see the bill:
-    seconds)."""
-    used = serving(option, requirements, evidence)
+def must_be_quick(option, kind, requirements, evidence):
+    """An answer takes longer than it may, as timed on the machine that measured."""
+    if kind == TONE:
+        return False
+    used = serving(option, kind, requirements, evidence)
     return used.asks >= FEWEST_TIMED and used.seconds > requirements.latency_seconds
 
 
-# --- out by a measured number, or still open ------------------------------------------------------
+# --- what must be shown before it answers alone ---------------------------------------------------
 
 
-@measured("least_right")
-def right_enough(option, requirements, evidence):
-    """Below this share of right answers it is of no use."""
-    return (
-        Threshold(right(option, requirements, evidence), requirements.least_right)
-        if requirements.least_right
-        else None
-    )
-
-
-@measured("lookup_share", "RAG", "reader + RAG", "closed book")
-def documents_help(option, requirements, evidence):
-    """A search that does not make answers better than memory alone is broken: fix it before
-    building on it."""
-    if not option.searches or not requirements.lookup_share or option is ROUTER:
+@gate("rightly refused")
+def knows_when_to_be_silent(option, kind, requirements, evidence):
+    """Half of what should be refused is refused."""
+    if kind != LOOKUPS or not option.searches or option is SEARCH:
         return None
-    return Threshold(
-        gain(known(PROMPT.lookups, evidence), known(option.lookups, evidence)), JUST_ABOVE
-    )
+    return Threshold(span(evidence.found.get("rightly refused")), 0.5)
 
 
-@measured(
-    "lookup_share", "lost to the search", "lost to both", "lost to reading", "lost to distraction"
-)
-def mend_the_search_first(option, requirements, evidence):
-    """While more answers are lost without the evidence than with it, fix the search first: no
-    reader wins back what was not found."""
-    if not (option.trained and option.searches and requirements.lookup_share) or option is ROUTER:
+@gate("changes_per_year", "RAG", "RAG, after a change")
+def right_after_a_change(option, kind, requirements, evidence):
+    """The day after a document changes it is as often right as before."""
+    if kind != LOOKUPS or not option.searches or option is SEARCH:
         return None
-    search, both, reading, distraction = (
-        evidence["lost to the search"],
-        evidence["lost to both"],
-        evidence["lost to reading"],
-        evidence["lost to distraction"],
-    )
-    if search is None or reading is None:
-        return Threshold(Span(None, UNKNOWN.low - 1, UNKNOWN.high), 0.0)
-    by_reader = reading.value + (distraction.value if distraction else 0.0)
-    # A fix of the search alone wins what was lost to it alone. Where the reader fails, too, both
-    # must be fixed, and the search before the reader: a tuned reader would still be shown nothing
-    by_search = search.value + (both.value if both else 0.0)
-    # Two shares of the same n questions, which exclude each other: the variance of their difference
-    # (Agresti, Categorical Data Analysis, 11.1)
-    spread = 1.96 * math.sqrt(
-        max(0.0, by_reader + by_search - (by_reader - by_search) ** 2) / search.n
-    )
-    difference = by_reader - by_search
-    if both is None:
-        # nobody told both from reading: the search may lose more than is known, never less
-        return Threshold(Span(None, UNKNOWN.low - 1, difference + spread), 0.0)
-    return Threshold(Span(difference, difference - spread, difference + spread), 0.0)
+    if requirements.changes_per_year < 1:
+        return None
+    before, after = (span(evidence.found.get(name)) for name in ("RAG", "RAG, after a change"))
+    return Threshold(gain(before, after), WORSE_AFTER_A_CHANGE)
+
+
+@gate("access", "leak, rights in the search")
+def rights_were_tried(option, kind, requirements, evidence):
+    """Nobody was shown what he may not see, in 30 tries or more."""
+    if kind != LOOKUPS or not (option.searches and requirements.access):
+        return None
+    leaked = span(evidence.found.get("leak, rights in the search"))
+    kept = None if leaked.value is None else 1 - leaked.value
+    return Threshold(Span(kept, 1 - leaked.high, 1 - leaked.low), KEPT_SECRET)
+
+
+@gate("majority")
+def better_than_one_label_for_all(option, kind, requirements, evidence):
+    """It is more often right than the most frequent label, given to every case."""
+    if kind != JUDGEMENTS:
+        return None
+    always = span(evidence.found.get("majority"))
+    return Threshold(gain(always, right(option, kind, evidence)), 0.0)

@@ -33,20 +33,21 @@ SCENARIOS: Mapping[str, Scenario] = {
             " answers it.",
             Requirements(
                 lookup_share=0.0,
-                changes_per_year=4,
+                label_changes_per_year=4,
                 corpus_tokens=20_000,
                 strict_format=True,
                 house_style=True,
                 requests_per_day=3_000,
                 latency_seconds=5,
-                cost_wrong=1.7,
+                cost_wrong=4,
                 cost_refusal=1.5,
                 labelled_examples=600,
                 cost_per_label=0.5,
             ),
             "All that is needed is in the message: what is missing is the house's way of"
             " judging. Past tickets are labels that cost little, as long as they have been checked"
-            " them. A wrong label costs little more than none, because the next person sees it."
+            " once. Sorting by hand takes a minute and a half; a ticket in the wrong queue waits,"
+            " and is sorted again."
             " Doubt first: are the labels still today's rules, or last year's?",
         ),
         Scenario(
@@ -60,14 +61,14 @@ SCENARIOS: Mapping[str, Scenario] = {
                 access=True,
                 requests_per_day=800,
                 latency_seconds=8,
-                cost_wrong=5.5,
-                cost_refusal=5,
+                least_right=0.8,
+                cost_wrong=25,
+                cost_refusal=6,
             ),
-            "The answer is in a document, differs by country and group, and changes. Readers"
-            " can open the citation, so a wrong answer costs little more than none; one that they"
-            " must believe would cost far more. Doubt first: the cost of a wrong answer. About a"
-            " canteen it is nothing, about a notice period it is a lawsuit: perhaps these are two"
-            " features.",
+            "The answer is in a document, differs by country and group, and changes. Asking"
+            " somebody takes six minutes; a wrong answer that is believed takes an hour of others."
+            " Doubt first: the cost of a wrong answer. About a canteen it is nothing, about a"
+            " notice period it is a lawsuit: perhaps these are two features.",
         ),
         Scenario(
             "contract extraction",
@@ -75,14 +76,14 @@ SCENARIOS: Mapping[str, Scenario] = {
             " reads it.",
             Requirements(
                 lookup_share=0.0,
-                changes_per_year=2,
                 corpus_tokens=15_000,
                 citations=True,
                 strict_format=True,
+                fixed_labels=False,
                 requests_per_day=60,
                 latency_seconds=60,
-                cost_wrong=20,
-                cost_refusal=12,
+                cost_wrong=150,
+                cost_refusal=40,
                 labelled_examples=40,
                 cost_per_label=8,
                 data_in_weights=False,
@@ -96,6 +97,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             "product prices",
             "Sales staff ask for price, stock and delivery time while a customer waits.",
             Requirements(
+                action_share=0.9,
                 lookup_share=1.0,
                 changes_per_year=3_000,
                 corpus_tokens=5_000_000,
@@ -106,9 +108,10 @@ SCENARIOS: Mapping[str, Scenario] = {
                 cost_refusal=1,
                 can_train=False,
             ),
-            "What is true changes every hour, and refusing costs one look into the system. If a"
-            " price is one row of a table, the honest answer may be a query and no language model"
-            " at all. Doubt first: why a model, and not a search field?",
+            "What is true changes every hour, and a look into the system costs one EUR. Nine of ten"
+            " requests are one row of a table; the rest are terms of delivery, which stand in"
+            " documents. A wrong price is promised to a customer. Doubt first: why a model, and not"
+            " a search field?",
         ),
         Scenario(
             "clinical coding",
@@ -117,6 +120,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             Requirements(
                 lookup_share=0.5,
                 changes_per_year=2,
+                label_changes_per_year=2,
                 corpus_tokens=3_000_000,
                 citations=True,
                 strict_format=True,
@@ -140,21 +144,23 @@ SCENARIOS: Mapping[str, Scenario] = {
             "Engineers ask where and how something is done in the company's own code, and get the"
             " place.",
             Requirements(
-                lookup_share=0.9,
+                lookup_share=1.0,
                 changes_per_year=5_000,
                 corpus_tokens=80_000_000,
                 citations=True,
+                place_enough=True,
                 access=True,
                 requests_per_day=2_000,
                 latency_seconds=4,
-                cost_wrong=2.2,
-                cost_refusal=2,
+                least_right=0.5,
+                cost_wrong=6,
+                cost_refusal=4,
                 cost_per_label=5,
             ),
             "The code changes with every merge, and not everybody may see all of it. The engineer"
-            " opens the place and sees at once whether it is the right one, so a wrong answer costs"
-            " a glance. Doubt first: is an answer needed, or only the place? A search without a"
-            " reader is the cheapest system here.",
+            " opens the place and sees at once whether it is the right one: a wrong one costs a"
+            " glance more than asking a colleague. Doubt first: is an answer needed, or only the"
+            " place? A search without a reader is the cheapest system here.",
         ),
     )
 }

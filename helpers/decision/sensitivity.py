@@ -1,10 +1,10 @@
-"""What would change the answer? For each stated input the values at which it flips, and how much of
-what is plausible agrees with it.
+"""What would change the answer? For each stated input the values at which the direction flips, and
+those at which the readiness does; and how much of what is plausible agrees.
 
     flips(requirements, evidence)        where, and into what; deciding again there gives the other
                                          answer, just before it does not
     agreement(requirements, evidence)    numbers drawn at random from their plausible ranges: in
-                                         which share is the answer the same?
+                                         which share is the direction the same?
 
 For findings the flip needs no search: it is the `needed` gain of each duel (closed form, see
 `costs.needed_gain`).
@@ -17,22 +17,35 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from helpers.decision.conclusion import decide
 from helpers.decision.findings import Findings
 from helpers.decision.requirements import FIELDS, NUMBERS, YES_NO, Requirements, shown, steps
+from helpers.decision.rules import GATES, HARD, Rule
 from helpers.evaluation.evaluator import wilson
 
 CLOSE = 0.001  # how near "just before" is: a thousandth of the value, or of the range of a share
-Sweep = Mapping[str, list[tuple[float, str]]]
+
+
+class Answer(NamedTuple):
+    """The two that can flip."""
+
+    direction: str
+    readiness: str
+
+
+About = Literal["direction", "readiness"]
+Sweep = Mapping[str, list[tuple[float, Answer]]]
+Ask = Callable[[Requirements], Answer]
 
 
 @dataclass(frozen=True)
 class Flip:
-    """Change one input from `stated` to `at`, and the answer becomes another; at `before`, just
-    short of it, it does not."""
+    """Change one input from `stated` to `at`, and the direction (or the readiness) becomes another;
+    at `before`, just short of it, it does not."""
 
     name: str
     stated: float | bool
@@ -40,20 +53,40 @@ class Flip:
     at: float | bool
     answer: str
     becomes: str
+    about: About = "direction"
 
     def __str__(self) -> str:
-        way = "" if self.name in YES_NO else "from " if self.at > self.stated else "down to "
-        rest = "" if self.name in YES_NO else " on" if self.at > self.stated else " and below"
+        label = FIELDS[self.name]["label"]
+        label = label[0].upper() + label[1:]
+        if self.name in YES_NO:
+            return f"{label}, {shown(self.name, self.at)}: {self.becomes}."
+        way = "from" if self.at > self.stated else "down to"
         return (
-            f"{self.name} {way}{shown(self.name, self.at)}{rest} (stated:"
-            f" {shown(self.name, self.stated)}): {self.becomes}"
+            f"{label} {way} {shown(self.name, self.at)} (now {shown(self.name, self.stated)}):"
+            f" {self.becomes}."
         )
 
 
 @dataclass(frozen=True)
+class Flips:
+    """What would change the direction, and what the readiness; each apart, the nearest below and
+    above every input."""
+
+    direction: list[Flip]
+    readiness: list[Flip]
+    swept: Sweep
+
+    def __iter__(self):
+        return iter([*self.direction, *self.readiness])
+
+    def __len__(self) -> int:
+        return len(self.direction) + len(self.readiness)
+
+
+@dataclass(frozen=True)
 class Agreement:
-    """In which share of n drawn cases is the answer the same (95 % interval), and what is it in the
-    others?"""
+    """In which share of n drawn cases is the direction the same (95 % interval), and what is it in
+    the others?"""
 
     share: float
     low: float
@@ -62,53 +95,88 @@ class Agreement:
     answers: Mapping[str, int]
 
 
-def sweep(requirements: Requirements, evidence: Findings) -> Sweep:
-    """Every input moved alone over its plausible range: (value, answer) at each step."""
-    found = {
-        name: [
-            (value, _answer(requirements, evidence, name, value))
-            for value in sorted({*steps(name), getattr(requirements, name)})
-        ]
-        for name in NUMBERS
-    }
-    return found | {
-        name: [(value, _answer(requirements, evidence, name, value)) for value in (False, True)]
-        for name in YES_NO
-    }
+def asking(
+    evidence: Findings, hard: Mapping[str, Rule] = HARD, gates: Mapping[str, Rule] = GATES
+) -> Ask:
+    """The answer to any requirements, by this evidence and these rules."""
+
+    def ask(requirements: Requirements) -> Answer:
+        decision = decide(requirements, evidence, hard, gates)
+        return Answer(decision.answer, decision.readiness.state)
+
+    return ask
 
 
-def flips(requirements: Requirements, evidence: Findings, swept: Sweep | None = None) -> list[Flip]:
-    """The nearest flips below and above every stated input, if there are any. swept: of `sweep`,
-    where that was made already.
+def movable(name: str, requirements: Requirements) -> bool:
+    """Can this input move? A share of 0 or 1 says which kinds of work there are: it is no guess."""
+    return (
+        FIELDS[name]["unit"] != "share"
+        or 0 < getattr(requirements, name) < 1
+        or (name == "least_right")
+    )
+
+
+def sweep(requirements: Requirements, ask: Ask) -> Sweep:
+    """Every input moved alone over its plausible range: (value, answer) at each step. A share that
+    is not 0 or 1 stays between them: the end of its range would be another kind of work."""
+    found = {}
+    for name in FIELDS:
+        if not movable(name, requirements):
+            continue
+        values = {False, True} if name in YES_NO else {*steps(name)}
+        if name in ("lookup_share", "action_share"):
+            values -= {0.0, 1.0}
+        values.add(getattr(requirements, name))
+        found[name] = [(x, ask(requirements.but(**{name: x}))) for x in sorted(values)]
+    return found
+
+
+def flips(
+    requirements: Requirements,
+    evidence: Findings,
+    hard: Mapping[str, Rule] = HARD,
+    gates: Mapping[str, Rule] = GATES,
+) -> Flips:
+    """The nearest flips below and above every stated input, if there are any.
 
     The range is searched in steps (1, 2, 5, 10 …), then the edge between two steps is halved until
     it is known to a thousandth.
     """
-    swept, found = swept or sweep(requirements, evidence), []
+    ask = asking(evidence, hard, gates)
+    swept = sweep(requirements, ask)
+    found: dict[About, list[Flip]] = {"direction": [], "readiness": []}
     for name, line in swept.items():
-        stated = getattr(requirements, name)
-        here = next(answer for value, answer in line if value == stated)
-        for side in (
-            [one for one in line if one[0] < stated][::-1],
-            [one for one in line if one[0] > stated],
-        ):
-            before = stated
-            for value, answer in side:
-                if answer != here:
-                    same = before
-                    if name in NUMBERS:
-                        same, value = _edge(
-                            before,
-                            value,
-                            lambda x, name=name, here=here: (
-                                _answer(requirements, evidence, name, x) == here
-                            ),
-                            FIELDS[name]["whole"],
-                        )
-                        answer = _answer(requirements, evidence, name, value)
-                    found.append(Flip(name, stated, same, value, here, answer))
-                    break
-                before = value
+        for about, into in found.items():
+            into += _nearest(name, line, requirements, about, ask)
+    return Flips(found["direction"], found["readiness"], swept)
+
+
+def _nearest(
+    name: str, line: list[tuple[float, Answer]], requirements: Requirements, about: About, ask: Ask
+) -> list[Flip]:
+    """The flips of one input, at most one on each side of what is stated."""
+    stated, found = getattr(requirements, name), []
+    here = next(getattr(answer, about) for value, answer in line if value == stated)
+
+    def at(value: float) -> str:
+        return getattr(ask(requirements.but(**{name: value})), about)
+
+    for side in (
+        [one for one in line if one[0] < stated][::-1],
+        [one for one in line if one[0] > stated],
+    ):
+        before = stated
+        for value, answer in side:
+            becomes = getattr(answer, about)
+            if becomes != here:
+                if name in NUMBERS:
+                    before, value = _edge(
+                        before, value, lambda x: at(x) == here, FIELDS[name]["whole"]
+                    )
+                    becomes = at(value)
+                found.append(Flip(name, stated, before, value, here, becomes, about))
+                break
+            before = value
     return found
 
 
@@ -116,11 +184,11 @@ def agreement(
     requirements: Requirements,
     evidence: Findings,
     factor: float | None = 3,
-    n: int = 150,
+    n: int = 40,
     seed: int = 0,
 ) -> Agreement:
-    """Stated numbers are guesses, too. Draw all of them again (yes and no stay): how often is the
-    answer the same?
+    """Stated numbers are guesses, too. Draw all of them again (yes and no stay, and so does a share
+    of 0 or 1): how often is the direction the same?
 
     factor: each number lies somewhere between a third and three times what is stated, a share
     within 20 points of it, and never outside its plausible range; None draws from the whole of that
@@ -129,38 +197,30 @@ def agreement(
     dice, answers = random.Random(seed), Counter()
     here = decide(requirements, evidence).answer
     for _ in range(n):
-        answers[
-            decide(
-                requirements.but(
-                    **{
-                        name: _drawn(name, getattr(requirements, name), factor, dice)
-                        for name in NUMBERS
-                    }
-                ),
-                evidence,
-            ).answer
-        ] += 1
+        drawn = {
+            name: _drawn(name, getattr(requirements, name), factor, dice)
+            for name in NUMBERS
+            if movable(name, requirements) and name != "least_right"
+        }
+        answers[decide(requirements.but(**drawn), evidence).answer] += 1
     low, high = wilson(answers[here], n)
     return Agreement(answers[here] / n, low, high, n, dict(answers.most_common()))
 
 
-def as_table(found: list[Flip]) -> pd.DataFrame:
+def as_table(found: Flips) -> pd.DataFrame:
     """One line a flip."""
+    columns = ["changes", "question", "stated", "flips at", "becomes"]
     rows = [
-        {
-            "input": one.name,
-            "stated": shown(one.name, one.stated),
-            "flips at": shown(one.name, one.at),
-            "becomes": one.becomes,
-            "question": FIELDS[one.name]["question"],
-        }
+        (
+            one.about,
+            FIELDS[one.name]["question"],
+            shown(one.name, one.stated),
+            shown(one.name, one.at),
+            one.becomes,
+        )
         for one in found
     ]
-    return pd.DataFrame(rows, columns=["input", "stated", "flips at", "becomes", "question"])
-
-
-def _answer(requirements: Requirements, evidence: Findings, name: str, value: float | bool) -> str:
-    return decide(requirements.but(**{name: value}), evidence).answer
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _drawn(name: str, stated: float, factor: float | None, dice: random.Random) -> float:

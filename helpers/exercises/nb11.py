@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from helpers.decision.findings import Finding, Findings, Span, Usage
-from helpers.decision.options import OPTIONS
+from helpers.decision.findings import FEWEST, Finding, Findings, Span, Usage, counted
+from helpers.decision.options import LOOKUPS, OPTIONS
 from helpers.decision.requirements import FIELDS, Requirements
 from helpers.decision.rules import Threshold
-from helpers.decision.sensitivity import flips
 from helpers.exercises import Exercise, NotAttemptedError, attempted
 
 NOTHING = Findings({}, {"x": Usage(1, 1, 1, 1)}, 0.0, 0.0, 1)
@@ -36,59 +35,87 @@ def line(answer: object) -> str:
     )
 
 
-def honest(answer: object) -> str:
-    """11.2: a rule that can say that it does not know, and a case that exposes one that cannot."""
-    assert isinstance(answer, tuple | list) and len(answer) == 2, (
-        f"Expected (honest, exposing); got {answer!r}."
+def walk(answer: object) -> str:
+    """11.2: the walk itself: a further step only where it clearly pays."""
+    assert callable(answer), f"Expected a function walk(steps); got {type(answer).__name__}."
+    prompt, rag, reader = ("prompt", None), ("RAG", (0.06, 0.26)), ("reader", (-0.04, 0.24))
+    for steps, wanted, why in (
+        ([prompt], "prompt", "with one option there is nothing to weigh"),
+        ([prompt, rag], "RAG", "the whole interval lies above 0"),
+        ([prompt, rag, reader], "RAG", "an interval that holds 0 is no reason for a further step"),
+        ([prompt, ("RAG", (-0.3, -0.1))], "prompt", "it is clearly worse"),
+        ([prompt, ("RAG", None)], "prompt", "what nobody has measured is no reason, either"),
+        (
+            [prompt, ("long context", None), rag],
+            "RAG",
+            "an open step does not end the walk: the next one may pay clearly",
+        ),
+    ):
+        got = attempted(answer(steps))
+        names = [name for name, _ in steps]
+        assert got == wanted, f"{names}: expected {wanted!r}, for {why}; got {got!r}."
+    return (
+        "So “cannot tell” keeps the simpler one, and is written down as open. A tie never asks for"
+        " a million cases: of two that are as good, take the one that asks for less."
     )
-    rule, exposing = answer
-    assert callable(rule), f"Expected a function honest(found, line); got {type(rule).__name__}."
-    cases = {
-        (0.6, 0.55, 0.65): "pays",
-        (0.4, 0.35, 0.45): "does not pay",
-        (0.58, 0.32, 0.81): "not yet",
-        (0.45, 0.2, 0.7): "not yet",
-    }
-    for (value, low, high), wanted in cases.items():
-        got = attempted(rule(Finding("x", value, low, high, 12), 0.5))
+
+
+BUGGY_CASES = ((0.88, 300, 0.8), (0.88, 40, 0.8), (1.0, 3, 0.5), (0.62, 200, 0.6), (0.3, 500, 0.5))
+
+
+def planted(answer: object) -> str:
+    """11.3: a rule with a bug: the fixed rule, and a case that exposes the bug."""
+    assert isinstance(answer, tuple | list) and len(answer) == 2, (
+        f"Expected (fixed, exposing); got {answer!r}."
+    )
+    fixed, exposing = answer
+    assert callable(fixed), f"Expected a function fixed(found, needed); got {type(fixed).__name__}."
+    for share, n, needed in BUGGY_CASES:
+        found = counted(round(share * n), n)
+        got = attempted(fixed(found, needed))
+        wanted = _ready(found, needed)
         assert got == wanted, (
-            f'{value:g} ({low:g} to {high:g}), the line at 0.5: expected "{wanted}"; got {got!r}.'
+            f"{found.value:.0%} of {n} cases ({found.low:.0%} to {found.high:.0%}), needed"
+            f" {needed:.0%}: expected {wanted!r}; got {got!r}."
         )
     if exposing is ... or exposing is None:
         raise NotAttemptedError
-    assert (
-        isinstance(exposing, tuple | list)
-        and len(exposing) == 2
-        and isinstance(exposing[0], Finding)
-    ), f"exposing is a pair: a Finding, and a line; got {exposing!r}."
-    found, at = exposing
-    assert found.low <= found.value <= found.high, (
-        f"Your finding is impossible: {found.value:g} does not lie in {found.low:g} to"
-        f" {found.high:g}."
+    assert isinstance(exposing, tuple | list) and len(exposing) == 2, (
+        f"exposing is a pair: a Finding, and the needed share; got {exposing!r}."
     )
-    assert found.value > at, (
-        f"The colleague does not say that it pays: {found.value:g} is not above {at:g}."
-    )
-    assert rule(found, at) == "not yet", (
-        f"On your case an honest rule says {rule(found, at)!r}, too: the line must lie inside its"
-        " interval."
+    found, needed = exposing
+    assert isinstance(found, Finding), f"exposing begins with a Finding; got {found!r}."
+    assert colleague(found, needed) == "yes" != _ready(found, needed), (
+        f"On your case the colleague says {colleague(found, needed)!r}, and so should one:"
+        " choose few cases, or a share just above the line."
     )
     return (
-        "The value alone always gives an answer; that is what is wrong with it. The interval says"
-        " when it is not decided, and n how far you are from deciding."
+        "Three of three right is a promise, not a measurement. A system may answer alone only where"
+        " the whole interval lies above what is needed, on 30 cases or more."
     )
+
+
+def colleague(found: Finding, needed: float) -> str:
+    """The rule with the bug, as notebook 11 shows it."""
+    return "yes" if found.value > needed else "no"
+
+
+def _ready(found: Finding, needed: float) -> str:
+    if found.high < needed:
+        return "no"
+    return "yes" if found.low > needed and found.n >= FEWEST else "pilot"
 
 
 def own_rule(answer: object) -> str:
-    """11.3: a measured rule."""
+    """11.4: a gate of one's own."""
     assert callable(answer), (
-        "Expected a function refuses_enough(option, requirements, evidence); got"
+        "Expected a function refuses_enough(option, kind, requirements, evidence); got"
         f" {type(answer).__name__}."
     )
     measured = NOTHING.but(**{"rightly refused": Finding("x", 0.3, 0.2, 0.42, 60)})
     searches = [option for option in OPTIONS if option.searches]
     others = [option for option in OPTIONS if not option.searches]
-    got = attempted(answer(searches[0], Requirements(), measured))
+    got = attempted(answer(searches[0], LOOKUPS, Requirements(), measured))
     assert isinstance(got, Threshold), (
         f"For {searches[0]} expected a Threshold(known, line); got {got!r}."
     )
@@ -98,24 +125,26 @@ def own_rule(answer: object) -> str:
         f" {got.known!r}."
     )
     wrong = [
-        option.name for option in others if answer(option, Requirements(), measured) is not None
+        option.name
+        for option in others
+        if answer(option, LOOKUPS, Requirements(), measured) is not None
     ]
     assert not wrong, (
         f"The rule applies to options that search; for {', '.join(wrong)} expected None."
     )
-    unknown = answer(searches[0], Requirements(), NOTHING)
+    unknown = answer(searches[0], LOOKUPS, Requirements(), NOTHING)
     assert isinstance(unknown, Threshold) and (unknown.known.low, unknown.known.high) == (
         0.0,
         1.0,
     ), f"What has not been measured may be anything from 0 to 1 (span(None)); got {unknown!r}."
     return (
-        "A company policy is now five lines that can be tested. With 0.2 to 0.42 it would rule"
-        " RAG out; with 0.45 to 0.6 it would end in *not yet*."
+        "A company policy is now five lines that can be tested. A system that fails this gate may"
+        " run as a pilot, with a person who checks; it may not answer alone."
     )
 
 
 def flip(answer: object) -> str:
-    """11.4: where does an answer change?"""
+    """11.5: where does an answer change?"""
     assert callable(answer), (
         f"Expected a function flip(answer, low, high); got {type(answer).__name__}."
     )
@@ -128,10 +157,10 @@ def flip(answer: object) -> str:
                 "It asks more than 500 times; halve the range each time instead of walking"
                 " through it."
             )
-            return "RAG" if x < edge else "not yet"
+            return "RAG" if x < edge else "prompt + schema"
 
         got = float(attempted(answer(decided, 0.0, high)))
-        assert decided(got) == "not yet", (
+        assert decided(got) == "prompt + schema", (
             f"The answer changes at {edge:g}; at {got:g} it is still that of the low end."
         )
         assert got - edge <= high / 1000, (
@@ -145,7 +174,7 @@ def flip(answer: object) -> str:
 
 
 def feature(answer: object) -> str:
-    """11.5: a feature of your own."""
+    """11.6: a feature of your own."""
     from helpers.decision.conclusion import decide
     from helpers.decision.findings import load_findings
 
@@ -157,13 +186,11 @@ def feature(answer: object) -> str:
         f"You have stated {len(changed)} fields of your own ({', '.join(changed) or 'none'}); state"
         " at least six: which of the others really has its default value?"
     )
-    evidence = load_findings()
-    decision, found = decide(answer, evidence), flips(answer, evidence)
-    near = [one for one in found if not isinstance(one.stated, bool) and one.stated]
+    decision = decide(answer, load_findings())
+    near = [one for one in decision.flips if not isinstance(one.stated, bool) and one.stated]
     nearest = min(near, key=lambda one: abs(one.at - one.stated) / one.stated, default=None)
-    head = f"Not yet: measure {decision.measure}." if decision.measure else f"{decision.answer}."
-    return f"{head} " + (
-        f"Argue first about {nearest}." if nearest else "No stated number alone changes it."
+    return " ".join(decision.paragraphs) + (
+        f" Argue first about this. {nearest}" if nearest else " No stated number alone changes it."
     )
 
 
@@ -183,17 +210,31 @@ EXERCISES = {
         ),
         Exercise(
             "11.2",
-            honest,
+            walk,
             (
-                "Which end of the interval must be above the line, so that all of it is?",
                 (
-                    "found.low > line: pays. found.high < line: does not pay. Otherwise the line"
-                    " is inside. Few cases make wide intervals."
+                    "Begin with the name of the first step. For each further one: is its gain"
+                    " measured, and is the lower end above 0?"
                 ),
+                "if gain is not None and gain[0] > 0: here = name. All others leave it as it is.",
             ),
         ),
         Exercise(
             "11.3",
+            planted,
+            (
+                (
+                    "Which end of the interval must lie above what is needed, so that all of it"
+                    " does? And how many cases are there at least?"
+                ),
+                (
+                    'found.high < needed: "no". found.low > needed and found.n >= 30: "yes".'
+                    ' Everything else: "pilot".'
+                ),
+            ),
+        ),
+        Exercise(
+            "11.4",
             own_rule,
             (
                 (
@@ -204,7 +245,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "11.4",
+            "11.5",
             flip,
             (
                 (
@@ -218,7 +259,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "11.5",
+            "11.6",
             feature,
             (
                 (
@@ -227,7 +268,7 @@ EXERCISES = {
                 ),
                 (
                     "mine = Requirements(lookup_share=0.7, changes_per_year=26, citations=True,"
-                    " requests_per_day=300, cost_wrong=3, cost_refusal=6)"
+                    " requests_per_day=300, cost_wrong=20, least_right=0.8)"
                 ),
             ),
         ),

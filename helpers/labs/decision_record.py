@@ -28,9 +28,9 @@ from helpers.core import settings
 from helpers.core.fingerprint import code_of, machine
 from helpers.data.journal_file import JournalError
 from helpers.decision import sensitivity
-from helpers.decision.conclusion import Decision, best_system
+from helpers.decision.conclusion import Decision
 from helpers.decision.costs import bill
-from helpers.decision.rules import HARD, MEASURED
+from helpers.decision.options import PEOPLE, Option
 from helpers.evaluation.numbers import percent, percents
 from helpers.plots import decision as plots_decision
 from helpers.plots.canvas import embedded
@@ -64,7 +64,7 @@ PAGE = (
 {% elif kind(one) == "list" %}
 <ol>{% for item in one %}<li>{{ item }}</li>{% endfor %}</ol>
 {% elif kind(one) == "picture" %}{{ picture(one) }}
-{% else %}<p{% if answers and loop.first %} class="answer"{% endif %}>{{ one }}</p>
+{% else %}<p{% if answers and loop.index <= 3 %} class="answer"{% endif %}>{{ one }}</p>
 {% endif %}{% endfor %}</section>
 {% endfor %}</body></html>
 """
@@ -86,67 +86,66 @@ def sections_of(
 ) -> list[Part]:
     """All that the record says, before it is Markdown or HTML. guesses: of
     `journal.calibration`."""
-    r, evidence, option = (
-        decision.requirements,
-        decision.evidence,
-        decision.option or best_system(decision) or decision.leader,
-    )
-    swept = sensitivity.sweep(r, evidence)
-    found, agreed = sensitivity.flips(r, evidence, swept), sensitivity.agreement(r, evidence)
-    costs, drawn = plots_decision.costs(decision), plots_decision.flips(decision, swept, found)
-    answer = (
-        f"Not yet: measure {decision.measure}. {decision.measure.why}"
-        if decision.measure
-        else f"{decision.answer}."
-    )
-    governed = [
-        f"version: {option.version}",
-        f"test: {option.test}",
-        f"roll back: {option.roll_back}",
-        *(f"risk: {risk}" for risk in option.risks),
-    ]
-    table = evidence.table().drop(columns="says").astype(object)
+    r, evidence = decision.requirements, decision.evidence
+    agreed = sensitivity.agreement(r, evidence)
+    drawn = {
+        "readiness.svg": plots_decision.readiness(decision),
+        "costs.svg": plots_decision.costs(decision),
+        "flips.svg": plots_decision.flips(decision),
+        "flips-readiness.svg": plots_decision.flips(decision, "readiness"),
+    }
+    pictures = {name: (name, one.alt, one.svg.encode()) for name, one in drawn.items()}
     share = (
         f"{percent(agreed.share)} of {agreed.n} draws around the stated numbers (each from a"
-        " third to three times, shares within 20 points) give the same answer"
+        " third to three times, shares within 20 points) give the same direction"
         f" ({percents(agreed.low, agreed.high)})."
     )
+    parts = [one for one in dict.fromkeys(decision.parts.values()) if one is not PEOPLE]
     return [
-        Part("Answer", (answer, *filter(None, [note, decision.compared and share]))),
+        Part("Answer", (*decision.paragraphs, *filter(None, [note]), pictures["readiness.svg"])),
         Part("Reasons", ([str(reason) for reason in decision.reasons],)),
         Part(
-            "The pairs that decide",
+            "The pairs that were weighed",
             (
                 decision.table().round(3),
                 (
-                    "Gain and needed gain are shares of all requests; low and high are the 95 %"
-                    " interval."
+                    "Gain and needed gain are shares of the requests of that kind; low and high are"
+                    " the 95 % interval."
                 ),
             ),
         ),
-        *(
-            [
-                Part(
-                    "What it costs",
-                    (("costs.svg", costs.alt, costs.svg.encode()), bill(r, evidence).round(2)),
-                )
-            ]
-            if decision.compared
-            else []
+        Part(
+            "What it costs",
+            (pictures["costs.svg"], bill(r, evidence).round(2).reset_index()),
         ),
         Part(
             "What would change the answer",
-            (("flips.svg", drawn.alt, drawn.svg.encode()), sensitivity.as_table(found)),
+            (
+                pictures["flips.svg"],
+                pictures["flips-readiness.svg"],
+                sensitivity.as_table(decision.flips),
+                share,
+            ),
         ),
-        *([Part(f"What {option} asks of its owners", (governed,))] if option.version else []),
+        *(Part(f"What {one} asks of its owners", (governed(one),)) for one in parts),
         Part("What is required (stated, not measured)", (r.table().drop(columns=["from", "to"]),)),
-        Part("What was measured", (table,)),
+        Part("What was measured", (evidence.table().drop(columns="says").astype(object),)),
         *(
             [Part("How good the guesses were", (guesses,))]
             if guesses is not None and len(guesses)
             else []
         ),
         Part("Provenance", ([f"{name}: {value}" for name, value in provenance(decision).items()],)),
+    ]
+
+
+def governed(option: Option) -> list[str]:
+    """What an option asks of its owners, line by line."""
+    return [
+        f"version: {option.version}",
+        f"test: {option.test}",
+        f"roll back: {option.roll_back}",
+        *(f"risk: {risk}" for risk in option.risks),
     ]
 
 
@@ -161,8 +160,8 @@ def provenance(decision: Decision) -> dict[str, str]:
         "python": platform.python_version(),
         "workbook": __version__,
         "code that decided (SHA-256)": code_of("decision"),
-        "hard rules": ", ".join(HARD),
-        "measured rules": ", ".join(MEASURED),
+        "rules": ", ".join(decision.rules),
+        "gates": ", ".join(decision.gates),
         "findings": ", ".join(f"{count} {name}" for name, count in whose.items()),
         **{f"reference, {name}": str(value) for name, value in about.items()},
     }

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import __version__
+from helpers.core import settings
 from helpers.data.journal_file import Guess, Journal, JournalError, RecordedFinding, changing, load
 from helpers.evaluation.numbers import percent, percents
 
@@ -231,7 +232,7 @@ def record(
             f"{id}: a result has share (or difference), low, high and n, each a number; this one"
             f" lacks {', '.join(lacking)}"
         )
-    n, verdict = fields["n"], fields.get("verdict")
+    n, verdict, model = fields["n"], fields.get("verdict"), settings.model_override()
     with changing() as journal:
         before, now = journal.findings.get(id), _now()
         saved = journal.findings[id] = RecordedFinding(
@@ -243,7 +244,8 @@ def record(
             # a row of a summary has 100.0; the schema refuses 99.5 and NaN
             n=int(n) if n == n // 1 else n,
             verdict=None if verdict is None else str(verdict),
-            provenance=provenance or {},
+            # findings of two models are never compared
+            provenance={**(provenance or {}), **({"model": model} if model else {})},
             machine=platform.machine(),
             cpu_count=os.cpu_count(),
             python=platform.python_version(),

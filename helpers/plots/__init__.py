@@ -3,7 +3,7 @@
 from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
 from helpers.plots.canvas import Picture
-from helpers.plots.decision import costs, flips
+from helpers.plots.decision import costs, flips, readiness
 from helpers.plots.release import canary_evidence, drift_days, gate_power
 from helpers.plots.results import (
     bars,
@@ -50,6 +50,7 @@ __all__ = [
     "old_or_new",
     "payback",
     "percent",
+    "readiness",
     "rules_kept",
     "scale",
     "training_setting",

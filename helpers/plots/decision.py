@@ -1,4 +1,5 @@
-"""What does each option cost, and what would change the answer? The figures of the decision."""
+"""Is it good enough, what does each option cost, and what would change the answer? The figures of
+the decision."""
 
 from __future__ import annotations
 
@@ -6,46 +7,31 @@ import html
 import itertools
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from helpers.decision.costs import DAYS, bill, serving, yearly
-from helpers.decision.costs import right as right_share
-from helpers.decision.options import (
-    LONG,
-    OPTIONS,
-    PEOPLE,
-    PROMPT,
-    RAG,
-    READER,
-    ROUTER,
-    TUNE,
-    Option,
-)
+from helpers.decision.costs import bill, cases, right, served
+from helpers.decision.options import RESPONSIBLE
+from helpers.decision.readiness import CONTRADICT
 from helpers.decision.requirements import FIELDS, NUMBERS, shown
-from helpers.decision.sensitivity import Flip, Sweep
+from helpers.decision.sensitivity import About, Flip
+from helpers.decision.sentences import in_state
+from helpers.evaluation.numbers import percent, percents
 from helpers.plots.canvas import COLOURS, INK, embedded, ink_on
 
 if TYPE_CHECKING:
     from helpers.decision.conclusion import Decision
 
-OPTION_COLOURS = {
-    PEOPLE.name: INK,
-    PROMPT.name: COLOURS["zero-shot"],
-    LONG.name: COLOURS["long context"],
-    RAG.name: COLOURS["RAG"],
-    TUNE.name: COLOURS["tuned"],
-    READER.name: "#CC79A7",
-    ROUTER.name: "#56B4E9",
-    "not yet": "#E4E4E4",
-}
-PALE_INK = "#767676"
-VOLUMES = tuple(10 ** (i / 8) for i in range(49))  # requests a day, 1 to a million
-# pixels: where bars begin, how long a strip is, the height of its row, the width of a figure
-LEFT, STRIP, ROW, WIDE = 160, 470, 27, 960
+CHOSEN, OTHER, NEEDED = COLOURS["RAG"], "#B9CBD8", COLOURS["tuned"]
+# the stated answer first, then what it flips into
+ANSWERS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#4B1D6B", "#9A6700")
+FURTHER = "#BBBBBB"
+PALE_INK = "#5F5F5F"
+# pixels: where bars begin, how long a strip is, the width of a figure
+LEFT, STRIP, WIDE = 300, 440, 960
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,242 +50,253 @@ class Drawing:
         return self.alt
 
 
-def costs(decision: Decision) -> Drawing:
-    """What do 1,000 requests cost, and from which volume on does one option overtake another? Wrong
-    answers are counted, and drawn pale."""
-    table = bill(decision.requirements, decision.evidence)
-    out = {gone.option.name for gone in decision.out}
-    there = table.loc[[name for name in table.index if name not in out]]
-    title = _cost_title(decision, there)
-    words = textwrap.wrap(title, 108)
-    drawn = [_text(8, 22 + 19 * i, line, 15, bold=True) for i, line in enumerate(words)]
-    top, scale = 34 + 19 * len(words), 250 / max(there[["total", "high"]].max().max(), 1e-9)
-    for i, (name, row) in enumerate(table.iterrows()):
-        drawn += _bar(top + 34 * i, str(name), row, scale, name in out, name == decision.answer)
-    foot = top + 34 * len(table)
-    drawn += [
-        _line([(LEFT, top - 6), (LEFT, foot)], "#888888"),
-        _text(
-            LEFT,
-            foot + 20,
-            "EUR for 1,000 requests; pale: wrong answers; line: 95 % interval",
-            11.5,
-            PALE_INK,
-        ),
-    ]
-    measured = [
-        option
-        for option in (PEOPLE, *OPTIONS)
-        if option.name in there.index and not math.isnan(there["total"][option.name])
-    ]
-    drawn += _curves(decision, measured, top, foot)
-    said = "; ".join(
-        f"{name} "
+# --- right today against right needed -------------------------------------------------------------
+
+
+def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -> Drawing:
+    """How often is each part right today, and how often must the whole be? The dashed line is the
+    person: below it a person's answer is cheaper.
+
+    published: what others measured, each with task (a kind of request), figure, value, model and
+    source; a share of a task that is asked here becomes a hollow mark."""
+    ready = decision.readiness
+    rows = _parts_right(decision)
+    asked = served(decision.parts, decision.requirements)
+    marks = [one for one in published if one["task"] in asked]
+    title = _readiness_title(decision)
+    out, top, width = [_text(8, 22, title, 15, bold=True)], 58, WIDE - LEFT - 195
+    foot = top + 34 * len(rows)
+
+    def x(share: float) -> float:
+        return LEFT + width * share
+
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        out += [
+            _line([(x(tick), top - 8), (x(tick), foot)], "#E4E4E4"),
+            _text(x(tick), foot + 16, percent(tick), 11, PALE_INK, anchor="middle"),
+        ]
+    out += _needed_lines(decision, x, top, foot)
+    for i, row in enumerate(rows.itertuples()):
+        y = top + 34 * i + 12
+        out.append(_text(LEFT - 12, y + 4, row.Index, 12.5, bold=not i, anchor="end"))
+        for one in (m for m in marks if m["task"] == row.kind):
+            out.append(_circle(x(one["value"]), y, "none", "#777777"))
+        if math.isnan(row.value):
+            out.append(_line([(x(row.low), y), (x(row.high), y)], PALE_INK, 1.5, "3 3"))
+            out.append(_text(x(1) + 10, y + 4, "not measured", 11.5, PALE_INK))
+            continue
+        out.append(_line([(x(row.low), y), (x(row.high), y)], CHOSEN, 3 if not i else 2))
+        out.append(_circle(x(row.value), y, CHOSEN, "white"))
+        said = f"{percent(row.value)} ({percents(row.low, row.high)}, n = {row.n:,.0f})"
+        out.append(_text(x(1) + 10, y + 4, said, 11.5))
+    if marks:
+        out.append(_text(8, foot + 36, "○ what others measured with larger models", 11.5, PALE_INK))
+    words = "; ".join(
+        f"{row.Index} "
         + (
             "not measured"
-            if math.isnan(r["total"])
-            else (
-                f"{r['total']:,.0f} EUR ({r['low']:,.0f} to {r['high']:,.0f}), {r['seconds']:.2g} s"
-            )
+            if math.isnan(row.value)
+            else f"{percent(row.value)} ({percents(row.low, row.high)}, n = {row.n:,.0f})"
         )
-        for name, r in there.iterrows()
+        for row in rows.itertuples()
     )
-    return Drawing(
-        _figure(drawn, foot + 34),
-        f"{title}. For 1,000 requests: {said}. Out:"
-        f" {', '.join(n for n in table.index if n in out) or 'none'}.",
-        table,
-    )
+    needed = "" if ready.state == CONTRADICT else f" Needed: {percent(ready.needed)}."
+    return Drawing(_figure(out, foot + 48), f"{title}. Right: {words}.{needed}", rows)
 
 
-def _bar(y: float, name: str, row: pd.Series, scale: float, out: bool, chosen: bool) -> list[str]:
-    """One option: what it costs without errors, what its wrong answers cost, and the interval of
-    both together."""
-    label = _text(LEFT - 8, y + 15, name, 12.5, PALE_INK if out else INK, chosen, "end")
-    if out:
-        return [label, _text(LEFT + 5, y + 15, "out", 11.5, PALE_INK)]
+def _parts_right(decision: Decision) -> pd.DataFrame:
+    """The whole first, then each part that answers requests."""
+    ready, parts = decision.readiness, decision.parts
+    each = [
+        {
+            "name": f"{parts[kind]}: {RESPONSIBLE[kind]}",
+            "kind": kind,
+            **vars(right(parts[kind], kind, decision.evidence)),
+            "n": cases(parts[kind], kind, decision.evidence),
+        }
+        for kind in served(parts, decision.requirements)
+    ]
+    rows = [{"name": "all together", "kind": "", **vars(ready.right), "n": ready.n}, *each]
+    table = pd.DataFrame(each if len(each) == 1 else rows if each else []).reindex(
+        columns=["name", "kind", "value", "low", "high", "n"]
+    )
+    return table.set_index("name").astype({"value": float})
+
+
+def _readiness_title(decision: Decision) -> str:
+    ready = decision.readiness
+    state = in_state(ready)
+    state = state[0].upper() + state[1:]
+    if ready.state == CONTRADICT:
+        return f"{state}: no system is left"
+    today = "not measured" if ready.right.value is None else percent(ready.right.value)
+    return f"{state}. Right today: {today}; right needed: {percent(ready.needed)}"
+
+
+def _needed_lines(decision: Decision, x, top: float, foot: float) -> list[str]:
+    """The person as a line, and the floor that was stated."""
+    ready = decision.readiness
+    if ready.state == CONTRADICT:
+        return []
+    lines = [(ready.by_cost, "a person is cheaper below", "6 4")]
+    if ready.floor or ready.asks:
+        word = "the stated floor" if ready.floor else "one half: state a floor"
+        lines.append((ready.needed if ready.asks else ready.floor, word, ""))
+    out = []
+    for i, (share, word, dashes) in enumerate(lines):
+        y = top - 12 - 13 * (len(lines) - 1 - i)
+        end = share > 0.5
+        out += [
+            _line([(x(share), y + 3), (x(share), foot)], NEEDED, 2, dashes),
+            _text(x(share) + (-5 if end else 5), y + 3, f"{word} ({percent(share)})", 11, NEEDED,
+                  anchor="end" if end else "start"),
+        ]  # fmt: skip
+    return out
+
+
+# --- costs ----------------------------------------------------------------------------------------
+
+
+def costs(decision: Decision) -> Drawing:
+    """What do 1,000 requests of each kind cost with each option that is left, wrong and refused
+    answers counted, and drawn pale?"""
+    table = bill(decision.requirements, decision.evidence)
+    out = {(kind, str(gone.option)) for kind, one in decision.direction.items() for gone in one.out}
+    there = table.loc[[key for key in table.index if key not in out]]
+    title = "What 1,000 requests cost"
+    drawn, y = [_text(8, 22, title, 15, bold=True)], 34.0
+    scale = (WIDE - LEFT - 190) / max(there[["total", "high"]].max().max(), 1e-9)
+    for kind, rows in there.groupby(level="kind", sort=False):
+        drawn.append(_text(8, y + 18, f"for {RESPONSIBLE[kind]}", 12.5, PALE_INK))
+        y += 24
+        chosen = str(decision.parts[kind])
+        for (_, name), row in rows.iterrows():
+            drawn += _bar(y, name, row, scale, name == chosen)
+            y += 26
+    note = "EUR; pale: wrong and refused answers; line: 95 % interval; bold: the direction"
+    drawn.append(_text(LEFT, y + 16, note, 11.5, PALE_INK))
+    words = "; ".join(
+        f"{name} for {RESPONSIBLE[kind]} "
+        + (
+            "not measured"
+            if math.isnan(row["total"])
+            else f"{row['total']:,.0f} EUR ({row['low']:,.0f} to {row['high']:,.0f})"
+        )
+        for (kind, name), row in there.iterrows()
+    )
+    gone = ", ".join(f"{name} for {RESPONSIBLE[kind]}" for kind, name in sorted(out)) or "none"
+    return Drawing(_figure(drawn, y + 28), f"{title}: {words}. Out: {gone}.", table)
+
+
+def _bar(y: float, name: str, row: pd.Series, scale: float, chosen: bool) -> list[str]:
+    """One option: what it costs without errors, what its errors cost, and the interval of both
+    together."""
+    label = _text(LEFT - 8, y + 13, name, 12, INK, chosen, "end")
     low, high = (LEFT + scale * row[end] for end in ("low", "high"))
     if math.isnan(row["total"]):
         return [
             label,
-            _line([(low, y + 11), (high, y + 11)], OPTION_COLOURS[name], 1.5, "3 3"),
-            _text(high + 6, y + 15, "not measured", 11.5),
+            _line([(low, y + 9), (high, y + 9)], PALE_INK, 1.5, "3 3"),
+            _text(high + 6, y + 13, "not measured", 11.5, PALE_INK),
         ]
-    at = LEFT + scale * (row["total"] - row["wrong answers"])
+    errors = row["wrong answers"] + row["refused"]
+    at, colour = LEFT + scale * (row["total"] - errors), CHOSEN if chosen else OTHER
     said = f"{row['total']:,.0f}" + (f" · {row['seconds']:.2g} s" if row["seconds"] else "")
     return [
         label,
-        _box(LEFT, y, at - LEFT, 22, OPTION_COLOURS[name]),
-        _box(at, y, scale * row["wrong answers"], 22, OPTION_COLOURS[name], 0.35),
-        _line([(low, y + 11), (high, y + 11)], INK, 1.5),
-        _text(high + 6, y + 15, said, 11.5),
+        _box(LEFT, y, at - LEFT, 18, colour),
+        _box(at, y, scale * errors, 18, colour, 0.45),
+        _line([(low, y + 9), (high, y + 9)], INK, 1.5),
+        _text(high + 6, y + 13, said, 11.5),
     ]
 
 
-def _curves(decision: Decision, options: Sequence[Option], top: float, foot: float) -> list[str]:
-    """EUR for 1,000 requests over the volume, both on log scales; where two lines cross, one option
-    overtakes the other."""
-    r, left, right = decision.requirements, 575, 830
-    lines = {}
-    for option in options:
-        share = right_share(option, r, decision.evidence).value
-        each = serving(option, r, decision.evidence).money + (1 - share) * r.cost_wrong
-        fixed = sum(yearly(option, r, decision.evidence).values()) / DAYS
-        lines[option.name] = [1000 * (each + fixed / volume) for volume in VOLUMES]
-    lowest, highest = (
-        min(line[-1] for line in lines.values()) / 2,
-        max(line[-1] for line in lines.values()) * 3,
+# --- what would change it -------------------------------------------------------------------------
+
+
+def flips(decision: Decision, about: About = "direction") -> Drawing:
+    """What would change the direction (or the readiness)? Each input that can, moved alone over its
+    plausible range, coloured by the answer; the mark is what is stated."""
+    found = [one for one in decision.flips if one.about == about]
+    swept, order = decision.flips.swept, list(dict.fromkeys(one.name for one in found))
+    here = decision.answer if about == "direction" else decision.readiness.state
+    # what lies behind the nearest flip is another answer, and no colour of its own
+    answers = list(dict.fromkeys([here, *(one.becomes for one in found)]))
+    colours = dict(zip(answers, itertools.chain(ANSWERS, itertools.repeat(FURTHER)), strict=False))
+    title = f"What would change the {about}: " + (
+        f"{len(order)} answers of yours, each alone" if order else "no answer of yours alone"
     )
-
-    def x(volume: float) -> float:
-        return left + (right - left) * math.log10(min(max(volume, 1), 1e6)) / 6
-
-    def y(money: float) -> float:
-        return foot - (foot - top) * math.log(max(money, lowest) / lowest) / math.log(
-            highest / lowest
-        )
-
-    drawn = [
-        _line([(x(r.requests_per_day), top), (x(r.requests_per_day), foot)], "#AAAAAA"),
-        _text(x(r.requests_per_day) + 4, top + 9, "stated", 10.5, PALE_INK),
-    ]
-    drawn += [
-        _text(x(tick), foot + 16, word, 10.5, anchor="middle")
-        for tick, word in ((1, "1"), (100, "100"), (10_000, "10,000"), (1_000_000, "1 million"))
-    ]
-    drawn += [
-        _text(right + 45, foot + 30, "requests a day", 11.5, PALE_INK, anchor="end"),
-        _line([(left, top - 6), (left, foot), (right, foot)], "#888888"),
-    ]
-    ticks = [
-        digit * 10.0**power
-        for power in range(-3, 8)
-        for digit in (1, 2, 5)
-        if lowest < digit * 10.0**power < highest
-    ]
-    drawn += [
-        _text(left - 6, y(tick) + 4, f"{tick:,g}", 10.5, anchor="end")
-        for tick in (ticks if len(ticks) < 7 else ticks[::3])
-    ]
-    free = foot + 20.0
-    # from below; a label that would lie on another moves up
-    for name, line in sorted(lines.items(), key=lambda one: one[1][-1]):
-        inside = [
-            (x(volume), y(money))
-            for volume, money in zip(VOLUMES, line, strict=True)
-            if money <= highest
-        ]
-        drawn.append(
-            _line(
-                inside,
-                OPTION_COLOURS[name],
-                3 if name == decision.answer else 1.7,
-                "5 4" if name == PEOPLE.name else "",
-            )
-        )
-        free = min(y(line[-1]), free - 14)
-        drawn.append(
-            _text(right + 5, free + 4, name, 11, OPTION_COLOURS[name], name == decision.answer)
-        )
-    return drawn
-
-
-def _cost_title(decision: Decision, there: pd.DataFrame) -> str:
-    known = there["total"].dropna().sort_values()
-    ahead = f"{known.index[0]} costs least: {known.iloc[0]:,.0f} EUR for 1,000 requests"
-    ahead += f", {known.index[1]} {known.iloc[1]:,.0f}" if len(known) > 1 else ""
-    if decision.option:
-        return ahead
-    first = ahead[0] if known.index[0] in (RAG.name, READER.name) else ahead[0].lower()
-    return f"Not yet. As the numbers stand {first}{ahead[1:]}"
-
-
-def flips(decision: Decision, swept: Sweep, found: Sequence[Flip]) -> Drawing:
-    """What would change the answer? Each input moved alone over its plausible range, coloured by
-    the answer; the mark is what is stated."""
-    order = list(dict.fromkeys(flip.name for flip in found))
-    answers = list(dict.fromkeys(answer for name in order for _, answer in swept[name]))
-    title = f"{decision.answer[0].upper()}{decision.answer[1:]}: " + (
-        f"{len(order)} of {len(FIELDS)} inputs could change it, each alone"
-        if order
-        else "no input alone changes it"
-    )
-    out, x = [_text(8, 22, title, 15, bold=True)], LEFT
-    for answer in answers:
-        out += [_box(x, 40, 12, 12, OPTION_COLOURS[answer]), _text(x + 17, 51, answer, 12.5)]
-        x += 36 + 7 * len(answer)
-    for i, name in enumerate(order):
-        out += _strip(
-            64 + i * ROW,
-            name,
-            swept[name],
-            getattr(decision.requirements, name),
-            [flip for flip in found if flip.name == name],
-        )
-    y = 64 + len(order) * ROW + 16
-    still = ", ".join(name.replace("_", " ") for name in FIELDS if name not in order)
-    for line in textwrap.wrap(
-        f"◆ what is stated. No plausible value of these alone changes the answer: {still}.", 150
-    ):
-        out.append(_text(8, y, line, 11.5, PALE_INK))
-        y += 16
+    out, y = [_text(8, 22, title, 15, bold=True)], 34.0
+    for answer in answers if order else []:
+        now = " (now)" if answer == here else ""
+        out += [_box(8, y, 12, 12, colours[answer]), _text(26, y + 10.5, answer + now, 12)]
+        y += 18
+    for name in order:
+        own = [one for one in found if one.name == name]
+        line = [(value, getattr(answer, about)) for value, answer in swept[name]]
+        lines = textwrap.wrap(FIELDS[name]["question"], 120)
+        for words in lines:
+            y += 16
+            out.append(_text(8, y, words, 12))
+        out += _strip(y + 6, name, line, getattr(decision.requirements, name), own, colours)
+        y += 30
     table = pd.DataFrame(
-        [
-            {
-                "input": flip.name,
-                "stated": flip.stated,
-                "flips at": flip.at,
-                "becomes": flip.becomes,
-            }
-            for flip in found
-        ],
+        [(one.name, one.stated, one.at, one.becomes) for one in found],
         columns=["input", "stated", "flips at", "becomes"],
     )
-    return Drawing(
-        _figure(out, y),
-        ". ".join([title, *(["; ".join(map(str, found))] if found else [])]) + ".",
-        table,
-    )
+    return Drawing(_figure(out, y + 12), " ".join([f"{title}.", *map(str, found)]), table)
 
 
 def _strip(
-    y: float, name: str, line: Sequence[tuple[float, str]], stated: float, own: Sequence[Flip]
+    y: float,
+    name: str,
+    line: Sequence[tuple[float, str]],
+    stated: float,
+    own: Sequence[Flip],
+    colours: Mapping[str, str],
 ) -> list[str]:
-    """One input: its name, its range coloured by the answer, a mark at what is stated, and in words
-    where it flips."""
+    """One input: its range coloured by the answer, a mark at what is stated, and in words where it
+    flips."""
     values = [value for value, _ in line]
-    at = [i / (len(values) - 1) for i in range(len(values))] if name in NUMBERS else [0.25, 0.75]
+    many = len(values)
+    at = [i / (many - 1) for i in range(many)] if name in NUMBERS else [0.25, 0.75]
     edges = [0.0, *((a + b) / 2 for a, b in itertools.pairwise(at)), 1.0]
-    out = [_text(LEFT - 8, y + 15, name.replace("_", " "), 12.5, anchor="end")]
+    out = []
     for answer, steps in itertools.groupby(
         zip(line, itertools.pairwise(edges), strict=True), key=lambda step: step[0][1]
     ):
         ends = [end for _, pair in steps for end in pair]
-        out.append(
-            _box(
-                LEFT + STRIP * min(ends),
-                y,
-                STRIP * (max(ends) - min(ends)),
-                ROW - 7,
-                OPTION_COLOURS[answer],
+        left, right_end = (8 + STRIP * end for end in (min(ends), max(ends)))
+        out.append(_box(left, y, right_end - left, 20, colours.get(answer, FURTHER)))
+    for i, side, anchor in ((0, 14, "start"), (-1, STRIP + 2, "end")):
+        value, answer = line[i]
+        word = _short(name, value) if name in NUMBERS else ("yes" if value else "no")
+        if value != stated or name not in NUMBERS:  # the mark would lie on its label
+            out.append(
+                _text(
+                    side, y + 14.5, word, 10.5, ink_on(colours.get(answer, FURTHER)), anchor=anchor
+                )
             )
-        )
-    words = (f"{values[0]:,.5g}", f"{values[-1]:,.0f}") if name in NUMBERS else ("no", "yes")
-    for x, word, (_, answer), anchor in zip(
-        (LEFT + 12, LEFT + STRIP - 12), words, (line[0], line[-1]), ("start", "end"), strict=True
-    ):
-        out.append(_text(x, y + 14.5, word, 10.5, ink_on(OPTION_COLOURS[answer]), anchor=anchor))
-    x = LEFT + STRIP * at[values.index(stated)]
+    x = 8 + min(max(STRIP * at[values.index(stated)], 9), STRIP - 9)
     out.append(
         f'<path d="M{x:.1f} {y + 2}l8 8l-8 8l-8 -8z" fill="{INK}" stroke="white"'
         ' stroke-width="1.5"/>'
     )
-    words = "; ".join(
-        f"{'' if name not in NUMBERS else '≥ ' if flip.at > flip.stated else '≤ '}"
-        f"{_short(name, flip.at)}: {flip.becomes}"
-        for flip in own
-    )
-    return [*out, _text(LEFT + STRIP + 10, y + 15, words, 11.5)]
+    words = "; ".join(_flip_in_short(one) for one in own)
+    return [*out, _text(STRIP + 20, y + 15, words, 11.5)]
+
+
+def _flip_in_short(flip: Flip) -> str:
+    """Where it flips; into what, the colour says."""
+    if flip.name not in NUMBERS:
+        return f"{'yes' if flip.at else 'no'} changes it"
+    way = "from {} on" if flip.at > flip.stated else "at {} and below"
+    return f"now {_short(flip.name, flip.stated)}; changes {way.format(_short(flip.name, flip.at))}"
+
+
+def _circle(x: float, y: float, fill: str, line: str) -> str:
+    at = f'cx="{x:.1f}" cy="{y:.1f}" r="6"'
+    return f'<circle {at} fill="{fill}" stroke="{line}" stroke-width="1.5"/>'
 
 
 def _figure(drawn: Sequence[str], height: float) -> str:
@@ -343,5 +340,7 @@ def _text(
 
 
 def _short(name: str, value: float) -> str:
-    """A value without its unit; what it counts is in the label of its row."""
-    return shown(name, value).split(" ")[0] + (" %" if FIELDS[name]["unit"] == "share" else "")
+    """A value without its unit, which the question names."""
+    if FIELDS[name]["unit"] == "share":
+        return shown(name, value)
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"

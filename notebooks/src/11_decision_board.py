@@ -1,15 +1,15 @@
-# %% [markdown]
+# %% [markdown] tags=["lesson"]
 # # 11 · What do we decide, and what would change our mind?
 #
 # **Why it matters.** *Fine-tuning or RAG?* is asked in a meeting and answered by whoever speaks last. Here the answer follows from two lists that can be argued about one line at a time:
-# what the work **requires** (stated by its owners) and what was **measured** (by you, in the earlier notebooks; where you have not, the reference is used and marked). It
-# may come out as *not yet*, with what to measure next; and it always says which input would change the answer, and at what value.
+# what the work **requires** (stated by its owners) and what was **measured** (by you, in the earlier notebooks; where you have not, the reference is used and marked). It comes as three
+# answers, not one: *what to build* for each kind of request, *whether this model is good enough*, and *what to do next*.
 #
-# **Time:** 15 minutes to read · 1 minute to run · 30 minutes of exercises. **Before:** nothing is required; with your own findings from 05 to 08 the board is yours.
+# **Time:** 20 minutes to read · 1 minute to run · 40 minutes of exercises. **Before:** nothing is required; with your own findings from 03 to 08 the board is yours.
 #
 # **By the end you can**
-# - say which requirement rules out what, and which number decides between the rest;
-# - tell a decision from a guess: an interval that includes the line decides nothing;
+# - say which requirement rules out what, and walk from the simplest option on, a further step only where it clearly pays;
+# - tell *what to build* from *is it good enough*, and say how many cases a question is worth;
 # - say what would change your mind, and hand in a record that others can check.
 
 # %%
@@ -24,35 +24,52 @@ pd.set_option("display.max_colwidth", 100)
 evidence, guesses = load_findings(), calibration()
 
 # %% [markdown] tags=["lesson"]
-# ## What was measured
+# ## First decide by hand
 #
-# Every line is one finding: a value, its 95 % CI, and the number of cases. *Whose* says whether it is **yours**, the **reference** of this workbook, or **not measured**. The
-# framework never fills a gap with an opinion.
+# Two features, and what was measured for them with the same small model (right answers, 95 % CI, n). No framework yet: what would you build, and would you let it answer alone?
+#
+# **A · policy assistant.** Staff ask about leave and travel; the answer must name its source, differs by country, and changes 50 times a year. Asking a colleague costs 6 EUR, a wrong answer 25 EUR.
+#
+# **B · support macros.** Each ticket gets a category, a product and a priority; 600 tickets are labelled; the rules for labels change four times a year. Sorting by hand costs 1.50 EUR, a wrong queue 4 EUR.
 
 # %% tags=["lesson"]
-evidence.table().drop(columns="finding").astype(
+seen = ["closed book", "RAG", "reader + RAG", "lost to the search", "prompt", "tuned"]
+evidence.table().loc[seen, ["about", "says", "value", "low", "high", "n"]].astype(
     {"value": float, "low": float, "high": float}
 ).round(2)
 
+# %% tags=["lesson"]
+# one of: search only, prompt + schema, retrieved examples, long context, RAG, RAG + tuned reader,
+# fine-tune
+by_hand = {"policy assistant": ..., "support macros": ...}
+answers_alone = {"policy assistant": ..., "support macros": ...}  # True or False
+my_reason = ""
+
 # %% [markdown] tags=["lesson"]
-# One thing to know about these numbers: a small model answered (135 million weights), so they are low. The *differences* between the ways of using it are the lesson; for your own model,
-# measure again. And each share is over its own cases: those of the *facts adapter* are other wordings of what it was trained on, the easiest questions it could get.
+# ## The walk, on the same two
 #
-# ## What is required
+# The framework asks three questions, each by itself. **1 · What to build:** what do the requirements rule out; then, for *each kind of request*, walk from the simplest option on, and take a further step only where it **clearly pays**. *Cannot
+# tell* and *nobody has measured it* keep the simpler one, and are listed as open. **2 · Is it ready:** right today against right needed. **3 · What next:** first fix what loses most, then settle the one open pair that is worth it.
+
+# %% tags=["lesson"]
+for name in by_hand:
+    one = decide(SCENARIOS[name].requirements, evidence)
+    print(f"{name.upper()}   (you: {'none' if by_hand[name] is ... else by_hand[name]})")
+    print(*one.paragraphs, sep="\n", end="\n\n")
+
+# %% [markdown] tags=["lesson"]
+# <details><summary><b>What happened</b></summary>
 #
-# These are not measured; people state them, so each has a question in plain words, a unit and a plausible range. A request is either a *look-up* (it needs
-# something from a document) or a *judgement* that examples teach (a label, a field, a form).
+# For A the requirements leave RAG: a source must be named and not everybody may see everything. Whether a tuned reader is better, sixty questions cannot tell, so the simpler one stays. For B the gain of tuning over a prompt with examples lies clearly above what
+# it costs. And neither is good enough to answer alone: that is a statement about *this model*, not about RAG or fine-tuning. Mixing the two is how meetings end in "not yet".
+# </details>
+#
+# ## By hand: when does a step pay?
+#
+# A further step costs more: upkeep of an index, labels, releases. In return more answers are right. How many more must be right for it to pay?
 
 # %% tags=["lesson"]
 policy = SCENARIOS["policy assistant"].requirements
-policy.table()[["stated", "unit", "question"]]
-
-# %% [markdown] tags=["lesson"]
-# ## By hand: when does a search pay?
-#
-# Before any framework, the arithmetic behind it. A search costs upkeep; in return more answers are right. How many more must be right for it to pay?
-
-# %% tags=["lesson"]
 upkeep_a_year = 12 * policy.index_hours * policy.person_per_hour
 upkeep_a_request = upkeep_a_year / (365 * policy.requests_per_day)
 needed = upkeep_a_request / policy.cost_wrong
@@ -60,142 +77,114 @@ print(
     f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request; a wrong answer"
     f" costs {policy.cost_wrong:g} EUR"
 )
-print(
-    f"so the search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong"
-    " without it"
-)
+print(f"so a search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong")
 
 # %% [markdown] tags=["lesson"]
 # That number is the **line**. The other side is what was measured: how much more often is RAG right than the model alone? It pays only if the *whole interval* lies above the line; if all of
-# it lies below, it does not; if the line is inside the interval, it is not decided, and the honest answer is *measure more*.
+# it lies below, it does not; if the line is inside the interval, nobody can tell.
 
 # %% tags=["lesson"]
 from helpers.decision import above, gain, span
 
 known = gain(span(evidence["closed book"]), span(evidence["RAG"]))
 print(f"gain {known.low:+.2f} to {known.high:+.2f}, line {needed:+.4f}")
-print(
-    "above the line:",
-    {True: "yes, it pays", False: "no, it does not pay", None: "not decided"}[above(known, needed)],
-)
+print({True: "it pays", False: "it does not pay", None: "nobody can tell"}[above(known, needed)])
 
 # %% [markdown] tags=["lesson"]
-# The framework does this calculation for every pair of options, with everything that comes with an option: tokens or machine time, labels, releases of new weights, upkeep. One of the options is always
-# *a person answers*: every option must beat this one. It starts with the simplest (fix search and context, prompt and schema, fine-tune, both), and of two that are equally good it takes the simpler.
-#
+# Every pair that was weighed for your first case, with everything that an option brings along (tokens or machine time, labels, releases, upkeep):
+
+# %% tags=["lesson"]
+decide(policy, evidence).table().round(4)
+
+# %% [markdown] tags=["lesson"]
 # ## What is out before any number
 #
-# Some requirements leave no choice. Each rule is one small function, and its docstring is the reason that a decision shows. You can read them all, change them, and add your own (exercise 11.3).
+# Some requirements leave no choice. Each rule is one small function, and its docstring is the reason that a decision shows. You can read them all, change them, and add your own (exercise 11.4). Facts in weights are no option at all: they
+# are shown with what 07 measured, and never recommended.
 
 # %% tags=["lesson"]
 import inspect
 
 from helpers.decision import rules
 
-print(inspect.getsource(rules.must_cite), inspect.getsource(rules.fresher_than_weights), sep="\n")
+print(inspect.getsource(rules.must_cite), inspect.getsource(rules.who_asks_matters), sep="\n")
 pd.Series(
-    {name: rule.reason for name, rule in {**rules.HARD, **rules.MEASURED}.items()}, name="reason"
+    {name: rule.reason for name, rule in {**rules.HARD, **rules.GATES}.items()}, name="reason"
 ).to_frame()
 
 # %% [markdown] tags=["lesson"]
-# ## A decision
+# ## Is it good enough?
 #
-# **Predict.** Stated numbers are guesses themselves. Vary every stated number of the policy assistant at random between a third and three times its value. In what share of the draws does the decision
-# stay the same?
-
-# %% tags=["lesson"]
-predict("11.agreement", "Share of draws with the same answer", ["policy assistant"])
+# Only here the person comes in. A system pays while serving it, its wrong answers and its refusals cost less than a person who answers. That gives a share of right answers that is **needed**; a stated floor may ask for more. Below 30 cases, or past a gate that
+# failed, nothing may answer alone.
 
 # %% tags=["lesson"]
 case = what_if(policy, evidence)
-agreed = pd.Series(
-    {
-        "share": case.agreement.share,
-        "low": case.agreement.low,
-        "high": case.agreement.high,
-        "n": case.agreement.n,
-    }
-)
+case.readiness()
+
+# %% [markdown] tags=["lesson"]
+# **Predict.** Stated numbers are guesses themselves. Vary every stated number of the policy assistant at random between a third and three times its value. In what share of the draws does the direction
+# stay the same?
+
+# %% tags=["lesson"]
+predict("11.agreement", "Share of draws with the same direction", ["policy assistant"])
+
+# %% tags=["lesson"]
+agreed = pd.Series({key: getattr(case.agreement, key) for key in ("share", "low", "high", "n")})
 record(
     "11.agreement/policy assistant",
-    "policy assistant: draws around the stated numbers with the same answer",
+    "policy assistant: draws around the stated numbers with the same direction",
     agreed,
     {"answer": case.decision.answer},
 )
-case.decision
-
-# %% tags=["lesson"]
-title = (
-    f"Policy assistant, {case.decision.answer}: {plots.percent(agreed['share'])} of the draws say"
-    " the same"
-)
+title = f"{case.decision.answer}: {plots.percent(agreed['share'])} of the draws give this direction"
 plots.bars(
     pd.DataFrame({"policy assistant": agreed}).T,
     title,
-    "same answer",
+    "same direction",
     guess=guess_of("11.agreement"),
 )
 
 # %% [markdown] tags=["lesson"]
-# <details><summary><b>What happened</b></summary>
-#
-# The head is the answer, or *not yet* and what to measure. Then the reasons in order, each with the ids of the findings it rests on: first what is still open, then the pairs that are settled, then what
-# is out and why, and last what loses the most answers now. Each of them can be challenged: by another requirement, another measurement, or another rule.
-# </details>
-#
-# The same pairs as a table: *gain* is how much more often the second is right, *needed* how large the gain must be to pay for the extra cost. Below zero: it may be right less often, because it costs so much less.
-
-# %% tags=["lesson"]
-case.decision.table().round(4)
-
-# %% [markdown] tags=["lesson"]
 # ## What it costs, and what would change it
 #
-# For 1,000 requests, wrong answers included. On the right: the same over the number of requests. Yearly costs spread thinner as requests grow; where two lines cross, the cheaper option changes.
+# For 1,000 requests, wrong and refused answers included. Below it, every input that can change the direction, moved alone over its plausible range: the colour is the answer, the mark is what is stated.
 
 # %% tags=["lesson"]
-case.costs()
+display(case.costs(), case.flip_chart())
 
 # %% [markdown] tags=["lesson"]
-# And every input varied alone over its plausible range. The colour is the answer, the mark is the stated value, the words on the right say where it **flips**: at that value the answer is
-# different; just before it, it is not.
+# And what would change whether it is ready:
 
 # %% tags=["lesson"]
-case.flip_chart()
+case.flip_chart("readiness")
 
 # %% [markdown]
-# ## The board
+# ## The decision board
 #
-# Choose a scenario or state your own; switch findings off and see what depends on them. The button saves a **decision record** in `my_work/decisions/`: answer, reasons, charts, what was stated and
+# Choose a scenario or answer the questions yourself; switch a number off to see what depends on it, or type your own beside it. The button saves a **decision record** in `my_work/decisions/`: the answer, its reasons, the pictures, what was stated and
 # measured, and where each number comes from.
 
 # %%
 board(evidence, guesses=guesses)
 
 # %% [markdown] tags=["lesson"]
-# **Look for:** the cost of a wrong answer at which a person is cheaper; what happens to *fine-tune* when data change more than twelve times a year; which single finding, switched off, turns an
-# answer into *not yet*.
-#
-# The same as a plain cell:
-
-# %% tags=["lesson"]
-fresher = what_if(policy.but(cost_wrong=1.0, can_train=False), evidence)
-print(fresher.sentence())
-fresher.flip_chart()
+# **Look for:** the switch *Is it enough to show the place …?*; what happens to *fine-tune* when the rules for labels change more than twelve times a year; from which share of right answers on a good system of yours may answer alone (type `270 of 300` beside RAG);
+# and that the cost of a person's answer moves what is needed, never what to build.
 
 # %% [markdown]
 # ## Six features, six discussions
 #
-# The same findings, different requirements. Read the last column first: what would you question?
+# The same numbers, different requirements.
 
 # %%
 found = {name: decide(one.requirements, evidence) for name, one in SCENARIOS.items()}
 rows = [
     {
         "scenario": name,
-        "answer": d.answer,
-        "measure next": d.measure and str(d.measure),
-        "cheapest by the numbers as they stand": d.leader.name,
+        "what to build": d.answer,
+        "ready?": d.readiness.state,
+        "first": d.next.fix,
         "discuss": SCENARIOS[name].discuss,
     }
     for name, d in found.items()
@@ -204,21 +193,20 @@ with pd.option_context("display.max_colwidth", 500):
     table = (
         pd.DataFrame(rows)
         .set_index("scenario")
-        .fillna("")
         .style.set_uuid("six")
         .set_properties(**{"text-align": "left", "vertical-align": "top"})
+        .set_table_styles([{"selector": "th", "props": "text-align: left"}])
     )
 table
 
-# %% [markdown]
-# *Not yet* is not a failure of the method: it says that the numbers do not support a decision, and what would. Where *a person answers* is cheapest, the current model is wrong too often for what a wrong answer
-# costs: you need a stronger model, a cheaper error (someone checks), or no system.
+# %% [markdown] tags=["lesson"]
+# The architecture is settled or nearly so in all six; what is not good enough is this small model. So the second column would survive a stronger model, the third would not: measure again with yours.
 #
 # ## How good were your guesses?
 #
 # Over the course you have made guesses before the results. *Error* is guess minus value: above zero means too optimistic. *Inside* says whether the guess was inside the interval.
 
-# %%
+# %% tags=["lesson"]
 if len(guesses):
     display(guesses.drop(columns=["low", "high"]).round(2))
     print(
@@ -257,63 +245,84 @@ def line(extra_a_year, extra_a_request, requests_a_day, cost_wrong):
 exercise("11.1").check(line)
 
 # %% [markdown] tags=["lesson"]
-# ## Exercise 11.2 · The rule that always has an answer
+# ## Exercise 11.2 · The walk
 #
-# A colleague's rule, which shipped: `def tuning_pays(found, line): return found.value > line`. It decides on twelve cases as confidently as on twelve thousand. Write `honest(found, line)` that returns `"pays"`, `"does not pay"` or
-# `"not yet"`, and `exposing`: a `Finding` and a line for which the colleague says *pays* and an honest rule does not. (`found` has `value`, `low`, `high`, `n`.)
+# Write `walk(steps)`: `steps` is a list of `(name, gain)` from the simplest on; `gain` is the interval `(low, high)` of what the step wins over the option that you are at, less what would pay for it, or `None` where nobody has measured it. Return the name of the
+# option to build.
+
 
 # %% tags=["lesson"]
-from helpers.decision import Finding
-
-
-def honest(found, line):
+def walk(steps):
     ### BEGIN SOLUTION 11.2
-    if found.low > line:
-        return "pays"
-    return "does not pay" if found.high < line else "not yet"
+    here = steps[0][0]
+    for name, gained in steps[1:]:
+        if gained is not None and gained[0] > 0:
+            here = name
+    return here
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output", "lesson"]
+exercise("11.2").check(walk)
+
+# %% [markdown] tags=["lesson"]
+# ## Exercise 11.3 · A rule with a bug
+#
+# A colleague's rule, which shipped: `def colleague(found, needed): return "yes" if found.value > needed else "no"`. It lets a system answer alone on three cases as confidently as on three thousand. Write `fixed(found, needed)` that returns `"yes"` (the whole interval lies
+# above, on 30 cases or more), `"no"` (all of it lies below) or `"pilot"`; and `exposing`: a `Finding` and a needed share for which the colleague says *yes* and your rule does not. (`found` has `value`, `low`, `high`, `n`; `counted(k, n)` makes one.)
+
+# %% tags=["lesson"]
+from helpers.decision import counted
+
+
+def fixed(found, needed):
+    ### BEGIN SOLUTION 11.3
+    if found.high < needed:
+        return "no"
+    return "yes" if found.low > needed and found.n >= 30 else "pilot"
     ### END SOLUTION
 
 
 exposing = ...
-### BEGIN SOLUTION 11.2b
-exposing = Finding("mine", value=7 / 12, low=0.32, high=0.81, n=12), 0.5
+### BEGIN SOLUTION 11.3b
+exposing = counted(3, 3), 0.5
 ### END SOLUTION
 
 # %% tags=["nbval-check-output", "lesson"]
-exercise("11.2").check((honest, exposing))
+exercise("11.3").check((fixed, exposing))
 
 # %% [markdown] tags=["lesson"]
-# ## Exercise 11.3 · A rule of yours
+# ## Exercise 11.4 · A gate of yours
 #
-# Your company requires: *any option with a search must refuse at least half of the questions that should be refused.* Write it as a measured rule: a function that returns a `Threshold` (what is known, and the line it must lie above), or `None` where the rule does
+# Your company requires: *before any option with a search answers alone, it must refuse at least half of the questions that should be refused.* Write it as a gate: a function that returns a `Threshold` (what is known, and the line it must lie above), or `None` where the rule does
 # not apply to the option. What has not been measured is not known: `span(None)`.
 
 # %% tags=["lesson"]
 from helpers.decision import Threshold
 
 
-def refuses_enough(option, requirements, evidence):
-    """Any option with a search must refuse at least half of what should be refused."""
-    ### BEGIN SOLUTION 11.3
+def refuses_enough(option, kind, requirements, evidence):
+    """Before a search answers alone, it refuses at least half of what should be refused."""
+    ### BEGIN SOLUTION 11.4
     return Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None
     ### END SOLUTION
 
 
 # %% tags=["nbval-check-output", "lesson"]
-exercise("11.3").check(refuses_enough)
+exercise("11.4").check(refuses_enough)
 
 # %% [markdown] tags=["lesson"]
-# (To make it count in this notebook: `rules.measured("rightly refused")(refuses_enough)`, and run the board again.)
+# (To make it count in this notebook: `rules.gate("rightly refused")(refuses_enough)`, and run the board again.)
 #
-# ## Exercise 11.4 · Find the flip
+# ## Exercise 11.5 · Find the flip
 #
 # Write `flip(answer, low, high)`: `answer` is a function of one number, and its value at `high` differs from that at `low`. Return a number, to a thousandth of `high`, at which the answer is no longer that of `low`. Then use it: at what
-# `cost_wrong` does the policy assistant's answer change?
+# `requests_per_day` does the direction of the support macros change?
 
 
 # %% tags=["lesson"]
 def flip(answer, low, high):
-    ### BEGIN SOLUTION 11.4
+    ### BEGIN SOLUTION 11.5
     at_low, same, other = answer(low), low, high
     while other - same > high / 1000:
         middle = (same + other) / 2
@@ -323,38 +332,38 @@ def flip(answer, low, high):
 
 
 # %% tags=["nbval-check-output", "lesson"]
-exercise("11.4").check(flip)
+exercise("11.5").check(flip)
 
 # %% [markdown] tags=["lesson"]
-# ## Exercise 11.5 · Your feature
+# ## Exercise 11.6 · Your feature
 #
 # State a feature of your own: `mine = Requirements(…)`, at least six fields different from the defaults. The check says what follows, and what you should argue about first.
 
 # %% tags=["lesson"]
 mine = ...
-### BEGIN SOLUTION 11.5
+### BEGIN SOLUTION 11.6
 mine = Requirements(
     lookup_share=0.7,
     changes_per_year=26,
     citations=True,
     requests_per_day=300,
-    cost_wrong=3,
-    cost_refusal=6,
+    cost_wrong=20,
+    least_right=0.8,
     labelled_examples=50,
 )
 ### END SOLUTION
 
 # %% tags=["nbval-check-output", "lesson"]
-exercise("11.5").check(mine)
+exercise("11.6").check(mine)
 
-# %% [markdown]
+# %% [markdown] tags=["lesson"]
 # ## What we found
 #
-# The choice is not between two techniques: requirements rule options out, and among the rest a measured gain must lie clearly above a line set by the costs. Where it does not, the decision is what to measure next.
+# The choice is not between two techniques. For each kind of request, requirements rule options out, and a further step must clearly pay; where nobody can tell, the simpler one stays. Whether it is good enough is another question, with another answer: two numbers, right today and right needed.
 #
 # **You have seen**
-# - rules that leave no choice, each with its reason, and pairs that a number decides;
-# - intervals that include the line, and the number of cases that would settle them;
+# - rules that leave no choice, each with its reason, and a walk that a number decides;
+# - readiness apart from direction, and what a question is worth in cases, EUR and minutes;
 # - where each answer flips, how robust it is, and a record of all of it.
 #
 # **For the decision:** keep the record for your own feature, and write down the two inputs you trust least among those that could change the answer: find those out next. **Next:** [12 · the same on your own documents and labels](12_your_own_data.ipynb)

@@ -155,7 +155,7 @@ from helpers.labs import guess_of, predict, record
 from helpers.decision import OPTIONS
 
 my_option = ...  # one of the names that this cell prints
-print("my_option:", ", ".join(option.name for option in OPTIONS), "or: not yet")
+print("my_option:", ", ".join(option.name for option in OPTIONS))
 names = [name for name in ("RAG", "oracle context", "few-shot") if name in steps.index]
 predict("12.right", "Share right on this folder", names)
 
@@ -260,14 +260,12 @@ if results.search is not None:
 #
 # ## The decision
 #
-# The same `decide` as in notebook 11. Its evidence is marked *yours*; only what such a folder cannot show (facts trained into weights, leaks through a prompt) is borrowed from the reference, and marked.
+# The same `decide` as in notebook 11: what to build for each kind of request, whether this model is good enough, what to do next. Every number is *yours*, with its model and folder; what facts trained into weights did at the example company is shown as a warning, and read by no rule.
 
 # %%
 decision = results.decision
 print("your guess:", "none" if my_option is ... else my_option)
-ruled_out = pd.DataFrame(
-    report["decision"]["out"], columns=["option", "rule", "reason", "measured"]
-)
+ruled_out = pd.DataFrame(report["decision"]["out"], columns=["kind", "option", "rule", "reason"])
 display(ruled_out.groupby("reason", sort=False)["option"].agg(", ".join).to_frame())
 decision
 
@@ -286,7 +284,7 @@ print(
 )
 board = what_if(decision.requirements, decision.evidence)
 print(board.sentence())
-display(board.flip_chart())
+display(board.readiness(), board.flip_chart(), board.flip_chart("readiness"))
 for name in ("report.html", "report.md", "report.json"):
     say(f"{OUT / name}: {(OUT / name).stat().st_size / 1000:,.0f} kB")
     if OUT.is_relative_to(settings.ROOT):
@@ -309,23 +307,24 @@ cost_wrong = 20                 # EUR
 requests_per_day = 200
 """)
 meeting = decide(decision.requirements.but(**wishes.stated), decision.evidence)
-print(
-    f"faults in these lines: {wrong or 'none'}\nbefore: {decision.answer}\nafter:  {meeting.answer}"
+print(f"faults in these lines: {wrong or 'none'}")
+for when, one in (("before", decision), ("after", meeting)):
+    print(f"{when}: {one.answer}; {one.readiness.state}, needed {one.readiness.needed:.0%}")
+now, then = (
+    {out.option.name for kind in one.direction.values() for out in kind.out}
+    for one in (meeting, decision)
 )
-now, then = ({gone.option.name for gone in one.out} for one in (meeting, decision))
 print("newly out:", ", ".join(sorted(now - then)) or "nothing")
 
 # %%
-# a change that does change it: the first of the picture above, just before it and at it
-if board.flips:
-    flip = board.flips[0]
+# a change that does change it: the first of the pictures above, just before it and at it
+for flip in list(board.flips)[:1]:
     for value in (flip.before, flip.at):
+        one = decide(decision.requirements.but(**{flip.name: value}), decision.evidence)
         written = f"{value:.5g}" if type(value) is float else value
-        print(
-            f"{flip.name} = {written}:"
-            f" {decide(decision.requirements.but(**{flip.name: value}), decision.evidence).answer}"
-        )
-else:
+        said = one.answer if flip.about == "direction" else one.readiness.state
+        print(f"{flip.name} = {written}: {said}")
+if not len(board.flips):
     print("No single requirement changes this answer, over its whole plausible range.")
 
 # %% [markdown]
@@ -526,7 +525,7 @@ exercise("12.5").check((straddling, fair_split))
 # 2. Thirty questions in an hour, with evidence and refusals; the labels that you have, even if they are few.
 # 3. State in `assess.toml` what someone can answer today. Leave the rest assumed: the report says so.
 # 4. Run it for ten minutes, read the faults first, then the wrong answers that the report shows. They say more than the share.
-# 5. Do what the decision says; where it says *not yet*, measure what it names. Bring to the meeting the two inputs you trust least among those that could change the answer.
+# 5. Do what the third paragraph says first, and measure only the pair that it names. Bring to the meeting the two inputs you trust least among those that could change the answer.
 # 6. Keep the folder. It is the test for every model and index that comes after.
 #
 # The bundled small model shows differences, not realistic scores. For realistic scores, change one of these settings and run the same command again:
@@ -541,7 +540,7 @@ exercise("12.5").check((straddling, fair_split))
 # %% [markdown]
 # ## What we found
 #
-# Build only what your own questions and labels support: the report decides where the intervals allow it, says *not yet* where they do not, and names what would settle it. Most of the work is not the model
+# Build only what your own questions and labels support: the report says what to build, whether this model is good enough, and what to do first; where the intervals cannot tell, the simpler stays. Most of the work is not the model
 # but the hour in which the questions are written.
 #
 # **You have seen**

@@ -38,20 +38,25 @@ def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
     with opened(lab, tmp_path, "board.ipynb", 120) as page:
         answer, costs = page.locator(".t-answer"), page.locator(".t-costs img")
         expect(answer).to_contain_text("RAG")
-        expect(costs).to_have_attribute("alt", re.compile("RAG costs least"))
+        expect(costs).to_have_attribute("alt", re.compile("RAG for look-ups"))
         page.get_by_text("What is expected").click()
         page.locator(".t-cost-wrong .noUi-handle").focus()
-        for value in ("5 EUR", "10 EUR"):
+        for value in ("20 EUR", "50 EUR"):
             page.keyboard.press("ArrowRight")
             expect(page.locator(".t-cost-wrong .widget-readout")).to_have_text(value)
-        expect(answer).to_contain_text("Not yet: measure a stronger model")
-        expect(costs).to_have_attribute("alt", re.compile("a person answers costs least"))
+        expect(answer).to_contain_text("it must be right 90 %")
         page.get_by_text("What was measured").click()
         page.locator(".t-scenario select").select_option("internal code search")
         expect(page.locator(".t-told")).to_contain_text("Engineers ask where and how")
-        expect(answer).to_contain_text("RAG")
-        page.locator(".t-seen-RAG input").uncheck()
-        expect(answer).not_to_contain_text("Not yet: measure a stronger model")
+        expect(answer).to_contain_text("Search only")
+        page.locator(".t-own-recall input").fill("380 of 400")
+        page.locator(".t-own-recall input").press("Enter")
+        expect(answer).to_contain_text("with your own model")
+        page.locator(".t-own-recall input").fill("380 von 400")
+        page.locator(".t-own-recall input").press("Enter")
+        expect(page.locator(".t-problem")).to_contain_text("write it as 170 of 200")
+        page.locator(".t-own-recall input").fill("")
+        page.locator(".t-own-recall input").press("Enter")
         page.locator("button.t-keep").click()
         expect(page.locator(".t-kept")).to_contain_text("Saved: ")
 
@@ -131,7 +136,8 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
                 == 0
             ), "code is shown"
             assert page.get_by_text("Exercise 11.1").count() == 0
-            assert page.get_by_text("What we found").count() == 1
+            for leftover in ("What we found", "minutes to read", "By the end you can", "Next:"):
+                assert page.get_by_text(leftover).count() == 0, leftover
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
                 f"{name}: the page is wider than the screen"
             )

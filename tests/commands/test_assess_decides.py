@@ -7,7 +7,6 @@ import math
 
 import pytest
 from conftest import Server
-from support.findings import full
 from support.towns import TOWNS, clever, lines, own_folder, quiet, write
 from test_assess import cases_of, step
 
@@ -15,9 +14,9 @@ from helpers.commands.assess import assess, findings, systems
 from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.schedule import ArmProgress, Clock, Step, measure
 from helpers.core.cases import Arm, Prediction
-from helpers.decision.conclusion import decide
-from helpers.decision.options import PEOPLE, TUNE
-from helpers.decision.requirements import Requirements
+from helpers.decision.findings import SHOWN
+from helpers.decision.options import TUNE
+from helpers.decision.readiness import NOT_YET
 from helpers.evaluation.attribution import REASONS
 from helpers.evaluation.evaluator import QUESTIONS
 from helpers.training import time_estimate
@@ -44,53 +43,46 @@ def nothing(body, n):
 
 
 @pytest.mark.parametrize("replies", [wrong, nothing], ids=["always wrong", "broken down"])
-def test_a_borrowed_number_never_leads_nor_meets_the_users_own(serve, tmp_path, replies):
+def test_a_borrowed_number_never_meets_the_users_own(serve, tmp_path, replies):
     folder = own_folder(tmp_path / "own", serve(replies).url, examples=False)
     held = assess.assess(folder, tmp_path / "out", 1, quiet)
     whose = {row["name"]: row["whose"] for row in held["evidence"]}
-    assert whose["facts adapter"] == "not measured"
-    assert held["decision"]["leader"] != TUNE.name
-    assert not [duel for duel in held["decision"]["duels"] if TUNE.name in duel.values()]
-    assert TUNE.name in [one["option"] for one in held["decision"]["out"]]
+    assert {name for name, one in whose.items() if one == "reference"} <= set(SHOWN)
 
 
-def test_where_every_system_broke_down_nothing_leads(serve, tmp_path):
-    folder = own_folder(tmp_path / "own", serve(nothing).url)
+def test_facts_in_weights_are_never_an_answer(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(wrong).url, examples=False)
     held = assess.assess(folder, tmp_path / "out", 1, quiet)
-    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert held["decision"]["leader"] is None
-    assert held["decision"]["agreement"] is None
-    assert "none is ahead" in page
-    assert "costs least" not in page
-    assert "draws around the stated numbers" not in page
-    assert "a person who answers" not in page
+    assert TUNE.name not in {one["option"] for one in held["decision"]["direction"].values()}
 
 
-def test_with_two_systems_measured_the_report_says_who_is_ahead(serve, tmp_path):
+def test_every_finding_names_its_model_and_folder(serve, tmp_path):
     folder = own_folder(tmp_path / "own", serve(clever).url, examples=False)
     held = assess.assess(folder, tmp_path / "out", 1, quiet)
-    assert held["decision"]["leader"] in ("RAG", "long context")
-    assert 0 < held["decision"]["agreement"]["share"] <= 1
+    own = [row for row in held["evidence"] if row["whose"] == "yours"]
+    assert {row["data"] for row in own} == {"own"}
+    assert all(row["model"] for row in own if row["name"] not in findings.WITHOUT_MODEL)
 
 
-def test_facts_in_weights_are_out_where_nobody_measured_them():
-    r = Requirements(lookup_share=0.8, changes_per_year=1)
-    out = {gone.option for gone in decide(r, full(facts_adapter=None)).out}
-    assert TUNE in out
-    assert TUNE not in {gone.option for gone in decide(r, full()).out}
+def test_where_every_system_broke_down_nothing_is_said_of_it(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(nothing).url)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    assert held["decision"]["readiness"]["state"] in ("not with this model", NOT_YET)
 
 
-def test_a_task_without_look_ups_may_be_tuned_all_the_same():
-    r = Requirements(lookup_share=0.0)
-    assert TUNE not in {gone.option for gone in decide(r, full(facts_adapter=None)).out}
+def test_a_folder_that_fits_into_a_prompt_is_told_so(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(clever).url, examples=False)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    assert "fit into one prompt" in held["decision"]["in_words"]
 
 
-def test_a_person_is_nobodys_rival_alone():
-    bare = full().without(*full().found)
-    decision = decide(Requirements(), bare)
-    assert decision.leader is PEOPLE
-    assert not decision.compared
-    assert not [reason for reason in decision.reasons if "costs less than any" in reason.text]
+def test_pairs_are_counted_on_the_cases_that_both_were_asked(serve, tmp_path):
+    results, _ = assess.assessed(
+        own_folder(tmp_path / "own", serve(clever).url), tmp_path / "out", 1, quiet
+    )
+    pairs = results.decision.evidence.pairs
+    assert ("closed book", "RAG") in pairs
+    assert all(-1 <= one.low <= one.value <= one.high <= 1 for one in pairs.values())
 
 
 def test_more_cases_than_there_are_is_said(serve, tmp_path):
@@ -100,10 +92,9 @@ def test_more_cases_than_there_are_is_said(serve, tmp_path):
         encoding="utf-8",
     )
     held = assess.assess(folder, tmp_path / "out", 1, quiet)
-    if (held["decision"]["measure"]["n"] or 0) > 1:
-        assert "You have 1: write or label more." in held["decision"]["in_words"]
-    else:
-        assert "write or label more" not in held["decision"]["in_words"]
+    step, ready = held["decision"]["next"], held["decision"]["readiness"]
+    asks = max(step["n_both"] or 0, ready["more_cases"] or 0) > 1
+    assert ("write or label more" in held["decision"]["in_words"]) is asks
 
 
 @pytest.fixture(scope="module")

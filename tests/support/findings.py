@@ -22,14 +22,8 @@ def share(hits: int, n: int, id: str = "x") -> Finding:
 
 
 def made(**hits: tuple[int, int]) -> Findings:
-    """Evidence of so many hits of n each."""
-    return Findings(
-        {name.replace("_", " "): share(*one, id=f"id/{name}") for name, one in hits.items()},
-        USAGE,
-        0.0006,
-        100,
-        320,
-    )
+    """Findings of so many hits of n each."""
+    return Findings(named(**hits), USAGE, 0.0006, 100, 320)
 
 
 FULL = {
@@ -47,12 +41,42 @@ FULL = {
 }
 
 
+REST = {
+    "recall": (300, 400),
+    "improved RAG": (180, 400),
+    "oracle": (240, 400),
+    "rightly refused": (320, 400),
+    "RAG, after a change": (165, 400),
+    "leak, rights in the search": (0, 400),
+    "retrieved examples": (90, 400),
+    "classifier": (120, 400),
+    "majority": (20, 400),
+    "style, prompt": (200, 400),
+    "style, tuned": (340, 400),
+    "tool": (392, 400),
+}
+
+
+def named(**hits: tuple[int, int]) -> dict[str, Finding]:
+    """Names as keywords: `reader_and_RAG` is "reader + RAG"; what has a comma is given with **."""
+    return {
+        name: share(*one, id=f"id/{name}")
+        for given, one in hits.items()
+        for name in [given.replace("_and_", " + ").replace("_", " ")]
+    }
+
+
+def whole(**other: tuple[int, int] | None) -> Findings:
+    """Every finding that the board has, but for those that refuse each other."""
+    return full(**{**REST, **other})
+
+
 def full(**other: tuple[int, int] | None) -> Findings:
     counts = {
         name: one
         for name, one in {
             **FULL,
-            **{name.replace("_", " "): one for name, one in other.items()},
+            **{name.replace("_and_", " + ").replace("_", " "): one for name, one in other.items()},
         }.items()
         if one
     }

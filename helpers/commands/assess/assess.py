@@ -288,15 +288,23 @@ def _measured(
     search = shop.search_table() if "index" in shop.__dict__ else None
     causes, compared = judged(tables), comparisons(tables)
     requirements, sources = requirements_of(own, window)
-    evidence = evidence_of(
-        tables, causes, waits, progress["training"] or {}, read_seconds, reference_about()
-    )
     model = (
         f"{remote.model} at {remote.url}"
         if remote
         else shop.generator.name
         if "generator" in shop.__dict__
         else "no model"
+    )
+    evidence = evidence_of(
+        tables,
+        causes,
+        waits,
+        progress["training"] or {},
+        read_seconds,
+        reference_about(),
+        model,
+        own.folder.resolve().name,
+        search,
     )
     results = report.Results(
         own,

@@ -1,14 +1,14 @@
 """What do the tables of a user's own data say to the decision? Findings under the names of
 `decision.findings`, and requirements with the source of each.
 
-Of what was not measured on these data no share is borrowed that could be compared with one that
-was. What such data cannot show (what stays of memorised facts after a change, what leaks through a
-prompt) stands beside a rule as its example, marked; tokens and seconds of what was not run are the
-workbook's.
+Every finding names the model that answered and the folder it was asked about. Nothing is borrowed
+but what facts in weights did at the example company: shown as a warning, and read by no rule.
+Tokens and seconds of what was not run are the workbook's.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics
@@ -20,24 +20,41 @@ import pandas as pd
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import Skipped, together
 from helpers.data.journal_file import Journal
-from helpers.decision.findings import NAMES, REFERENCE, Finding, Findings, Usage, load_findings
+from helpers.decision.findings import (
+    NAMES,
+    REFERENCE,
+    SHOWN,
+    Finding,
+    Findings,
+    Usage,
+    load_findings,
+)
 from helpers.decision.requirements import FIELDS, Requirements
 from helpers.evaluation.attribution import attribute
 from helpers.evaluation.comparison import Comparison, compare
 from helpers.evaluation.evaluator import share
 
-BORROWED = (
-    "facts adapter, after a change",
-    "RAG, after a change",
-    "leak, rule in the prompt",
-    "leak, rights in the search",
-)
+# the finding's name -> the arm whose share it is
 LOOKUPS = {
     "closed book": "closed book",
-    "RAG": "RAG",
     "long context": "long context",
+    "RAG": "RAG",
     "reader + RAG": "reader + RAG",
+    "oracle": "oracle context",
 }
+JUDGEMENTS = {
+    "prompt": "few-shot",
+    "retrieved examples": "retrieved examples",
+    "majority": "majority label",
+}
+# in the order of the walk: a pair is the simpler one, and the further step
+WALKED = (
+    ("closed book", "long context", "RAG", "reader + RAG"),
+    ("prompt", "retrieved examples", "classifier", "tuned"),
+)
+# no language model answers here; of the two the one that a fit can improve
+CLASSIFIERS = ("classifier", "nearest neighbour")
+WITHOUT_MODEL = ("recall", "classifier", "majority")
 PAIRS = (
     ("best sentence", "RAG"),
     ("closed book", "RAG"),
@@ -99,73 +116,136 @@ def evidence_of(
     training: Mapping[str, float],
     read_seconds: float | None,
     about: Mapping[str, Any],
+    model: str = "",
+    data: str = "",
+    search: pd.DataFrame | None = None,
 ) -> Findings:
     """All findings. waits: seconds one user waits, arm by arm, where that was timed; training:
-    rows -> seconds."""
+    rows -> seconds; search: how often each way to search finds the evidence."""
     base = load_findings(Journal(format=1, guesses={}, findings={}))
-    found = {name: one for name, one in base.found.items() if name in BORROWED}
+    found = {name: one for name, one in base.found.items() if name in SHOWN}
+    tuned = largest_tuned(tables)
+    rows = rows_of(tuned) if tuned else None
+    arms = _arms(tables, tuned)
 
-    def add(name: str, table: pd.DataFrame, column: str = "right", rows: int | None = None) -> None:
+    def finding(name: str, table: pd.DataFrame, column: str = "right") -> Finding:
+        one = share(table, column)
+        return Finding(
+            f"own/{name}",
+            *(float(one[key]) for key in ("share", "low", "high")),
+            int(one["n"]),
+            source="yours",
+            says=NAMES[name][2] if name in NAMES else "all right",
+            rows=rows if name == "tuned" else rows_of(name) if name.startswith("tuned, ") else None,
+            model="" if name in WITHOUT_MODEL else model,
+            data=data,
+        )
+
+    for name, (table, column) in {**_shares(tables, causes), **arms}.items():
         if len(table):
-            one = share(table, column)
-            found[name] = Finding(
-                f"own/{name}",
-                float(one["share"]),
-                float(one["low"]),
-                float(one["high"]),
-                int(one["n"]),
-                None,
-                "yours",
-                NAMES[name][1],
-                rows,
-            )
+            found[name] = finding(name, table, column)
+    if search is not None and len(search):
+        found["recall"] = _recall(search, data)
+    sizes = sorted((name for name in tables if name.startswith("tuned, ")), key=rows_of)
+    usage = {
+        name: _usage(
+            tables.get(tuned if name == "tuned" and tuned else name),
+            waits.get(tuned if name == "tuned" and tuned else name),
+            base.usage.get(name),
+        )
+        for name in (*base.usage, "long context", "reader + RAG")
+    }
+    many = rows or base.training_rows
+    seconds = training.get(str(many), base.training_seconds * many / base.training_rows)
+    return Findings(
+        found,
+        {name: one for name, one in usage.items() if one},
+        read_seconds or base.read_seconds,
+        seconds,
+        many,
+        about,
+        {rows_of(name): finding(name, tables[name]) for name in sizes},
+        _pairs(arms, model, data),
+    )
 
-    for name, arm in LOOKUPS.items():
-        if arm in tables:
-            add(name, tables[arm][tables[arm]["answerable"]])
+
+def _arms(
+    tables: Mapping[str, pd.DataFrame], tuned: str | None
+) -> dict[str, tuple[pd.DataFrame, str]]:
+    """Finding -> the cases it is the share of: of questions those that have an answer."""
+    answerable = {
+        name: tables[arm][tables[arm]["answerable"]]
+        for name, arm in LOOKUPS.items()
+        if arm in tables
+    }
+    judged = {name: tables[arm] for name, arm in JUDGEMENTS.items() if arm in tables}
+    if there := [arm for arm in CLASSIFIERS if arm in tables]:
+        judged["classifier"] = tables[there[0]]
+    if tuned:
+        judged["tuned"] = tables[tuned]
+    return {name: (table, "right") for name, table in {**answerable, **judged}.items()}
+
+
+def _shares(
+    tables: Mapping[str, pd.DataFrame], causes: Mapping[str, pd.DataFrame]
+) -> dict[str, tuple[pd.DataFrame, str]]:
+    """What RAG refuses, rightly and wrongly, and what loses an answer."""
+    found = {}
     if "RAG" in tables:
-        add("rightly refused", tables["RAG"][~tables["RAG"]["answerable"]])
+        rag = tables["RAG"]
+        there = rag[rag["answerable"]]
+        silent = there["abstained"].astype(bool) & ~there["right"].astype(bool)
+        found["rightly refused"] = rag[~rag["answerable"]], "right"
+        found["refused"] = there.assign(hit=silent), "hit"
+        found["wrong"] = there.assign(hit=~silent & ~there["right"].astype(bool)), "hit"
     if "RAG" in causes:
-        answerable = causes["RAG"][causes["RAG"]["answerable"]]
-        for name, fault in (
+        there = causes["RAG"][causes["RAG"]["answerable"]]
+        for name, cause in (
             ("lost to the search", "retrieval"),
             ("lost to distraction", "distraction"),
             ("lost to reading", "reading"),
             ("lost to both", "both"),
         ):
-            add(name, answerable.assign(hit=answerable["cause"] == fault), "hit")
-    if "few-shot" in tables:
-        add("prompt", tables["few-shot"])
-    curve = {}
-    if tuned := largest_tuned(tables):
-        add("tuned", tables[tuned], rows=rows_of(tuned))
-        for name in sorted((name for name in tables if name.startswith("tuned, ")), key=rows_of):
-            one = share(tables[name])
-            curve[rows_of(name)] = Finding(
-                f"own/{name}",
-                float(one["share"]),
-                float(one["low"]),
-                float(one["high"]),
-                int(one["n"]),
-                None,
-                "yours",
-                "all right",
-                rows_of(name),
+            found[name] = there.assign(hit=there["cause"] == cause), "hit"
+    return found
+
+
+def _recall(search: pd.DataFrame, data: str) -> Finding:
+    """How often is the evidence among the most passages that were looked at? By the way of
+    searching that the systems used, the first line's."""
+    way = search[search["search"] == search["search"].iloc[0]]
+    row = way.loc[way["passages"].idxmax()]
+    numbers = (float(row[key]) for key in ("evidence found", "low", "high"))
+    return Finding(
+        "own/recall", *numbers, int(row["n"]), source="yours", says=NAMES["recall"][2], data=data
+    )
+
+
+def _pairs(
+    arms: Mapping[str, tuple[pd.DataFrame, str]], model: str, data: str
+) -> dict[tuple[str, str], Finding]:
+    """The differences of all pairs that were asked the same cases: counted case by case, they tell
+    more than two shares."""
+    found = {}
+    for first, second in itertools.chain.from_iterable(
+        itertools.combinations([name for name in walk if name in arms], 2) for walk in WALKED
+    ):
+        a, b = together(arms[first][0], arms[second][0])
+        if len(a):
+            one = compare(a, b)
+            numbers = (one.difference, one.low, one.high, one.n)
+            found[first, second] = Finding(
+                f"own/{second} - {first}",
+                *numbers,
+                source="yours",
+                model=model,
+                data=data,
+                measure="difference",
             )
-    usage = {
-        name: _usage(
-            tables.get(tuned if name == "tuned" else name) if name != "tuned" or tuned else None,
-            waits.get(tuned if name == "tuned" and tuned else name),
-            one,
-        )
-        for name, one in base.usage.items()
-    }
-    rows = rows_of(tuned) if tuned else base.training_rows
-    seconds = training.get(str(rows), base.training_seconds * rows / base.training_rows)
-    return Findings(found, usage, read_seconds or base.read_seconds, seconds, rows, about, curve)
+    return found
 
 
-def _usage(table: pd.DataFrame | None, wait: float | None, base: Usage) -> Usage:
+def _usage(table: pd.DataFrame | None, wait: float | None, base: Usage | None) -> Usage | None:
     """What an answer takes here; what was not measured here is taken from the reference."""
     answered = table[table["error"].isna()] if table is not None else None
     if answered is None or not len(answered) or not answered["tokens_in"].sum():

@@ -29,6 +29,7 @@ from helpers.data.label_audit import LabelAudit
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision
 from helpers.decision.costs import bill
+from helpers.decision.options import JUDGEMENTS, LOOKUPS
 from helpers.evaluation.attribution import CAUSES, REASONS, blame
 from helpers.evaluation.comparison import Comparison, as_table
 from helpers.evaluation.evaluator import summary
@@ -36,7 +37,8 @@ from helpers.evaluation.numbers import percent
 from helpers.labs import decision_record
 from helpers.labs.decision_record import Part
 
-LAYOUT = 1
+LAYOUT = 2
+SMALL_TOKENS = 8_000  # documents of so few are read whole by any model of today
 SHOWN_FAULTS, SHOWN_WRONG, SHOWN_CHARS, SHOWN_LABELS = 200, 12, 300, 40
 BASELINES = ("always refuse", "best sentence", "majority label", "nearest neighbour", "classifier")
 
@@ -68,19 +70,31 @@ class Results:
 
     @property
     def answer(self) -> str:
-        measure = self.decision.measure
-        if measure is None:
-            return f"{self.decision.answer}."
-        return f"Not yet: measure {measure}. {self.lacking}{measure.why}"
+        """Direction, readiness and next step, each to be read aloud."""
+        return "\n".join([*self.decision.paragraphs, *filter(None, [self.lacking, self.fits])])
 
     @property
     def lacking(self) -> str:
         """That there are fewer cases than it would take, where that is so."""
-        measure = self.decision.measure
-        judgement = measure and measure.what in ("prompt", "tuned")
-        there = len(self.own.examples if judgement else self.own.questions)
-        enough = measure is None or (measure.n or 0) <= there
-        return "" if enough else f"You have {there:,}: write or label more. "
+        step, more = self.decision.next, self.decision.readiness.more
+        kind = step.measure.kind if step.measure else LOOKUPS if self.own.questions else JUDGEMENTS
+        there = len(self.own.examples if kind == JUDGEMENTS else self.own.questions)
+        enough = max(step.n_both or 0, more or 0) <= there
+        return "" if enough else f"You have {there:,} such cases: write or label more."
+
+    @property
+    def fits(self) -> str:
+        """That all documents go into one prompt, where they do."""
+        tokens = self.decision.requirements.corpus_tokens
+        here = self.own.documents and tokens <= min(
+            SMALL_TOKENS, self.decision.requirements.window_tokens
+        )
+        if not here or LOOKUPS not in self.decision.direction:
+            return ""
+        return (
+            f"All your documents are about {tokens:,.0f} tokens and fit into one prompt: try long"
+            " context before you build a search."
+        )
 
 
 def by_kind(results: Results) -> dict[str, dict[str, pd.DataFrame]]:
@@ -148,22 +162,14 @@ def parts(results: Results) -> list[Part]:
 def _note(results: Results) -> str:
     assumed = [name for name, source in results.sources.items() if source == "assumed"]
     stated = len(results.sources) - len(assumed)
-    if results.decision.option:
-        leads = ""
-    elif results.decision.compared:
-        leads = (
-            f"As the numbers stand, {results.decision.leader} costs least, errors counted; but that"
-            " is not settled. "
-        )
-    else:
-        leads = "Fewer than two systems were measured, so none is ahead. "
     return (
-        f"{results.lacking}{leads}Measured on your own data with {results.model} in"
+        " ".join(filter(None, [results.lacking, results.fits]))
+        + f" Measured on your own data with {results.model} in"
         f" {results.used_minutes:.1f} of {results.minutes:g} minutes. Of"
         f" {len(results.sources)} requirements {stated} are stated in assess.toml or seen in the"
         f" folder, {len(assumed)} are assumed: state them, and the answer may change (see “What"
         " would change the answer”)."
-    )
+    ).strip()
 
 
 def _folder(results: Results) -> Part:
@@ -427,8 +433,7 @@ def as_json(results: Results) -> dict[str, Any]:
     the name says."""
     decision, own = results.decision, results.own
     agreed = sensitivity.agreement(decision.requirements, decision.evidence)
-    found = sensitivity.flips(decision.requirements, decision.evidence)
-    measure = decision.measure
+    ready, step = decision.readiness, decision.next
     return _plain(
         {
             "layout": LAYOUT,
@@ -473,8 +478,43 @@ def as_json(results: Results) -> dict[str, Any]:
             "evidence": _records(decision.evidence.table().reset_index()),
             "decision": {
                 "answer": decision.answer,
-                "leader": decision.leader.name if decision.compared else None,
                 "in_words": results.answer,
+                "direction": {
+                    kind: {
+                        "option": one.option.name,
+                        "weight": one.weight,
+                        "firmness": one.firmness,
+                        "measured": one.measured,
+                        "open": [[str(d.first), str(d.second)] for d in one.open],
+                    }
+                    for kind, one in decision.direction.items()
+                },
+                "readiness": {
+                    "state": ready.state,
+                    **vars(ready.right),
+                    "n": ready.n,
+                    "models": ready.models,
+                    "needed": ready.needed,
+                    "by_cost": ready.by_cost,
+                    "floor": ready.floor,
+                    "asks_for_the_floor": ready.asks,
+                    "more_cases": ready.more,
+                    "give_up": ready.give_up,
+                    "gates": [
+                        {"kind": g.kind, "rule": g.rule.name, "passed": g.passed}
+                        for g in ready.gates
+                    ],
+                },
+                "next": {
+                    "fix": step.fix,
+                    "measure": str(step.measure.second) if step.measure else None,
+                    "against": str(step.measure.first) if step.measure else None,
+                    "n_both": step.n_both,
+                    "label_eur": step.label_eur,
+                    "minutes": step.minutes,
+                    "wins_a_year": step.wins_a_year,
+                    "governance": step.governance,
+                },
                 "reasons": [
                     {
                         "text": r.text,
@@ -483,21 +523,20 @@ def as_json(results: Results) -> dict[str, Any]:
                     }
                     for r in decision.reasons
                 ],
-                "measure": (
-                    {"what": measure.what, "n": measure.n, "why": measure.why} if measure else None
-                ),
                 "out": [
                     {
-                        "option": one.option.name,
-                        "rule": one.rule.name,
-                        "reason": one.rule.reason,
-                        "measured": one.measured,
+                        "kind": kind,
+                        "option": out.option.name,
+                        "rule": rule.name,
+                        "reason": rule.reason,
                     }
-                    for one in decision.out
+                    for kind, one in decision.direction.items()
+                    for out in one.out
+                    for rule in out.rules
                 ],
                 "duels": _records(decision.table()),
-                "flips": [asdict(one) for one in found],
-                "agreement": asdict(agreed) if decision.compared else None,
+                "flips": [asdict(one) for one in decision.flips],
+                "agreement": asdict(agreed),
                 "bill": _records(bill(decision.requirements, decision.evidence).reset_index()),
             },
             "provenance": decision_record.provenance(decision),
