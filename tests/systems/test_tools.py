@@ -218,6 +218,7 @@ def test_a_writer_that_fails_leaves_the_old_table(table):
 
 @pytest.mark.parametrize("text, why", [
     ("where is my order", "no order number"),
+    ("order ४७१२", "no order number"),
     ("orders 4711 and 4712", "2 orders are named"),
     ("order " + "9" * 5000, "no order number"),
     ("1 / 0", "divides by zero"),
