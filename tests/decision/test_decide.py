@@ -172,6 +172,14 @@ def test_what_was_measured_goes_before_a_simpler_guess():
     assert decide(r, measured(RAG=(300, 400))).answer == "RAG"
 
 
+def test_twenty_cases_are_too_few_for_a_further_step():
+    assert decide(JUDGING, measured(prompt=(1, 20), tuned=(19, 20))).answer == "prompt + schema"
+
+
+def test_weights_are_not_trained_before_a_prompt_was_measured():
+    assert decide(JUDGING, measured(tuned=(380, 400))).answer == "prompt + schema"
+
+
 def test_a_folder_that_fits_into_a_prompt_is_told_so():
     assert decide(LOOKING.but(corpus_tokens=5_000), full(**NONE)).answer == "long context"
 

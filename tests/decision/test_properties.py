@@ -210,9 +210,20 @@ def test_what_a_hard_requirement_rules_out_is_never_recommended(forbidding, kind
     holds()
 
 
+# few requests, so that labels weigh, and a tuned model that may pay for them
+LABELS_WEIGH = given(
+    stated(),
+    evidences(),
+    st.sampled_from([10.0, 100.0]),
+    st.sampled_from([(200, 2000), (1000, 2000), (1900, 2000)]),
+)
+
+
 @PROPERTY
-@ANY
-def test_more_labels_never_lose_a_decision_for_tuning(r, evidence):
+@LABELS_WEIGH
+def test_more_labels_never_lose_a_decision_for_tuning(r, evidence, requests, tuned):
+    r = r.but(requests_per_day=requests, lookup_share=0.5)
+    evidence = evidence.but(**named(prompt=(100, 2000), tuned=tuned))
     before, after = (
         decide(r.but(labelled_examples=n), evidence).parts.get(JUDGEMENTS) for n in (10, 10_000)
     )
@@ -220,8 +231,10 @@ def test_more_labels_never_lose_a_decision_for_tuning(r, evidence):
 
 
 @PROPERTY
-@ANY
-def test_cheaper_labels_never_lose_a_decision_for_tuning(r, evidence):
+@LABELS_WEIGH
+def test_cheaper_labels_never_lose_a_decision_for_tuning(r, evidence, requests, tuned):
+    r = r.but(requests_per_day=requests, lookup_share=0.5, labelled_examples=0)
+    evidence = evidence.but(**named(prompt=(100, 2000), tuned=tuned))
     before, after = (
         decide(r.but(cost_per_label=cost), evidence).parts.get(JUDGEMENTS) for cost in (100, 0.05)
     )
