@@ -142,11 +142,11 @@ def own_number(name: str, text: str, model: str = YOUR_MODEL) -> Finding:
 
 
 def published() -> list[dict[str, Any]]:
-    """What others measured with larger models, where such a list came with the workbook: task,
-    system, figure, value, low, high, n, model, source, comparable, not_comparable."""
-    if not PUBLISHED.exists():
-        return []
-    return json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    """What others measured with larger models, as shares: task, system, finding (a name in
+    `findings.NAMES`), measure, value, low, high, n, model, source, quoted, comparable,
+    not_comparable. None of it enters a decision: other data, other ways of counting."""
+    figures = json.loads(PUBLISHED.read_text(encoding="utf-8"))["figures"]
+    return [one for one in figures if one["value"] is not None]
 
 
 def board(evidence: Findings, requirements: Requirements | None = None, guesses: Any = None):
@@ -310,8 +310,20 @@ def _measured_rows(seen: Mapping[str, Any], typed: Mapping[str, Any]) -> list[An
         if kind != last:
             rows.append(widgets.HTML(f"<b>{html.escape(RESPONSIBLE.get(kind, kind))}</b>"))
             last = kind
-        rows.append(widgets.VBox([box, typed[name]]) if name in typed else box)
+        beside = [widgets.HTML(text)] if (text := elsewhere(name)) else []
+        rows.append(widgets.VBox([box, *([typed[name]] if name in typed else []), *beside]))
     return rows
+
+
+def elsewhere(name: str, most: int = 3) -> str:
+    """What others measured beside this finding, as a line of HTML; empty where nobody is known."""
+    found = [one for one in published() if one["finding"] == name][:most]
+    said = [
+        f"<span title='{html.escape(one['source'], quote=True)}'>{percent(one['value'])}"
+        f" {html.escape(one['model'])}, {html.escape(one['task'])}</span>"
+        for one in found
+    ]
+    return f"<small>○ elsewhere: {'; '.join(said)}</small>" if said else ""
 
 
 def _class(name: str) -> str:

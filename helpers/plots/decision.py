@@ -57,12 +57,12 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
     """How often is each part right today, and how often must the whole be? The dashed line is the
     person: below it a person's answer is cheaper.
 
-    published: what others measured, each with task (a kind of request), figure, value, model and
-    source; a share of a task that is asked here becomes a hollow mark."""
+    published: what others measured (labs_data/published.json), each with finding, value, model and
+    source; a share that stands beside a finding of a part becomes a hollow mark in its row."""
     ready = decision.readiness
     rows = _parts_right(decision)
-    asked = served(decision.parts, decision.requirements)
-    marks = [one for one in published if one["task"] in asked]
+    beside = {one: [m for m in published if m["finding"] == one] for one in rows["finding"]}
+    marks = [mark for found in beside.values() for mark in found]
     title = _readiness_title(decision)
     out, top, width = [_text(8, 22, title, 15, bold=True)], 58, WIDE - LEFT - 195
     foot = top + 34 * len(rows)
@@ -79,7 +79,7 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
     for i, row in enumerate(rows.itertuples()):
         y = top + 34 * i + 12
         out.append(_text(LEFT - 12, y + 4, row.Index, 12.5, bold=not i, anchor="end"))
-        for one in (m for m in marks if m["task"] == row.kind):
+        for one in beside[row.finding]:
             out.append(_circle(x(one["value"]), y, "none", "#777777"))
         if math.isnan(row.value):
             out.append(_line([(x(row.low), y), (x(row.high), y)], PALE_INK, 1.5, "3 3"))
@@ -111,14 +111,16 @@ def _parts_right(decision: Decision) -> pd.DataFrame:
         {
             "name": f"{parts[kind]}: {RESPONSIBLE[kind]}",
             "kind": kind,
+            "finding": parts[kind].rests_on.get(kind, ""),
             **vars(right(parts[kind], kind, decision.evidence)),
             "n": cases(parts[kind], kind, decision.evidence),
         }
         for kind in served(parts, decision.requirements)
     ]
-    rows = [{"name": "all together", "kind": "", **vars(ready.right), "n": ready.n}, *each]
+    whole = {"name": "all together", "kind": "", "finding": "", **vars(ready.right), "n": ready.n}
+    rows = [whole, *each]
     table = pd.DataFrame(each if len(each) == 1 else rows if each else []).reindex(
-        columns=["name", "kind", "value", "low", "high", "n"]
+        columns=["name", "kind", "finding", "value", "low", "high", "n"]
     )
     return table.set_index("name").astype({"value": float})
 

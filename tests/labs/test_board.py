@@ -22,7 +22,15 @@ from helpers.decision.requirements import FIELDS, Requirements
 from helpers.decision.rules import Threshold
 from helpers.decision.scenarios import SCENARIOS
 from helpers.labs import decision_record
-from helpers.labs.decision_board import TABS, _class, board, own_number, what_if
+from helpers.labs.decision_board import (
+    TABS,
+    _class,
+    board,
+    elsewhere,
+    own_number,
+    published,
+    what_if,
+)
 
 RAG_CASE = Requirements(lookup_share=1.0, cost_refusal=5, can_train=False)
 EVIL = (
@@ -62,12 +70,30 @@ def test_the_person_is_a_line_in_the_picture():
     assert "a person is cheaper below" in what_if(RAG_CASE, full()).readiness().svg
 
 
-def test_what_others_measured_is_drawn_hollow():
-    others = [{"task": "look-ups", "value": 0.8}, {"task": "house style", "value": 0.3}]
+def test_what_others_measured_is_drawn_hollow_beside_the_same_finding():
+    others = [
+        {"finding": "RAG", "value": 0.5, "model": "a larger one", "source": "somewhere"},
+        {"finding": "long context", "value": 0.9, "model": "a larger one", "source": "somewhere"},
+    ]
     case = what_if(RAG_CASE, full())
-    drawn = (case.readiness(), case.readiness(others))
-    hollow = [one.svg.count('fill="none" stroke="#777777"') for one in drawn]
-    assert hollow == [0, 1]
+    assert "larger models" in case.readiness(others[:1]).svg
+    assert case.readiness(others).svg == case.readiness(others[:1]).svg, "no part is long context"
+    assert "larger models" not in case.readiness(others[1:]).svg
+
+
+def test_what_others_measured_says_where_it_stands():
+    for one in published():
+        assert one["finding"] in {*NAMES, "facts in weights"}, one["id"]
+        assert 0 <= one["value"] <= 1, one["id"]
+        assert all(one[key] for key in ("id", "task", "model", "measure", "source", "quoted"))
+    assert len({one["id"] for one in published()}) == len(published())
+
+
+def test_the_board_shows_what_others_measured_beside_a_finding():
+    line = elsewhere("RAG")
+    assert line.count("<span") == 3
+    assert "56 % Llama-3.1-8B-Instruct (8B)" in line
+    assert elsewhere("style, tuned") == ""
 
 
 def test_the_picture_of_costs_says_what_it_shows():
