@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,6 +36,12 @@ def write_whole(path: Path, data: str | bytes, aside: Path | None = None) -> Non
         if isinstance(error, OSError):
             error.filename = str(path)  # which was meant
         raise
+
+
+def in_utf8(text: str) -> str:
+    """The text, with U+FFFD for what UTF-8 cannot hold: half a surrogate pair, as in the name of a
+    file that is none."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def write_measured(

@@ -98,7 +98,7 @@ if case:
 # %% [markdown]
 # ## A folder with faults
 #
-# Real folders are never clean. In a copy of the example we leave out a comma, write a text where a list belongs, name a document that is not there, and add half a PDF. A tool can react in three ways: stop, stay
+# Real folders are never clean. In a copy of the example we leave out a comma, write a table where a list belongs, name a document that is not there, and add half a PDF. A tool can react in three ways: stop, stay
 # silent, or name each fault and continue with the rest. Only with the third do you know what your numbers are made of.
 
 # %%
@@ -106,7 +106,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
     broken = shutil.copytree(EXAMPLE, Path(home) / "broken")
     with (broken / "questions.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"question": "Who may park at the gate?" "answers": ["visitors"]}\n')
-        file.write('{"question": "May dogs come along?", "answers": "no"}\n')
+        file.write('{"question": "May dogs come along?", "answers": {"dogs": "no"}}\n')
         file.write(
             '{"question": "How long is a visit?", "answers": ["3 days"], "evidence": [{"doc":'
             ' "visits/guests.md", "quote": "3 days"}]}\n'

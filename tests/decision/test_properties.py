@@ -96,7 +96,8 @@ def test_all_out_says_what_to_give_up_and_that_leaves_something(r, evidence):
     assert decide(decision.requirements.but(**given_up), evidence).parts[LOOKUPS] is not PEOPLE
 
 
-@settings(max_examples=40, deadline=None)
+# most pairs drawn are settled already, or would need too many cases: those are left out on purpose
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     st.sampled_from(range(5, 96, 5)),
     st.sampled_from(range(5, 96, 5)),

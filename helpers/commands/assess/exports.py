@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.core.files import write_whole
+from helpers.core.files import in_utf8, write_whole
 
 # of a table of answers: what is no score
 SAID = ("arm", "id", "kind", "input", "answer", "gold", "error")
@@ -39,8 +39,8 @@ def write_exports(
     rows = [row | {"arm": name} for name, table in tables.items() for row in predictions(table)]
     scores = [_plain(row) for row in summaries.reset_index().to_dict(orient="records")]
     for name, some in (("predictions", rows), ("scores", scores)):
-        write_whole(out / f"{name}.jsonl", _valid("".join(map(_line, some))))
-        write_whole(out / f"{name}.csv", _valid(as_csv(some)))
+        write_whole(out / f"{name}.jsonl", in_utf8("".join(map(_line, some))))
+        write_whole(out / f"{name}.csv", in_utf8(as_csv(some)))
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     for old in (out / "logs").glob("*.json"):
         old.unlink()
@@ -48,7 +48,7 @@ def write_exports(
         log = inspect_log(name, table, model, title, now)
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         file = f"{now:%Y-%m-%dT%H-%M-%S}+00-00_{slug}_{log['eval']['task_id']}.json"
-        write_whole(out / "logs" / file, _valid(json.dumps(log, ensure_ascii=False) + "\n"))
+        write_whole(out / "logs" / file, in_utf8(json.dumps(log, ensure_ascii=False) + "\n"))
 
 
 def predictions(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -190,7 +190,3 @@ def _plain(value: Any) -> Any:
 
 def _line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _valid(text: str) -> str:
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)

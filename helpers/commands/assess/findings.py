@@ -19,6 +19,7 @@ import pandas as pd
 
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import Skipped, together
+from helpers.core.files import in_utf8
 from helpers.data.journal_file import Journal
 from helpers.decision.findings import (
     NAMES,
@@ -122,6 +123,7 @@ def evidence_of(
 ) -> Findings:
     """All findings. waits: seconds one user waits, arm by arm, where that was timed; training:
     rows -> seconds; search: how often each way to search finds the evidence."""
+    data = in_utf8(data)  # the name of a folder need not be UTF-8
     base = load_findings(Journal(format=1, guesses={}, findings={}))
     found = {name: one for name, one in base.found.items() if name in SHOWN}
     tuned = largest_tuned(tables)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
 from helpers.commands.assess.language import language
 from helpers.commands.assess.schedule import Skipped, more_minutes
-from helpers.core.files import write_whole
+from helpers.core.files import in_utf8, write_whole
 from helpers.data.label_audit import LabelAudit
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision
@@ -581,17 +580,14 @@ def write(results: Results, out: Path) -> dict[str, Any]:
     each whole; the JSON comes last. Gives its content. A byte of a file name that is no letter
     becomes U+FFFD: half a surrogate pair is no UTF-8."""
 
-    def valid(text: str) -> str:
-        return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
     sections = parts(results)
-    held = valid(json.dumps(as_json(results), indent=1, ensure_ascii=False, allow_nan=False))
+    held = in_utf8(json.dumps(as_json(results), indent=1, ensure_ascii=False, allow_nan=False))
     for section in sections:
         for one in section.content:
             if isinstance(one, tuple):
                 write_whole(out / one[0], one[2])
-    write_whole(out / "report.md", valid(decision_record.markdown(results.title, sections)))
-    write_whole(out / "report.html", valid(decision_record.page(results.title, sections)))
+    write_whole(out / "report.md", in_utf8(decision_record.markdown(results.title, sections)))
+    write_whole(out / "report.html", in_utf8(decision_record.page(results.title, sections)))
     tables = {name: one for tables in by_kind(results).values() for name, one in tables.items()}
     lines = [arms_table(some) for some in by_kind(results).values()]
     whole = pd.concat(lines) if lines else pd.DataFrame()

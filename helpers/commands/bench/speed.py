@@ -345,6 +345,8 @@ def shown(found: dict[str, object]) -> str:
             f"{first}\nby kind: {found['speedup_by_kind']}\nmade by: {found['made_by']}\nanswers:"
             f" {found['answers']}"
         )
+    if found["bench"] == "router":
+        return routing.shown(found)
     if "published" in found:
         score = next(name for name in ("spearman", "accuracy") if name in found)
         more = {key: found[key] for key in found if key.startswith("accuracy_")}
@@ -367,8 +369,6 @@ def shown(found: dict[str, object]) -> str:
         )
     if found["bench"] == "judge":
         return judge.shown(found)
-    if found["bench"] == "router":
-        return routing.shown(found)
     if found["bench"] == "retrieval":
         rows, first = (
             {name: found[name] for name in ("dense", "bm25", "hybrid", "exact")},
