@@ -87,7 +87,7 @@ print("the lab takes the same ones:", subsets[32] == training_cell.labelled(Trai
 # %% [markdown]
 # ## The learning curve
 #
-# Six sizes, three seeds each, and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an **epoch** is one pass over all of them). How often, and
+# Six sizes, several seeds (a dot each), and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an **epoch** is one pass over all of them). How often, and
 # at which learning rate, was found on tickets held back from training; the dev tickets chose nothing.
 #
 # The picture has two measures: left the share of single fields that is right, the finer one; right all four at once, which the support desk needs. A triangle marks where tuning is *measurably*
@@ -120,7 +120,9 @@ training_grid.overtakes(grid).join(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PROSE-CLIMB
+# Without training the short prompt does not mention the form, so nothing is right: that 0 is real, but it is no argument for tuning. The first 16 labels teach the form (nearly every record is valid)
+# and a little judgement; from there the curve climbs, fastest between 64 labels and 256. The table says where tuning overtakes what needs no training; a gap in it means: never measurably, on these
+# tickets. The intervals cover two uncertainties, other dev tickets and other seeds. Look at the dots, too: with few labels two seeds of one size can lie further apart than two sizes.
 # </details>
 #
 # ## Where do more labels make a measurable difference?
@@ -146,7 +148,8 @@ for c in ends:
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PROSE-STEPS
+# A step that cannot be told from zero is not a step without a gain; its interval says how large the gain may be. From one end of the curve to the other the gain is clear on both measures. That
+# is how to read such a curve: the ends first, then where it is steep.
 # </details>
 #
 # ## More labels, or more practice?
@@ -166,7 +169,9 @@ plots.differences(practice, "Practice with the same labels, and labels with the 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# PROSE-PRACTICE
+# The same labels, seen once or to the end, make more difference than most steps of the curve. And at the same number of steps, four times the labels add little: much of what a learning curve with one
+# epoch shows as *more data* is practice. Epochs cost minutes, labels cost people's time. Before you order labels, train on those you have until the score on held-back tickets stops rising; what more
+# labels add *after that* is what the curve above shows.
 # </details>
 #
 # ## Wrong labels

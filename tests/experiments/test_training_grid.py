@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import assert_right, assert_told, until
+from support.build_scripts import build_script
 
 from helpers.core.cases import Arm, Prediction
 from helpers.core.progress import Progress, Stopped
@@ -748,36 +749,39 @@ def test_wrong_answers_are_told_why(id, answer, told):
 # --- the reference --------------------------------------------------------------------------------
 
 
-def test_the_reference_is_whole():
-    """Every cell of the plan, with three seeds and more (`labs_data/build/training.py`)."""
+def test_the_reference_says_what_it_lacks():
+    """What is measured and what is missing make the plan of `labs_data/build/training.py`."""
     grid, kept = load_grid(), json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
-    assert kept["missing"] == []
+    named = vars(TrainingSetting())
+    measured = {TrainingSetting(**{name: row[name] for name in named}) for row in grid.rows}
+    missing = {TrainingSetting(**one) for one in kept["missing"]}
+    assert not measured & missing
+    assert measured | missing == {setting.key for setting in build_script("training").CELLS}
+
+
+def test_the_reference_holds_the_climb_and_what_it_is_compared_with():
+    grid = load_grid()
     assert [s.rows for s in grid.sizes()] == list(training_cell.ROWS)
-    epochs = [
-        TrainingSetting(rows, epochs) for rows in (64, 128) for epochs in training_cell.EPOCHS
-    ]
-    others = [TrainingSetting(128, rank=rank) for rank in training_cell.RANKS] + [
-        TrainingSetting(256, label_noise=noise) for noise in training_cell.NOISES
-    ]
-    assert all(
-        len({r["seed"] for r in grid.cells(s)}) >= 3 for s in [*grid.sizes()[1:], *epochs, *others]
-    )
+    compared = [TrainingSetting(64, 1), TrainingSetting(64, 4), TrainingSetting(256, 1)]
+    compared += [TrainingSetting(256, label_noise=noise) for noise in training_cell.NOISES]
+    assert all(grid.cells(setting, here=False) for setting in compared)
+    seeds = {s.rows: len({r["seed"] for r in grid.cells(s)}) for s in grid.sizes()[1:]}
+    assert all(found >= 2 for rows, found in seeds.items() if rows < grid.most), seeds
 
 
 def test_the_rows_of_the_reference_are_sound():
-    grid = load_grid()
+    grid, tickets = load_grid(), len(training_cell.dev_tickets())
     assert grid.dev_ids == tuple(c.id for c in training_cell.dev_tickets())
     assert grid.provenance["generator"].endswith("float32-cpu")
     for one in (*grid.rows, *grid.baselines):
         bits = [one[m] for m in MEASURES]
-        assert {len(b) for b in bits} == {training_cell.N_DEV}
+        assert {len(b) for b in bits} == {tickets}
         assert all(set(b) <= {"0", "1"} for b in bits)
         assert one["right"] == "".join(
-            "01"[all(one[f][i] == "1" for f in FIELDS)] for i in range(training_cell.N_DEV)
+            "01"[all(one[f][i] == "1" for f in FIELDS)] for i in range(tickets)
         )
         assert all(
-            one["valid"][i] == "1" or all(one[f][i] == "0" for f in FIELDS)
-            for i in range(training_cell.N_DEV)
+            one["valid"][i] == "1" or all(one[f][i] == "0" for f in FIELDS) for i in range(tickets)
         ), "an invalid record has no field right"
     assert grid.cells(TrainingSetting(0))[0]["right"].count("1") == 0, (
         "untrained, the short prompt asks for nothing"
@@ -785,8 +789,10 @@ def test_the_rows_of_the_reference_are_sound():
     assert {b["arm"] for b in grid.baselines} == {
         "majority label",
         "nearest neighbour",
+        "classifier",
         "keywords",
         "few-shot",
+        "retrieved examples",
     }
 
 
@@ -808,9 +814,9 @@ def test_the_baselines_of_the_reference_are_what_the_code_says():
 
 @pytest.mark.slow
 def test_a_sample_of_the_reference_is_what_the_code_measures(cache, float32, monkeypatch):
-    """The cheapest cell that has learnt the form, trained again. In float32 a last digit differs
-    between machines, and a greedy answer may tip: four tickets of sixty may differ in each measure;
-    on the machine and with the threads of the reference, none does.
+    """One of the cheapest cells, trained again. In float32 a last digit differs between machines
+    and numbers of threads, and a greedy answer may tip: ten tickets of 125 may differ in each
+    measure.
     """
     from helpers.models import load
 
@@ -820,12 +826,9 @@ def test_a_sample_of_the_reference_is_what_the_code_measures(cache, float32, mon
     assert generator.fingerprint == grid.provenance["generator"], (
         "other weights need another reference: python labs_data/build/training.py"
     )
-    setting = next(
-        (s for s in grid.sizes() if training_grid.score_of(grid, s, "valid")["share"] > 0.5),
-        grid.sizes()[-1],
-    )
+    setting = TrainingSetting(64, epochs=1)
     kept, now = grid.cells(setting)[0], training_cell.measure(generator, setting)
     for measure in MEASURES:
-        assert sum(a != b for a, b in zip(kept[measure], now[measure], strict=True)) <= 4, measure
+        assert sum(a != b for a, b in zip(kept[measure], now[measure], strict=True)) <= 10, measure
     assert now["steps"] == kept["steps"]
     assert now["loss"] == pytest.approx(kept["loss"], rel=0.05)
