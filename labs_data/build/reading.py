@@ -22,6 +22,8 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# written for the next reader: more worlds, genres, tables and lengths; no row is made of them yet
+MORE, MORE_LENGTHS, MORE_QUESTIONS = "reading_worlds_2.jsonl", (30, 175), (4, 7)
 SEED = 20260302
 DEV_WORLDS = {"Orrinfell Observatory", "Sundrake Post"}
 REFUSAL = "I don't know"
@@ -181,7 +183,9 @@ def make():
 # ---------------------------------------------------------------- checking
 
 
-def check_sources(passages):
+def check_sources(passages, lengths=(60, 130), questions=(3, 4)):
+    """What is wrong with hand-written passages; lengths in words, and questions of a passage, from
+    and to."""
     bad = []
     titles = {(p["world"], p["title"]): p for p in passages}
     if len(titles) != len(passages):
@@ -189,9 +193,9 @@ def check_sources(passages):
     for p in passages:
         name = f"{p['world']} / {p['title']}"
         length = len([w for w in p["text"].split() if re.search(r"\w", w)])
-        if not 60 <= length <= 130:
+        if not lengths[0] <= length <= lengths[1]:
             bad.append(f"{name}: {length} words")
-        if not 3 <= len(p["qa"]) <= 4:
+        if not questions[0] <= len(p["qa"]) <= questions[1]:
             bad.append(f"{name}: {len(p['qa'])} questions")
         if "near" in p and titles.get((p["world"], p["near"]), {}).get("near") != p["title"]:
             bad.append(f"{name}: near is not mutual")
