@@ -102,13 +102,13 @@ def provenance(generator: load.Generator) -> dict:
 SAME = ("generator", "recipe", "train_sha256", "dev_sha256")  # what makes a row what it is
 
 
-def keep_known(generator: load.Generator) -> None:
+def keep_known(generator: load.Generator) -> list[dict] | None:
     """Put the rows of the file into the cache, where they are still those of these weights, this
-    recipe and these tickets."""
+    recipe and these tickets; its baselines then, else None."""
     now = json.loads(json.dumps(provenance(generator)))  # the keys of JSON are strings
     saved = json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
     if any(saved["provenance"].get(key) != now[key] for key in SAME):
-        return
+        return None
     names = vars(TrainingSetting())
     for row in saved["rows"]:
         cached = training_cell.cached_row(
@@ -116,6 +116,7 @@ def keep_known(generator: load.Generator) -> None:
         )
         if not cached.exists():
             write_whole(cached, json.dumps(row))
+    return saved["baselines"]
 
 
 def baselines(generator: load.Generator) -> list[dict]:
@@ -176,10 +177,13 @@ def main() -> None:
     parser.add_argument(
         "--cells", action="store_true", help="train and cache, leave the file as it is"
     )
+    parser.add_argument(
+        "--baselines", action="store_true", help="ask the systems without training again, too"
+    )
     asked = parser.parse_args()
     cells = [s for s in wanted(asked.only) if s.seed in asked.seeds]
     generator, begun = load.load_generator(), time.perf_counter()
-    keep_known(generator)
+    compared = keep_known(generator)
     for number, setting in enumerate(cells, start=1):
         row = training_cell.live(setting, generator=generator)
         print(
@@ -189,7 +193,9 @@ def main() -> None:
             flush=True,
         )
     if not asked.cells:
-        missing = write(generator, baselines(generator))
+        if compared is None or asked.baselines:
+            compared = baselines(generator)
+        missing = write(generator, compared)
         print(f"{training_grid.REFERENCE.name}: {len(CELLS) - len(missing)} of {len(CELLS)} cells")
 
 
