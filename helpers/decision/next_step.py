@@ -18,7 +18,7 @@ from helpers.decision.costs import (
     served,
     serving,
 )
-from helpers.decision.findings import UNSEEN_N, Findings, above
+from helpers.decision.findings import FEWEST, UNSEEN_N, Findings, above
 from helpers.decision.options import (
     ACTIONS,
     CLASSIFIER,
@@ -114,6 +114,10 @@ def what_to_fix(
         return f"Try {names} on about {UNSEEN_N} cases; nobody has measured it."
     if ready.state == YES:
         return "Ship it behind its gates, and count right, wrong and refused answers every week."
+    if ready.n < FEWEST:
+        return f"Ask {FEWEST} cases or more first; on {ready.n:,.0f} nothing can be told."
+    if ready.asks and above(ready.right, ready.needed):
+        return "Say what share of right answers is enough; then it can be told whether it is ready."
     failed = [gate for gate in ready.gates if gate.passed is False]
     if failed and above(ready.right, ready.needed):
         return f"Fix what failed its gate: {failed[0].rule.reason.rstrip('.')}."

@@ -306,6 +306,15 @@ def test_what_loses_most_is_fixed_first(lost, fix):
     assert step.fix.startswith(f"First fix {fix}")
 
 
+def test_on_few_cases_more_are_asked_first():
+    assert decide(LOOKING, measured(RAG=(10, 12))).next.fix.startswith("Ask 30 cases or more first")
+
+
+def test_where_the_floor_is_missing_it_is_the_next_step():
+    r = LOOKING.but(least_right=0.0, cost_wrong=4, cost_refusal=4)
+    assert decide(r, GOOD).next.fix.startswith("Say what share of right answers is enough")
+
+
 def test_a_tuned_part_is_first_compared_with_no_model():
     evidence = measured(prompt=(40, 400), tuned=(120, 400))
     assert "nearest neighbour" in decide(JUDGING.but(least_right=0.9), evidence).next.fix

@@ -300,9 +300,17 @@ def test_a13_and_still_comes_first():
     assert decide(r, evidence).next.fix.startswith("First fix the search")
 
 
-def test_a14_three_of_three_are_too_few():
-    r = R(lookup_share=1.0, corpus_tokens=5_000_000, cost_wrong=5, cost_refusal=5, least_right=0.4)
-    assert decide(r, E(closed_book=(0.0, 3), RAG=(1.0, 3))).readiness.state == PILOT
+FEW = R(lookup_share=1.0, corpus_tokens=5_000_000, cost_wrong=5, cost_refusal=5, least_right=0.4)
+
+
+def test_a14_three_of_three_may_not_answer_alone():
+    decision = decide(FEW.but(citations=True), E(closed_book=(0.0, 3), RAG=(1.0, 3)))
+    assert (decision.answer, decision.readiness.state) == ("RAG", PILOT)
+
+
+def test_a14_and_settle_no_pair():
+    decision = decide(FEW, E(closed_book=(0.0, 3), RAG=(1.0, 3)))
+    assert RAG in {one.second for one in decision.open}
 
 
 # --- B · wrong numbers ----------------------------------------------------------------------------
