@@ -296,6 +296,7 @@ with_three = evaluate(
     questions,
     QUESTIONS,
 )
+print(compare(with_rag, with_three))
 pd.DataFrame(
     {
         "evidence seen": summary([with_rag, with_three], "evidence_seen")["share"],
@@ -307,8 +308,8 @@ pd.DataFrame(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Compare the two columns; a difference of a few cases is noise. More evidence reaches the model, but that need not mean more right answers: irrelevant
-# text next to the evidence can **distract** the model. We continue with one passage. With another model the best choice may be different, so measure it with yours:
+# Far more evidence reaches the model, and it gives no more right answers: a small model overlooks the right sentence among others, or is **distracted** by what stands beside it. Whether three passages are
+# even worse than one, the line above the table says. We continue with one passage. With another model the best choice may be different, so measure it with yours:
 # set `WORKBOOK_MODEL`.
 # </details>
 #
