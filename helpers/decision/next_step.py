@@ -28,9 +28,10 @@ from helpers.decision.options import (
     RESPONSIBLE,
     RETRIEVED,
     SEARCH,
+    TONE,
     TUNE,
 )
-from helpers.decision.readiness import CONTRADICT, NOT_YET, VOLUME, YES, Readiness
+from helpers.decision.readiness import CONTRADICT, VOLUME, YES, Readiness
 from helpers.decision.requirements import Requirements, shown
 from helpers.decision.walk import Direction, Duel
 from helpers.evaluation.numbers import percent
@@ -108,9 +109,9 @@ def what_to_fix(
             return "Build nothing; a person answers."
         least = shown("requests_per_day", max(1, math.ceil(ready.least_volume)))
         return f"Build nothing below {least}; a person answers."
-    if ready.state == NOT_YET:
-        unseen = [one for one in directions.values() if not one.measured]
-        names = " and ".join(f"{one.option} on {RESPONSIBLE[one.kind]}" for one in unseen) or "it"
+    unseen = [one for one in directions.values() if not one.measured and one.kind != TONE]
+    if unseen:
+        names = " and ".join(f"{one.option} on {RESPONSIBLE[one.kind]}" for one in unseen)
         return f"Try {names} on about {UNSEEN_N} cases; nobody has measured it."
     if ready.state == YES:
         return "Ship it behind its gates, and count right, wrong and refused answers every week."
