@@ -320,14 +320,12 @@ def versus_untrained(
 def overtakes(grid: Grid, column: str = "right") -> pd.DataFrame:
     """From how many labels on is tuning measurably better than each system without training, with
     the same labels? One line an arm: labels (missing where it never is), and the verdict at the
-    largest size. All sizes and arms are looked at together."""
+    largest size. The sizes of one arm are looked at together."""
     sizes = grid.sizes()[1:]
     arms = list(dict.fromkeys(b["arm"] for b in grid.baselines))
     rows = {}
     for arm in arms:
-        found = [
-            versus_untrained(grid, arm, size, column, len(sizes) * len(arms)) for size in sizes
-        ]
+        found = [versus_untrained(grid, arm, size, column, len(sizes)) for size in sizes]
         # from the first size on after which no verdict is anything else
         ahead = list(itertools.takewhile(lambda c: c.verdict == "better", reversed(found)))
         rows[arm] = {
