@@ -272,6 +272,8 @@ def main() -> None:
             )
         )
     kept = before.get("findings", {}) if options.numbers or options.journal or options.saved else {}
+    if options.numbers and not options.saved:  # what such a notebook no longer records is gone
+        kept = {id: one for id, one in kept.items() if id[:2] not in options.numbers}
     again = options.usage or not before
     used = usage() if again else before["usage"]
     how = (
