@@ -38,7 +38,7 @@ work = Path(tempfile.mkdtemp())  # the shop floor of this notebook; gone when th
 # (`labs_data/reference/training.json`), ticket by ticket, and are replayed here: the numbers are real, the answers are not new.
 #
 # The **champion** was tuned on 256 labels. Three people offer a successor: one trained on all labels there were (*better* by construction, if anything is), one on fewer than the champion because a
-# customer had labels withdrawn, and one on 256 labels of which a hurried team got a part wrong. What counts is the desk: is the **category** right, so that the ticket goes to the right people? **Predict** it.
+# customer had labels withdrawn, and one on 256 labels of which a hurried team got a part wrong. What counts is the whole record: are **all four fields** right, so that nobody has to touch the ticket? **Predict** it.
 
 # %%
 fewer = max(size.rows for size in grid.sizes() if size.rows < 256)
@@ -52,10 +52,10 @@ offers = {
 print("; ".join(f"{name}: {setting}" for name, setting in offers.items()))
 from helpers.labs import guess_of, predict
 
-predict("10.desk", "Right desk: the share of tickets with the right category", list(offers))
+predict("10.desk", "The share of tickets with all four fields right", list(offers))
 
 # %%
-right = {name: to_flags(grid.cells(s)[0]["category"]) for name, s in offers.items()}
+right = {name: to_flags(grid.cells(s)[0]["right"]) for name, s in offers.items()}
 valid = {name: to_flags(grid.cells(s)[0]["valid"]) for name, s in offers.items()}
 answers = {name: dict(zip(grid.dev_ids, flags, strict=True)) for name, flags in right.items()}
 from helpers.evaluation import wilson
@@ -68,8 +68,8 @@ table = pd.DataFrame(
 best = table["share"].idxmax()
 plots.bars(
     table,
-    f"Right desk: {plots.percent(table['share'].max())} at most ({best})",
-    "right desk",
+    f"All four right: {plots.percent(table['share'].max())} at most ({best})",
+    "tickets all right",
     guess=guess_of("10.desk"),
 )
 
@@ -145,7 +145,7 @@ attempt(
 # and on how often two *equally good* systems differ: two seeds of the champion's recipe tell.
 
 # %%
-seeds = [to_flags(row["category"]) for row in grid.cells(TrainingSetting(256))]
+seeds = [to_flags(row["right"]) for row in grid.cells(TrainingSetting(256))]
 discordant = np.mean([np.not_equal(seeds[0], other).mean() for other in seeds[1:]])
 groups = {
     "written by hand": [c.id for c in cases if c.kind == "written"],
@@ -342,7 +342,7 @@ def served():
     """What the champion answers to the dev tickets: replayed from the recipe that it pins."""
     folder, _ = registry.champion()
     recipe = TrainingSetting(**json.loads((folder / "adapter.json").read_text()))
-    return grid.cells(recipe)[0]["category"].encode()
+    return grid.cells(recipe)[0]["right"].encode()
 
 
 now = hashlib.sha256(served()).hexdigest()[:12]

@@ -749,8 +749,10 @@ def test_wrong_answers_are_told_why(id, answer, told):
 # --- the reference --------------------------------------------------------------------------------
 
 
-def test_the_reference_says_what_it_lacks():
+def test_the_reference_says_what_it_lacks(monkeypatch):
     """What is measured and what is missing make the plan of `labs_data/build/training.py`."""
+    # the script imports one beside it
+    monkeypatch.syspath_prepend(str(training_grid.settings.DATA / "build"))
     grid, kept = load_grid(), json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
     named = vars(TrainingSetting())
     measured = {TrainingSetting(**{name: row[name] for name in named}) for row in grid.rows}

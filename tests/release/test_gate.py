@@ -241,7 +241,7 @@ def test_more_labels_are_surely_better():
     """The better candidate of notebook 10 is better by construction; is it, on these tickets?"""
     grid = load_grid()
     few, many = (
-        to_flags(grid.cells(TrainingSetting(rows))[0]["category"]) for rows in (256, grid.most)
+        to_flags(grid.cells(TrainingSetting(rows))[0]["right"]) for rows in (256, grid.most)
     )
     ids = grid.dev_ids
     champion, candidate = (dict(zip(ids, flags, strict=True)) for flags in (few, many))
