@@ -344,7 +344,11 @@ def points(share: float) -> str:
 
 def share(value: float) -> str:
     """A share in words: "15 %", and one decimal where a point matters."""
-    return percent(value) if 0.1 <= value <= 0.9 or value in (0, 1) else f"{100 * value:.1f} %"
+    return (
+        percent(value)
+        if 0.1 <= value <= 0.9 or value in (0, 1)
+        else f"{100 * value:.1f}".removesuffix(".0") + " %"
+    )
 
 
 def stated_as(name: str, d: Decision) -> str:

@@ -48,7 +48,7 @@ def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
         page.get_by_text("What was measured").click()
         page.locator(".t-scenario select").select_option("internal code search")
         expect(page.locator(".t-told")).to_contain_text("Engineers ask where and how")
-        expect(answer).to_contain_text("Search only")
+        expect(answer).to_contain_text("search only (not measured)")
         page.locator(".t-own-recall input").fill("380 of 400")
         page.locator(".t-own-recall input").press("Enter")
         expect(answer).to_contain_text("with your own model")

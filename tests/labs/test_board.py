@@ -167,7 +167,7 @@ def test_a_finding_switched_off_changes_the_answer(made):
 def test_a_number_of_ones_own_changes_the_answer(made):
     part(made, "own-RAG").value = "380 of 400"
     assert (
-        "right 95.0 % (92 to 97 %, 400 cases with your own model)" in part(made, "answer-box").value
+        "right 95 % (92 to 97 %, 400 cases with your own model)" in part(made, "answer-box").value
     )
 
 
