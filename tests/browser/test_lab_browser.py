@@ -118,7 +118,7 @@ from helpers.experiments.training_grid import load_grid
 from helpers.labs import training_lab
 from helpers.models import load_generator
 
-training_lab(load_grid(), load_generator(), TrainingSetting(16))
+training_lab(load_grid(), load_generator(), TrainingSetting(16, epochs=1))
 """
 
 
@@ -158,10 +158,10 @@ def test_a_learner_trains_stops_and_finds_it_again(lab, tmp_path):
         assert not list(cache.glob("labs/*.json")), "a stopped run left something"
         start.click()
         asked_again = re.compile("Trained here|Press again to start all the same")
-        expect(status).to_contain_text(asked_again, timeout=400_000)
+        expect(status).to_contain_text(asked_again, timeout=600_000)
         if "Press again" in status.inner_text():  # a slow machine is told how long it takes
             start.click()
-        expect(status).to_contain_text("Trained here", timeout=400_000)
+        expect(status).to_contain_text("Trained here", timeout=600_000)
         expect(picture).to_have_attribute("alt", re.compile("^8 labels.*Trained here: 1 point"))
         expect(page.locator(".t-price")).to_contain_text("there at once")
     with opened(lab, tmp_path, "training.ipynb", 120) as page:
