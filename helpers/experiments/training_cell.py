@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from helpers.core.progress import Progress
     from helpers.models.load import Generator
 
-# How often each size is practised: until it stops learning, found on labels held back from train
-# (labs_data/build/recipe.py). Few labels need many rounds, many need few.
+# How often each size is practised: until it stops learning, as tried out on training tickets. Few
+# labels need many rounds, many need few. labs_data/build/recipe.py tries recipes on HELD_BACK.
 EPOCHS_FOR = {16: 16, 32: 12, 64: 8, 128: 6, 256: 4, 550: 3}
 TO_THE_END = 0  # this many epochs means: as many as the recipe says for the size
 ROWS = (0, *EPOCHS_FOR)
 EPOCHS, RANKS, NOISES, SEEDS = (TO_THE_END, 1, 4), (2, 8, 32), (0.0, 0.3), (0, 1, 2)
-# the recipe of every cell, from the same search; small batches, because few labels make few steps
+# the recipe of every cell; small batches, because few labels make few steps
 RECIPE = LoraSettings(rank=8, learning_rate=2e-3, batch_rows=4, acts_on="answer")
-HELD_BACK = 60  # training tickets that chose the recipe and train no cell
+HELD_BACK = 60  # training tickets for trying recipes; they train no cell
 MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid saves the bits of
 # what shapes a row
 CODE = ("core/cases", "data/tickets", "evaluation", "models", "training", "systems")
@@ -101,7 +101,7 @@ def dev_tickets() -> list[Case]:
 
 
 def held_back() -> list[Case]:
-    """The training tickets that chose the recipe: no cell is trained on them."""
+    """The training tickets on which recipes are tried: no cell is trained on them."""
     # a seed of its own: seeds 0 to 2 draw which labels are spoilt, from the same list
     return pick(load_tickets("train"), HELD_BACK, seed=60)
 

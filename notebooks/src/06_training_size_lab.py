@@ -23,8 +23,8 @@ train, dev = load_tickets("train"), training_cell.dev_tickets()
 most = grid.most
 print(
     f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge every size; the"
-    f" reference goes up to {most} labels ({training_cell.HELD_BACK} were held back to choose the"
-    " recipe)"
+    f" reference goes up to {most} labels ({training_cell.HELD_BACK} are held back for trying"
+    " recipes)"
 )
 
 # %% [markdown]
@@ -72,7 +72,7 @@ shown.assign(share=shown["share"].map(plots.percent))[
 # %%
 import random
 
-held = {case.id for case in training_cell.held_back()}  # they chose the recipe
+held = {case.id for case in training_cell.held_back()}  # for trying recipes
 order = [case for case in train if case.id not in held]
 random.Random("order 0").shuffle(order)  # seed 0
 subsets = {n: order[:n] for n in (16, 32, 64)}
@@ -89,7 +89,7 @@ print("the lab takes the same ones:", subsets[32] == training_cell.labelled(Trai
 # ## The learning curve
 #
 # Six sizes, several seeds (a dot each), and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an **epoch** is one pass over all of them). How often, and
-# at which learning rate, was found on tickets held back from training; the dev tickets chose nothing.
+# at which learning rate, was tried out beforehand on training tickets; the dev tickets chose nothing.
 #
 # The picture has two measures: left the share of single fields that is right, the finer one; right all four at once, which the support desk needs. A triangle marks where tuning is *measurably*
 # better than a system without training on the same labels, there and at every larger size. **Predict:** on what share of the dev tickets will *all four* fields be right?

@@ -37,7 +37,7 @@ def write_exports(
     """Write all of them, each whole. tables: arm -> answers and scores, as `evaluate` gives them;
     summaries: one line an arm."""
     rows = [row | {"arm": name} for name, table in tables.items() for row in predictions(table)]
-    scores = [_plain(row) for row in summaries.reset_index().to_dict(orient="records")]
+    scores = [plain(row) for row in summaries.reset_index().to_dict(orient="records")]
     for name, some in (("predictions", rows), ("scores", scores)):
         write_whole(out / f"{name}.jsonl", in_utf8("".join(map(_line, some))))
         write_whole(out / f"{name}.csv", in_utf8(as_csv(some)))
@@ -55,7 +55,7 @@ def predictions(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One row a case: id, input, gold and answer, whether it is right, and every further score."""
     scores = [name for name in table if name not in (*SAID, *NEITHER, *USED)]
     columns = [name for name in (*SAID, *scores, *USED) if name in table]
-    return [_plain(row) for row in table[columns].to_dict(orient="records")]
+    return [plain(row) for row in table[columns].to_dict(orient="records")]
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -175,12 +175,12 @@ def _sample(row: Mapping[str, Any], model: str) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """With Python's own types, and null for what is no number."""
+def plain(value: Any) -> Any:
+    """The same with Python's own types, and null for what is no number."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if hasattr(value, "item"):
         value = value.item()
     if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):

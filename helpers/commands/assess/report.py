@@ -8,7 +8,6 @@ nothing in them can run or format.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import plots
-from helpers.commands.assess.exports import write_exports
+from helpers.commands.assess.exports import plain, write_exports
 from helpers.commands.assess.fields import field_scores, fields_of_arms, has_fields
 from helpers.commands.assess.findings import rows_of
 from helpers.commands.assess.folder import UserFolder, sentence_answers, sentence_note
@@ -433,7 +432,7 @@ def as_json(results: Results) -> dict[str, Any]:
     decision, own = results.decision, results.own
     agreed = sensitivity.agreement(decision.requirements, decision.evidence)
     ready, step = decision.readiness, decision.next
-    return _plain(
+    return plain(
         {
             "layout": LAYOUT,
             "title": results.title,
@@ -560,19 +559,6 @@ def _audited(audit: LabelAudit | None) -> dict[str, Any] | None:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table.astype(object).to_dict(orient="records")
-
-
-def _plain(value: Any) -> Any:
-    """The same with Python's own types, and null for what is no number."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def write(results: Results, out: Path) -> dict[str, Any]:
