@@ -4,6 +4,13 @@ from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
 from helpers.plots.canvas import Picture
 from helpers.plots.decision import costs, flips, readiness
+from helpers.plots.diagrams import (
+    adapter_sketch,
+    decision_path,
+    oracle_swap,
+    rag_pipeline,
+    see_or_behave,
+)
 from helpers.plots.release import canary_evidence, drift_days, gate_power
 from helpers.plots.results import (
     bars,
@@ -28,6 +35,7 @@ from helpers.plots.training import climb, extrapolation, loss_curve, payback, tr
 __all__ = [
     "Picture",
     "access",
+    "adapter_sketch",
     "asking_back",
     "attribution",
     "bars",
@@ -37,6 +45,7 @@ __all__ = [
     "climb",
     "confusion",
     "costs",
+    "decision_path",
     "differences",
     "doors",
     "drift_days",
@@ -48,11 +57,14 @@ __all__ = [
     "gate_power",
     "loss_curve",
     "old_or_new",
+    "oracle_swap",
     "payback",
     "percent",
+    "rag_pipeline",
     "readiness",
     "rules_kept",
     "scale",
+    "see_or_behave",
     "training_setting",
     "two_by_two",
 ]

@@ -17,12 +17,15 @@ import sys
 from helpers.core import settings
 from helpers.data.reading import load_reading
 from helpers.data.tickets import Ticket, load_tickets
+from helpers.experiments import training_cell
+from helpers.experiments.training_cell import TrainingSetting
 from helpers.models import load
 from helpers.systems import TICKET_PROMPT, reader, training_rows
 from helpers.training import adapters
-from helpers.training.trainer import LoraSettings, finetune
+from helpers.training.trainer import finetune
 
-FORMAT = LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=8)
+# the recipe of the training-size lab, as often as its largest size is practised
+FORMAT = training_cell.recipe(TrainingSetting(max(training_cell.ROWS)))
 
 
 def format_adapter(generator: load.Generator) -> adapters.Adapter:

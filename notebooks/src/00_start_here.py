@@ -18,22 +18,34 @@
 # %% [markdown]
 # ## The course
 #
-# | | notebook | the question it answers |
-# | --- | --- | --- |
-# | ● | **00 start here** | what are we measuring? |
-# | ● | **01 diagnose first** | is it knowledge, behaviour, boundaries, or the test? |
-# | ● | **02 build RAG** | can we let the model see what it does not know? |
-# | ● | **03 chunking lab** | would better chunking fix it? |
-# | ● | **04 what RAG controls** | who may see what, since when, and can we take it back? |
-# | ● | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
-# | ● | **06 training-size lab** | would more labels fix it? |
-# | ● | **07 facts don't stick** | can we train our facts into the model instead? |
-# | ● | **08 both through one scorer** | what does each one buy, on the same cases? |
-# | ● | **11 the decision board** | what do we decide, and what would change our mind? |
-# | ● | **12 your own data** | the same decision, for your own data: what should we build? |
-# | ○ | 09 hybrid patterns · 10 ship it like a release | how do we live with it? |
+# | notebook | the question it answers |
+# | --- | --- |
+# | **00 start here** | what are we measuring? |
+# | **01 diagnose first** | is it knowledge, behaviour, boundaries, or the test? |
+# | **02 build RAG** | can we let the model see what it does not know? |
+# | **03 chunking lab** | would better chunking fix it? |
+# | **04 what RAG controls** | who may see what, since when, and can we take it back? |
+# | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
+# | **06 training-size lab** | would more labels fix it? |
+# | **07 facts don't stick** | can we train our facts into the model instead? |
+# | **08 both through one scorer** | what does each one buy, on the same cases? |
+# | **09 hybrid on purpose** | which part should be tuned? |
+# | **10 ship it like a release** | how do we live with a tuned model? |
+# | **11 the decision board** | what do we decide, and what would change our mind? |
+# | **12 your own data** | the same decision, for your own data: what should we build? |
 #
-# ● is here now, ○ is still to come. Every term is explained where it first appears, and in the [glossary](GLOSSARY.md).
+# Every term is explained where it first appears, and in the [glossary](GLOSSARY.md). The two techniques change two different things:
+
+# %%
+from helpers import plots
+
+plots.see_or_behave()
+
+# %% [markdown]
+# So the questions have an order, and tuning does not come first. The numbers are the notebooks that measure each fork:
+
+# %%
+plots.decision_path()
 
 # %% [markdown]
 # ## Your machine

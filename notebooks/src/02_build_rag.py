@@ -33,6 +33,14 @@ print(
 )
 
 # %% [markdown]
+# ## The parts
+#
+# The upper row runs when a document changes, the lower one at every question. You build each part below, in a few lines.
+
+# %%
+plots.rag_pipeline()
+
+# %% [markdown]
 # ## The baseline: words in common
 #
 # Before anything clever: does it help to count shared words? For each question, take the document
