@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from helpers.core.cases import Citation, Passage
 from helpers.exercises import Exercise, attempted
 
+BASELINE_FOUND = 38  # of the dev questions, by the notebook's index (a test counts again)
+
 
 def recall(answer: object) -> str:
     """02.1: the share of questions whose evidence is among the first k passages."""
@@ -118,6 +120,36 @@ def citation_check(answer: object) -> str:
     )
 
 
+def better_index(answer: object) -> str:
+    """02.4: an index that finds more of the dev evidence with one passage than the notebook's."""
+    from helpers.data.handbook import load_handbook
+    from helpers.data.questions import load_questions
+    from helpers.evaluation.retrieval_metrics import evidence_found
+
+    assert callable(answer), (
+        f"Expected a function better(documents) that returns an index; got {type(answer).__name__}."
+    )
+    documents = load_handbook()
+    cases = [case for case in load_questions("dev", documents) if case.gold.answers]
+    index = attempted(answer(documents))
+    found = [
+        evidence_found(case.gold.evidence, passages)
+        for case, passages in zip(
+            cases, index.search_all([case.ask for case in cases], top_k=1), strict=True
+        )
+    ]
+    said = f"{sum(found)} of {len(cases)} questions get their evidence with one passage"
+    assert sum(found) > BASELINE_FOUND, (
+        f"{said}; the index of this notebook: {BASELINE_FOUND}. Change one knob at a time: where"
+        " the text is cut matters more than how much of it is repeated."
+    )
+    words = sum(len(passage.text.split()) for passage in index.search_all([cases[0].ask], 1)[0])
+    return (
+        f"{said} (the index of this notebook: {BASELINE_FOUND}). A longer passage finds more and"
+        f" costs more to read: your first one has {words} words. Notebook 03 weighs the two."
+    )
+
+
 EXERCISES = {
     e.id: e
     for e in (
@@ -164,6 +196,15 @@ EXERCISES = {
                     "1 <= citation.number <= len(context) and context[citation.number - 1].doc =="
                     " citation.doc and citation.quote in documents[citation.doc].text"
                 ),
+            ),
+        ),
+        Exercise(
+            "02.4",
+            better_index,
+            (
+                "Return build_index(documents, ...) with arguments of your own.",
+                "Look at what the cutter does to a sentence in 'Chunking by hand'.",
+                'build_index(documents, chunk_size=64, overlap=16, strategy="sentences")',
             ),
         ),
     )

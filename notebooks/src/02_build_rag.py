@@ -5,7 +5,9 @@
 # pieces, find the pieces that match a question, and put them into the prompt. Every stage can fail on its own, so you build each one
 # by hand before you trust a helper.
 #
-# **Time:** 20 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
+# **On trial here:** *"RAG changes what a model can see."* Seeing more should mean more right answers. Does it?
+#
+# **Time:** 20 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 00.
 #
 # **By the end you can**
 # - build chunking, embedding search and a prompt in a few lines each;
@@ -17,7 +19,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from helpers import models, plots, systems
 from helpers.data import load_handbook, load_questions, may_see
@@ -32,15 +34,11 @@ print(
     f" {len(questions)} answerable questions"
 )
 
-# %% [markdown]
-# ## The parts
-#
-# The upper row runs when a document changes, the lower one at every question. You build each part below, in a few lines.
-
-# %%
 plots.rag_pipeline()
 
 # %% [markdown]
+# The upper row runs when a document changes, the lower one at every question. You build each part below, in a few lines.
+#
 # ## The baseline: words in common
 #
 # Before anything clever: does it help to count shared words? For each question, take the document
@@ -97,15 +95,15 @@ for start, end in cut(document.text, 160, 40)[4:8]:
 # %%
 embedder = models.load_embedder()
 texts = [
-    "How much holiday do I get?",
-    "Staff are entitled to annual leave.",
-    "The controller has eight zones.",
+    "My laptop was stolen.",
+    "Report a lost or missing computer at once.",
+    "The canteen opens at noon.",
 ]
 vectors = embedder.encode(texts, normalize_embeddings=True)  # (3, 384)
-pd.DataFrame(vectors @ vectors.T, index=texts, columns=["holiday?", "leave", "zones"]).round(2)
+pd.DataFrame(vectors @ vectors.T, index=texts, columns=["stolen", "report", "canteen"]).round(2)
 
 # %% [markdown]
-# The first two share no word, yet they are closest. Searching is now sorting: embed the pieces once, embed the question, take the
+# The first two share no word, yet they are close. Searching is now sorting: embed the pieces once, embed the question, take the
 # k best. This is **top-k retrieval**. To keep it quick, only twelve documents are searched here.
 
 # %%
@@ -116,14 +114,9 @@ matrix = embedder.encode([d.text[a:b] for d, (a, b) in pieces], normalize_embedd
 
 def top_k(question, k=3):
     scores = matrix @ embedder.encode(question, normalize_embeddings=True)
-    return [
-        (
-            round(float(scores[i]), 2),
-            pieces[i][0].title,
-            pieces[i][0].text[slice(*pieces[i][1])][:70],
-        )
-        for i in np.argsort(-scores)[:k]
-    ]
+    for i in np.argsort(-scores)[:k]:
+        document, (start, end) = pieces[i]
+        yield scores[i].round(2), document.title, document.text[start:end][:70]
 
 
 pd.DataFrame(
@@ -141,13 +134,11 @@ pd.DataFrame(
 from helpers.retrieval import build_index
 
 index = build_index(documents, chunk_size=64, overlap=16)
-print(f"{index.size:,} chunks in index {index.name}")
-
-# %%
 first = [index.search(c.ask.input, c.ask.groups, c.ask.as_of, top_k=1)[0].doc for c in questions]
 right = [doc in {e.doc for e in c.gold.evidence} for doc, c in zip(first, questions, strict=True)]
 print(
-    f"right document found by embeddings: {plots.percent(np.mean(right))} of {len(right)} questions"
+    f"{index.size:,} chunks in index {index.name}; right document found by embeddings:"
+    f" {plots.percent(np.mean(right))} of {len(right)} questions"
 )
 
 # %%
@@ -169,40 +160,79 @@ pd.DataFrame(
 # %% [markdown]
 # ## The day and the person belong in the search
 #
-# The same question, asked about an earlier day, must find the older version. **Predict:** which documents change in the list?
+# The same question, asked about an earlier day, must find the version that was in force then. And a document that is not for you must not even be *found*: two people ask about pay.
 
 # %%
-before = index.search(question, groups=["staff"], as_of=dt.date(2025, 6, 1), top_k=3)
-pd.DataFrame(
-    {
-        "asked for 2026-03-02": [p.doc for p in passages],
-        "asked for 2025-06-01": [p.doc for p in before],
-    }
-)
-
-# %% [markdown]
-# And a document that is not for you must not even be *found*. Here two people ask the same question about pay.
-
-# %%
+before = index.search(question, groups=["staff"], as_of=dt.date(2025, 6, 1), top_k=1)
+print("asked for 2026-03-02:", passages[0].doc, "\nasked for 2025-06-01:", before[0].doc, "\n")
 secret = "What's the top of the pay range for a desk captain?"
 for groups in (["staff", "support"], ["staff", "people-ops", "managers"]):
     print(f"{', '.join(groups):<30}", [p.doc for p in index.search(secret, groups, today, top_k=3)])
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# Both conditions are part of the query itself (have a look with `??index.search_all`). Filtering *after* the search would leave fewer than k passages, and telling the model in the prompt
+# to keep a secret protects nothing. Notebook 04 measures both.
+
+# %% [markdown]
+# ## Exercise 02.1 · Recall at k
 #
-# Both conditions are part of the query itself (have a look with `??index.search_all`). Filtering
-# *after* the search would leave fewer than k passages, and telling the model in the prompt to keep a secret protects nothing.
-# </details>
+# `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
+# questions whose evidence is among the first k (0 for no questions). It is the measure of every search in this course.
+
+# %%
+from helpers.exercises import exercise
+
+
+def recall_at_k(ranks, k):
+    ### BEGIN SOLUTION 02.1
+    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("02.1").check(recall_at_k)
 
 # %% [markdown]
 # ## The prompt is the product
 #
-# Nothing is hidden: this is the whole text that the model reads. (The system line with its name is the default of its chat template.)
+# What the model reads is a text, and we write it: an instruction, the passage with its number, the question. `chat` puts it between the marks on which this model was trained.
 
 # %%
 generator = models.load_generator()
-print(systems.question_prompt(generator, question, passages[:1]))
+[passage] = passages[:1]
+by_hand = f"""Using only the context, answer in a few words.
+
+Context:
+[1] {passage.title}: {passage.text}
+
+Question: {question}"""
+whole = systems.question_prompt(generator, question, [passage])
+print(whole, "\nthe helper's prompt is ours:", whole == models.chat(generator, by_hand))
+
+# %% [markdown]
+# Notice that the passage begins in mid-sentence: the cutter did that, by counting tokens. (The system line with its name is the default of the chat template.)
+
+# %% [markdown]
+# ## Exercise 02.2 · The context that never arrived
+#
+# A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo
+# keeps giving fluent answers. Write `sees_context(build_prompt)`: given a function from (question, passages) to a prompt, return
+# True only if **every** passage's text is in what it builds.
+
+# %%
+from helpers.core import Passage
+
+
+def sees_context(build_prompt):
+    ### BEGIN SOLUTION 02.2
+    passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
+    prompt = build_prompt("How many?", passages)
+    return all(passage.text in prompt for passage in passages)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("02.2").check(sees_context)
 
 # %% [markdown]
 # ## Answer, and a citation that a reader can open
@@ -230,8 +260,6 @@ predict("02.rag", "What share of the questions will each get right?", ["closed b
 # %%
 alone = evaluate(systems.closed_book(generator), questions, QUESTIONS)
 with_rag = evaluate(systems.retrieval_augmented(generator, index, top_k=1), questions, QUESTIONS)
-
-# %%
 table = summary([alone, with_rag])
 for name, rows in (("closed book", alone), ("RAG", with_rag)):
     record(f"02.rag/{name}", f"{name}: right on dev", share(rows), rows.attrs)
@@ -266,32 +294,39 @@ compare(alone, with_rag)
 # %% [markdown]
 # ## Finding or reading?
 #
-# An answer can fail because the passage was not found, or because it was found and misread. The table below keeps them apart.
-# `evidence_seen` is true when the retrieved passage contains the whole sentence that proves the answer.
+# Most answers are still wrong. An answer can be lost on the way: the right *document* is not found; it is found, but not the piece with the sentence that proves the answer
+# (`evidence_seen`); or the sentence is there and is *misread*. **Predict** where most are lost.
 
 # %%
-pd.crosstab(
-    with_rag["evidence_seen"].map({True: "evidence found", False: "evidence not found"}),
-    with_rag["right"].map({True: "right", False: "wrong"}),
-    margins=True,
-    margins_name="all",
+seen = with_rag["evidence_seen"].eq(True)  # None would mean: no evidence exists
+way = with_rag.assign(document=right, sentence=seen, both=seen & with_rag["right"])
+stations = {
+    "right document found": "document",
+    "right sentence found": "sentence",
+    "and read rightly": "both",
+    "right, by any way": "right",
+}
+on_the_way = pd.DataFrame({name: share(way, column) for name, column in stations.items()}).T
+kept = {name: plots.percent(row["share"]) for name, row in on_the_way.iterrows()}
+plots.bars(
+    on_the_way,
+    f"The right document comes for {kept['right document found']} of the questions, the right"
+    f" sentence for {kept['right sentence found']}",
+    axis="share of the questions",
 )
 
 # %%
-seen = with_rag[with_rag["evidence_seen"].eq(True)]  # None means: no evidence exists
-print(
-    f"found: {plots.percent(share(with_rag, 'evidence_seen')['share'])} of the questions; right"
-    f" when found: {plots.percent(seen['right'].mean())}"
+display(
+    Markdown(
+        f"**What happened.** {(~seen).sum()} of {len(seen)} questions went to the model without the"
+        f" sentence that answers them, so no model and no training could have read it; of the"
+        f" {seen.sum()} that had it, {(seen & with_rag['right']).sum()} were answered rightly."
+        f" ({(~seen & with_rag['right']).sum()} were right without the whole sentence: part of it"
+        " was enough, or another passage said so.) Most is lost between the document and the"
+        " sentence, and that is a matter of cutting and searching: notebook 03."
+    )
 )
-with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(6, random_state=1)
-
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Two different problems hide in one score. Where the evidence was **not found** whole, the answer usually was not on the page, and neither a better model
-# nor training helps; the few that are right anyway had part of the sentence, another passage, or were right by chance. Where it was found and **misread**,
-# retrieval did its job and the reader failed; notebook 08 comes back to that.
-# </details>
+with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(5, random_state=1)
 
 # %% [markdown]
 # ## More passages?
@@ -316,8 +351,8 @@ pd.DataFrame(
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Far more evidence reaches the model, and it gives no more right answers: a small model overlooks the right sentence among others, or is **distracted** by what stands beside it. Whether three passages are
-# even worse than one, the line above the table says. We continue with one passage. With another model the best choice may be different, so measure it with yours:
+# More evidence reaches the model; compare that with what it makes of it. A small model overlooks the right sentence among others, or is **distracted** by what stands beside it. Whether three
+# passages are better or worse than one, the line above the table says, with its interval. We continue with one. For another model the best choice may be different, so measure it with yours:
 # set `WORKBOOK_MODEL`.
 # </details>
 #
@@ -341,47 +376,6 @@ citation_summary(cited, "kind").round(2)
 # </details>
 
 # %% [markdown]
-# ## Exercise 02.1 · Recall at k
-#
-# `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
-# questions whose evidence is among the first k (0 for no questions).
-
-# %%
-from helpers.exercises import exercise
-
-
-def recall_at_k(ranks, k):
-    ### BEGIN SOLUTION 02.1
-    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("02.1").check(recall_at_k)
-
-# %% [markdown]
-# ## Exercise 02.2 · The context that never arrived
-#
-# A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo
-# keeps giving fluent answers. Write `sees_context(build_prompt)`: given a function from (question, passages) to a prompt, return
-# True only if **every** passage's text is in what it builds.
-
-# %%
-from helpers.core import Passage
-
-
-def sees_context(build_prompt):
-    ### BEGIN SOLUTION 02.2
-    passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
-    prompt = build_prompt("How many?", passages)
-    return all(passage.text in prompt for passage in passages)
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("02.2").check(sees_context)
-
-# %% [markdown]
 # ## Exercise 02.3 · A citation that no one can open
 #
 # Every answer of a shipped assistant carried a footnote. Half of them led nowhere: the numbers counted from 0, or the "quote" was the model's own paraphrase. Write
@@ -403,11 +397,45 @@ def opens(citation, context, documents):
 exercise("02.3").check(opens)
 
 # %% [markdown]
+# ## Exercise 02.4 · Make it better
+#
+# Find more, still with one passage: return another index of `documents` for which more questions get their evidence. The knobs are arguments of `build_index` (`??build_index`): size, overlap,
+# `strategy` ("tokens", "sentences", "headings", "recursive"), and what stands before each chunk. The check searches all dev questions and tells you your score; every index takes
+# half a minute. There is no best answer yet: notebook 03 looks for one.
+
+
+# %%
+def better(documents):
+    ### BEGIN SOLUTION 02.4
+    return build_index(documents, chunk_size=64, overlap=16, strategy="sentences")
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("02.4").check(better)
+
+# %% [markdown]
 # ## What we found
-#
-# Letting the model see a passage can turn made-up answers into right ones, without training anything; the paired count above says how sure we can be.
-# How many depends on two separate things, whether the passage is found and whether it is read correctly, and only measuring tells you which one to work on.
-#
+
+# %%
+gain = compare(alone, with_rag)
+judged = {"better": "held in part", "worse": "was contradicted here"}
+display(
+    Markdown(
+        f"**Can we let the model see what it does not know?** Yes: {memory} right from memory,"
+        f" {rag_share} with one passage ({100 * gain.difference:+.0f} points,"
+        f" {100 * gain.low:+.0f} to {100 * gain.high:+.0f}, n = {len(alone)}), without training"
+        f" anything. *RAG changes what a model can see*"
+        f" {judged.get(gain.verdict, 'could not be told here')}: the passage that was shown"
+        f" held the answer for {plots.percent(seen.mean())} of the questions, and what is not found"
+        " cannot be seen. So the first thing to work on is the search."
+        if gain.verdict == "better"
+        else f"**Can we let the model see what it does not know?** Here: {gain.verdict}"
+        f" ({memory} from memory, {rag_share} with one passage, n = {len(alone)})."
+    )
+)
+
+# %% [markdown]
 # **You have seen**
 # - chunking, embedding search and a prompt, each by hand and then through a helper;
 # - access and date as conditions of the search itself;

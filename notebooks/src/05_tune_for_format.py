@@ -13,12 +13,11 @@
 # - say after how many requests a shorter prompt has paid for labels and training.
 
 # %%
-import json
-
 import pandas as pd
 from IPython.display import display
 
 from helpers import models, plots, systems, training
+from helpers.core import Arm, Prediction
 from helpers.data import FIELDS, load_tickets, parse_strict
 from helpers.systems import TICKET_PROMPT, TaskPrompt
 from helpers.evaluation import TICKETS, evaluate, share, summary, ticket_summary

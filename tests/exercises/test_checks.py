@@ -19,6 +19,7 @@ from helpers.exercises import exercise
         "02.1",
         "02.2",
         "02.3",
+        "02.4",
         "03.1",
         "03.2",
         "03.3",
