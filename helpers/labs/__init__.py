@@ -6,6 +6,7 @@ from helpers.labs.decision_board import board, what_if
 from helpers.labs.job import job
 from helpers.labs.journal import calibration, guess_of, predict, record
 from helpers.labs.training import in_words, training_lab
+from helpers.labs.words import out_of, what_happened, what_we_found
 
 __all__ = [
     "board",
@@ -16,9 +17,12 @@ __all__ = [
     "guess_of",
     "in_words",
     "job",
+    "out_of",
     "predict",
     "record",
     "show_case",
     "training_lab",
+    "what_happened",
     "what_if",
+    "what_we_found",
 ]

@@ -19,7 +19,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from helpers import models, plots, systems
 from helpers.data import load_handbook, load_questions, may_see
@@ -253,7 +253,7 @@ for citation in prediction.cited:
 # Every answerable dev question, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares before you go on.
 
 # %%
-from helpers.labs import guess_of, predict, record
+from helpers.labs import guess_of, predict, record, what_happened, what_we_found
 
 predict("02.rag", "What share of the questions will each get right?", ["closed book", "RAG"])
 
@@ -316,17 +316,15 @@ plots.bars(
 )
 
 # %%
-display(
-    Markdown(
-        f"**What happened.** {(~seen).sum()} of {len(seen)} questions went to the model without the"
-        f" sentence that answers them, so no model and no training could have read it; of the"
-        f" {seen.sum()} that had it, {(seen & with_rag['right']).sum()} were answered rightly."
-        f" ({(~seen & with_rag['right']).sum()} were right without the whole sentence: part of it"
-        " was enough, or another passage said so.) Most is lost between the document and the"
-        " sentence, and that is a matter of cutting and searching: notebook 03."
-    )
+display(with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(5, random_state=1))
+read, by_luck = (seen & with_rag["right"]).sum(), (~seen & with_rag["right"]).sum()
+what_happened(
+    f"""{(~seen).sum()} of {len(seen)} questions went to the model without the sentence that answers
+    them: no model and no training could have read it. Of the {seen.sum()} that had it, {read} were
+    answered rightly. ({by_luck} were right without the whole sentence: a part was enough, or
+    another passage said so.) What lies between the right document and the right sentence is a matter
+    of cutting and searching: notebook 03."""
 )
-with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(5, random_state=1)
 
 # %% [markdown]
 # ## More passages?
@@ -418,21 +416,24 @@ exercise("02.4").check(better)
 # ## What we found
 
 # %%
-gain = compare(alone, with_rag)
-judged = {"better": "held in part", "worse": "was contradicted here"}
-display(
-    Markdown(
-        f"**Can we let the model see what it does not know?** Yes: {memory} right from memory,"
-        f" {rag_share} with one passage ({100 * gain.difference:+.0f} points,"
-        f" {100 * gain.low:+.0f} to {100 * gain.high:+.0f}, n = {len(alone)}), without training"
-        f" anything. *RAG changes what a model can see*"
-        f" {judged.get(gain.verdict, 'could not be told here')}: the passage that was shown"
-        f" held the answer for {plots.percent(seen.mean())} of the questions, and what is not found"
-        " cannot be seen. So the first thing to work on is the search."
-        if gain.verdict == "better"
-        else f"**Can we let the model see what it does not know?** Here: {gain.verdict}"
-        f" ({memory} from memory, {rag_share} with one passage, n = {len(alone)})."
-    )
+gain, more = compare(alone, with_rag), compare(with_rag, with_three)
+points = (
+    f"{100 * gain.difference:+.0f} points ({100 * gain.low:+.0f} to {100 * gain.high:+.0f},"
+    f" n = {len(alone)})"
+)
+HELD = {"better": True, "worse": False}  # no entry: it could not be told
+what_we_found(
+    f"**Can we let the model see what it does not know?** {memory} right from memory, {rag_share}"
+    f" with one passage: {points}, without training anything. It saw the right sentence for"
+    f" {plots.percent(seen.mean())} of the questions, so the first thing to work on is the search.",
+    {
+        "what it sees changes its answers": (HELD.get(gain.verdict), points),
+        "seeing more, it answers more": (
+            HELD.get(more.verdict),
+            f"three passages instead of one: {100 * more.difference:+.0f} points"
+            f" ({100 * more.low:+.0f} to {100 * more.high:+.0f})",
+        ),
+    },
 )
 
 # %% [markdown]
