@@ -65,7 +65,7 @@ FAULTY = {
 
 
 def probes(answer: object) -> str:
-    """01.2: probes that a good scorer passes and four faulty ones do not."""
+    """01.3: probes that a good scorer passes and four faulty ones do not."""
     assert isinstance(answer, list | tuple), (
         f"Expected a list of (reply, answers, right); got {type(answer).__name__}."
     )
@@ -98,7 +98,7 @@ def probes(answer: object) -> str:
 
 
 def price(answer: object) -> str:
-    """01.3: what a threshold gains and what it loses."""
+    """01.2: what a threshold gains and what it loses."""
     assert callable(answer), (
         "Expected a function price(plain, careful) that returns two counts; got"
         f" {type(answer).__name__}."
@@ -173,7 +173,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "01.2",
+            "01.3",
             probes,
             (
                 'Start with the full stop: ("I don\'t know.", [], True).',
@@ -185,7 +185,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "01.3",
+            "01.2",
             price,
             (
                 (
