@@ -9,7 +9,7 @@ from helpers.exercises import Exercise, attempted
 
 
 def verdicts(answer: object) -> str:
-    """05.1: every ticket is invalid, valid but wrong, or right."""
+    """05.3: every ticket is invalid, valid but wrong, or right."""
     assert callable(answer), (
         "Expected a function verdicts(table) that returns three shares; got"
         f" {type(answer).__name__}."
@@ -71,7 +71,7 @@ IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
 
 
 def loss_on_prompt(answer: object) -> str:
-    """05.3: find the rows in which a trainer counts the loss on prompt tokens."""
+    """05.1: find the rows in which a trainer counts the loss on prompt tokens."""
     assert callable(answer), (
         "Expected a function prompt_counted(labels_of, rows) that returns row numbers; got"
         f" {type(answer).__name__}."
@@ -155,7 +155,7 @@ EXERCISES = {
     e.id: e
     for e in (
         Exercise(
-            "05.1",
+            "05.3",
             verdicts,
             (
                 (
@@ -181,7 +181,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "05.3",
+            "05.1",
             loss_on_prompt,
             (
                 (

@@ -5,6 +5,8 @@
 # and the judgement in it must be *ours*. That is behaviour, and behaviour is what fine-tuning changes. But a better
 # prompt changes it too, today and for free. So: measure both.
 #
+# **On trial here:** *"Fine-tuning changes how a model behaves: strict formats, tone, fewer prompt tokens, narrow tasks with labels."*
+#
 # **Time:** 30 minutes to read · 8 minutes to run · 25 minutes of exercises. **Before:** 00.
 #
 # **By the end you can**
@@ -18,7 +20,7 @@ from IPython.display import display
 
 from helpers import models, plots, systems, training
 from helpers.core import Arm, Prediction
-from helpers.data import FIELDS, load_tickets, parse_strict
+from helpers.data import load_tickets, parse_strict
 from helpers.systems import TICKET_PROMPT, TaskPrompt
 from helpers.evaluation import TICKETS, evaluate, share, summary, ticket_summary
 from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
@@ -34,16 +36,11 @@ print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev ti
 # [LABELS.md](../labs_data/tickets/LABELS.md); they are Brindlemark's own, so no model can know them in advance. A model can get them from the prompt
 # or from labelled examples; here we compare examples in the prompt with examples in training.
 
-# %%
-case = tickets[3]
-print(case.ask.input, "\n\n->", systems.written(case.gold))
-
-# %% [markdown]
-# ## A strict parser
 #
 # Downstream software accepts no deviations, so neither do we: one JSON object, exactly the four keys, only allowed values.
 
 # %%
+print(tickets[3].ask.input, "\n\n->", systems.written(tickets[3].gold))
 replies = [
     '{"category": "fault", "product": "gale", "priority": "high", "needs_human": false}',
     'Sure! {"category": "fault", "product": "gale", "priority": "high", "needs_human": false}',
@@ -80,7 +77,7 @@ ticket_summary([majority, *without_model]).round(2)
 # **Predict:** for what share of the dev tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
-from helpers.labs import guess_of, predict, record
+from helpers.labs import guess_of, predict, record, what_happened, what_we_found
 
 predict(
     "05.tickets",
@@ -92,22 +89,27 @@ predict(
 zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
 few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
 like = evaluate(systems.retrieved_examples(generator, TICKET_PROMPT, train), tickets, TICKETS)
-print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
-
-# %%
 forced = evaluate(
     systems.few_shot(generator, TICKET_PROMPT, train[:8], constrained=True), tickets, TICKETS
 )
+print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
 ticket_summary([majority, *without_model, zero, few, like, forced]).round(2)
 
+# %%
+from helpers.evaluation import compare
+
+better_prompt = compare(few, like, column="fields_right")
+what_happened(
+    f"""Form and judgement are two things, and form is the easy half: {few["valid"].sum()} of {len(few)}
+    records are valid with fixed examples, {forced["valid"].sum()} with the grammar. Being valid is
+    not being right: constrained, {plots.percent(forced["right"].mean())} have all four fields right;
+    the most common labels, which have no skill, {plots.percent(majority["right"].mean())}. Which
+    examples stand in the prompt matters, too: looked up instead of fixed,
+    {100 * better_prompt.difference:+.0f} points of fields ({100 * better_prompt.low:+.0f} to
+    {100 * better_prompt.high:+.0f}). That is the better prompt to beat."""
+)
+
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Compare the form columns with the judgement columns, and each with the majority label, which has no skill at all. Form and judgement are two things, and form
-# is the easy half: examples in a prompt teach it, and constrained decoding guarantees it. Being valid did not make any method judge better. Which examples stand in the prompt matters
-# more than that there are some: compare *few-shot* with *retrieved examples*. That is the better prompt to beat.
-# </details>
-#
 # ## What is learned: the loss of one row, by hand
 #
 # A training row is a prompt and a completion. The model reads both; the **loss** (how surprised it is, per token) is counted on the completion
@@ -124,7 +126,9 @@ print(
     f" {generator.tokenizer.decode(ids[prompt_tokens:])!r}"
 )
 
+# %%
 import math
+
 import torch
 
 row_ids = torch.tensor([ids])  # (1, tokens)
@@ -140,6 +144,41 @@ print(
 )
 
 # %% [markdown]
+# ## Exercise 05.1 · A loss that looks fine
+#
+# A colleague's trainer reports a beautiful curve, and its model answers badly. The suspicion: the loss is counted on the prompt as well. A trainer marks the tokens
+# that do not count with the label −100. Write `prompt_counted(labels_of, rows)`: the indices of the rows (ids, prompt_tokens) in which a prompt token counts.
+# Then try it on the colleague's function below.
+
+# %%
+from helpers.exercises import exercise
+
+training_pairs = systems.training_rows(generator, TICKET_PROMPT, train[:64])
+encoded = [encode(generator.tokenizer, *row)[:2] for row in training_pairs]
+shortest = min(prompt_tokens for _, prompt_tokens in encoded)
+
+
+def colleagues_labels(ids, prompt_tokens):
+    return [-100] * shortest + ids[shortest:]
+
+
+def prompt_counted(labels_of, rows):
+    ### BEGIN SOLUTION 05.1
+    return [
+        i
+        for i, (ids, n) in enumerate(rows)
+        if any(label != -100 for label in labels_of(ids, n)[:n])
+    ]
+    ### END SOLUTION
+
+
+found = prompt_counted(colleagues_labels, encoded)
+found and f"{len(found)} of {len(encoded)} rows count prompt tokens"
+
+# %% tags=["nbval-check-output"]
+exercise("05.1").check(prompt_counted)
+
+# %% [markdown]
 # Training nudges weights so that this number falls. **LoRA** leaves the model's own weights frozen and trains small matrices beside
 # them: an **adapter**, a file of a few megabytes that can be versioned, compared and removed again.
 
@@ -151,6 +190,9 @@ plots.adapter_sketch(rank=8, frozen=generator.model.num_parameters())
 #
 # Four passes (epochs) over 64 tickets. How long that takes depends on this machine, so ask before you start. The trainer leaves reading the message to the
 # frozen model (each prompt is read once, whatever the number of epochs) and works on the answer alone. A finished adapter is reused when rows, settings and weights are the same.
+#
+# Beside the weights is a **card**: what the adapter was made from. Without it, no one can say in March why a model has behaved differently since
+# January. The format is peft's standard, so any peft can load the folder.
 
 # %%
 rows = systems.training_rows(generator, TICKET_PROMPT, train)
@@ -159,17 +201,31 @@ print(training.estimate_in_words(generator, rows[:64], how))
 adapter = finetune(generator, rows[:64], how)
 
 # %%
-plots.loss_curve(adapter.card["losses"], steps_per_epoch=len(adapter.card["losses"]) // how.epochs)
+losses = adapter.card["losses"]
+display(plots.loss_curve(losses, steps_per_epoch=len(losses) // how.epochs))
+print(*(f"{f.name}: {f.stat().st_size / 1e6:.1f} MB" for f in adapter.folder.iterdir()), sep="\n")
+{key: value for key, value in adapter.card.items() if key not in ("losses", "row_sha256", "about")}
 
 # %% [markdown]
-# Beside the weights is a **card**: what the adapter was made from. Without it, no one can say in March why a model has behaved differently since
-# January. The format is peft's standard, so any peft can load the folder.
+# ## Exercise 05.2 · Test rows in the training set
+#
+# A colleague reports a jump in accuracy. It turns out that some test tickets had found their way into the training rows. Write
+# `leaked(train, test)`: the ids of training cases whose message is also in the test cases, ignoring capitals, spaces and punctuation. Then
+# try it on our own rows: `leaked(train, tickets)`.
 
 # %%
-print(
-    sorted((path.name, f"{path.stat().st_size / 1e6:.1f} MB") for path in adapter.folder.iterdir())
-)
-{key: value for key, value in adapter.card.items() if key not in ("losses", "row_sha256", "about")}
+from helpers.evaluation import tokens as comparable_tokens
+
+
+def leaked(train, test):
+    ### BEGIN SOLUTION 05.2
+    seen = {tuple(comparable_tokens(case.ask.input)) for case in test}
+    return [case.ask.id for case in train if tuple(comparable_tokens(case.ask.input)) in seen]
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("05.2").check(leaked)
 
 # %% [markdown]
 # ## With training
@@ -212,8 +268,8 @@ plots.bars(
 
 # %%
 display(ticket_summary(everything).round(2))
-from helpers.evaluation import compare
-
+for row in tuned[~tuned["right"]].head(2).itertuples():
+    print(f"{row.input[:150]!r}\n  said:  {row.answer}\n  right: {row.gold}\n")
 gain = compare(few, tuned)
 record("05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain)
 rivals = [few, like, *without_model]
@@ -221,16 +277,43 @@ gains = [compare(rival, tuned, comparisons=len(rivals)) for rival in rivals]
 ahead = [one.first for one in gains if one.verdict == "better"]
 plots.differences(gains, f"Tuned on all labels is measurably ahead of {', '.join(ahead) or 'none'}")
 
+# %%
+mended = int((sure["right"] & ~tuned["right"]).sum())
+lines = "; ".join(
+    f"{one.first} {100 * one.difference:+.0f} ({100 * one.low:+.0f} to {100 * one.high:+.0f})"
+    for one in gains
+)
+what_happened(
+    f"""Trained on {full.card["rows"]} labels, {plots.percent(tuned["right"].mean())} have all four
+    fields right ({plots.percent(small["right"].mean())} with 64). In points against the others, all
+    intervals holding at once: {lines}. Measurably ahead of {", ".join(ahead) or "none"}; where an
+    interval covers zero, the cheaper one is the better choice. {tuned["valid"].sum()} of {len(tuned)}
+    tuned records are valid; a grammar on top put {mended} more right: it cannot mend a wrong label.
+    How many labels the gain takes is the question of notebook 06."""
+)
+
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# ## Exercise 05.3 · Whose fault is a wrong ticket?
 #
-# Form comes from examples in the prompt, from a grammar or from training, and a grammar is the surest of the three: constrained and tuned + constrained are valid by
-# construction. Judgement is the harder half: only what clearly beats the majority row counts as judgement. Examples teach it, and training can use far more examples than
-# a prompt can hold: the comparisons above say whether that beats looking up the best eight for each message, and whether it beats a classifier that needs no language model at all. A grammar
-# cannot mend a wrong label: *tuned* and *tuned + constrained* differ only where a record was not valid. How many labels the gain takes is the question of notebook 06. The written label
-# rules in the prompt were tried in notebook 01 with this model; with a larger one, try them first.
-# </details>
-#
+# Write `verdicts(table)`: the shares of tickets that are `"invalid"`, `"valid but wrong"` and `"right"`, as a dict. Then compare `few` and `tuned`.
+
+
+# %%
+def verdicts(table):
+    ### BEGIN SOLUTION 05.3
+    valid_but_wrong = (table["valid"] & ~table["right"]).mean()
+    return {
+        "invalid": (~table["valid"]).mean(),
+        "valid but wrong": valid_but_wrong,
+        "right": table["right"].mean(),
+    }
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("05.3").check(verdicts)
+
+# %% [markdown]
 # ## What does it cost?
 #
 # Prompt tokens, and the seconds one user waits for a single answer.
@@ -249,25 +332,6 @@ price = pd.DataFrame({name: latency(arm, tickets, n=4) for name, arm in waits.it
 price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, forced, tuned)]
 price["machine hours per 1,000"] = price["median_seconds"] / 3.6
 price.round(2)
-
-# %% [markdown]
-# ## Which field fails?
-
-# %%
-pd.DataFrame(
-    {t["arm"].iloc[0]: [t[f"{f}_right"].mean() for f in FIELDS] for t in (majority, few, tuned)},
-    index=FIELDS,
-).round(2).pipe(display)
-wrong = tuned[~tuned["right"]]
-for _, row in wrong.head(3).iterrows():
-    print(
-        row["input"][:160].replace("\n", " "),
-        "\n  said: ",
-        row["answer"],
-        "\n  right:",
-        row["gold"],
-        "\n",
-    )
 
 # %% [markdown]
 # ## House style
@@ -361,82 +425,6 @@ payback_by_input(plan)
 # </details>
 
 # %% [markdown]
-# ## Exercise 05.1 · Whose fault is a wrong ticket?
-#
-# Write `verdicts(table)`: the shares of tickets that are `"invalid"`, `"valid but wrong"` and `"right"`, as a dict. Then compare `few` and `tuned`.
-
-# %%
-from helpers.exercises import exercise
-
-
-def verdicts(table):
-    ### BEGIN SOLUTION 05.1
-    valid_but_wrong = (table["valid"] & ~table["right"]).mean()
-    return {
-        "invalid": (~table["valid"]).mean(),
-        "valid but wrong": valid_but_wrong,
-        "right": table["right"].mean(),
-    }
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("05.1").check(verdicts)
-
-# %% [markdown]
-# ## Exercise 05.2 · Test rows in the training set
-#
-# A colleague reports a jump in accuracy. It turns out that some test tickets had found their way into the training rows. Write
-# `leaked(train, test)`: the ids of training cases whose message is also in the test cases, ignoring capitals, spaces and punctuation. Then
-# try it on our own rows: `leaked(train, tickets)`.
-
-# %%
-from helpers.evaluation import tokens as comparable_tokens
-
-
-def leaked(train, test):
-    ### BEGIN SOLUTION 05.2
-    seen = {tuple(comparable_tokens(case.ask.input)) for case in test}
-    return [case.ask.id for case in train if tuple(comparable_tokens(case.ask.input)) in seen]
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("05.2").check(leaked)
-
-# %% [markdown]
-# ## Exercise 05.3 · A loss that looks fine
-#
-# A colleague's trainer reports a beautiful curve, and its model answers badly. The suspicion: the loss is counted on the prompt as well. A trainer marks the tokens
-# that do not count with the label −100. Write `prompt_counted(labels_of, rows)`: the indices of the rows (ids, prompt_tokens) in which a prompt token counts.
-# Then try it on the colleague's function below.
-
-# %%
-encoded = [encode(generator.tokenizer, *row)[:2] for row in rows[:64]]
-shortest = min(prompt_tokens for _, prompt_tokens in encoded)
-
-
-def colleagues_labels(ids, prompt_tokens):
-    return [-100] * shortest + ids[shortest:]
-
-
-def prompt_counted(labels_of, rows):
-    ### BEGIN SOLUTION 05.3
-    return [
-        i
-        for i, (ids, n) in enumerate(rows)
-        if any(label != -100 for label in labels_of(ids, n)[:n])
-    ]
-    ### END SOLUTION
-
-
-found = prompt_counted(colleagues_labels, encoded)
-found and f"{len(found)} of {len(encoded)} rows count prompt tokens"
-
-# %% tags=["nbval-check-output"]
-exercise("05.3").check(prompt_counted)
-
-# %% [markdown]
 # ## Exercise 05.4 · Break-even by hand
 #
 # Write `pays_after(once, tokens_saved, price_per_1000)`: after how many requests has a shorter prompt paid back the one-off cost? Think of the prompt that does
@@ -456,11 +444,34 @@ exercise("05.4").check(pays_after)
 
 # %% [markdown]
 # ## What we found
-#
-# Form and judgement are two results. The form needs no training: examples in a prompt or a grammar bring it. The judgement comes from labels, and there are three ways to use them: show
-# a few in the prompt, look up the most similar ones, or train on all. The charts above show how far each got here, beside two baselines that need no language model. With your task and a
-# larger model, measure in that order: each step costs more than the one before.
-#
+
+# %%
+HELD = {"better": True, "worse": False}  # no entry: it could not be told
+against = {one.first: one for one in gains}
+style_gain = compare(untrained[2], trained)
+saved = few["tokens_in"].mean() - tuned["tokens_in"].mean()
+what_we_found(
+    f"""**Do examples teach our format, or does a better prompt do?** The form: a grammar or examples
+    in a prompt are enough. The judgement: {lines} points for the tuned model; so measure in the order
+    of what it costs: a better prompt, the labels without a language model, then training.""",
+    {
+        "narrow tasks with labels, against a better prompt": (
+            HELD.get(against[like.attrs["arm"]].verdict),
+            f"{against[like.attrs['arm']].difference:+.0%} against retrieved examples",
+        ),
+        "narrow tasks with labels, against a classifier": (
+            HELD.get(against[without_model[1].attrs["arm"]].verdict),
+            f"{against[without_model[1].attrs['arm']].difference:+.0%}",
+        ),
+        "tone": (
+            HELD.get(style_gain.verdict),
+            f"{style_gain.difference:+.0%} against six examples",
+        ),
+        "fewer prompt tokens": (saved > 0, f"{saved:.0f} fewer a request"),
+    },
+)
+
+# %% [markdown]
 # **You have seen**
 # - form and judgement measured apart, by a strict parser, and a house style kept or broken rule by rule;
 # - an adapter trained on this machine, with a card that says what it was made from;

@@ -201,7 +201,7 @@ def test_the_screen_of_04_reports_the_half_that_was_not_seen():
 
 
 RIGHT_05 = {
-    "05.3": lambda labels_of, rows: [
+    "05.1": lambda labels_of, rows: [
         i
         for i, (ids, n) in enumerate(rows)
         if any(label != -100 for label in labels_of(ids, n)[:n])
@@ -214,25 +214,25 @@ RIGHT_05 = {
 
 WRONG_05 = [
     (
-        "05.3",
+        "05.1",
         lambda labels_of, rows: [i for i, (ids, n) in enumerate(rows) if labels_of(ids, n) == ids],
         "one token short",
     ),
     (
-        "05.3",
+        "05.1",
         lambda labels_of, rows: [
             i for i, (ids, n) in enumerate(rows) if labels_of(ids, n)[0] != -100
         ],
         "one token short",
     ),
     (
-        "05.3",
+        "05.1",
         lambda labels_of, rows: (
             [0, 1, 2] if any(label != -100 for label in labels_of(*rows[0])[: rows[0][1]]) else []
         ),
         "only row 1 has a longer prompt",
     ),
-    ("05.3", lambda labels_of, rows: [0, 1, 2], "counts the completions only"),
+    ("05.1", lambda labels_of, rows: [0, 1, 2], "counts the completions only"),
     (
         "05.4",
         lambda once, tokens_saved, price: once / (tokens_saved / 1000 * price),
