@@ -218,9 +218,9 @@ def test_the_second_estimate_measures_the_pace_again(progress, monkeypatch, tmp_
     cleared = []
     monkeypatch.setattr(time_estimate.read_per_second, "cache_clear", lambda: cleared.append(1))
     monkeypatch.setattr(time_estimate, "training_seconds", lambda *_: 5.0)
-    monkeypatch.setattr(systems, "adapters_there", lambda *_: False)
-    monkeypatch.setattr(shop, "_rows", lambda pairs: ([], []))
-    shop.__dict__["generator"] = None
+    monkeypatch.setattr(systems, "adapter_there", lambda *_: False)
+    monkeypatch.setattr(systems.labelled, "training_rows", lambda *_: [])
+    shop.__dict__ |= {"generator": None, "task": None}
     shop._training_seconds([("a", "b")])
     assert cleared == []
     shop._training_seconds([("a", "b")])

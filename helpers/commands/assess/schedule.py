@@ -13,7 +13,7 @@ import errno
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -216,14 +216,17 @@ class _Measuring:
             for step in self.steps
             if step.name not in self.stopped and self.seen(step.name) < len(step.cases)
         ]
-        open_ones = self._open()
-        return min(waiting, key=lambda step: self._place(step, open_ones), default=None)
+        first = min(waiting, key=self._place, default=None)
+        if first is None or self._place(first) < (3,):
+            return first
+        open_ones = self._open()  # only now does it matter, and it takes a moment
+        return min(waiting, key=lambda step: self._place(step, open_ones))
 
     def seen(self, name: str) -> int:
         """How many cases was it asked?"""
         return len(self.tables.get(name, ()))
 
-    def _place(self, step: Step, open_ones: set[str]) -> tuple[int, ...]:
+    def _place(self, step: Step, open_ones: Collection[str] = ()) -> tuple[int, ...]:
         """Where it stands in the queue: the smallest is next, of equals the first of the steps."""
         turn, (start, end) = self._turn(step), self._part(step)
         if step.free:
