@@ -147,15 +147,16 @@ def chunks(
     chunk_tokens: int = 128,
     overlap_tokens: int = 32,
     table_headers: bool = False,
+    strategy: str = "tokens",
 ) -> Iterator[Chunk]:
-    """Windows of words, about chunk_tokens of the embedder's tokens long. table_headers: see
+    """Pieces of about chunk_tokens of the embedder's tokens. table_headers, strategy: see
     `chunking.chunk`."""
     size, overlap = (
         max(8, round(chunk_tokens * WORDS_A_TOKEN)),
         round(overlap_tokens * WORDS_A_TOKEN),
     )
     for document in documents:
-        yield from chunk(document, size, overlap, "tokens", words, table_headers)
+        yield from chunk(document, size, overlap, strategy, words, table_headers)
 
 
 def lexical_index(
@@ -164,18 +165,19 @@ def lexical_index(
     overlap_tokens: int = 32,
     table_headers: bool = False,
     stem: bool = False,
+    strategy: str = "tokens",
 ) -> LexicalIndex:
     """The index of these documents, made now. stem: see `Lexical`. Raises ValueError where they
     hold no text."""
     digest, metadatas, texts, leads = (
-        hashlib.sha256(f"{chunk_tokens} {overlap_tokens} {table_headers}".encode()),
+        hashlib.sha256(f"{chunk_tokens} {overlap_tokens} {table_headers} {strategy}".encode()),
         [],
         [],
         [],
     )
     shared: dict[str, str] = {}
     for document, own in itertools.groupby(
-        chunks(documents, chunk_tokens, overlap_tokens, table_headers),
+        chunks(documents, chunk_tokens, overlap_tokens, table_headers, strategy),
         key=lambda piece: piece.document,
     ):
         groups = list(document.meta.audience)

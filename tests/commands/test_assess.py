@@ -452,19 +452,19 @@ def test_every_arm_sees_the_same_first_cases_before_any_sees_more(progress):
     assert list(together(tables["a"], tables["c"])[0]["id"]) == list(tables["c"]["id"])
 
 
-def test_arms_that_must_be_trained_wait_until_the_others_are_measured(progress):
+def test_an_arm_that_must_be_trained_waits_until_the_others_have_shown_their_pace(progress):
     told = []
     tables, _, _ = measure(
         [step("tuned", 20, trained=True), step("a", 40)], Clock(1), progress, told.append
     )
     assert [line.split("  ")[-1].split(":")[0] for line in told] == [
         "a",
-        "a",
+        "tuned",
         "tuned",
         "a",
         "tuned",
         "a",
-        "tuned",
+        "a",
     ]
     assert len(tables["tuned"]) == 20
 

@@ -218,9 +218,9 @@ def test_the_second_estimate_measures_the_pace_again(progress, monkeypatch, tmp_
     cleared = []
     monkeypatch.setattr(time_estimate.read_per_second, "cache_clear", lambda: cleared.append(1))
     monkeypatch.setattr(time_estimate, "training_seconds", lambda *_: 5.0)
-    monkeypatch.setattr(systems, "adapters_there", lambda *_: False)
-    monkeypatch.setattr(shop, "_rows", lambda pairs: ([], []))
-    shop.__dict__["generator"] = None
+    monkeypatch.setattr(systems, "adapter_there", lambda *_: False)
+    monkeypatch.setattr(systems.labelled, "training_rows", lambda *_: [])
+    shop.__dict__ |= {"generator": None, "task": None}
     shop._training_seconds([("a", "b")])
     assert cleared == []
     shop._training_seconds([("a", "b")])
@@ -264,17 +264,17 @@ def room_of(own):
 
 def test_a_short_start_does_not_decide_the_search_for_good(shop):
     assert shop(1, 2000).retriever == "bm25"
-    assert shop(1000, 2000).retriever == "dense"
+    assert shop(1000, 2000).retriever == "hybrid"
 
 
 def test_what_was_embedded_once_stays_embedded(shop):
-    assert shop(1000, 2000).retriever == "dense"
-    assert shop(1, 2000).retriever == "dense"
+    assert shop(1000, 2000).retriever == "hybrid"
+    assert shop(1, 2000).retriever == "hybrid"
 
 
 def test_a_few_passages_are_embedded_without_a_probe(shop):
     small = shop(1, 3)
-    assert small.retriever == "dense"
+    assert small.retriever == "hybrid"
     assert small.clock.passed == 0
     assert not [note for note in small.notes if "BM25" in note]
 
@@ -283,7 +283,7 @@ def test_another_search_takes_back_what_was_searched(shop, progress):
     assert shop(1, 2000).retriever == "bm25"
     for unit in ("RAG/0-2", "reader + RAG/0-2", "closed book/0-2", "tuned, 16 rows/0-2"):
         progress.finish(unit, 1.0)
-    assert shop(1000, 2000).retriever == "dense"
+    assert shop(1000, 2000).retriever == "hybrid"
     assert set(progress["done"]) == {"closed book/0-2", "tuned, 16 rows/0-2"}
 
 

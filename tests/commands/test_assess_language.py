@@ -68,7 +68,7 @@ def test_a_language_that_is_no_code_is_a_fault(tmp_path):
 @pytest.mark.parametrize(
     ("text", "toml", "searched"),
     [
-        (GERMAN, "", "dense"),
+        (GERMAN, "", "hybrid"),
         (JAPANESE, "", "bm25"),
         (KOREAN, "", "bm25"),
         (GERMAN, 'language = "zh"\n', "bm25"),
@@ -82,7 +82,7 @@ def test_search_by_meaning_is_off_where_it_is_of_no_use(systems, text, toml, sea
 
 def test_an_embedder_of_the_users_own_is_trusted(systems, monkeypatch):
     monkeypatch.setenv("WORKBOOK_EMBEDDER", "somebody/multilingual")
-    assert systems(JAPANESE).retriever == "dense"
+    assert systems(JAPANESE).retriever == "hybrid"
 
 
 def test_words_of_other_languages_are_not_stemmed_as_english(systems):

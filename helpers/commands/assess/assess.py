@@ -249,6 +249,7 @@ def _fresh(own, out: Path) -> dict[str, Any]:
         "pace": {},
         "waits": {},
         "training": {},
+        "rounds": {},
     }
 
 
@@ -260,6 +261,7 @@ def _measured(
         comparisons,
         evidence_of,
         judged,
+        pairs_of,
         reference_about,
         requirements_of,
         settle,
@@ -275,7 +277,7 @@ def _measured(
     remote = _endpoint(own)
     shop = Systems(own, clock, progress, say, remote)
     steps = shop.steps()
-    tables, arms, skipped = measure(steps, clock, progress, say)
+    tables, arms, skipped = measure(steps, clock, progress, say, pairs_of)
     waits: dict[str, float] = {}
     read_seconds, window = None, None
     if remote is None and "generator" in shop.__dict__:

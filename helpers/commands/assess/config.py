@@ -170,7 +170,7 @@ def template() -> str:
         "",
         "[search]",
         (
-            'retriever = "auto"               # dense, bm25, hybrid; auto: dense where embedding'
+            'retriever = "auto"               # dense, bm25, hybrid; auto: hybrid where embedding'
             " fits the time"
         ),
         "top_k = 3",

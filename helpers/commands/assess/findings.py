@@ -66,6 +66,7 @@ PAIRS = (
     ("zero-shot", "few-shot"),
     ("few-shot", "retrieved examples"),
     ("few-shot", "tuned"),
+    ("retrieved examples", "tuned"),
     ("majority label", "tuned"),
     ("nearest neighbour", "tuned"),
     ("classifier", "tuned"),
@@ -100,12 +101,17 @@ def judged(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return found
 
 
+def pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Of the arms with these names, the pairs whose difference matters."""
+    tuned = max((one for one in names if one.startswith("tuned, ")), key=rows_of, default=None)
+    pairs = [tuple(tuned if one == "tuned" else one for one in pair) for pair in PAIRS]
+    return [(a, b) for a, b in pairs if a in names and b in names]
+
+
 def comparisons(tables: Mapping[str, pd.DataFrame]) -> list[Comparison]:
     """The pairs that matter, each on the cases that both were asked; all intervals hold at once
     with 95 %."""
-    tuned = largest_tuned(tables)
-    names = [tuple(tuned if one == "tuned" else one for one in pair) for pair in PAIRS]
-    there = [together(tables[a], tables[b]) for a, b in names if a in tables and b in tables]
+    there = [together(tables[a], tables[b]) for a, b in pairs_of(list(tables))]
     there = [pair for pair in there if len(pair[0])]
     return [compare(first, second, comparisons=len(there)) for first, second in there]
 

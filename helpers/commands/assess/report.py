@@ -183,8 +183,7 @@ def _folder(results: Results) -> Part:
         ),
         f"{len(own.examples):,} labelled examples"
         + (
-            f": {split['train']:,} to train on, {split['dev']:,} to watch training,"
-            f" {split['test']:,} to test"
+            f": {split['train']:,} to train on and to show, {split['test']:,} to test"
             if split
             else ""
         ),

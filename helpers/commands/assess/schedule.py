@@ -1,9 +1,10 @@
-"""Which arm is asked what next, so that the minutes buy the most? Rounds over all arms, the most
-informative arm first in each.
+"""Which arm is asked what next, so that the minutes settle the most? Baselines, then the arm that
+can decide, then what it is compared with, each on as many cases as the interval needs.
 
-Every arm sees the same first cases before any arm sees more, so that arms can be compared case by
-case whenever the time ends. What would not end in time is not begun; what was begun and does not
-end is stopped. Both are said, with the time that they would take.
+Every arm sees the same first cases, so any two can be compared case by case whenever the time ends.
+A pair whose difference is clear gets no more minutes while another is open. What would not end in
+time is not begun; what was begun and does not end is stopped. Both are said, with the time that
+they would take.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import errno
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pandas as pd
 
 from helpers.core.cases import Arm, Case
 from helpers.core.files import write_whole
+from helpers.evaluation.comparison import Comparison, compare
 from helpers.evaluation.evaluator import Task, evaluate
 from helpers.models.endpoint import NobodyThereError
 from helpers.models.weights import WeightsError
@@ -32,10 +34,15 @@ FIRST, NEXT = (2, 8), 32
 AT_ONCE = 8
 # of the minutes, for the report: this share, at least so many seconds, at most that share
 KEEP_BACK, KEEP_BACK_SECONDS, KEEP_BACK_MOST = 0.06, 6, 0.25
-# rounds by which arms that must be trained come later: first all others are measured on 32 cases
-LATER = 2
-# of the time left: training that takes more would leave nothing to measure it with
-LARGEST_PREPARATION = 0.35
+# whose turn it is: the arm that can decide, what it is compared with, what explains, what would be
+# nice to know
+DECIDES, COMPARED, EXPLAINS, LAST = range(4)
+# of the time left: getting ready that takes more would leave too little to measure it with. The
+# training that can decide may take more, where nothing else waits for the minutes
+LARGEST_PREPARATION, DECIDING_PREPARATION, ALONE_PREPARATION = 0.35, 0.45, 0.6
+# a difference counts as settled when an interval so many times stricter than the report's is clear
+# of zero: it is looked at after every round, and each look is a chance to be fooled
+LOOKS = 10
 CAREFUL = 1.25  # estimates of time are too low more often than too high
 # an arm that was right on none of so many cases is not asked on: with 95 % it is right on 11 in a
 # hundred at most, and the minutes settle more elsewhere
@@ -90,10 +97,12 @@ class Clock:
 @dataclass(frozen=True)
 class Step:
     """One arm to be measured. make: builds it (may train); prepare_seconds: how long that will
-    take, asked just before; why: what it tells.
+    take, asked just before, and most: the share of the time left that it may take; why: what it
+    tells.
 
-    trained: it must be trained first, so it waits until the others have been measured on some
-    cases.
+    turn: DECIDES, COMPARED, EXPLAINS or LAST. trained: it must be trained first, so two cases do
+    not show its pace for nothing. instead_of: the arm whose turn this one takes where that one
+    cannot be had.
     """
 
     name: str
@@ -105,12 +114,9 @@ class Step:
     loading_seconds: Callable[[], float] = lambda: 0.0  # until its model is there
     free: bool = False  # no language model is asked
     trained: bool = False
-
-    def part(self, number: int) -> tuple[int, int] | None:
-        """From case to case in the round with this number."""
-        return dict(enumerate(rounds(len(self.cases)), start=LATER if self.trained else 0)).get(
-            number
-        )
+    turn: int = COMPARED
+    most: float = LARGEST_PREPARATION
+    instead_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,106 +172,199 @@ def rounds(n: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
+Pairs = Callable[[Sequence[str]], Sequence[tuple[str, str]]]
+
+
 def measure(
-    steps: Sequence[Step], clock: Clock, progress: ArmProgress, say: Callable[[str], object]
+    steps: Sequence[Step],
+    clock: Clock,
+    progress: ArmProgress,
+    say: Callable[[str], object],
+    pairs: Pairs = lambda names: (),
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Arm], list[Skipped]]:
     """(a table for every arm that was measured, the arms, what is missing and why). Stops at the
-    end of the minutes, whatever is under way."""
-    tables: dict[str, list[pd.DataFrame]] = {}
-    arms: dict[str, Arm] = {}
-    stopped: dict[str, Skipped] = {}
-    pace: dict[str, float] = dict(progress["pace"] or {})
-    over = False
-    for number in range(
-        LATER + max((sum(1 for _ in rounds(len(step.cases))) for step in steps), default=0)
-    ):
-        for step in steps:
-            part = step.part(number)
-            if part is None or step.name in stopped:
+    end of the minutes, whatever is under way.
+
+    pairs: of the arms with these names, those whose difference decides something.
+    """
+    work = _Measuring(steps, clock, progress, say, pairs)
+    while step := work.next():
+        work.ask(step)
+    tables = {step.name: work.tables[step.name] for step in steps if step.name in work.tables}
+    return tables, work.arms, list(work.stopped.values())
+
+
+class _Measuring:
+    """What was measured so far, and what comes next."""
+
+    def __init__(self, steps, clock, progress, say, pairs):
+        self.steps, self.clock, self.progress, self.say = steps, clock, progress, say
+        self.pairs: Pairs = pairs
+        self.tables: dict[str, pd.DataFrame] = {}
+        self.arms: dict[str, Arm] = {}
+        self.stopped: dict[str, Skipped] = {}
+        self.pace: dict[str, float] = dict(progress["pace"] or {})
+        self.over = False
+        self.compared: dict[tuple, Comparison] = {}
+
+    # --- what comes next --------------------------------------------------------------------------
+
+    def next(self) -> Step | None:
+        """The arm that is asked now; None where all are done or stopped."""
+        waiting = [
+            step
+            for step in self.steps
+            if step.name not in self.stopped and self.seen(step.name) < len(step.cases)
+        ]
+        first = min(waiting, key=self._place, default=None)
+        if first is None or self._place(first) < (3,):
+            return first
+        open_ones = self._open()  # only now does it matter, and it takes a moment
+        return min(waiting, key=lambda step: self._place(step, open_ones))
+
+    def seen(self, name: str) -> int:
+        """How many cases was it asked?"""
+        return len(self.tables.get(name, ()))
+
+    def _place(self, step: Step, open_ones: Collection[str] = ()) -> tuple[int, ...]:
+        """Where it stands in the queue: the smallest is next, of equals the first of the steps."""
+        turn, (start, end) = self._turn(step), self._part(step)
+        if step.free:
+            return (0,)
+        if start < FIRST[0] and not step.trained:
+            return (1, turn)  # a few cases show the pace, by which all else is planned
+        if start < NEXT and turn != LAST:
+            return (2, max(turn, COMPARED), end, turn)
+        if step.name in open_ones:
+            return (3, end, turn)  # minutes can settle something here
+        return (4, end, turn) if start < NEXT else (5, end, turn)
+
+    def _turn(self, step: Step) -> int:
+        lost = step.instead_of in self.stopped and not self.seen(step.instead_of)
+        return DECIDES if lost else step.turn
+
+    def _part(self, step: Step) -> tuple[int, int]:
+        """From case to case of its next round."""
+        seen = self.seen(step.name)
+        return next(part for part in rounds(len(step.cases)) if part[0] == seen)
+
+    def _open(self) -> set[str]:
+        """The arms of pairs that are not settled yet, and would be on the cases that there are."""
+        there = {step.name: len(step.cases) for step in self.steps}
+        pairs = [p for p in self.pairs(list(self.tables)) if all(one in there for one in p)]
+        found: set[str] = set()
+        for pair in pairs:
+            one = self._comparison(pair, LOOKS * len(pairs))
+            if one is None or one.verdict != "cannot tell" or one.n_to_settle is None:
                 continue
-            cases, unit = step.cases[slice(*part)], f"{step.name}/{part[0]}-{part[1]}"
-            seconds = _estimate(step, len(cases), pace, clock)
-            try:
-                loading = 0.0 if step.free else step.loading_seconds()
-                if over or (clock.left <= loading and not progress.done(unit)):
-                    raise OutOfTimeError
-                if step.name not in arms:
-                    needed = _preparing(step, clock)
-                    clock.training_ends = clock.used + LARGEST_PREPARATION * max(0.0, clock.left)
-                    if needed > LARGEST_PREPARATION * max(0.0, clock.left):
-                        stopped[step.name] = Skipped(
-                            step.name,
-                            f"making it ready takes about {needed / 60:.1f} minutes, more than"
-                            f" {100 * LARGEST_PREPARATION:.0f} % of what was left",
-                            len(step.cases),
-                            needed / LARGEST_PREPARATION,
-                        )
-                        continue
-                if seconds > clock.left and not step.free and not progress.done(unit):
-                    raise OutOfTimeError
-                arms[step.name] = arms.get(step.name) or replace(step.make(), name=step.name)
-                begun = time.monotonic()
-                watched = _watched(arms[step.name], clock, pace.get(step.name, 0.0))
-                found = evaluate(watched, cases, step.task, live=True)
-            except OutOfTimeError:
-                over = over or clock.left <= 0
-                stopped[step.name] = Skipped(
-                    step.name,
-                    (
-                        "the minutes were over"
-                        if over or step.name in arms
-                        else "it would not end, or did not end, in its part of the minutes"
-                    ),
-                    len(step.cases) - part[0],
-                    CAREFUL
-                    * pace.get(step.name, seconds / max(1, len(cases)))
-                    * (len(step.cases) - part[0]),
+            if one.n_to_settle <= min(there[name] for name in pair):
+                found |= set(pair)
+        return found
+
+    def _comparison(self, pair: tuple[str, str], strict: int) -> Comparison | None:
+        first, second = together(*(self.tables[name] for name in pair))
+        if not len(first):
+            return None
+        key = (*pair, len(first), strict)
+        if key not in self.compared:
+            self.compared[key] = compare(first, second, comparisons=strict)
+        return self.compared[key]
+
+    # --- one round of one arm ---------------------------------------------------------------------
+
+    def ask(self, step: Step) -> None:
+        """Ask an arm its next cases, or stop it and say why."""
+        start, end = self._part(step)
+        cases, unit = step.cases[start:end], f"{step.name}/{start}-{end}"
+        seconds = _estimate(step, len(cases), self.pace, self.clock)
+        try:
+            if not self._ready(step, unit, seconds):
+                return
+            begun = self.clock.used
+            watched = _watched(self.arms[step.name], self.clock, self.pace.get(step.name, 0.0))
+            found = evaluate(watched, cases, step.task, live=True)
+        except OutOfTimeError:
+            self.over = self.over or self.clock.left <= 0
+            self._out_of_time(step, seconds / max(1, len(cases)))
+        except Exception as error:  # one arm that breaks down must not take the others along
+            self._broken(step, error)
+        else:
+            self._note(step, found, unit, self.clock.used - begun)
+
+    def _ready(self, step: Step, unit: str, seconds: float) -> bool:
+        """Can it be asked now? Makes it where it is not there; False where that would take too
+        long. Raises OutOfTimeError where the round would not end in time."""
+        done, left = self.progress.done(unit), self.clock.left
+        loading = 0.0 if step.free else step.loading_seconds()
+        if self.over or (left <= loading and not done):
+            raise OutOfTimeError
+        if step.name not in self.arms:
+            needed, room = _preparing(step, self.clock), step.most * max(0.0, self.clock.left)
+            self.clock.training_ends = self.clock.used + room
+            if needed > room:
+                reason = (
+                    f"making it ready takes about {needed / 60:.1f} minutes, more than"
+                    f" {100 * step.most:.0f} % of what was left"
                 )
-                continue
-            except Exception as error:  # one arm that breaks down must not take the others along
-                asked = any(one.name in tables for one in steps if not one.free)
-                if (
-                    isinstance(error, WeightsError)
-                    or (isinstance(error, NobodyThereError) and not asked)
-                    or (isinstance(error, OSError) and error.errno in NO_PLACE)
-                ):
-                    raise  # no arm would fare better
-                stopped[step.name] = Skipped(
-                    step.name,
-                    f"{BROKE_DOWN} ({type(error).__name__}: {' '.join(str(error).split())[:300]})",
-                    len(step.cases) - part[0],
-                    None,
-                )
-                say(f"{step.name}: {stopped[step.name].reason}")
-                continue
-            took = time.monotonic() - begun
-            if not progress.done(unit):
-                pace[step.name] = (
-                    max(took / len(cases), 1e-3)
-                    if step.name not in pace or part[0]
-                    else max(pace[step.name], took / len(cases))
-                )
-                progress.set("pace", pace)
-                progress.finish(unit, took)
-            tables.setdefault(step.name, []).append(found)
-            right = pd.concat(tables[step.name])["right"]
-            say(f"{clock.used / 60:5.1f} min  {step.name}: {right.sum()} of {len(right)} right")
-            left = len(step.cases) - len(right)
-            if left and not step.free and len(right) >= HOPELESS and not right.any():
-                stopped[step.name] = Skipped(
-                    step.name,
-                    f"it was right on none of {len(right)} cases, so it was not asked on",
-                    left,
-                    None,
-                )
-    return {name: _joined(parts) for name, parts in tables.items()}, arms, list(stopped.values())
+                self._stop(step, reason, needed / step.most)
+                return False
+        if seconds > self.clock.left and not step.free and not done:
+            raise OutOfTimeError
+        if step.name not in self.arms:
+            self.arms[step.name] = replace(step.make(), name=step.name)
+        return True
+
+    def _note(self, step: Step, found: pd.DataFrame, unit: str, took: float) -> None:
+        """Keep what a round found, and how long it took."""
+        first = step.name not in self.tables
+        if not self.progress.done(unit):
+            each = max(took / len(found), 1e-3)
+            known = self.pace.get(step.name, 0.0)
+            self.pace[step.name] = max(known, each) if first else each
+            self.progress.set("pace", self.pace)
+            self.progress.finish(unit, took)
+        self.tables[step.name] = found if first else _joined([self.tables[step.name], found])
+        right = self.tables[step.name]["right"]
+        left = len(step.cases) - len(right)
+        if not step.free or not left:
+            told = f"{step.name}: {right.sum()} of {len(right)} right"
+            self.say(f"{self.clock.used / 60:5.1f} min  {told}")
+        if left and not step.free and len(right) >= HOPELESS and not right.any():
+            reason = f"it was right on none of {len(right)} cases, so it was not asked on"
+            self._stop(step, reason, None)
+
+    def _stop(self, step: Step, reason: str, seconds: float | None) -> None:
+        left = len(step.cases) - self.seen(step.name)
+        self.stopped[step.name] = Skipped(step.name, reason, left, seconds)
+
+    def _out_of_time(self, step: Step, guess: float) -> None:
+        reason = (
+            "the minutes were over"
+            if self.over or step.name in self.arms
+            else "it would not end, or did not end, in its part of the minutes"
+        )
+        left = len(step.cases) - self.seen(step.name)
+        self._stop(step, reason, CAREFUL * self.pace.get(step.name, guess) * left)
+
+    def _broken(self, step: Step, error: Exception) -> None:
+        """Raises the error where no arm would fare better."""
+        asked = any(one.name in self.tables for one in self.steps if not one.free)
+        if (
+            isinstance(error, WeightsError)
+            or (isinstance(error, NobodyThereError) and not asked)
+            or (isinstance(error, OSError) and error.errno in NO_PLACE)
+        ):
+            raise error
+        said = " ".join(str(error).split())[:300]
+        self._stop(step, f"{BROKE_DOWN} ({type(error).__name__}: {said})", None)
+        self.say(f"{step.name}: {self.stopped[step.name].reason}")
 
 
 def _preparing(step: Step, clock: Clock) -> float:
     """Seconds until the arm can be asked. What seems too long is asked twice: a machine that was
     busy for a moment must not decide what is trained."""
     first = CAREFUL * step.prepare_seconds()
-    too_long = first > LARGEST_PREPARATION * max(0.0, clock.left)
+    too_long = first > step.most * max(0.0, clock.left)
     return min(first, CAREFUL * step.prepare_seconds()) if too_long else first
 
 

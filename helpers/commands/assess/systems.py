@@ -11,25 +11,40 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.language import dense_is_weak, language, warning
-from helpers.commands.assess.schedule import LARGEST_PREPARATION, ArmProgress, Clock, Step
+from helpers.commands.assess.schedule import (
+    ALONE_PREPARATION,
+    CAREFUL,
+    COMPARED,
+    DECIDES,
+    DECIDING_PREPARATION,
+    EXPLAINS,
+    LARGEST_PREPARATION,
+    LAST,
+    ArmProgress,
+    Clock,
+    Step,
+)
 from helpers.core.cases import Arm, Ask, Case
 from helpers.data import labelled_rows
+from helpers.data.handbook import Document
 from helpers.data.json_schema import Checked, SchemaError, checked, closed, derived, form_remarks
 from helpers.data.label_audit import LabelAudit, label_audit
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.evaluator import questions_task, wilson
 from helpers.evaluation.labelled_task import task_of
+from helpers.experiments.training_cell import TrainingSetting, recipe
 from helpers.models import constrain, load
 from helpers.models.endpoint import Endpoint
 from helpers.models.language_model import LanguageModel
 from helpers.models.weights import WeightsError
 from helpers.retrieval import bm25
-from helpers.retrieval.chunking import chunk_all
+from helpers.retrieval.chunking import Chunk, chunk_all
 from helpers.retrieval.retriever import Retriever
 from helpers.systems import baselines, labelled, questions, reader
 from helpers.systems.baselines import always_refuse, best_sentence
@@ -38,11 +53,14 @@ from helpers.systems.prompts import TaskPrompt
 from helpers.training import adapters
 from helpers.training.trainer import LoraSettings, finetune
 
-SHARES = (0.6, 0.1, 0.3)  # of the examples: train, dev, test
+SHARES = (0.6, 0.1, 0.3)  # of the examples; the tenth that no recipe needs trains, too
 SIZES = (16, 64, 256, 1024)
 SHOWN_EXAMPLES, SHOWN_EXAMPLE_CHARS = 6, 600
-DEV_ROWS = 16
 OVERLAP_TOKENS = 32
+# what found the most evidence on the workbook's dev questions (labs_data/reference/search.json), so
+# it is tried first on anybody's: pieces of whole sentences under their title, rows of a table with
+# the names of their columns; meaning and words weighed together
+STRATEGY, LEXICAL_WEIGHT = "sentences", 0.3
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 FEW_CHUNKS = 300  # these are embedded without asking how long it takes
 LOADING_SECONDS = 5.0  # of the model, before it was loaded here once
@@ -75,9 +93,10 @@ class Systems:
             [],
         )
         self.estimated: set[int] = set()  # rows of which it was asked how long training takes
+        self.tuning: dict[int, LoraSettings] = {}  # rows -> how they are trained on
         self.questions = shuffled_by_hash(own.questions)
         enough = len({labelled_rows.plain(case.ask.input) for case in own.examples}) >= 3
-        self.splits = labelled_rows.split(own.examples, shares=SHARES) if enough else None
+        self.splits = _split(own.examples) if enough else None
         if own.examples and not enough:
             self.notes.append(
                 f"{len(own.examples)} examples are too few to be split into train, dev and test;"
@@ -124,15 +143,15 @@ class Systems:
 
     @functools.cached_property
     def retriever(self) -> str:
-        """ "dense", "hybrid" or "bm25": as wished, else dense where embedding fits the time. What
-        was too long for a short start is asked again at the next; dense stays dense."""
+        """ "dense", "hybrid" or "bm25": as wished, else hybrid where embedding fits the time. What
+        was too long for a short start is asked again at the next; hybrid stays hybrid."""
         wish = self.own.wishes.search.retriever
         if wish != "auto":
             return wish
         if dense_is_weak(self.language):
             return "bm25"
         before = self.progress["retriever"]
-        chosen, why = ("dense", None) if before == "dense" else self._affordable()
+        chosen, why = ("hybrid", None) if before == "hybrid" else self._affordable()
         if before and chosen != before:  # other passages, so nothing that searches is done
             self.progress.begin_again(SEARCHING)
         self.progress.set("retriever", chosen)
@@ -149,7 +168,7 @@ class Systems:
             f"Documents were searched by words (BM25), not by meaning: about {about:,.0f} passages",
         )
         if about <= FEW_CHUNKS:
-            return ("dense", None)
+            return ("hybrid", None)
         if about * FASTEST_CHUNK_SECONDS > room:
             return (
                 "bm25",
@@ -158,7 +177,7 @@ class Systems:
         pace, loading = self._embedding_pace(self._passages_of(self.own.documents[:8]))
         needed = pace * about + loading
         return (
-            ("dense", None)
+            ("hybrid", None)
             if needed <= room
             else (
                 "bm25",
@@ -189,10 +208,11 @@ class Systems:
             self.clock.check()
 
     def _passages_of(self, documents: Sequence) -> list[str]:
-        return [
-            chunk.text
-            for chunk in chunk_all(documents, self.own.wishes.search.chunk_tokens, OVERLAP_TOKENS)
-        ]
+        return [chunk.text for chunk in self._chunks(documents)]
+
+    def _chunks(self, documents: Sequence[Document]) -> list[Chunk]:
+        size = self.own.wishes.search.chunk_tokens
+        return chunk_all(documents, size, OVERLAP_TOKENS, STRATEGY, table_headers=True)
 
     @functools.cached_property
     def index(self) -> Retriever:
@@ -202,7 +222,8 @@ class Systems:
                 self.own.wishes.search.chunk_tokens,
                 OVERLAP_TOKENS,
                 table_headers=True,
-                stem=self.language in ("", "en"),  # the stemmer knows English
+                stem=self.stems,
+                strategy=STRATEGY,
             )
         from helpers.retrieval.index import index_chunks
         from helpers.retrieval.rows import embedded_text
@@ -214,10 +235,14 @@ class Systems:
                 " most, title included: the rest of each is not searched by meaning. Lower"
                 " chunk_tokens in assess.toml."
             )
-        chunks = chunk_all(self.own.documents, asked, OVERLAP_TOKENS, table_headers=True)
+        chunks = self._chunks(self.own.documents)
         self._embed([embedded_text(chunk) for chunk in chunks])
-        # where words are looked for, by their stems
-        return index_chunks(chunks, say=self.say).searched(stem=self.retriever == "hybrid")
+        return index_chunks(chunks, say=self.say).searched(self.stems, LEXICAL_WEIGHT)
+
+    @property
+    def stems(self) -> bool:
+        """Are words compared by their stems? The stemmer knows English."""
+        return self.language in ("", "en")
 
     @functools.cached_property
     def perfect(self) -> questions.Contexts:
@@ -227,9 +252,9 @@ class Systems:
             self.own.wishes.search.chunk_tokens,
         )
         cut = (
-            bm25.chunks(documents, size, OVERLAP_TOKENS, table_headers=True)
+            bm25.chunks(documents, size, OVERLAP_TOKENS, table_headers=True, strategy=STRATEGY)
             if self.retriever == "bm25"
-            else chunk_all(documents, size, OVERLAP_TOKENS, table_headers=True)
+            else self._chunks(documents)
         )
         return questions.evidence_contexts(self.questions, list(cut))
 
@@ -306,6 +331,7 @@ class Systems:
                     "RAG",
                     "whether documents in the prompt answer",
                     self.questions,
+                    turn=DECIDES,
                     make=lambda: questions.retrieval_augmented(
                         self.model, self.index, top_k, retriever=retriever()
                     ),
@@ -316,6 +342,7 @@ class Systems:
                 "closed book",
                 "what the model knows already",
                 self.questions,
+                turn=COMPARED,
                 make=lambda: questions.closed_book(self.model),
             )
         )
@@ -347,6 +374,7 @@ class Systems:
                     "long context",
                     "whether whole documents do instead of passages",
                     self.questions,
+                    turn=EXPLAINS,
                     make=lambda: questions.long_context(self.model, self.index, self.own.documents),
                 )
             )
@@ -354,12 +382,13 @@ class Systems:
 
     def search_table(self) -> pd.DataFrame | None:
         """How often does the search find all the evidence among the first 1, 3, 5 passages? One
-        line a way to search; None without evidence."""
+        line a way to search, that of the systems first; None without evidence."""
         cases = [case for case in self.questions if case.gold.evidence]
         if not cases or not self.own.documents:
             return None
         rows = []
-        for way in ("bm25",) if self.retriever == "bm25" else ("dense", "bm25", "hybrid"):
+        others = () if self.retriever == "bm25" else ("hybrid", "dense", "bm25")
+        for way in dict.fromkeys((self.retriever, *others)):
             found = self.index.search_all([case.ask for case in cases], max(DEPTHS), way)
             for k in DEPTHS:
                 hits = sum(
@@ -468,6 +497,7 @@ class Systems:
             ask(
                 "zero-shot",
                 "what the instruction alone does",
+                turn=EXPLAINS,
                 make=lambda: labelled.zero_shot(self.model, self.task, self.constrained),
             )
         ]
@@ -485,22 +515,27 @@ class Systems:
             rest.insert(0, retrieved)
         if self.remote:
             return [*first, *rest]
+        tuned = self._tuned_steps(ask, pairs)
+        return [*first, tuned[0], *rest, *tuned[1:]]
+
+    def _tuned_steps(self, ask: Callable[..., Step], pairs: labelled.Pairs) -> list[Step]:
+        """Trained on all rows, which can decide; and on fewer, which take its place where all
+        would take too long, and else come last."""
         sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
-        tuned = [
+        names = [f"tuned, {size} rows" for size in sizes]
+        return [
             ask(
-                f"tuned, {size} rows",
-                (
-                    "what training on examples does"
-                    if size == len(pairs)
-                    else "whether fewer examples would do"
-                ),
+                name,
+                "whether fewer examples would do" if larger else "what training on examples does",
                 prepare_seconds=functools.partial(self._training_seconds, pairs[:size]),
                 trained=True,
+                turn=LAST if larger else DECIDES,
+                most=self.most,
+                instead_of=larger,
                 make=functools.partial(self._tuned, pairs[:size]),
             )
-            for size in sizes
+            for name, size, larger in zip(names, sizes, ["", *names], strict=False)
         ]
-        return [*first, tuned[0], *rest, *tuned[1:]]
 
     @functools.cached_property
     def classifiable(self) -> bool:
@@ -518,7 +553,7 @@ class Systems:
         embedded already, for it must cost nothing that an arm needs."""
         if not self.splits:
             return None
-        held_out, doubts = [*self.splits.dev, *self.splits.test], None
+        held_out, doubts = self.splits.test, None
         embedded = self.progress["rows_embedded"] == len(self.splits.train)
         if embedded and self.classifiable and self.clock.left > 0:
             rows = [*self.splits.train, *held_out][:MOST_DOUBTED]
@@ -551,42 +586,67 @@ class Systems:
             return 0.0  # it is said when the arm is made
         return pace * len(pairs) + loading
 
-    def _rows(self, pairs: labelled.Pairs) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        dev = labelled.pairs(shuffled_by_hash(self.splits.dev)[:DEV_ROWS], self.schema)
-        return tuple(
-            labelled.training_rows(self.generator, self.task, part) for part in (pairs, dev)
-        )
+    @property
+    def most(self) -> float:
+        """The share of the time left that training may take: less where questions wait, too."""
+        return DECIDING_PREPARATION if self.questions else ALONE_PREPARATION
 
     def _training_seconds(self, pairs: labelled.Pairs) -> float:
+        """How long does training on these rows take? Chooses the rounds (`self.tuning`)."""
         from helpers.training.time_estimate import read_per_second, training_seconds
 
         if len(pairs) in self.estimated:  # asked again, so this machine's pace is measured again
             read_per_second.cache_clear()
         self.estimated.add(len(pairs))
-        rows, dev = self._rows(pairs)
-        if adapters_there(self.generator, rows, dev):
-            return 0.0
-        return training_seconds(self.generator, rows, LoraSettings()) + training_seconds(
-            self.generator, dev, LoraSettings(epochs=1)
-        )
+        rows = labelled.training_rows(self.generator, self.task, pairs)
+        room = self.most * max(0.0, self.clock.left) / CAREFUL
+        for how in self._ways(pairs):
+            there = adapter_there(self.generator, rows, how)
+            seconds = 0.0 if there else training_seconds(self.generator, rows, how)
+            if seconds <= room:
+                break
+        self.tuning[len(pairs)] = how
+        return seconds
+
+    def _ways(self, pairs: labelled.Pairs) -> list[LoraSettings]:
+        """How these rows may be trained on, the best first: by the recipe; where that takes too
+        long, all rows in fewer rounds. What an earlier start chose is not chosen anew."""
+        whole = recipe(TrainingSetting(len(pairs)))
+        if len(pairs) < len(self.splits.train):
+            return [whole]
+        chosen = (self.progress["rounds"] or {}).get(str(len(pairs)))
+        fewer = [chosen] if chosen else range(whole.epochs - 1, 0, -1)
+        return [whole, *(replace(whole, epochs=n) for n in fewer if n < whole.epochs)]
 
     def _tuned(self, pairs: labelled.Pairs) -> Arm:
-        self.say(f"training on {len(pairs)} rows")
-        rows, dev = self._rows(pairs)
+        rows = labelled.training_rows(self.generator, self.task, pairs)
+        how = self.tuning.get(len(pairs)) or recipe(TrainingSetting(len(pairs)))
+        self._say_rounds(pairs, how)
         adapter = finetune(
-            self.generator,
-            rows,
-            LoraSettings(),
-            dev=dev,
-            progress=self.clock.check_training,
-            say=self.say,
+            self.generator, rows, how, progress=self.clock.check_training, say=self.say
         )
-        self.progress.set(
-            "training",
-            {**(self.progress["training"] or {}), str(len(pairs)): adapter.card["seconds"]},
-        )
+        self._keep("training", pairs, adapter.card["seconds"])
         tuned = adapters.with_adapter(self.generator, adapter)
         return labelled.tuned(tuned, self.task, self.constrained)
+
+    def _say_rounds(self, pairs: labelled.Pairs, how: LoraSettings) -> None:
+        """Say and note how often the rows are practised. Other rounds than at an earlier start are
+        another arm, so nothing of it is done."""
+        name, whole = f"tuned, {len(pairs)} rows", recipe(TrainingSetting(len(pairs))).epochs
+        before = (self.progress["rounds"] or {}).get(str(len(pairs)))
+        if before and before != how.epochs:
+            self.progress.begin_again([name])
+        self._keep("rounds", pairs, how.epochs)
+        self.say(f"training on {len(pairs)} rows, {how.epochs} rounds")
+        if how.epochs < whole:
+            self.notes.append(
+                f"“{name}” practised its rows in {how.epochs} of the {whole} rounds that the recipe"
+                " takes, for the minutes allowed no more: to its end it may be better. Give more"
+                " minutes before you decide against training."
+            )
+
+    def _keep(self, what: str, pairs: labelled.Pairs, value: float) -> None:
+        self.progress.set(what, {**(self.progress[what] or {}), str(len(pairs)): value})
 
     def steps(self) -> list[Step]:
         """All of them, the most informative first; questions and examples in turn, so that neither
@@ -598,17 +658,20 @@ class Systems:
         return [step for step in turns if step.free] + [step for step in turns if not step.free]
 
 
-def adapters_there(generator: load.Generator, rows: Sequence, dev: Sequence) -> bool:
+def _split(examples: Sequence[Case]) -> labelled_rows.Splits:
+    """Rows to train on and to test. The recipe is fixed, so none are needed to choose it."""
+    train, dev, test = labelled_rows.split(examples, shares=SHARES)
+    return labelled_rows.Splits([*train, *(replace(one, split="train") for one in dev)], [], test)
+
+
+def adapter_there(generator: load.Generator, rows: Sequence, how: LoraSettings) -> bool:
     """Was the same trained before?"""
     from helpers.core import settings
     from helpers.training.adapters import CARD
     from helpers.training.trainer import adapter_fingerprint
 
-    return (
-        settings.cache_folder("adapters")
-        / adapter_fingerprint(generator, rows, LoraSettings(), dev)
-        / CARD
-    ).exists()
+    name = adapter_fingerprint(generator, rows, how)
+    return (settings.cache_folder("adapters") / name / CARD).exists()
 
 
 def shuffled_by_hash(cases: Sequence[Case]) -> list[Case]:
