@@ -36,10 +36,16 @@ def region_and_date(chunk: Chunk) -> list[str]:
     """Where and since when the chunk's document holds, as far as it says so: ["Germany", "in force
     since 1 May 2025"]."""
     meta = chunk.document.meta
+    dated = meta.effective_from != UNDATED
     return [
         *([REGIONS[meta.region]] if meta.region in REGIONS else []),
-        *([] if meta.effective_from == UNDATED else [f"in force since {day(meta.effective_from)}"]),
+        *([in_force(meta.effective_from)] if dated else []),
     ]
+
+
+def in_force(since: dt.date) -> str:
+    """As a header line says it: in force since 1 May 2025."""
+    return f"in force since {day(since)}"
 
 
 def day(date: dt.date) -> str:
@@ -67,7 +73,7 @@ def _version(chunk: Chunk) -> list[str]:
         *(
             []
             if meta.effective_from == UNDATED
-            else [f"version {meta.version}, in force since {day(meta.effective_from)}"]
+            else [f"version {meta.version}, {in_force(meta.effective_from)}"]
         ),
     ]
 

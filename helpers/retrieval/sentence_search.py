@@ -84,36 +84,53 @@ class SentenceSearch:
         return self.search_all([Ask("", question, tuple(groups), as_of)], top_k)[0]
 
     def _best(self, ask: Ask, asked: np.ndarray, top_k: int) -> list[Passage]:
-        import numpy as np
-
-        rows, weights = self.index.rows, (self.sentence_weight, self.lexical_weight)
-        may = np.flatnonzero(rows.allowed(ask.groups, ask.as_of))
-        by_sentence = self.vectors @ asked  # (units,)
-        points = (
-            (1 - sum(weights)) * scaled((rows.vectors @ asked)[may])
-            + weights[0] * scaled([by_sentence[self._of[row]].max(initial=0) for row in may])
-            + weights[1]
-            * scaled(self.index.lexical.scores(ask.input, rows.allowed(ask.groups, ask.as_of))[may])
-        )
-        wanted = regions_named(ask.input) or {self.regions.get(ask.id, "all")}
-        if "all" not in wanted:
-            elsewhere = [self._region[row] not in {"all", *wanted} for row in may]
-            points = points - self.other_region * np.array(elsewhere)
-        best = np.argsort(-points, kind="stable")[:top_k]
-        found = rows.passages([(int(may[at]), float(points[at])) for at in best])
+        ranked = self.ranked(ask, asked, top_k)
         if self.window_tokens is None:
-            return found
+            return self.index.rows.passages([(row, points) for row, _, points in ranked])
         return [
-            self._window(int(may[at]), by_sentence, passage)
-            for at, passage in zip(best, found, strict=True)
+            window(self.units, unit, self.window_tokens, points)
+            if unit is not None
+            else self.index.rows.passages([(row, points)])[0]
+            for row, unit, points in ranked
         ]
 
-    def _window(self, row: int, by_sentence: np.ndarray, passage: Passage) -> Passage:
+    def ranked(
+        self, ask: Ask, asked: np.ndarray, top_k: int
+    ) -> list[tuple[int, int | None, float]]:
+        """(chunk, its best sentence, score) of the top_k chunks, best first; a chunk that is a
+        heading alone has no sentence. asked: the question's vector."""
+        import numpy as np
+
+        rows, index = self.index.rows, self.index
+        allowed = rows.allowed(ask.groups, ask.as_of)
+        may = np.flatnonzero(allowed)
+        by_sentence = self.vectors @ asked  # (units,)
+        best = [by_sentence[self._of[row]].max(initial=-1.0) for row in may]
+        weights = (self.sentence_weight, self.lexical_weight)
+        points = (
+            (1 - sum(weights)) * scaled((rows.vectors @ asked)[may])
+            + weights[0] * scaled(best)
+            + weights[1] * scaled(index.lexical.scores(ask.input, allowed)[may])
+            - self.other_region * self._elsewhere(ask)[may]
+        )
+        order = np.argsort(-points, kind="stable")[:top_k]  # of equals, the first ones
+        return [
+            (row, self._best_unit(row, by_sentence), float(points[at]))
+            for at, row in zip(order, may[order].tolist(), strict=True)
+        ]
+
+    def _best_unit(self, row: int, by_sentence: np.ndarray) -> int | None:
         inside = self._of[row]
-        if not len(inside):  # a heading alone
-            return passage
-        best = int(inside[by_sentence[inside].argmax()])
-        return window(self.units, best, self.window_tokens, passage.score)
+        return int(inside[by_sentence[inside].argmax()]) if len(inside) else None
+
+    def _elsewhere(self, ask: Ask) -> np.ndarray:
+        """(chunks,) 1 where a page holds in a region that was not asked for, else 0."""
+        import numpy as np
+
+        wanted = regions_named(ask.input) or {self.regions.get(ask.id, "all")}
+        if "all" in wanted:  # nobody said where
+            return np.zeros(len(self._region))
+        return np.array([region not in {"all", *wanted} for region in self._region], dtype=float)
 
     @functools.cached_property
     def _of(self) -> list[np.ndarray]:
@@ -125,13 +142,13 @@ class SentenceSearch:
             by_doc.setdefault(unit.document.id, []).append(at)
 
         def inside(meta: dict) -> list[int]:
-            return [
-                at
-                for at in by_doc.get(meta["doc"], ())
-                if 2
-                * (min(meta["end"], self.units[at].end) - max(meta["start"], self.units[at].start))
-                > self.units[at].end - self.units[at].start
-            ]
+            within = []
+            for at in by_doc.get(meta["doc"], ()):
+                unit = self.units[at]
+                shared = min(meta["end"], unit.end) - max(meta["start"], unit.start)
+                if 2 * shared > unit.end - unit.start:
+                    within.append(at)
+            return within
 
         return [np.array(inside(m), dtype=np.intp) for m in self.index.rows.metadatas]
 

@@ -76,7 +76,11 @@ def header_line(document: Document, start: int, columns: str = "") -> str:
     Example: "Visitors and site access › Sites · Germany · in force since 1 May 2025".
     """
     chunk = Chunk(document, start, start)
-    parts = [heading_line(chunk), *region_and_date(chunk)]
+    return in_one_line([heading_line(chunk), *region_and_date(chunk)], columns)
+
+
+def in_one_line(parts: Sequence[str], columns: str = "") -> str:
+    """The parts of a header line put together, with the names of a table's columns below."""
     return BETWEEN.join(parts) + (f"\n| {columns} |" if columns else "")
 
 
