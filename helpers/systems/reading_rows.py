@@ -132,6 +132,7 @@ class Redraw:
     pages: Sequence[Page]
     epoch: int
     worlds: dict[str, tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
+    drawn: dict[tuple[str, int], Rewrite] = field(default_factory=dict)
 
     @functools.cached_property
     def pool(self) -> list[str]:
@@ -158,9 +159,11 @@ class Redraw:
         names, titles = self.world(page.world)
         if as_written:
             return Rewrite(names, Redrawn({}))
-        dice = random.Random(f"{self.epoch} {page.world} {page.document.title} {sibling}")
-        text = [page.document.title, page.document.text]
-        return Rewrite(names, Redrawn.of(text, dice, titles))
+        if (key := (page.document.id, sibling)) not in self.drawn:
+            dice = random.Random(f"{self.epoch} {page.world} {page.document.title} {sibling}")
+            text = [page.document.title, page.document.text]
+            self.drawn[key] = Rewrite(names, Redrawn.of(text, dice, titles))
+        return self.drawn[key]
 
 
 @dataclass(frozen=True)
