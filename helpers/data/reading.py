@@ -38,6 +38,8 @@ class ReadingRow(Row):
     source: str
     labelled_by: str
     licence: str
+    asked_by: str = ""  # the line of a prompt that says who asks and when
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Reading:
     answer: str
     cite: int | None
     world: str
+    asked_by: str = ""
 
 
 def holds(passage: dict, answer: str) -> bool:
@@ -121,7 +124,9 @@ def load_reading(split: Literal["train", "dev"], path: Path | None = None) -> li
     for i, field, message in sorted(wrong):
         raise DataError(f"{settings.shown(path)} line {i + 1}: field '{field}': {message}")
     return [
-        Reading(r["id"], r["question"], _passages(r), r["answer"], r["cite"], r["world"])
+        Reading(
+            r["id"], r["question"], _passages(r), r["answer"], r["cite"], r["world"], r["asked_by"]
+        )
         for r in rows
     ]
 

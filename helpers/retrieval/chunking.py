@@ -321,15 +321,15 @@ def chunk(
     text. whole_rows: no row of a table is cut in two if it fits into a chunk. Off by default: the
     course's figures were measured without.
     """
-    tables = _tables(document.text) if table_headers or whole_rows else []
-    rows = [row for first, last, _ in tables for row in _lines(document.text, first, last)]
+    found = tables(document.text) if table_headers or whole_rows else []
+    rows = [row for first, last, _ in found for row in _lines(document.text, first, last)]
     return [
         Chunk(
             document,
             start,
             end,
             document.heading_path(start) if strategy == "headings" else (),
-            next((columns for first, last, columns in tables if first < start < last), "")
+            next((columns for first, last, columns in found if first < start < last), "")
             if table_headers
             else "",
         )
@@ -343,7 +343,7 @@ DELIMITER_ROW = re.compile(r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\||$)", re.MULTILIN
 COLUMNS_CHARS = 300
 
 
-def _tables(text: str) -> list[tuple[int, int, str]]:
+def tables(text: str) -> list[tuple[int, int, str]]:
     """(first character, last, names of the columns) of each Markdown table whose columns have
     names."""
     if not DELIMITER_ROW.search(text):

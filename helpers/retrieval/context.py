@@ -26,9 +26,35 @@ def _nothing(chunk: Chunk) -> str:
     return f"{chunk.columns}\n{chunk.text}" if chunk.columns else chunk.text
 
 
-def _headings(chunk: Chunk) -> list[str]:
+def heading_line(chunk: Chunk) -> str:
+    """title › the headings that the chunk begins under; a heading that repeats the title once."""
     title, path = chunk.document.title, chunk.heading_path
-    return [" › ".join([title, *(path[1:] if path[:1] == (title,) else path)])]
+    return " › ".join([title, *(path[1:] if path[:1] == (title,) else path)])
+
+
+def region_and_date(chunk: Chunk) -> list[str]:
+    """Where and since when the chunk's document holds, as far as it says so: ["Germany", "in force
+    since 1 May 2025"]."""
+    meta = chunk.document.meta
+    dated = meta.effective_from != UNDATED
+    return [
+        *([REGIONS[meta.region]] if meta.region in REGIONS else []),
+        *([in_force(meta.effective_from)] if dated else []),
+    ]
+
+
+def in_force(since: dt.date) -> str:
+    """As a header line says it: in force since 1 May 2025."""
+    return f"in force since {day(since)}"
+
+
+def day(date: dt.date) -> str:
+    """A date as a person writes it: 1 May 2025."""
+    return f"{date.day} {date:%B %Y}"
+
+
+def _headings(chunk: Chunk) -> list[str]:
+    return [heading_line(chunk)]
 
 
 def _place(chunk: Chunk) -> list[str]:
@@ -42,13 +68,12 @@ def _place(chunk: Chunk) -> list[str]:
 
 def _version(chunk: Chunk) -> list[str]:
     meta = chunk.document.meta
-    since = f"{meta.effective_from.day} {meta.effective_from:%B %Y}"
     return [
         *_place(chunk),
         *(
             []
             if meta.effective_from == UNDATED
-            else [f"version {meta.version}, in force since {since}"]
+            else [f"version {meta.version}, {in_force(meta.effective_from)}"]
         ),
     ]
 

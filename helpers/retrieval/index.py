@@ -316,10 +316,11 @@ def weighted(dense: np.ndarray, lexical: np.ndarray, weight: float) -> np.ndarra
 
     Example: dense [.5, .3, .1], lexical [0, 4, 2], weight .25 -> [.75, .625, .125].
     """
-    return (1 - weight) * _scaled(dense) + weight * _scaled(lexical)
+    return (1 - weight) * scaled(dense) + weight * scaled(lexical)
 
 
-def _scaled(scores: np.ndarray) -> np.ndarray:
+def scaled(scores: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Scores from 0 to 1 (min-max); all 0 where they are all equal."""
     import numpy as np
 
     scores = np.asarray(scores, dtype=np.float64)

@@ -3,7 +3,6 @@ it."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -11,11 +10,9 @@ from collections.abc import Sequence
 from helpers.core.cases import Citation, Passage
 from helpers.evaluation.text import UNSPACED
 from helpers.retrieval.bm25 import spaced
+from helpers.retrieval.sentences import sentence_spans
 
 MARK = re.compile(r"\s*\[(\d{1,2})\]")
-FULL_LINE = 40  # characters: a shorter line ended because it was at its end
-# of a list, a table, a heading; columns stand apart
-OWN_LINE = re.compile(r"\s*(?:[|#>•]|[-*+]\s|\d+[.)]\s)|.*\S(?:\t|\s{2,})\S")
 
 
 def unwrapped(text: str) -> str:
@@ -59,24 +56,8 @@ def best_sentence(text: str, words: set[str]) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a passage, its headings, and the lines of its lists and tables. A sentence
-    continues where a full line of prose merely wraps, as in a PDF."""
-    cuts = [0]
-    for gap in re.finditer(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?![。！？\s])", text):
-        above, below = text[: gap.start()].rpartition("\n")[2], text[gap.end() :].partition("\n")[0]
-        if (
-            gap[0] != "\n"
-            or len(above) < FULL_LINE
-            or above.endswith((":", ";"))
-            or OWN_LINE.match(above)
-            or OWN_LINE.match(below)
-        ):
-            cuts.append(gap.end())
-    return [
-        s.strip()
-        for s in (text[start:end] for start, end in itertools.pairwise([*cuts, len(text)]))
-        if s.strip()
-    ]
+    """The sentences of a passage, its headings, and the lines of its lists and tables."""
+    return [text[start:end] for start, end in sentence_spans(text)]
 
 
 def content_words(text: str) -> set[str]:

@@ -22,7 +22,8 @@ class PromptStyle:
     the form it must have.
 
     schema: None for free text, or a JSON Schema with a field "answer", by which every answer is
-    constrained while it is written.
+    constrained while it is written. between: what stands between a passage's title and its text.
+    `with_passages` may hold {question} twice and {asker}, who asks and when.
     """
 
     name: str
@@ -30,6 +31,7 @@ class PromptStyle:
     with_passages: str
     max_new_tokens: int = 32
     schema: dict | None = None
+    between: str = ": "
 
 
 BASE = PromptStyle(
@@ -83,24 +85,64 @@ SCHEMA = PromptStyle(
     },
 )
 
+# A causal model reads the passages before a question that follows them; here it knows what to look
+# for. The instruction comes first: what all prompts begin with is read once.
+ASKED_TWICE = PromptStyle(
+    "question first and last",
+    BASE.alone,
+    """Using only the context, answer in a few words.
+
+Question: {question}
+
+Context:
+{passages}
+
+Question: {question}""",
+)
+
+# … and with what else an answer may depend on: where a passage stands, where it holds, who asks
+WHO_ASKS = PromptStyle(
+    "who asks",
+    """Answer in a few words, with the unit.
+
+Question: {question}
+Short answer:""",
+    """Using only the context, answer in a few words, with the unit. If the context does not say, \
+answer: I don't know
+
+{asker}
+Question: {question}
+
+Context:
+{passages}
+
+Question: {question}
+Short answer:""",
+    between="\n",
+)
+
 # what a system says when the code, not the model, decides that the evidence is too weak
 REFUSAL = "I don't know."
 
 
-def number_passages(passages: Sequence[Passage]) -> str:
+def number_passages(passages: Sequence[Passage], between: str = ": ") -> str:
     """The passages as the model reads them: [1] title: text."""
-    return "\n\n".join(f"[{n}] {p.title}: {p.text}" for n, p in enumerate(passages, start=1))
+    return "\n\n".join(f"[{n}] {p.title}{between}{p.text}" for n, p in enumerate(passages, start=1))
 
 
 def question_prompt(
-    model: LanguageModel, question: str, passages: Sequence[Passage] = (), style: PromptStyle = BASE
+    model: LanguageModel,
+    question: str,
+    passages: Sequence[Passage] = (),
+    style: PromptStyle = BASE,
+    asker: str = "",
 ) -> Any:
-    """The whole prompt for a question, with or without passages."""
+    """The whole prompt for a question, with or without passages. asker: a line that says who asks
+    and when (see `asking.asked_by`), for a style that shows it."""
     if not passages:
         return model.chat(style.alone.format(question=question))
-    return model.chat(
-        style.with_passages.format(passages=number_passages(passages), question=question)
-    )
+    shown = number_passages(passages, style.between)
+    return model.chat(style.with_passages.format(passages=shown, question=question, asker=asker))
 
 
 def fit_to_budget(

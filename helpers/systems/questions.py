@@ -30,11 +30,13 @@ def answer_questions(
     asks: Sequence[Ask],
     contexts: Sequence[Sequence[Passage]],
     style: PromptStyle = BASE,
+    asked_by: Mapping[str, str] | None = None,
 ) -> Iterator[Prediction]:
     """Answer every ask from its own passages (none = from memory alone); predictions come batch by
-    batch."""
+    batch. asked_by: ask id -> the line that says who asks, for a style that shows it."""
+    who = asked_by or {}
     prompts = [
-        question_prompt(model, ask.input, context, style)
+        question_prompt(model, ask.input, context, style, who.get(ask.id, ""))
         for ask, context in zip(asks, contexts, strict=True)
     ]
     for done in model.complete(prompts, style.max_new_tokens, style.schema):
@@ -86,6 +88,7 @@ def retrieval_augmented(
     retriever: str = "dense",
     min_score: float | None = None,
     budget_tokens: int | None = None,
+    asked_by: Mapping[str, str] | None = None,
 ) -> Arm:
     """The model with the top_k passages that the index finds for the question, the user and the
     day.
@@ -93,7 +96,7 @@ def retrieval_augmented(
     With a tuned generator this is the hybrid: `retrieval_augmented(tuned_generator, index,
     name="tuned + RAG")`. min_score: refuse, without asking the model, when the best passage scores
     less (choose it on dev; scores depend on the retriever). budget_tokens: show only the passages,
-    from the best on, that a prompt of so many tokens holds.
+    from the best on, that a prompt of so many tokens holds. asked_by: see `answer_questions`.
     """
 
     def answer(asks: Sequence[Ask]):
@@ -114,15 +117,11 @@ def retrieval_augmented(
                 )
                 for ask in strong
             }
-        yield from answer_questions(model, strong, [contexts[ask.id] for ask in strong], style)
+        shown = [contexts[ask.id] for ask in strong]
+        yield from answer_questions(model, strong, shown, style, asked_by)
 
-    return Arm(
-        name,
-        answer,
-        fingerprint(
-            model.fingerprint, index.name, top_k, style, retriever, min_score, budget_tokens
-        ),
-    )
+    how = (top_k, style, retriever, min_score, budget_tokens, sorted((asked_by or {}).items()))
+    return Arm(name, answer, fingerprint(model.fingerprint, index.name, *how))
 
 
 def oracle(
@@ -130,14 +129,17 @@ def oracle(
     contexts: Contexts,
     name: str = "oracle context",
     style: prompts.PromptStyle = prompts.BASE,
+    asked_by: Mapping[str, str] | None = None,
 ) -> Arm:
     """The model with the right passages put into its hands (ask id -> passages): how well does it
-    read?"""
+    read? asked_by: see `answer_questions`."""
 
     def answer(asks: Sequence[Ask]):
-        return answer_questions(model, asks, [contexts.get(ask.id, ()) for ask in asks], style)
+        shown = [contexts.get(ask.id, ()) for ask in asks]
+        return answer_questions(model, asks, shown, style, asked_by)
 
-    return Arm(name, answer, fingerprint(model.fingerprint, sorted(contexts.items()), style))
+    how = (sorted(contexts.items()), style, sorted((asked_by or {}).items()))
+    return Arm(name, answer, fingerprint(model.fingerprint, *how))
 
 
 def long_context(

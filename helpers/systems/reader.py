@@ -1,8 +1,10 @@
 """How is a model taught to read and to cite, without being taught a single fact? Rows from other
 invented worlds, in the very prompt of RAG.
 
-    adapter = finetune(generator, training_rows(generator, load_reading("train")), HOW)      # kept
-    as reference_adapter("reader", generator)
+    adapter = finetune(generator, training_rows(generator, load_reading("train")), HOW)
+    # kept as reference_adapter("reader", generator)
+
+The next reader gets rows in the form of `asking` (`serving_rows`), made by `reading_rows`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,16 @@ from collections.abc import Sequence
 
 from helpers.data.reading import Reading
 from helpers.models.load import Generator
-from helpers.systems.prompts import question_prompt
+from helpers.systems.prompts import WHO_ASKS, question_prompt
 from helpers.training.trainer import LoraSettings
 
 HOW = LoraSettings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
 MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of the time
+
+
+# classic LoRA, which changes how the model reads and not only what it writes; numbers and names are
+# drawn anew, so a further epoch is `draws`, not the same rows again
+READS = LoraSettings(epochs=1, rank=8, learning_rate=5e-4, batch_rows=8, acts_on="everything")
 
 
 def completion(reading: Reading) -> str:
@@ -31,4 +38,16 @@ def training_rows(generator: Generator, readings: Sequence[Reading]) -> list[tup
         (question_prompt(generator, one.question, one.passages), completion(one))
         for one in readings
         if len(one.passages) <= MOST_PASSAGES
+    ]
+
+
+def serving_rows(generator: Generator, readings: Sequence[Reading]) -> list[tuple[str, str]]:
+    """(prompt, completion) pairs in the very form in which `asking` asks: header lines, who asks,
+    the question first and last. A passage alone is not numbered in the answer."""
+    return [
+        (
+            question_prompt(generator, one.question, one.passages, WHO_ASKS, one.asked_by),
+            one.answer if len(one.passages) == 1 else completion(one),
+        )
+        for one in readings
     ]

@@ -1,0 +1,160 @@
+"""How is a small model asked so that it reads as well as it can? One passage at a time; and it does
+not write its answer, it chooses one of the pieces that stand there.
+
+    arm = best_span(model, search, top_k=3, how=Choice(), asked_by=asked)
+    evaluate(arm, cases, QUESTIONS)
+
+A model that reads three passages at once mixes them up. Read alone, each is the right passage or
+none, and the answers can be compared: how much more probable does this passage make this answer
+than it was without any passage, and than "I don't know"? Every answer is a quote with its passage,
+and how sure the system must be is a number (`Choice.threshold`), not a habit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from helpers.core.cases import Arm, Ask, Citation, Passage, Prediction
+from helpers.data.askers import Asker
+from helpers.models.likelihood import Likelihood, likelihoods
+from helpers.models.load import Generator
+from helpers.retrieval.context import REGIONS, day
+from helpers.retrieval.retriever import Retriever
+from helpers.systems import prompts
+from helpers.systems.citations import sentences
+from helpers.systems.prompts import WHO_ASKS, PromptStyle, question_prompt
+from helpers.systems.questions import fingerprint
+from helpers.systems.spans import candidates
+
+UNKNOWN = "I don't know"  # the refusal whose probability is compared: as the reader learnt it
+
+
+def asked_by(asker: Asker, ask: Ask) -> str:
+    """The line that tells a model who asks and when. Example: "Asked by: Support agent, Lindenrode
+    (Germany), on 2 March 2026"."""
+    where = f" ({REGIONS[asker.region]})" if asker.region in REGIONS else ""
+    when = f", on {day(ask.as_of)}" if ask.as_of else ""
+    return f"Asked by: {asker.title}{where}{when}"
+
+
+@dataclass(frozen=True)
+class SpanRead:
+    """A candidate in its passage: the mean log-probability of a token of it after the passage
+    (`given`) and without one (`alone`), and that of the refusal after the same passage."""
+
+    text: str
+    number: int  # of the passage, from 1
+    given: float
+    alone: float
+    refusal: float
+    search: float  # the passage's score
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What makes a candidate the answer: its probability, less what the model would say anyway,
+    less the refusal's, plus the search's opinion of the passage. Weights are chosen on dev."""
+
+    alone: float = 0.5
+    refusal: float = 0.5
+    search: float = 1.0
+    threshold: float = float("-inf")
+
+    def value(self, span: SpanRead) -> float:
+        return (
+            span.given
+            - self.alone * span.alone
+            - self.refusal * span.refusal
+            + self.search * span.search
+        )
+
+    def best(self, spans: Sequence[SpanRead]) -> SpanRead | None:
+        """The most valuable candidate, of equals the first; None where none reaches the
+        threshold."""
+        best = max(spans, key=self.value, default=None)
+        return best if best and self.value(best) >= self.threshold else None
+
+
+def read_spans(
+    model: Generator,
+    ask: Ask,
+    passages: Sequence[Passage],
+    style: PromptStyle = WHO_ASKS,
+    asker: str = "",
+    alone: bool = True,
+) -> tuple[list[SpanRead], int]:
+    """Every candidate of every passage, each passage read alone; and how many tokens were read.
+
+    alone: also ask without a passage (else `SpanRead.alone` is 0).
+    """
+    found, tokens = [], 0
+    for number, passage in enumerate(passages, start=1):
+        spans = candidates(passage.text)
+        prompt = question_prompt(model, ask.input, [passage], style, asker)
+        *given, refusal = _likelihoods(model, prompt, [*spans, UNKNOWN])
+        tokens += _read(model, prompt, [*given, refusal])
+        found += [
+            SpanRead(span, number, one.mean, 0.0, refusal.mean, passage.score or 0.0)
+            for span, one in zip(spans, given, strict=True)
+        ]
+    if not alone or not found:
+        return found, tokens
+    texts = list(dict.fromkeys(one.text for one in found))
+    prompt = question_prompt(model, ask.input, (), style)
+    before = _likelihoods(model, prompt, texts)
+    means = dict(zip(texts, (one.mean for one in before), strict=True))
+    known = [SpanRead(**asdict(one) | {"alone": means[one.text]}) for one in found]
+    return known, tokens + _read(model, prompt, before)
+
+
+def _likelihoods(model: Generator, prompt: str, answers: Sequence[str]) -> list[Likelihood]:
+    # all prompts begin alike: the system's turn and the instruction
+    return likelihoods(model, prompt, answers, shared=prompt.split("\n\n")[0])
+
+
+def _read(model: Generator, prompt: str, answers: Sequence[Likelihood]) -> int:
+    prompt_tokens = len(model.tokenizer(prompt, add_special_tokens=False)["input_ids"])
+    return prompt_tokens + sum(one.tokens - 1 for one in answers)
+
+
+def best_span(
+    model: Generator,
+    retriever: Retriever,
+    top_k: int = 3,
+    how: Choice | None = None,
+    name: str = "RAG by spans",
+    style: PromptStyle = WHO_ASKS,
+    asked_by: Mapping[str, str] | None = None,
+) -> Arm:
+    """Search, read each passage alone, and quote the best candidate of all, or refuse.
+
+    The citation is the passage that the answer stands in. asked_by: ask id -> the line that says
+    who asks. Needs weights on this machine: a server tells no probabilities of given answers.
+    """
+    how, who = how or Choice(), asked_by or {}
+
+    def answer(asks: Sequence[Ask]):
+        for ask, passages in zip(asks, retriever.search_all(asks, top_k), strict=True):
+            started = time.perf_counter()
+            spans, tokens = read_spans(model, ask, passages, style, who.get(ask.id, ""))
+            said = how.best(spans)
+            seconds = time.perf_counter() - started
+            text = said.text if said else prompts.REFUSAL
+            yield Prediction(
+                ask.id, text, tuple(passages), cited(said, passages), tokens, 0, seconds
+            )
+
+    parts = (model.fingerprint, retriever.name, top_k, how, style, sorted(who.items()))
+    return Arm(name, answer, fingerprint(*parts))
+
+
+def cited(said: SpanRead | None, passages: Sequence[Passage]) -> tuple[Citation, ...]:
+    """The passage that a chosen span stands in, and its sentence there. The code knows both; no
+    model has to say them."""
+    if said is None:
+        return ()
+    passage = passages[said.number - 1]
+    quote = next((s for s in sentences(passage.text) if said.text in s), said.text)
+    return (Citation(said.number, passage.doc, quote, "model"),)

@@ -1,0 +1,440 @@
+"""Which way of asking the same small model reads best? `python labs_data/build/asking.py` (an hour
+on one core for all; every answer is cached, so it resumes where it stopped).
+
+    labs_data/reference/asking.json    one row per way, with provenance: `right` and `refused` hold
+                                       one 0 or 1 per case of `ids`; tokens and seconds an answer
+
+Ways of asking are measured on dev, on the base model and the kept reader, greedy or by spans; `n`
+says how many cases were answered. Seconds are those of one processor core, whatever else the
+machine does, so they are about what an idle machine would take with one thread. What
+the spans' weights are chosen on also judges them, so each such row has a second figure:
+`right_across`, each half of the facts judged with the weights that the other half chose.
+
+    --only TEXT     ways whose name holds this text
+    --cases N       of each way the first N cases (in an order drawn once), then the table
+    --minutes N     answer no further case after so many minutes
+    --table         only judge what is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
+
+from helpers.core import fingerprint, settings
+from helpers.core.cases import Case, Passage, Prediction
+from helpers.core.files import write_measured
+from helpers.data.askers import load_askers
+from helpers.data.handbook import load_handbook
+from helpers.data.questions import load_questions
+from helpers.evaluation.bits import to_bits
+from helpers.evaluation.evaluator import QUESTIONS, wilson
+from helpers.evaluation.retrieval_metrics import evidence_found
+from helpers.evaluation.scores import answer_correct
+from helpers.models import load
+from helpers.retrieval.chunking import chunk_all
+from helpers.retrieval.index import build_index
+from helpers.retrieval.sentence_search import SentenceSearch, sentence_search
+from helpers.retrieval.sentences import header_line, units_of, window
+from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans
+from helpers.systems.prompts import ASKED_TWICE, BASE, REFUSAL, WHO_ASKS, PromptStyle
+from helpers.systems.questions import answer_questions, evidence_contexts
+from helpers.systems.spans import candidates
+from helpers.training import adapters
+
+REFERENCE = settings.DATA / "reference" / "asking.json"
+CODE = ("evaluation", "models", "retrieval", "systems")
+COURSE = {"strategy": "tokens", "chunk_size": 64, "overlap": 16}  # what notebook 02 builds
+LONG = {
+    "strategy": "sentences",
+    "chunk_size": 200,
+    "overlap": 50,
+    "stem": True,
+    "lexical_weight": 0.3,
+    "context": "version",
+}
+WINDOW_TOKENS, TOP_K = 64, 3
+GROUP = 8  # cases that are answered together, so that little is lost when a run is stopped
+Contexts = dict[str, tuple[Passage, ...]]
+
+
+class Way(NamedTuple):
+    """One row of the table. shows: the name of the passages (a method of `Shown`)."""
+
+    name: str
+    model: str
+    shows: str
+    style: PromptStyle
+    spans: bool = False
+
+
+WAYS = [
+    # as it was
+    Way("base prompt", "base", "oracle_chunk", BASE),
+    Way("base prompt", "reader", "oracle_chunk", BASE),
+    # the same passage, asked otherwise
+    Way("spans", "base", "oracle_window", WHO_ASKS, spans=True),
+    Way("spans", "base", "search_windows", WHO_ASKS, spans=True),
+    Way("who asks", "base", "oracle_window", WHO_ASKS),
+    Way("question first and last", "base", "oracle_chunk", ASKED_TWICE),
+    Way(
+        "question first and last, headers",
+        "base",
+        "oracle_headed",
+        replace(ASKED_TWICE, between="\n"),
+    ),
+    Way("base prompt", "base", "oracle_window", BASE),
+    Way("spans", "reader", "oracle_window", WHO_ASKS, spans=True),
+    Way("spans", "reader", "search_windows", WHO_ASKS, spans=True),
+    Way("who asks", "reader", "oracle_window", WHO_ASKS),
+    Way("base prompt", "reader", "oracle_window", BASE),
+    # passages from the search, all in one prompt
+    Way("who asks", "base", "search_windows", WHO_ASKS),
+    Way("base prompt", "reader", "search_windows", BASE),
+    Way("who asks", "reader", "search_windows", WHO_ASKS),
+    # the whole chunks of the index in use that hold the evidence
+    Way("base prompt", "base", "whole_chunks", BASE),
+    Way("base prompt", "reader", "whole_chunks", BASE),
+]
+
+
+class Shown:
+    """The passages that a way shows: case id -> passages."""
+
+    def __init__(self, cases: Sequence[Case]):
+        self.documents = load_handbook()
+        self.cases = cases
+        self.askers = load_askers("dev")
+        self.units = {d.id: units_of(d) for d in self.documents}
+
+    @functools.cached_property
+    def oracle_chunk(self) -> Contexts:
+        """The chunk of 64 tokens that holds most of the evidence, made whole: oracle as it was."""
+        return dict(evidence_contexts(self.cases, chunk_all(self.documents, 64, 16, "tokens")))
+
+    @functools.cached_property
+    def oracle_headed(self) -> Contexts:
+        by_id = {d.id: d for d in self.documents}
+        return {
+            id: tuple(replace(p, title=header_line(by_id[p.doc], p.start)) for p in passages)
+            for id, passages in self.oracle_chunk.items()
+        }
+
+    @functools.cached_property
+    def oracle_window(self) -> Contexts:
+        """The window around each sentence or row of the evidence."""
+
+        def around(evidence) -> Passage:
+            units = self.units[evidence.doc]
+            shared = [min(u.end, evidence.end) - max(u.start, evidence.start) for u in units]
+            return window(units, shared.index(max(shared)), WINDOW_TOKENS, 1.0)
+
+        return {
+            case.id: tuple(dict.fromkeys(around(e) for e in case.gold.evidence))
+            for case in self.cases
+            if case.gold.evidence
+        }
+
+    @functools.cached_property
+    def whole_chunks(self) -> Contexts:
+        """The whole chunks of the long index that hold the evidence, in the order of the quotes."""
+        options = {key: LONG[key] for key in ("strategy", "chunk_size", "overlap")}
+        chunks = chunk_all(self.documents, **options)
+        return dict(evidence_contexts(self.cases, chunks))
+
+    @functools.cached_property
+    def search(self) -> SentenceSearch:
+        index = build_index(self.documents, say=lambda _: None, **LONG)
+        regions = {id: asker.region for id, asker in self.askers.items()}
+        return sentence_search(self.documents, index, regions=regions, **BEST_SEARCH)
+
+    @functools.cached_property
+    def search_windows(self) -> Contexts:
+        """The windows around the best sentences of the best chunks."""
+        search = replace(self.search, window_tokens=WINDOW_TOKENS)
+        found = search.search_all([case.ask for case in self.cases], TOP_K)
+        return {
+            case.id: tuple(dict.fromkeys(passages))
+            for case, passages in zip(self.cases, found, strict=True)
+        }
+
+    def asked_by(self, case: Case) -> str:
+        return asked_by(self.askers[case.id], case.ask)
+
+
+BEST_SEARCH: dict[str, Any] = {"sentence_weight": 0.3, "lexical_weight": 0.3, "other_region": 0.1}
+
+
+class Cached:
+    """What a model said or thought of each case, one line of JSON each; a killed run goes on."""
+
+    def __init__(self, way: Way, model: load.Generator, passages: Contexts):
+        self.way, self.model, self.passages = way, model, passages
+        named = repr((way.style, way.spans, model.fingerprint, candidates.__module__))
+        name = hashlib.sha256(named.encode()).hexdigest()[:16]
+        self.file = settings.cache_folder("labs") / f"asking-{name}.jsonl"
+        self.rows: dict[str, dict[str, Any]] = {}
+        if self.file.exists():
+            for line in self.file.read_text(encoding="utf-8").split("\n")[:-1]:
+                row = json.loads(line)
+                self.rows[row["key"]] = row
+
+    def key(self, case: Case) -> str:
+        shown = repr((case.id, case.ask.input, self.passages.get(case.id, ())))
+        return hashlib.sha256(shown.encode()).hexdigest()[:24]
+
+    def missing(self, cases: Sequence[Case]) -> list[Case]:
+        return [case for case in cases if self.key(case) not in self.rows]
+
+    def add(self, case: Case, row: dict[str, Any]) -> None:
+        row = {"key": self.key(case), "id": case.id, **row}
+        self.rows[row["key"]] = row
+        with self.file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def of(self, case: Case) -> dict[str, Any]:
+        return self.rows[self.key(case)]
+
+
+def write_answers(cached: Cached, shown: Shown, cases: Sequence[Case]) -> None:
+    """Greedy answers of a few cases."""
+    by_id, started = {case.id: case for case in cases}, time.process_time()
+    said = [
+        *answer_questions(
+            cached.model,
+            [case.ask for case in cases],
+            [cached.passages.get(case.id, ()) for case in cases],
+            cached.way.style,
+            {case.id: shown.asked_by(case) for case in cases},
+        )
+    ]
+    seconds = (time.process_time() - started) / len(cases)
+    for one in said:
+        row = {"text": one.text, "tokens_in": one.tokens_in, "tokens_out": one.tokens_out}
+        cached.add(by_id[one.id], row | {"seconds": seconds})
+
+
+def weigh_spans(cached: Cached, shown: Shown, cases: Sequence[Case]) -> None:
+    """The probabilities of all candidates of a few cases."""
+    for case in cases:
+        started = time.process_time()
+        passages = cached.passages.get(case.id, ())
+        spans, tokens = read_spans(
+            cached.model, case.ask, passages, cached.way.style, shown.asked_by(case)
+        )
+        seconds = time.process_time() - started
+        row = {"spans": [[*asdict(one).values()] for one in spans]}
+        cached.add(case, row | {"tokens_in": tokens, "tokens_out": 0, "seconds": seconds})
+
+
+# --- judging --------------------------------------------------------------------------------------
+
+GRID = [
+    Choice(alone, refusal, search)
+    for alone in (0.0, 0.25, 0.5, 0.75, 1.0)
+    for refusal in (0.0, 0.25, 0.5, 1.0)
+    for search in (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+]
+
+
+def spans_of(row: dict[str, Any]) -> list[SpanRead]:
+    return [SpanRead(*one) for one in row["spans"]]
+
+
+def right_by(how: Choice, cases: Sequence[Case], read: dict[str, list[SpanRead]]) -> list[bool]:
+    """Is each case right? Without a threshold: the ones that must be refused are wrong."""
+    said = [how.best(read[case.id]) for case in cases]
+    return [
+        one is not None and answer_correct(one.text, case.gold.answers) and bool(case.gold.answers)
+        for one, case in zip(said, cases, strict=True)
+    ]
+
+
+def best_choice(cases: Sequence[Case], read: dict[str, list[SpanRead]]) -> Choice:
+    """The weights that answer most of the answerable cases; of equals the first."""
+    asked = [case for case in cases if case.gold.answers]
+    return max(GRID, key=lambda how: sum(right_by(how, asked, read)))
+
+
+def halves(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+    """Two halves of the facts: paraphrases of one question stay together."""
+    facts = sorted({case.fact for case in cases})
+    random.Random(0).shuffle(facts)
+    first = set(facts[: len(facts) // 2])
+    return [c for c in cases if c.fact in first], [c for c in cases if c.fact not in first]
+
+
+def refusal_curve(
+    how: Choice, cases: Sequence[Case], read: dict[str, list[SpanRead]]
+) -> list[dict[str, float]]:
+    """Over the threshold: share rightly refused (of what must be) against share wrongly refused (of
+    what could be answered), and right of all answerable."""
+    best = {case.id: how.best(read[case.id]) for case in cases}
+    value = {id: how.value(one) if one else float("-inf") for id, one in best.items()}
+    answerable = [case for case in cases if case.gold.answers]
+    others = [case for case in cases if not case.gold.answers]
+    right = dict(zip((c.id for c in answerable), right_by(how, answerable, read), strict=True))
+    finite = sorted(v for v in value.values() if v > float("-inf"))
+    curve = []
+    for cut in [float("-inf"), *finite[:: max(1, len(finite) // 24)]]:
+        kept = [case for case in answerable if value[case.id] >= cut]
+        refused = sum(value[case.id] < cut for case in others)
+        curve.append(
+            {
+                "threshold": round(cut, 3) if cut > float("-inf") else None,
+                "rightly_refused": round(refused / len(others), 3) if others else None,
+                "wrongly_refused": round(1 - len(kept) / len(answerable), 3),
+                "right": round(sum(right[case.id] for case in kept) / len(answerable), 3),
+            }
+        )
+    return curve
+
+
+def judged(way: Way, cached: Cached, cases: Sequence[Case]) -> dict[str, Any]:
+    """The row of one way, from what is cached."""
+    answerable = [case for case in cases if case.gold.answers]
+    others = [case for case in cases if not case.gold.answers]
+    rows = {case.id: cached.of(case) for case in cases}
+    more: dict[str, Any] = {}
+    if way.spans:
+        read = {id: spans_of(row) for id, row in rows.items()}
+        how = best_choice(cases, read)
+        right = right_by(how, answerable, read)
+        across = [
+            flag
+            for mine, other in (halves(answerable), halves(answerable)[::-1])
+            for flag in right_by(best_choice(other, read), mine, read)
+        ]
+        reachable = [
+            any(answer_correct(one.text, case.gold.answers) for one in read[case.id])
+            for case in answerable
+        ]
+        chosen = {key: getattr(how, key) for key in ("alone", "refusal", "search")}
+        more = {
+            "chosen": chosen,
+            "right_across": round(sum(across) / len(across), 3),
+            "candidates_hold_it": round(sum(reachable) / len(reachable), 3),
+            "candidates": round(sum(map(len, read.values())) / len(read), 1),
+            "curve": refusal_curve(how, cases, read) if others else None,
+        }
+        refused = [False] * len(answerable)
+        refused_others = [False] * len(others)
+    else:
+
+        def judge(case: Case, score: Callable) -> Any:
+            return score(Prediction(case.id, rows[case.id]["text"]), case.gold)
+
+        right = [judge(case, QUESTIONS.correct) for case in answerable]
+        refused = [judge(case, QUESTIONS.scores)["abstained"] for case in answerable]
+        refused_others = [judge(case, QUESTIONS.scores)["abstained"] for case in others]
+    low, high = wilson(sum(right), len(right))
+    seen = [evidence_found(c.gold.evidence, cached.passages.get(c.id, ())) for c in answerable]
+    mean = {
+        key: round(sum(row[key] for row in rows.values()) / len(rows), 2)
+        for key in ("tokens_in", "tokens_out", "seconds")
+    }
+    return {
+        "way": way.name,
+        "model": way.model,
+        "shows": way.shows,
+        "n": len(answerable),
+        "share": round(sum(right) / len(right), 3),
+        "low": round(low, 3),
+        "high": round(high, 3),
+        "evidence_shown": round(sum(seen) / len(seen), 3),
+        "wrongly_refused": round(sum(refused) / len(refused), 3),
+        "must_refuse": len(others),
+        "rightly_refused": round(sum(refused_others) / len(others), 3) if others else None,
+        **mean,
+        **more,
+        "right": to_bits(right),
+        "ids": [case.id for case in answerable],
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    rightly = row["rightly_refused"]
+    across = f" (across {row['right_across']:.2f})" if "right_across" in row else ""
+    return (
+        f"| {row['way']} | {row['model']} | {row['shows']} | {row['n']} |"
+        f" {row['evidence_shown']:.2f} |"
+        f" {row['share']:.2f} ({row['low']:.2f} to {row['high']:.2f}){across} |"
+        f" {row['wrongly_refused']:.2f} | {'–' if rightly is None else f'{rightly:.2f}'} |"
+        f" {row['tokens_in']:.0f} | {row['seconds']:.2f} |"
+    )
+
+
+HEAD = (
+    "| way | model | shows | n | evidence shown | right (95 % CI) | wrongly refused |"
+    f" rightly refused | tokens in | seconds |\n|{' --- |' * 10}"
+)
+
+
+def cases_of(way: Way, cases: Sequence[Case]) -> list[Case]:
+    """All cases, with the oracle only those that have evidence; in an order drawn once, so that the
+    first n are a sample."""
+    mine = [c for c in cases if c.gold.answers or way.shows.startswith("search")]
+    return sorted(mine, key=lambda case: hashlib.sha256(case.id.encode()).hexdigest())
+
+
+def answer_missing(way: Way, cached: Cached, shown: Shown, cases: Sequence[Case], until: float):
+    """Answer what is not cached yet, a few cases at a time, until this moment (monotonic)."""
+    make, left = weigh_spans if way.spans else write_answers, cached.missing(cases)
+    for at in range(0, len(left), GROUP):
+        if time.monotonic() > until:
+            return
+        make(cached, shown, left[at : at + GROUP])
+
+
+def main() -> None:
+    settings.references_in_float32()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--cases", type=int, default=1_000)
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes
+    cases = load_questions("dev", load_handbook())
+    shown, base = Shown(cases), load.load_generator()
+    models = {
+        "base": base,
+        "reader": adapters.with_adapter(base, adapters.reference_adapter("reader", base)),
+    }
+    rows = []
+    print(HEAD, flush=True)
+    for way in WAYS:
+        cached = Cached(way, models[way.model], getattr(shown, way.shows))
+        mine = cases_of(way, cases)
+        if not options.table and options.only in f"{way.name}, {way.model}, {way.shows}":
+            answer_missing(way, cached, shown, mine[: options.cases], until)
+        known, late = ({c.id for c in some} for some in (mine, cached.missing(mine)))
+        if done := [case for case in cases if case.id in known - late]:
+            rows.append(judged(way, cached, done))
+            print(line(rows[-1]), flush=True)
+    head = {
+        "provenance": {
+            **fingerprint.provenance("python labs_data/build/asking.py", CODE),
+            "generator": base.fingerprint,
+            "threads": load.set_threads(),
+            "questions_sha256": hashlib.sha256(
+                (settings.DATA / "questions" / "dev.jsonl").read_bytes()
+            ).hexdigest(),
+        },
+        "refusal": REFUSAL,
+        "window_tokens": WINDOW_TOKENS,
+        "search": {**LONG, **BEST_SEARCH},
+        "top_k": TOP_K,
+    }
+    write_measured(REFERENCE, head, rows=rows)
+
+
+if __name__ == "__main__":
+    main()
