@@ -52,7 +52,7 @@ from helpers.data.requests import RequestRow
 from helpers.data.tickets import TicketRow
 from helpers.evaluation.house_style import StyleRow
 
-QUESTIONS = ("questions/dev.jsonl", "questions/test.jsonl")
+QUESTIONS = ("questions/dev.jsonl", "questions/test.jsonl", "questions/train.jsonl")
 TICKETS = ("tickets/train.jsonl", "tickets/dev.jsonl", "tickets/test.jsonl")
 READING = ("reading/train.jsonl", "reading/dev.jsonl")
 FACTS = {f"facts/{TRAIN}": FactRow, f"facts/{ASK}": FactAskRow, f"facts/{GENERAL}": GeneralRow}
