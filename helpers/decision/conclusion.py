@@ -148,8 +148,3 @@ def one_system_if_better(
         return directions
     left = replace(here, option=PROMPT, duels=(prompt,))
     return {**directions, JUDGEMENTS: left}
-
-
-def one_line(requirements: Requirements, evidence: Findings) -> str:
-    """What does the framework say here? One sentence, for a line under a widget."""
-    return sentences.one_line(decide(requirements, evidence))

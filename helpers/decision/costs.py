@@ -174,7 +174,7 @@ def labels_to_buy(
     if not option.labels or kind != JUDGEMENTS:
         return 0.0
     found = evidence.found.get(option.rests_on[kind])
-    rests_on = found.rows if found and found.rows else evidence.training_rows
+    rests_on = evidence.training_rows if found is None or found.rows is None else found.rows
     return max(0.0, rests_on - requirements.labelled_examples)
 
 

@@ -253,9 +253,6 @@ class Findings:
     training_seconds: float
     training_rows: int
     about: Mapping[str, Any] = field(default_factory=dict)
-    # training rows -> all fields right on dev tickets
-    curve: Mapping[int, Finding] = field(default_factory=dict)
-
     # pairs asked the same cases, beside those of GAINS: (first, second) -> their difference
     pairs: Mapping[tuple[str, str], Finding] = field(default_factory=dict)
 
@@ -329,44 +326,6 @@ class Findings:
             found={name: one for name, one in self.found.items() if name not in gone},
             pairs={pair: one for pair, one in self.pairs.items() if not set(pair) & set(names)},
         )
-
-    def at_rows(self, rows: int) -> Findings:
-        """The same with the tuned model trained on so many rows, as the training-size lab measured
-        it. For a size that was not measured, not measured."""
-        found = self.curve.get(rows)
-        # the paired gain is that of all labels, not of these
-        there = self.without("tuned")
-        if found is not None:
-            there = there.but(tuned=replace(found, rows=rows))
-        return replace(
-            there,
-            training_seconds=self.training_seconds * rows / self.training_rows,
-            training_rows=max(1, rows),
-        )
-
-    def at_retrieval(self, row: Mapping[str, Any], id: str = "reference/chunking.json") -> Findings:
-        """The same with search and RAG as a row of the chunking grid measured them (recall and
-        accuracy, their intervals, tokens of the prompt). What was counted at another setting is
-        not measured here: losses, refusals, a tuned reader."""
-        rag = self.found.get("RAG")
-        model, data = (rag.model, rag.data) if rag else ("", "")
-        there = self.without("RAG", "recall", "reader + RAG", "improved RAG", *LOST, *OF_RAG)
-        says, here = "at this setting", {}
-        if row.get("recall") is not None:
-            numbers = (row[key] for key in ("recall", "low", "high", "n"))
-            here["recall"] = Finding(id, *numbers, source="reference", says=says, data=data)
-        if row["accuracy"] is None or math.isnan(row["accuracy"]):
-            return there.but(**here)
-        numbers = (row[key] for key in ("accuracy", "accuracy_low", "accuracy_high", "n_answers"))
-        here["RAG"] = Finding(id, *numbers, source="reference", says=says, model=model, data=data)
-        used = self.usage["RAG"]
-        longer = row["prompt_tokens"] - used.tokens_in
-        usage = replace(
-            used,
-            tokens_in=row["prompt_tokens"],
-            seconds=max(0.0, used.seconds + longer * self.read_seconds),
-        )
-        return replace(there.but(**here), usage={**self.usage, "RAG": usage})
 
     def table(self) -> pd.DataFrame:
         """One line a finding; what was not measured is there, too, and says so."""
@@ -514,11 +473,6 @@ def load_findings(journal: Journal | None = None, reference: Path = REFERENCE) -
     # was told apart holds it under reading)
     if len({found[name].source for name in LOST if name in found}) > 1:
         found = {n: one for n, one in found.items() if n not in LOST or one.source == "yours"}
-    curve = {
-        int(id.rsplit("/", 1)[1]): _found(id, "all right on dev tickets", ours, theirs, model)
-        for id in {**theirs, **ours}
-        if id.startswith("06.rows/") and id.rsplit("/", 1)[1].isdigit()
-    }
     used = saved["usage"]
     return Findings(
         found,
@@ -530,7 +484,6 @@ def load_findings(journal: Journal | None = None, reference: Path = REFERENCE) -
         used["training_seconds"],
         used["training_rows"],
         saved["provenance"],
-        dict(sorted(curve.items())),
     )
 
 

@@ -164,3 +164,92 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
     )
 }
+
+_SORTING = Scenario(
+    "sorting tickets",
+    "Each incoming ticket gets a category, a product and a priority; a program reads them.",
+    SCENARIOS["support macros"].requirements.but(house_style=False),
+    "The labels are those of a fixed list, so rules written by hand and a classifier compete."
+    " Sorting by hand takes a minute and a half; a ticket in the wrong queue waits, and is sorted"
+    " again. Doubt first: how many tickets did the team that wrote the rules look at?",
+)
+_FORMS = Scenario(
+    "forms filled in advance",
+    "A team gets 20 mails a day; the fields of a form are filled in, and a person looks at them.",
+    Requirements(
+        lookup_share=0.0,
+        strict_format=True,
+        fixed_labels=False,
+        requests_per_day=20,
+        latency_seconds=10,
+        least_right=0.3,
+        cost_wrong=3,
+        cost_refusal=3,
+        labelled_examples=600,
+        can_search=False,
+    ),
+    "Fields are free text, so no classifier can fill them, and nobody keeps an index of past mails."
+    " Typing a form takes three minutes, putting a wrong one right as long. Below a third nobody"
+    " would look at what is filled in. Doubt first: 20 mails a day must bear the work of every"
+    " release of weights.",
+)
+_PAGE = Scenario(
+    "find the page",
+    "Staff look for the page of the handbook that answers their question, and read it themselves.",
+    Requirements(
+        lookup_share=1.0,
+        changes_per_year=50,
+        citations=True,
+        place_enough=True,
+        requests_per_day=800,
+        latency_seconds=4,
+        least_right=0.6,
+        cost_wrong=2,
+        cost_refusal=6,
+    ),
+    "A page that does not help costs a minute and another try; asking somebody takes six minutes."
+    " If it fails four times in ten, people go back to asking. Doubt first: do they read the page,"
+    " or do they want the sentence?",
+)
+_COUNTER = Scenario(
+    "at the counter",
+    "A customer waits while somebody asks the handbook; the answer names its place.",
+    Requirements(
+        lookup_share=1.0,
+        changes_per_year=50,
+        citations=True,
+        requests_per_day=800,
+        latency_seconds=3.2,
+        least_right=0.8,
+        cost_wrong=25,
+        cost_refusal=6,
+    ),
+    "Three seconds are long when somebody stands before you. Each passage takes time to read, so"
+    " what the search hands over is limited by the wait. Doubt first: on whose machine were the"
+    " seconds taken?",
+)
+# lab -> the scenarios in which its sliders count, the one it opens with first
+IN_LABS: Mapping[str, Mapping[str, Scenario]] = {
+    lab: {one.name: one for one in found}
+    for lab, found in (
+        (
+            "chunking",
+            (
+                _PAGE,
+                SCENARIOS["policy assistant"],
+                _COUNTER,
+                SCENARIOS["internal code search"],
+            ),
+        ),
+        (
+            "training",
+            (
+                _FORMS,
+                _SORTING,
+                SCENARIOS["support macros"],
+                SCENARIOS["contract extraction"],
+                SCENARIOS["clinical coding"],
+            ),
+        ),
+    )
+}

@@ -214,16 +214,6 @@ def _next(d: Decision) -> str:
     return " ".join(parts)
 
 
-def one_line(d: Decision) -> str:
-    """Direction and readiness in one sentence."""
-    ready = d.readiness
-    right = "not measured" if ready.right.value is None else f"right {percent(ready.right.value)}"
-    state = in_state(ready)
-    if ready.state in (CONTRADICT, VOLUME):
-        return f"The framework says: {d.answer}; {state}."
-    return f"The framework says: {d.answer}; {state} ({right}, needed {percent(ready.needed)})."
-
-
 # --- the reasons ----------------------------------------------------------------------------------
 
 

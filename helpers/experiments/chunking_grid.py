@@ -179,9 +179,10 @@ def answered(
     cases: Sequence[Case],
     setting: ChunkingSetting,
     progress: Progress | None = None,
+    column: str = "right",
 ) -> dict[str, Any]:
-    """What the model makes of a setting: `right` as bits, and the tokens it read. Cached, so
-    the second time is instant."""
+    """What a model makes of a setting: `right` (or another column) as bits, and the tokens it read.
+    Cached, so the second time is instant."""
     arm = questions.retrieval_augmented(
         generator,
         index_of(documents, setting),
@@ -203,9 +204,20 @@ def answered(
     )
     return {
         "n_answers": len(table),
-        "right": to_bits(table["right"]),
+        column: to_bits(table["right"]),
         "prompt_tokens": round(float(table["tokens_in"].mean()), 1),
     }
+
+
+def reading(column: str) -> Generator:
+    """Which model answers for a column: the one as it is, or the one with the reader's adapter?"""
+    from helpers.models.load import load_generator
+    from helpers.training.adapters import reference_adapter, with_adapter
+
+    generator = load_generator()
+    if column == "right":
+        return generator
+    return with_adapter(generator, reference_adapter("reader", generator))
 
 
 def live(
@@ -213,10 +225,11 @@ def live(
     cases: Sequence[Case],
     setting: ChunkingSetting,
     progress: Progress,
-    answers: bool = False,
+    answers: Sequence[str] = (),
 ) -> pd.DataFrame:
     """What `measure` (and `answered`) say on this machine, as rows of the grid; cached, so that
-    the second time is instant."""
+    the second time is instant. answers: "right" (the model as it is), "reader_right" (the reader's
+    adapter)."""
     progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
     index = index_of(documents, setting)
     key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], code_of(*CODE)))
@@ -228,14 +241,10 @@ def live(
     else:
         rows = measure(documents, cases, setting)
         write_whole(cached, json.dumps(rows))
-    if answers:
-        from helpers.models.load import load_generator
-
-        wanted = vars(setting.needed()).items()
-        chosen = next(row for row in rows if all(row[key] == value for key, value in wanted))
-        chosen |= answered(
-            load_generator(), documents, pick(answerable(cases), N_ANSWERS), setting, progress
-        )
+    wanted, asked = vars(setting.needed()).items(), pick(answerable(cases), N_ANSWERS)
+    chosen = next(row for row in rows if all(row[key] == value for key, value in wanted))
+    for column in answers:
+        chosen |= answered(reading(column), documents, asked, setting, progress, column)
     return finished(pd.DataFrame(rows))
 
 

@@ -13,12 +13,11 @@ import pandas as pd
 from helpers.core.cases import Case
 from helpers.core.progress import Progress
 from helpers.data.handbook import Document
-from helpers.decision.conclusion import one_line
-from helpers.decision.findings import load_findings
-from helpers.decision.scenarios import SCENARIOS
-from helpers.experiments import chunking_grid
+from helpers.decision.findings import Findings, load_findings
+from helpers.experiments import chunking_grid, lab_findings
 from helpers.experiments.chunking_grid import BASELINE, ChunkingSetting
 from helpers.labs.job import job
+from helpers.labs.lab_answer import Panel
 from helpers.plots import retrieval
 from helpers.retrieval.chunking import STRATEGIES, chunk
 from helpers.retrieval.context import CONTEXTS
@@ -79,19 +78,18 @@ def chunking_lab(
     documents: Sequence[Document],
     cases: Sequence[Case],
     example: Document,
-    evidence: str,
+    evidence_quote: str,
     baseline: ChunkingSetting = BASELINE,
 ):
-    """Move a setting and see what it finds, what it costs, and whether one can tell it from the
-    baseline; run what was not measured yet.
+    """Move a setting and see what it finds, what it costs, whether one can tell it from the
+    baseline, and what follows for the decision; run what was not measured yet.
 
     grid: of `chunking_grid.load_grid`; what is measured live is drawn like the rest. example,
-    evidence: a document to show cut into chunks.
+    evidence_quote: a document to show cut into chunks.
     """
     import ipywidgets as widgets
 
-    state, findings = {"grid": grid}, load_findings()
-    look = {"description_width": "110px"}
+    state, evidence = {"grid": grid}, load_findings()
     options = {
         "strategy": list(STRATEGIES),
         "chunk_size": sorted({*chunking_grid.CHUNK_SIZES, *UNSEEN}),
@@ -103,28 +101,25 @@ def chunking_lab(
     # weights were measured in too few settings for a slider
     if grid["context"].nunique() > 1:
         options["context"] = [context for context in CONTEXTS if context in set(grid["context"])]
-    labels = {
-        "strategy": "strategy",
-        "chunk_size": "chunk size",
-        "overlap": "overlap",
-        "retriever": "retriever",
-        "top_k": "passages (k)",
-        "context": "before a chunk",
-    }
-    controls = {
+    sliders = {
         key: widgets.SelectionSlider(
-            options=values,
-            value=vars(baseline)[key],
-            description=labels[key],
-            style=look,
-            continuous_update=False,
+            options=values, value=vars(baseline)[key], continuous_update=False
         )
         for key, values in options.items()
     }
-    picture, said, framework, text = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
+    picture, said, text = widgets.HTML(), widgets.HTML(), widgets.HTML()
 
-    def setting() -> ChunkingSetting:
-        return ChunkingSetting(**{key: control.value for key, control in controls.items()})
+    def setting(**changes) -> ChunkingSetting:
+        now = {key: one.value for key, one in sliders.items()}
+        return ChunkingSetting(**(now | changes))
+
+    panel = Panel(
+        "chunking",
+        ("least_right", "latency_seconds", "place_enough"),
+        sliders,
+        setting,
+        lambda one: known(state["grid"], one, evidence),
+    )
 
     def draw(_=None) -> None:
         try:
@@ -133,42 +128,59 @@ def chunking_lab(
                 retrieval.chunking_setting(state["grid"], case)._repr_html_(),
                 f"<p role='status'>{html.escape(case.sentence())}</p>",
             )
-            asked = SCENARIOS["policy assistant"].requirements
-            advice = one_line(asked, findings.at_retrieval(case.row))
-            framework.value = f"<p>For a policy assistant. {html.escape(advice)}</p>"
         except KeyError:
             picture.value = retrieval.unmeasured_setting(state["grid"], setting())._repr_html_()
-            framework.value = "<p>Nobody has measured this setting, so nothing follows from it.</p>"
             said.value = (
                 f"<p role='status'>Not measured yet: {html.escape(str(setting()))}. <b>Run it for"
                 " real</b> does it on this machine.</p>"
             )
-        text.value = coloured_chunks(example, setting(), evidence)
+        text.value = coloured_chunks(example, setting(), evidence_quote)
+        panel.draw()
 
     def search(progress: Progress):
         return chunking_grid.live(documents, cases, setting(), progress)
 
-    def answer(progress: Progress):
-        return chunking_grid.live(documents, cases, setting(), progress, answers=True)
+    def answers(progress: Progress):
+        return chunking_grid.live(documents, cases, setting(), progress, ("right",))
+
+    def read(progress: Progress):
+        return chunking_grid.live(documents, cases, setting(), progress, ("right", "reader_right"))
 
     def done(rows: pd.DataFrame) -> str:
         state["grid"] = chunking_grid.joined(state["grid"], rows)
+        panel.forget()
         draw()
         return "Measured here, on this machine"
 
-    for key, control in controls.items():
-        control.observe(draw, "value")
-        control.add_class(f"t-{key.replace('_', '-')}")
-    for widget, name in (
-        (picture, "t-plot"),
-        (said, "t-said"),
-        (framework, "t-framework"),
-        (text, "t-chunks"),
-    ):
+    for key, slider in sliders.items():
+        slider.observe(draw, "value")
+        slider.add_class(f"t-{key.replace('_', '-')}")
+    for widget, name in ((picture, "t-plot"), (said, "t-said"), (text, "t-chunks")):
         widget.add_class(name)
     draw()
     jobs = [
         job("Run it for real", search, done, "run"),
-        job("… and let the model answer", answer, done, "answer"),
+        job("… and let the model answer", answers, done, "answer"),
+        job("… and the tuned reader", read, done, "reader"),
     ]
-    return widgets.VBox([*controls.values(), said, picture, framework, *jobs, text])
+    return panel.laid_out([said, picture, *jobs], LABELS, below=[text])
+
+
+LABELS = {
+    "strategy": "How are documents cut?",
+    "chunk_size": "Chunk size (tokens)",
+    "overlap": "Overlap of neighbours",
+    "retriever": "Retriever",
+    "top_k": "Passages handed over (k)",
+    "context": "What stands before a chunk",
+}
+
+
+def known(
+    grid: pd.DataFrame, setting: ChunkingSetting, evidence: Findings | None = None
+) -> Findings | None:
+    """What the decision knows at a setting of the lab; None where nobody has measured it."""
+    try:
+        return lab_findings.of_chunking(grid, setting, evidence or load_findings())
+    except KeyError:
+        return None

@@ -21,12 +21,12 @@ from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, decide
 from helpers.decision.findings import GAINS, NAMES, Finding, Findings, counted
 from helpers.decision.options import PEOPLE, RESPONSIBLE
-from helpers.decision.requirements import FIELDS, NUMBERS, Requirements, shown, steps
+from helpers.decision.requirements import FIELDS, Requirements, shown
 from helpers.decision.scenarios import SCENARIOS
 from helpers.decision.sensitivity import Agreement, Flips
 from helpers.decision.sentences import headline
 from helpers.evaluation.numbers import percent, percents
-from helpers.labs import decision_record
+from helpers.labs import controls, decision_record
 from helpers.plots import decision as plots_decision
 
 TABS: Mapping[str, tuple[str, ...]] = {
@@ -160,7 +160,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
 
     state: dict[str, Any] = {"case": None, "quiet": False, "scenario": "your own"}
     stated, others = requirements or Requirements(), published()
-    controls = {name: _control(name, getattr(stated, name)) for name in FIELDS}
+    moved = {name: controls.control(name, getattr(stated, name)) for name in FIELDS}
     seen, typed = _switches(evidence), _fields()
     scenario = widgets.Dropdown(
         options=["your own", *SCENARIOS], description="scenario", layout={"width": "98%"}
@@ -182,7 +182,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
             return
         shown_as["problem"].value = shown_as["kept"].value = ""
         try:
-            now = Requirements(**{name: control.value for name, control in controls.items()})
+            now = Requirements(**{name: control.value for name, control in moved.items()})
             state["case"] = case = what_if(now, known())
         except ValueError as error:
             said = html.escape(str(error))
@@ -204,8 +204,8 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
             if chosen
             else ""
         )
-        for name, control in controls.items():
-            _set(name, control, getattr(chosen.requirements if chosen else stated, name))
+        for name, control in moved.items():
+            controls.move(name, control, getattr(chosen.requirements if chosen else stated, name))
         state["quiet"] = False
         draw()
 
@@ -219,7 +219,7 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
             said = f"Not saved. {html.escape(str(error))}"
         shown_as["kept"].value = f"<span role='status'>{said}</span>"
 
-    for control in (*controls.values(), *seen.values(), *typed.values()):
+    for control in (*moved.values(), *seen.values(), *typed.values()):
         control.observe(draw, "value")
     scenario.observe(choose, "value")
     keep.on_click(write)
@@ -227,20 +227,20 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
         *shown_as.items(),
         ("keep", keep),
         ("scenario", scenario),
-        *((n.replace("_", "-"), c) for n, c in controls.items()),
+        *((n.replace("_", "-"), c) for n, c in moved.items()),
         *((f"seen-{_class(n)}", c) for n, c in seen.items()),
         *((f"own-{_class(n)}", c) for n, c in typed.items()),
     ):
         widget.add_class(f"t-{name}")
     draw()
-    return _laid_out(shown_as, controls, seen, typed, scenario, keep)
+    return _laid_out(shown_as, moved, seen, typed, scenario, keep)
 
 
-def _laid_out(shown_as, controls, seen, typed, scenario, keep):
+def _laid_out(shown_as, moved, seen, typed, scenario, keep):
     """The answer on top, controls on the left, pictures on the right; one column if narrow."""
     import ipywidgets as widgets
 
-    rows = {tab: [_row(name, controls[name]) for name in names] for tab, names in TABS.items()}
+    rows = {tab: [controls.row(name, moved[name]) for name in names] for tab, names in TABS.items()}
     rows["What was measured"] = _measured_rows(seen, typed)
     tabs = widgets.Accordion(
         [widgets.VBox(found) for found in rows.values()], titles=tuple(rows), selected_index=0
@@ -328,45 +328,6 @@ def elsewhere(name: str, most: int = 3) -> str:
 
 def _class(name: str) -> str:
     return name.replace(" ", "-").replace(",", "").replace("+", "and")
-
-
-def _control(name: str, value: float | bool):
-    import ipywidgets as widgets
-
-    if name not in NUMBERS:
-        return widgets.Checkbox(
-            value, description=FIELDS[name]["question"], indent=False, layout={"width": "98%"}
-        )
-    return widgets.SelectionSlider(
-        options=_options(name, value),
-        value=value,
-        continuous_update=False,
-        description_tooltip=FIELDS[name]["question"],
-        layout={"width": "98%"},
-    )
-
-
-def _options(name: str, value: float) -> list[tuple[str, float]]:
-    return [(shown(name, step), step) for step in sorted({*steps(name), value})]
-
-
-def _set(name: str, control: Any, value: float | bool) -> None:
-    """Move a control to a value that its slider may not have offered so far."""
-    if name in NUMBERS and control.value != value:
-        control.options = _options(name, value)
-    control.value = value
-
-
-def _row(name: str, control: Any):
-    """A slider under its question; the question of a checkbox is its own label."""
-    import ipywidgets as widgets
-
-    if name not in NUMBERS:
-        return control
-    question = widgets.HTML(
-        f"<div class='t-question'>{html.escape(FIELDS[name]['question'])}</div>"
-    )
-    return widgets.VBox([question, control])
 
 
 def _finding(name: str, evidence: Findings) -> str:

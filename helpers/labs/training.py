@@ -8,10 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from helpers.core.progress import Progress
-from helpers.decision.conclusion import one_line
-from helpers.decision.findings import load_findings
-from helpers.decision.scenarios import SCENARIOS
-from helpers.experiments import training_cell, training_grid
+from helpers.decision.findings import Findings, load_findings
+from helpers.experiments import lab_findings, training_cell, training_grid
 from helpers.experiments.training_cell import (
     EPOCHS,
     NOISES,
@@ -23,6 +21,7 @@ from helpers.experiments.training_cell import (
 )
 from helpers.experiments.training_grid import Grid
 from helpers.labs.job import job
+from helpers.labs.lab_answer import Panel
 from helpers.models.load import Generator
 from helpers.plots import training
 from helpers.training.time_estimate import duration, with_time_left
@@ -32,15 +31,14 @@ UNSEEN = (8, 24, 48, 96, 192, 384)  # sizes that the slider offers and the grid 
 
 
 def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None = None):
-    """Move a setting and see what its labels buy, how long it trains, and whether one can tell it
-    from its neighbour; train what was not trained yet.
+    """Move a setting and see what its labels buy, how long it trains, whether one can tell it from
+    its neighbour, and what follows for the decision; train what was not trained yet.
 
     grid: of `training_grid.load_grid`. What is trained live is drawn over the reference, as a star.
     """
     import ipywidgets as widgets
 
     state, evidence = {"grid": grid, "agreed": None}, load_findings()
-    look = {"description_width": "110px"}
     options = {
         "rows": sorted({*ROWS, *UNSEEN}),
         "epochs": [("to the end" if n == TO_THE_END else str(n), n) for n in EPOCHS],
@@ -48,33 +46,29 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
         "label_noise": [("none", 0.0), *((f"{100 * n:.0f} %", n) for n in NOISES if n)],
         "seed": list(SEEDS),
     }
-    labels = {
-        "rows": "labels",
-        "epochs": "epochs",
-        "rank": "rank",
-        "label_noise": "wrong labels",
-        "seed": "seed",
-    }
     start = vars(first or TrainingSetting())
-    controls = {
-        key: widgets.SelectionSlider(
-            options=values,
-            value=start[key],
-            description=labels[key],
-            style=look,
-            continuous_update=False,
-        )
+    sliders = {
+        key: widgets.SelectionSlider(options=values, value=start[key], continuous_update=False)
         for key, values in options.items()
     }
-    picture, said, price, framework = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
+    picture, said, price = widgets.HTML(), widgets.HTML(), widgets.HTML()
     smaller = widgets.Button(
         description="Take the smaller setting",
         layout={"width": "auto", "display": "none"},
         tooltip="Take the smaller setting",
     )
 
-    def setting() -> TrainingSetting:
-        return TrainingSetting(**{key: control.value for key, control in controls.items()})
+    def setting(**changes) -> TrainingSetting:
+        now = {key: one.value for key, one in sliders.items()}
+        return TrainingSetting(**(now | changes))
+
+    panel = Panel(
+        "training",
+        ("requests_per_day", "cost_wrong", "fixed_labels"),
+        sliders,
+        setting,
+        lambda one: known(state["grid"], one, evidence),
+    )
 
     def draw(_=None) -> None:
         s = setting()
@@ -84,20 +78,17 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
                 training.training_setting(state["grid"], case)._repr_html_(),
                 f"<p role='status'>{html.escape(case.sentence())}</p>",
             )
-            asked = SCENARIOS["support macros"].requirements
-            advice = one_line(asked, evidence.at_rows(s.rows))
-            framework.value = f"<p>For macros of the support desk. {html.escape(advice)}</p>"
         except KeyError:
             picture.value = training.untrained_setting(state["grid"], s)._repr_html_()
             said.value = (
                 f"<p role='status'>Not trained yet: {html.escape(str(s))}. <b>Run it for real</b>"
                 " does it on this machine.</p>"
             )
-            framework.value = "<p>Nobody has measured this setting, so nothing follows from it.</p>"
         price.value, less = f"<p>{html.escape(in_words(s, generator))}</p>", fitting(s, generator)
         smaller.layout.display = "none" if less == s else "inline-flex"
         if less != s:
             smaller.description = smaller.tooltip = f"Take {less} instead"
+        panel.draw()
 
     def run(progress: Progress):
         s = setting()
@@ -113,6 +104,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
     def done(row: dict[str, Any] | None) -> str:
         if row is not None:
             state["grid"] = training_grid.joined(state["grid"], row)
+            panel.forget()
         draw()
         if row is None:
             return f"{in_words(setting(), generator)} Press again to start all the same."
@@ -121,35 +113,43 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
             f" {row['seed']}"
         )
 
-    for key, control in controls.items():
-        control.observe(draw, "value")
-        control.add_class(f"t-{key.replace('_', '-')}")
+    def take(_) -> None:
+        less = fitting(setting(), generator)
+        sliders["epochs"].value, sliders["rows"].value = less.epochs, less.rows
+
+    for key, slider in sliders.items():
+        slider.observe(draw, "value")
+        slider.add_class(f"t-{key.replace('_', '-')}")
     for widget, name in (
         (picture, "t-plot"),
         (said, "t-said"),
         (price, "t-price"),
-        (framework, "t-framework"),
         (smaller, "t-smaller"),
     ):
         widget.add_class(name)
-
-    def take(_) -> None:
-        less = fitting(setting(), generator)
-        controls["epochs"].value, controls["rows"].value = less.epochs, less.rows
-
     smaller.on_click(take)
     draw()
-    return widgets.VBox(
-        [
-            *controls.values(),
-            said,
-            picture,
-            framework,
-            price,
-            smaller,
-            job("Run it for real", run, done, "train"),
-        ]
-    )
+    train = job("Run it for real", run, done, "train")
+    return panel.laid_out([said, picture, price, smaller, train], LABELS)
+
+
+LABELS = {
+    "rows": "Labels",
+    "epochs": "Epochs: how often each label is seen",
+    "rank": "Rank of the adapter",
+    "label_noise": "Wrong labels among them",
+    "seed": "Seed",
+}
+
+
+def known(
+    grid: Grid, setting: TrainingSetting, evidence: Findings | None = None
+) -> Findings | None:
+    """What the decision knows at a setting of the lab; None where nobody has trained it."""
+    try:
+        return lab_findings.of_training(grid, setting, evidence or load_findings())
+    except KeyError:
+        return None
 
 
 def in_words(setting: TrainingSetting, generator: Generator) -> str:

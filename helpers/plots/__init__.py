@@ -3,7 +3,7 @@
 from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
 from helpers.plots.canvas import Picture
-from helpers.plots.decision import costs, flips, readiness
+from helpers.plots.decision import costs, flips, gains, readiness
 from helpers.plots.diagrams import (
     adapter_sketch,
     decision_path,
@@ -54,6 +54,7 @@ __all__ = [
     "extrapolation",
     "flips",
     "frontier",
+    "gains",
     "gate_power",
     "loss_curve",
     "old_or_new",

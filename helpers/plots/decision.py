@@ -7,7 +7,7 @@ import html
 import itertools
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +18,20 @@ from helpers.decision.options import RESPONSIBLE
 from helpers.decision.readiness import CONTRADICT
 from helpers.decision.requirements import FIELDS, NUMBERS, shown
 from helpers.decision.sensitivity import About, Flip
-from helpers.decision.sentences import in_state
+from helpers.decision.sentences import in_state, in_words
 from helpers.evaluation.numbers import percent, percents
 from helpers.plots.canvas import COLOURS, INK, embedded, ink_on
 
 if TYPE_CHECKING:
     from helpers.decision.conclusion import Decision
+    from helpers.decision.walk import Duel
 
 CHOSEN, OTHER, NEEDED = COLOURS["RAG"], "#B9CBD8", COLOURS["tuned"]
 # the stated answer first, then what it flips into
 ANSWERS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#4B1D6B", "#9A6700")
 FURTHER = "#BBBBBB"
 PALE_INK = "#5F5F5F"
+GREY = "#D9D9D9"  # nobody has measured it
 # pixels: where bars begin, how long a strip is, the width of a figure
 LEFT, STRIP, WIDE = 300, 440, 960
 
@@ -154,6 +156,89 @@ def _needed_lines(decision: Decision, x, top: float, foot: float) -> list[str]:
                   anchor="end" if end else "start"),
         ]  # fmt: skip
     return out
+
+
+# --- does a step pay? -----------------------------------------------------------------------------
+
+
+def gains(decision: Decision) -> Drawing:
+    """How much more often is each further step right than the simpler one, and how much more would
+    pay? One row a pair that was weighed: the gain with its 95 % interval, and the line."""
+    pairs = [duel for one in decision.direction.values() for duel in one.duels]
+    several = len(decision.direction) > 1
+    title = "Does the further step pay?"
+    ends = [end for duel in pairs for end in (duel.gain.low, duel.gain.high, duel.needed)]
+    least = max(-1.0, min([-0.1, *ends]) - 0.03)
+    most = min(1.0, max([0.1, *ends]) + 0.03)
+    top, width = 50.0, WIDE - LEFT - 250
+
+    def x(share: float) -> float:
+        return LEFT + width * (min(max(share, least), most) - least) / (most - least)
+
+    foot = top + 40 * len(pairs)
+    out = [_text(8, 22, title, 15, bold=True)]
+    for tick in (-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1):
+        if least <= tick <= most:
+            out += [
+                _line([(x(tick), top - 8), (x(tick), foot)], "#BBBBBB" if not tick else "#E4E4E4"),
+                _text(x(tick), foot + 16, f"{100 * tick:+.0f}".replace("-", "−"), 11, PALE_INK,
+                      anchor="middle"),
+            ]  # fmt: skip
+    for i, duel in enumerate(pairs):
+        out += _gain_row(duel, top + 40 * i + 14, x, several)
+    note = "points more often right; line: 95 % interval; dashed: the gain that would pay"
+    out.append(_text(LEFT, foot + 34, note, 11.5, PALE_INK))
+    words = " ".join(in_words(duel) for duel in pairs) or "No pair is left to weigh."
+    rows = [(str(d.first), str(d.second), *vars(d.gain).values(), d.needed, d.pays) for d in pairs]
+    table = pd.DataFrame(rows, columns=["first", "second", "gain", "low", "high", "needed", "pays"])
+    if not pairs:
+        out = [_text(8, 22, words, 13)]
+    return Drawing(_figure(out, foot + 46 if pairs else 40), f"{title} {words}", table)
+
+
+def _gain_row(duel: Duel, y: float, x: Callable[[float], float], several: bool) -> list[str]:
+    """One pair: the names, the interval and its point, the line that would pay, the verdict."""
+    first = f"against {duel.first}" + (f", {RESPONSIBLE[duel.kind]}" if several else "")
+    verdict = {True: "pays", False: "does not pay", None: "cannot tell"}[duel.pays]
+    seen, colour = duel.gain.value is not None, CHOSEN if duel.pays else PALE_INK
+    end = x(1) + 12
+    return [
+        _text(LEFT - 12, y, str(duel.second), 12.5, bold=bool(duel.pays), anchor="end"),
+        _text(LEFT - 12, y + 14, first, 11, PALE_INK, anchor="end"),
+        _line([(x(duel.needed), y - 12), (x(duel.needed), y + 18)], NEEDED, 2, "4 3"),
+        _line([(x(duel.gain.low), y), (x(duel.gain.high), y)], colour, 3 if seen else 1.5,
+              "" if seen else "3 3"),
+        *([_circle(x(duel.gain.value), y, colour, "white")] if seen else []),
+        _text(end, y + 4, verdict, 12, bold=duel.pays is True),
+        _text(end, y + 18, "" if seen else "not measured", 11, PALE_INK),
+    ]  # fmt: skip
+
+
+def axis(labels: Sequence[str], colours: Sequence[str], at: int, says: Sequence[str]) -> Drawing:
+    """A slider's own axis: one place a value, coloured by the answer there, with a mark at the
+    value of now and a bar wherever the answer turns round. says: the answers in words."""
+    many, wide, edge = len(labels), 480.0, 11.0
+    step = (wide - 2 * edge) / max(1, many - 1)
+    places = [edge + step * i if many > 1 else wide / 2 for i in range(many)]
+    edges = [0.0, *((a + b) / 2 for a, b in itertools.pairwise(places)), wide]
+    out = []
+    for i, (left, right_end) in enumerate(itertools.pairwise(edges)):
+        out.append(_box(left, 8, right_end - left, 17, colours[i]))
+        anchor = "start" if i == 0 < many - 1 else "end" if i == many - 1 > 0 else "middle"
+        beside = {"start": 2.0, "end": wide - 2, "middle": places[i]}[anchor]
+        out.append(_text(beside, 20.5, labels[i], 10.5, ink_on(colours[i]), i == at, anchor))
+    for i in range(1, many):
+        if says[i] != says[i - 1]:
+            out.append(_line([(edges[i], 4), (edges[i], 29)], INK, 2.5))
+    out.append(f'<path d="M{places[at]:.1f} 7l-5 -7l10 0z" fill="{INK}"/>')
+    said = "; ".join(f"{label}: {what}" for label, what in zip(labels, says, strict=True))
+    start = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} 30"'
+        ' font-family="DejaVu Sans, Arial, sans-serif">'
+        '<rect width="100%" height="100%" fill="white"/>'
+    )
+    table = pd.DataFrame({"place": list(labels), "answer": list(says)})
+    return Drawing(f"{start}{''.join(out)}</svg>", f"Now {labels[at]}. {said}.", table)
 
 
 # --- costs ----------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """Measures the reference grid of the chunking lab on dev: `python labs_data/build/chunking.py`
 (an hour or more on two cores in float32, not timed; vectors and answers are cached, so it resumes
 where it stopped). `--no-answers --out FILE`: retrieval alone, in minutes, into a file of your own.
+`--answers`: answers alone, into the rows that are there.
 
-    labs_data/reference/chunking.json    one row per setting, with provenance; `found` and `right`
-                                         hold one 0 or 1 per case
+    labs_data/reference/chunking.json    one row per setting, with provenance; `found`, `right` and
+                                         `reader_right` hold one 0 or 1 per case
 
 Retrieval is measured for every strategy, size, overlap, retriever and k, with and without stems,
 fused by ranks and by scores; what stands before a chunk is varied for whole sentences. Answers only
-for ANSWERED, with 60 questions, because a model has to read them.
+for ANSWERED, with 60 questions, because a model has to read them: once the model as it is, once
+with the reader's adapter (`right`, `reader_right`).
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.core import fingerprint, settings
+from helpers.core.cases import Case
 from helpers.core.files import write_measured
-from helpers.data.handbook import load_handbook
+from helpers.data.handbook import Document, load_handbook
 from helpers.data.questions import load_questions, pick
 from helpers.experiments import chunking_grid
 from helpers.experiments.chunking_grid import (
@@ -39,9 +44,13 @@ ANSWERED = [
         ChunkingSetting(strategy, size, 0.25, "dense", k)
         for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))
     ),
-    *(ChunkingSetting("tokens", 64, 0.25, retriever, 1) for retriever in ("hybrid", "bm25")),
+    *(
+        ChunkingSetting(strategy, 64, 0.25, retriever, k)
+        for k, strategy, retriever in itertools.product(
+            (1, 3), ("tokens", "sentences"), ("hybrid", "bm25")
+        )
+    ),
 ]
-
 
 SIZES = (*CHUNK_SIZES[:2], 200, *CHUNK_SIZES[2:])
 WEIGHT = 0.3  # of BM25 where scores are fused, chosen on dev: `search.py`
@@ -84,6 +93,7 @@ def main() -> None:
     settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-answers", action="store_true", help="retrieval only (minutes)")
+    parser.add_argument("--answers", action="store_true", help="answers only")
     parser.add_argument("--out", type=Path, default=REFERENCE)
     args = parser.parse_args()
     skip_answers, out = args.no_answers, args.out
@@ -92,6 +102,31 @@ def main() -> None:
     documents = load_handbook()
     judged = chunking_grid.answerable(load_questions("dev", documents))
     asked = pick(judged, N_ANSWERS)
+    if args.answers:
+        head = json.loads(REFERENCE.read_text(encoding="utf-8"))
+        rows, head["answered"] = head.pop("rows"), provenance()
+    else:
+        rows, head = measured(documents, judged), {"provenance": provenance()}
+        head |= {
+            "facts": [c.fact for c in judged],
+            "answer_facts": [c.fact for c in asked],
+            "answer_ids": [c.id for c in asked],
+        }
+    by_setting = {
+        tuple(({**vars(ChunkingSetting()), **row})[key] for key in vars(ChunkingSetting())): row
+        for row in rows
+    }
+    for setting in () if skip_answers else ANSWERED:
+        row = by_setting[tuple(vars(setting).values())]
+        row |= answers(documents, asked, setting)
+        said = {name: row[name].count("1") for name in ("right", "reader_right")}
+        print(f"{setting}: {said} of {N_ANSWERS}", flush=True)
+        write_measured(out, head, rows=rows)
+    write_measured(out, head, rows=rows)
+
+
+def measured(documents: Sequence[Document], judged: Sequence[Case]) -> list[dict]:
+    """The rows of all cuts, without answers."""
     rows = []
     for strategy, size, overlap, context in CUTS:
         for retrievers, stem, weight in WAYS:
@@ -101,23 +136,16 @@ def main() -> None:
             rows += chunking_grid.measure(documents, judged, setting, retrievers)
         recall = next(row["recall"] for row in reversed(rows) if row["top_k"] == 3)
         print(f"{strategy} {size} {overlap} {context}: hybrid recall@3 {recall:.3f}", flush=True)
-    by_setting = {tuple(row[key] for key in vars(ChunkingSetting())): row for row in rows}
-    for setting in () if skip_answers else ANSWERED:
-        by_setting[tuple(vars(setting).values())] |= chunking_grid.answered(
-            load.load_generator(), documents, asked, setting
-        )
-        print(
-            f"{setting}: {by_setting[tuple(vars(setting).values())]['right'].count('1')} of"
-            f" {N_ANSWERS} right",
-            flush=True,
-        )
-    head = {
-        "provenance": provenance(),
-        "facts": [c.fact for c in judged],
-        "answer_facts": [c.fact for c in asked],
-        "answer_ids": [c.id for c in asked],
-    }
-    write_measured(out, head, rows=rows)
+    return rows
+
+
+def answers(documents: Sequence[Document], asked: Sequence[Case], setting: ChunkingSetting) -> dict:
+    """What the model makes of a setting, and what the reader's adapter makes of it."""
+    found: dict = {}
+    for column in ("reader_right", "right"):
+        model = chunking_grid.reading(column)
+        found |= chunking_grid.answered(model, documents, asked, setting, column=column)
+    return found
 
 
 if __name__ == "__main__":
