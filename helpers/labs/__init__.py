@@ -1,5 +1,6 @@
 """What do learners touch: guesses, sliders, boards, the cases one by one?"""
 
+from helpers.labs.canary import canary_lab
 from helpers.labs.case_explorer import explorer, show_case
 from helpers.labs.chunking import chunking_lab, coloured_chunks
 from helpers.labs.decision_board import board, what_if
@@ -10,6 +11,7 @@ from helpers.labs.training import in_words, training_lab
 __all__ = [
     "board",
     "calibration",
+    "canary_lab",
     "chunking_lab",
     "coloured_chunks",
     "explorer",

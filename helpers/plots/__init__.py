@@ -4,7 +4,13 @@ from helpers.evaluation.numbers import percent
 from helpers.plots.blame import attribution
 from helpers.plots.canvas import Picture
 from helpers.plots.decision import costs, flips, readiness
-from helpers.plots.release import canary_evidence, drift_days, gate_power
+from helpers.plots.release import (
+    canary_evidence,
+    canary_setting,
+    drift_days,
+    gate_power,
+    serving_costs,
+)
 from helpers.plots.results import (
     bars,
     confusion,
@@ -33,6 +39,7 @@ __all__ = [
     "bars",
     "calibration",
     "canary_evidence",
+    "canary_setting",
     "chunking_setting",
     "climb",
     "confusion",
@@ -53,6 +60,7 @@ __all__ = [
     "readiness",
     "rules_kept",
     "scale",
+    "serving_costs",
     "training_setting",
     "two_by_two",
 ]
