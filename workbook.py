@@ -650,6 +650,8 @@ def bench(options: argparse.Namespace) -> int:
             for name in ("rows", "epochs", "seeds")
             if getattr(options, name)
         ] + ["--curve"] * options.curve
+    elif options.what == "serve":
+        words = [f"--rounds={options.rounds or 7}"] + ["--save"] * options.save
     else:
         # we run in our own folder, not in the one it was typed in
         words = [str(options.folder.resolve())] if options.folder else []
@@ -658,7 +660,7 @@ def bench(options: argparse.Namespace) -> int:
             if options.limit_queries is not None
             else []
         )
-        words.append(f"--rounds={options.rounds}")
+        words.append(f"--rounds={options.rounds or 2}")
     words += ["--json"] if options.json else []
     # cl100k tokens to count, TRL to race
     extra = {"chunking": "test", "finetune": "bench"}.get(options.what)
@@ -895,6 +897,7 @@ COMMANDS = [
                     "judge",
                     "router",
                     "scale",
+                    "serve",
                     "lab",
                 ],
             ),
@@ -915,8 +918,7 @@ COMMANDS = [
             option(
                 "--rounds",
                 type=int,
-                default=2,
-                help="evaluate and embed: how often, in turn (default: 2)",
+                help="evaluate and embed: how often, in turn (default: 2); serve: (default: 7)",
             ),
             option("--rows", type=int, help="finetune: training rows (default: 64)"),
             option("--epochs", type=int, help="finetune: (default: 4)"),

@@ -3,6 +3,7 @@ every number says where it comes from.
 
     once   = (rows - examples) x cost per label + training seconds x price of the machine
     saved  = prompt tokens saved x price of a token                      (each request)
+             - seconds that the adapter takes longer x price of the machine, if it is served here
     pays   = once / saved                                                (requests)
 
 Both ways are taken to answer equally well. Where they do not, the value of a right answer decides,
@@ -36,7 +37,8 @@ class Plan:
     machine needs to read one.
 
     `repeated_price`: what a token costs that stood in the request before as well (examples do), as
-    a share of the price; 1 = no discount.
+    a share of the price; 1 = no discount. `extra_seconds`: what a request takes longer with the
+    adapter than with its weights merged (see `release.serving`); paid for by the machine's hour.
     """
 
     few_shot_tokens: Given
@@ -49,6 +51,7 @@ class Plan:
     price_per_1000_tokens: Given | None = None
     seconds_per_token: Given | None = None
     repeated_price: Given = NO_DISCOUNT
+    extra_seconds: Given | None = None
 
     def __post_init__(self):
         if (self.price_per_1000_tokens is None) == (self.seconds_per_token is None):
@@ -57,7 +60,9 @@ class Plan:
                 " one of them"
             )
         for name, given in self.inputs().items():
-            if not (math.isfinite(given.value) and given.value >= 0):
+            # only the adapter may take less than nothing: where the prompt was read before
+            least = -math.inf if name == "extra_seconds" else 0
+            if not (math.isfinite(given.value) and given.value >= least):
                 raise ValueError(f"{name} must be a number from 0 on; got {given.value}")
         if self.repeated_price.value > 1:
             raise ValueError(
@@ -88,8 +93,15 @@ def token_price(plan: Plan) -> float:
 
 def saved(plan: Plan) -> float:
     """What does a request save? The tokens saved are instruction and examples, the same in every
-    request, hence the repeated price."""
-    return tokens_saved(plan) * token_price(plan) * plan.repeated_price.value
+    request, hence the repeated price; what the adapter takes longer is paid from it."""
+    tokens = tokens_saved(plan) * token_price(plan) * plan.repeated_price.value
+    return tokens - longer(plan)
+
+
+def longer(plan: Plan) -> float:
+    """What does it cost a request that the adapter is slower than the merged weights?"""
+    seconds = plan.extra_seconds.value if plan.extra_seconds else 0.0
+    return seconds * plan.machine_per_hour.value / 3600
 
 
 def spent(plan: Plan) -> float:
@@ -117,8 +129,8 @@ def costs(plan: Plan, requests: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "requests": at,
-            "few_shot": at * (full_price + saved(plan)),
-            "tuned": spent(plan) + at * full_price,
+            "few_shot": at * (full_price + saved(plan) + longer(plan)),
+            "tuned": spent(plan) + at * (full_price + longer(plan)),
         }
     ).set_index("requests")
 
@@ -156,9 +168,16 @@ def payback_in_words(plan: Plan) -> str:
     if math.isinf(requests):
         return (
             f"Tuning never pays by shorter prompts: a request saves {tokens_saved(plan):,.0f}"
-            f" tokens, worth {saved(plan):.2g}."
+            f" tokens{_less_adapter(plan)}, worth {saved(plan):.2g}."
         )
     return (
         f"Tuning pays from {requests:,.0f} requests on: it costs {spent(plan):,.2f} once and saves"
-        f" {tokens_saved(plan):,.0f} prompt tokens a request."
+        f" {tokens_saved(plan):,.0f} prompt tokens a request{_less_adapter(plan)}."
     )
+
+
+def _less_adapter(plan: Plan) -> str:
+    if not plan.extra_seconds:
+        return ""
+    seconds = plan.extra_seconds.value
+    return f" and takes {abs(seconds):.2f} s {'longer' if seconds >= 0 else 'less'} by its adapter"

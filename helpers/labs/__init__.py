@@ -1,5 +1,6 @@
 """What do learners touch: guesses, sliders, boards, the cases one by one?"""
 
+from helpers.labs.canary import canary_lab
 from helpers.labs.case_explorer import explorer, show_case
 from helpers.labs.chunking import chunking_lab, coloured_chunks
 from helpers.labs.decision_board import board, what_if
@@ -11,6 +12,7 @@ from helpers.labs.words import out_of, what_happened, what_we_found
 __all__ = [
     "board",
     "calibration",
+    "canary_lab",
     "chunking_lab",
     "coloured_chunks",
     "explorer",

@@ -11,7 +11,13 @@ from helpers.plots.diagrams import (
     rag_pipeline,
     see_or_behave,
 )
-from helpers.plots.release import canary_evidence, drift_days, gate_power
+from helpers.plots.release import (
+    canary_evidence,
+    canary_setting,
+    drift_days,
+    gate_power,
+    serving_costs,
+)
 from helpers.plots.results import (
     bars,
     confusion,
@@ -41,6 +47,7 @@ __all__ = [
     "bars",
     "calibration",
     "canary_evidence",
+    "canary_setting",
     "chunking_setting",
     "climb",
     "confusion",
@@ -66,6 +73,7 @@ __all__ = [
     "rules_kept",
     "scale",
     "see_or_behave",
+    "serving_costs",
     "training_setting",
     "two_by_two",
 ]

@@ -1,25 +1,31 @@
-"""What does a gate stop, when did a canary stop, and on which day would the monitor have cried?"""
+"""What does a gate stop, when did a canary stop, on which day would the monitor have cried? What does
+an adapter cost to serve?"""
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from helpers.evaluation.evaluator import wilson
 from helpers.plots.canvas import (
     COLOURS,
     INK,
     PALE,
     WIDE,
     Picture,
+    Stage,
     canvas,
     finish,
     half_shares,
     heading,
     styled,
 )
+from helpers.release.canary import CanaryWhatIf
+from helpers.release.serving import WAYS, Serving
 
 # Two or three lines in one picture: Okabe and Ito's, with marks of their own
 LINES = (COLOURS["RAG"], COLOURS["tuned"], COLOURS["oracle context"], COLOURS["majority label"])
@@ -109,3 +115,107 @@ def drift_days(
         for name in signals
     ]
     return finish(figure, f"{title}. Alarms: {'; '.join(fired)}.", looks)
+
+
+# --- the canary's lab -----------------------------------------------------------------------------
+
+TICKETS = 1_500  # the longest canary of the lab
+FLOOR, CEILING = 1e-3, 1e3  # of the evidence that is drawn
+
+
+@functools.lru_cache(maxsize=4)
+def _canary_stage(stop: float) -> Stage:
+    """What all canaries of the lab have in common: the scale of the evidence with its stop, and the
+    scale of wrong answers."""
+
+    def ground(evidence, wrong) -> None:
+        evidence.axhline(stop, color=INK, linewidth=1, linestyle="--")
+        evidence.text(TICKETS, stop * 1.4, f"stop at {stop:.0f}", ha="right")
+        evidence.axhline(1, color=PALE, linewidth=1, zorder=0)
+        evidence.set_yscale("log")
+        evidence.set_ylim(FLOOR, CEILING)
+        evidence.set_xlim(0, TICKETS)
+        evidence.yaxis.set_major_formatter("{x:g}")
+        evidence.set_xlabel("tickets of all traffic")
+        evidence.set_ylabel("evidence of harm")
+        wrong.set_yticks([0, 1], ["champion", "canary"])
+        wrong.set_ylim(1.6, -0.6)
+        wrong.tick_params(axis="y", length=0)
+        half_shares(wrong.xaxis, wrong.set_xlim)
+        wrong.set_xlabel("wrong so far")
+
+    return Stage(ground, left=0.1, wspace=0.36)
+
+
+@styled
+def canary_setting(case: CanaryWhatIf) -> Picture:
+    """One canary of the lab: left its evidence of harm, ticket by ticket; right how often canary
+    and champion were wrong, with 95 % intervals."""
+    plan, report = case.plan, case.report
+    stop = 1 / plan.alpha
+    sides = {"champion": ~report.canary, "canary": report.canary}
+    table = pd.DataFrame(
+        [
+            (int(report.wrong[who].sum()), int(who.sum()), *_interval(report.wrong[who]))
+            for who in sides.values()
+        ],
+        index=list(sides),
+        columns=["wrong", "n", "low", "high"],
+    )
+    ended = (
+        f"no harm shown in {len(report.wrong):,} tickets"
+        if report.passed
+        else f"stopped at ticket {report.stopped_at:,} of {plan.tickets:,}"
+    )
+    title = f"{case.candidate.capitalize()} on {100 * plan.share:.0f} % of the traffic: {ended}"
+
+    def draw(evidence, wrong) -> None:
+        path = np.clip(report.evidence, FLOOR, CEILING)
+        evidence.plot(np.arange(1, len(path) + 1), path, color=LINES[0], linewidth=1.6, zorder=3)
+        mark = MARKS[0] if report.passed else "X"
+        evidence.plot(len(path), path[-1], mark, color=LINES[0], markersize=9, zorder=4)
+        for at, (row, colour) in enumerate(zip(table.itertuples(), (INK, LINES[0]), strict=True)):
+            if row.n:
+                wrong.plot([row.low, row.high], [at, at], color=colour, linewidth=1.6, zorder=3)
+                wrong.plot(row.wrong / row.n, at, "o", color=colour, markersize=8, zorder=4)
+            wrong.text(1.0, at - 0.18, f"{row.wrong} of {row.n}", ha="right", fontsize=9)
+
+    numbers = "; ".join(f"{row.Index} wrong {row.wrong} of {row.n}" for row in table.itertuples())
+    return Picture(_canary_stage(stop).picture(title, draw), f"{title}. {numbers}.", table)
+
+
+def _interval(wrong: np.ndarray) -> tuple[float, float]:
+    return wilson(int(wrong.sum()), len(wrong)) if len(wrong) else (0.0, 1.0)
+
+
+# --- serving --------------------------------------------------------------------------------------
+
+
+@styled
+def serving_costs(costs: Serving, title: str, batches: Sequence[int] = (1, 16)) -> Picture:
+    """How many times the time of merged weights does each way of serving take? One row a way, one
+    colour a batch size; the whiskers are the lowest and the highest of the repeats."""
+    figure, axes = canvas(WIDE, 3.2)
+    tables = {batch: costs.table(batch) for batch in batches}
+    for turn, (batch, table) in enumerate(tables.items()):
+        at = np.arange(len(table)) + 0.17 * (2 * turn - len(tables) + 1)
+        colour, mark = LINES[turn], MARKS[turn]
+        axes.hlines(at, table["low"], table["high"], color=colour, linewidth=1.4)
+        axes.plot(table["times"], at, mark, color=colour, markersize=7, label=f"{batch} at once")
+        for y, times, speed in zip(at, table["high"], table["tokens_per_second"], strict=True):
+            axes.text(times, y, f"  {speed:.0f} tokens/s", va="center", fontsize=9)
+    axes.axvline(1, color=PALE, linewidth=1, zorder=0)
+    axes.set_yticks(range(len(WAYS)), list(WAYS.values()))
+    axes.set_ylim(len(WAYS) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, 1.3 * max(table["high"].max() for table in tables.values()))
+    axes.set_xlabel("times as long as merged")
+    axes.legend(frameon=False, loc="lower left")
+    heading(figure, title)
+    numbers = "; ".join(
+        f"{way} {row['times']:.2f} at batch {batch}"
+        for batch, table in tables.items()
+        for way, row in table.iterrows()
+    )
+    whole = pd.concat(tables, names=["batch", "way"])
+    return finish(figure, f"{title}. Times as long as merged: {numbers}.", whole)

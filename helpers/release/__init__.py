@@ -2,12 +2,22 @@
 tried on a share of the traffic, watched for drift, and rolled back in one call.
 """
 
-from helpers.release.canary import CanaryPlan, evidence, in_canary, plan_canary, replay
-from helpers.release.drift import Monitor, first_alarm, mix_test, rate_test, text_test
-from helpers.release.gate import GatePlan, HardStop, gate, plan_gate
+from helpers.release.canary import CanaryPlan, evidence, in_canary, plan_canary, replay, what_if
+from helpers.release.drift import (
+    Monitor,
+    Window,
+    first_alarm,
+    mix_test,
+    rate_test,
+    text_test,
+    watch,
+)
+from helpers.release.gate import GatePlan, HardStop, gate, plan_gate, power
+from helpers.release.leaks import leaked_ids
 from helpers.release.manifest import Manifest, ReleaseError, pack, verify
 from helpers.release.note import burden, model_card, release_note
 from helpers.release.registry import PromotionError, Registry
+from helpers.release.serving import Serving, load_serving
 
 __all__ = [
     "CanaryPlan",
@@ -18,19 +28,26 @@ __all__ = [
     "PromotionError",
     "Registry",
     "ReleaseError",
+    "Serving",
+    "Window",
     "burden",
     "evidence",
     "first_alarm",
     "gate",
     "in_canary",
+    "leaked_ids",
+    "load_serving",
     "mix_test",
     "model_card",
     "pack",
     "plan_canary",
     "plan_gate",
+    "power",
     "rate_test",
     "release_note",
     "replay",
     "text_test",
     "verify",
+    "watch",
+    "what_if",
 ]

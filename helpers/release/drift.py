@@ -13,12 +13,16 @@ exact for any size; the level is shared among the signals (Bonferroni).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+T = TypeVar("T")  # a ticket
+DAYS = 3  # that a window holds
 ALPHA = 0.05  # a window without drift gives an alarm this often, at most, all signals together
 DRAWS = 399  # exchanges behind a p-value: 1 / 400 is the smallest
 RIDGE = 1.0  # penalty of the classifier; vectors have length 1, so this shrinks weak directions
@@ -147,6 +151,19 @@ def false_alarms(
 
 def _how(monitor: Monitor) -> tuple:
     return monitor.alpha, monitor.draws, monitor.seed, monitor.signals
+
+
+def watch(
+    monitor: Monitor, tickets: Sequence[tuple[dt.date, T]], window: Callable[[list[T]], Window]
+) -> pd.DataFrame:
+    """One look a day, at the tickets of this day and the two before it. tickets: (day, ticket);
+    window: makes a Window of some. Columns: day, the p-value of each signal, alarm."""
+    rows = []
+    for day in sorted({day for day, _ in tickets}):
+        since = day - dt.timedelta(days=DAYS - 1)
+        look = monitor.look(window([ticket for at, ticket in tickets if since <= at <= day]))
+        rows.append({"day": day, **look.p, "alarm": bool(look.alarms)})
+    return pd.DataFrame(rows)
 
 
 def first_alarm(looks: pd.DataFrame, since: object) -> int | None:

@@ -253,6 +253,17 @@ def sign_test(lost: np.ndarray | int, gained: np.ndarray | int) -> np.ndarray:
     return np.where(lost == 0, 1.0, binom.sf(lost - 1, lost + gained, 0.5))
 
 
+def power(plan: GatePlan, points: int = 25) -> pd.DataFrame:
+    """How often does a candidate pass that truly loses so much? Columns loss and passes, shares,
+    from no loss to one and a half margins (30 points at most): what the test set is worth."""
+    losses = np.linspace(0, min(0.3, 1.5 * plan.margin), points)
+    # what is lost differs from the champion, too
+    passes = [
+        chance_of_passing(plan.n, plan.margin, loss, max(plan.discordant, loss)) for loss in losses
+    ]
+    return pd.DataFrame({"loss": losses, "passes": passes})
+
+
 # --- what it can promise --------------------------------------------------------------------------
 
 

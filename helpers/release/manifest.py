@@ -23,6 +23,7 @@ from helpers.core import settings
 from helpers.core.files import build_aside, write_whole
 from helpers.core.fingerprint import code_of, provenance
 from helpers.core.records import parse_json
+from helpers.release.leaks import leaked_ids, trained_on
 
 PARTS = ("data", "labels", "weights", "adapter", "index", "prompt", "code", "evaluation")
 COPIED = ("adapter", "prompt", "evaluation")
@@ -84,7 +85,8 @@ def pack(
 ) -> Manifest:
     """Make the folder of a release: all eight parts pinned, small ones copied; whole or not at all.
 
-    Raises ReleaseError for a part that is not named, not there, or a pickle.
+    Raises ReleaseError for a part that is not named, not there, or a pickle, and for an adapter
+    whose card names cases of the evaluation among its training rows.
     """
     for name in PARTS:
         if name not in parts:
@@ -93,6 +95,7 @@ def pack(
         raise ReleaseError(odd[0], f"is no part of a release; there are {', '.join(PARTS)}")
     with build_aside(folder) as aside:
         found = {name: _pinned(name, parts[name], aside) for name in PARTS}
+        _refuse_leaks(parts["adapter"], parts["evaluation"])
         made = Manifest(found, {**provenance(), **(about or {})})
         write_whole(aside / MANIFEST, _written(made))
     return made
@@ -199,6 +202,18 @@ def _hashed(name: str, path: Path, where: str, kind: Kind) -> Part:
         sizes += file.stat().st_size
         total.update(f"{file.relative_to(path).as_posix()}\0{digest}\n".encode())
     return Part(kind, where, digest if path.is_file() else total.hexdigest(), sizes)
+
+
+def _refuse_leaks(adapter: What, evaluation: What) -> None:
+    if not (isinstance(adapter, Path) and isinstance(evaluation, Path)):
+        return
+    if seen := leaked_ids(adapter, evaluation):
+        raise ReleaseError(
+            "adapter",
+            f"{len(seen)} of its {len(trained_on(adapter))} training rows are cases of the"
+            f" evaluation ({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); a score on them"
+            " says nothing; train it again without them",
+        )
 
 
 def _refuse_pickle(name: str, file: Path) -> None:

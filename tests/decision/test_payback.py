@@ -76,6 +76,38 @@ def test_repeated_tokens_may_be_cheaper():
     assert pays_from(plan(repeated_price=0.1)) == pytest.approx(10 * pays_from(plan()), abs=10)
 
 
+def test_an_adapter_that_takes_longer_is_paid_from_what_is_saved():
+    """10 s at 0.36 an hour are 0.001, of the 0.03 that a request saves."""
+    slow = plan(extra_seconds=10.0, machine_per_hour=0.36)
+    assert saved(slow) == pytest.approx(0.03 - 0.001)
+
+
+def test_a_slow_adapter_can_eat_up_the_saving():
+    assert pays_from(plan(extra_seconds=301.0, machine_per_hour=0.36)) == math.inf
+
+
+def test_an_adapter_costs_few_shot_nothing():
+    one, slow = (
+        costs(plan(machine_per_hour=0.36, **how), [1e6]) for how in ({}, {"extra_seconds": 10.0})
+    )
+    assert slow["few_shot"].iloc[0] == pytest.approx(one["few_shot"].iloc[0])
+
+
+def test_an_adapter_costs_tuned_its_seconds():
+    one, slow = (
+        costs(plan(machine_per_hour=0.36, **how), [1e6]) for how in ({}, {"extra_seconds": 10.0})
+    )
+    assert slow["tuned"].iloc[0] - one["tuned"].iloc[0] == pytest.approx(1e6 * 0.001)
+
+
+def test_a_prompt_that_was_read_before_pays_sooner():
+    assert pays_from(plan(extra_seconds=-10.0)) < pays_from(plan())
+
+
+def test_the_sentence_names_the_adapter():
+    assert "takes 0.25 s longer by its adapter" in payback_in_words(plan(extra_seconds=0.25))
+
+
 @pytest.mark.parametrize(
     ("changes", "requests"),
     [

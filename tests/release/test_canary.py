@@ -16,6 +16,7 @@ from helpers.release.canary import (
     in_canary,
     plan_canary,
     replay,
+    what_if,
 )
 
 RUNS = 10_000
@@ -159,3 +160,32 @@ def test_a_replay_of_equals_goes_through():
 
 def test_a_replay_stops_at_the_planned_end():
     assert len(replay(PLAN, KEYS, [True] * 20_000, [True] * 20_000).evidence) == PLAN.tickets
+
+
+# --- the what-if of the lab -----------------------------------------------------------------------
+
+RIGHT = {"champion": [True, True, False] * 20, "worse": [True, False, False] * 20}
+
+
+def test_a_worse_candidate_is_stopped():
+    assert not what_if(RIGHT, "worse", share=0.5, loss=0.2).report.passed
+
+
+def test_the_champion_itself_is_not():
+    assert what_if(RIGHT, "champion").report.passed
+
+
+def test_a_what_if_is_the_same_every_time():
+    one, two = (what_if(RIGHT, "worse").report.evidence for _ in range(2))
+    assert one.tolist() == two.tolist()
+
+
+def test_the_bet_is_cut_where_the_champion_is_mostly_wrong():
+    mostly = {"champion": [True] + [False] * 19, "other": [True] + [False] * 19}
+    assert what_if(mostly, "other", loss=0.2).plan.loss == pytest.approx(0.045)
+
+
+def test_a_what_if_says_its_plan_and_its_end():
+    said = what_if(RIGHT, "worse", share=0.1, tickets=500).sentence()
+    assert said.startswith("Planned: 10 % of 500 tickets;")
+    assert "worse: " in said

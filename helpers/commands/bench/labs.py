@@ -1,5 +1,5 @@
-"""How long from a slider to its picture? The chunking lab and the training-size lab moved in a real
-kernel, a hundred times each; for `workbook.py bench lab`."""
+"""How long from a slider to its picture? The chunking lab, the training-size lab and the canary
+moved in a real kernel, a hundred times each; for `workbook.py bench lab`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ grid = training_grid.load_grid()
 lab = training_lab(grid, load_generator())
 names, measured = ("rows", "plot"), {"rows": [s.rows for s in grid.sizes()]}
 """
+LOAD_CANARY = """
+import json, random, statistics, time
+from helpers.experiments import TrainingSetting, training_grid
+from helpers.evaluation.bits import to_flags
+from helpers.labs import canary_lab
+grid = training_grid.load_grid()
+rows = {"champion": 256, "fewer labels": 128, "more labels": grid.most}
+lab = canary_lab({n: to_flags(grid.cells(TrainingSetting(r))[0]["right"]) for n, r in rows.items()})
+names, measured = ("share", "loss", "tickets", "plot"), {}
+"""
 MOVE = """
 part = {name: w for w in lab.children for name in names if f"t-{name}" in w._dom_classes}
 dice, seconds, drawn = random.Random(0), [], set()
@@ -51,8 +61,10 @@ print(json.dumps({**said, "moves": len(seconds)}))
 
 def bench_lab() -> dict[str, object]:
     """Milliseconds from a changed slider to the new picture and sentence, from the reference grids
-    (chunking, and under `training` the other), in an IPython kernel (the browser comes on top)."""
-    return {"bench": "lab", **_moved(LOAD), "training": _moved(LOAD_TRAINING)}
+    (chunking, and under `training` and `canary` the others), in an IPython kernel (the browser
+    comes on top)."""
+    others = {"training": _moved(LOAD_TRAINING), "canary": _moved(LOAD_CANARY)}
+    return {"bench": "lab", **_moved(LOAD), **others}
 
 
 def _moved(load: str) -> dict[str, float]:

@@ -11,6 +11,8 @@ that others judged? For `workbook.py bench`.
     router    DIR                           Ray's routing set: accuracy, macro-F1 (routing.py)
     scale     [--chunks N ...] [--server] [--save]            the index at growing sizes (scale.py)
     finetune  [--rows N] [--epochs N] [--seeds N] [--curve]   against TRL's SFTTrainer (training.py)
+    serve     [--rounds N] [--save]         an adapter merged, beside the weights, activated
+                                            (serving.py)
     lab                                     milliseconds from a slider to its picture
 """
 
@@ -32,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.commands.bench import beir, chunking, judge, routing, scale, training
+from helpers.commands.bench import beir, chunking, judge, routing, scale, serving, training
 from helpers.commands.bench import labs as bench_labs
 from helpers.commands.bench.published import bench_published
 from helpers.core.cases import Arm, Case, Passage
@@ -361,7 +363,11 @@ def shown(found: dict[str, object]) -> str:
         )
         return f"{first}\nrecall@3: {found['recall_at_3']}\n{found['note']}".rstrip()
     if found["bench"] == "lab":
-        labs = {"chunking": found, "training size": found["training"]}
+        labs = {
+            "chunking": found,
+            "training size": found["training"],
+            "canary": found["canary"],
+        }
         return "\n".join(
             f"{name} lab, a slider to its picture: median {f['median_ms']} ms, 95 % within"
             f" {f['p95_ms']} ms ({f['moves']} moves)"
@@ -391,6 +397,8 @@ def main(argv: list[str] | None = None) -> int:
         return scale.main(argv[1:])
     if argv[:1] == ["finetune"]:
         return training.main(argv[1:])
+    if argv[:1] == ["serve"]:
+        return serving.main(argv[1:])
     parser = argparse.ArgumentParser(
         prog="helpers.commands.bench",
         description=__doc__,
