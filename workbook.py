@@ -41,6 +41,7 @@ SUPPORTED = ((3, 11), (3, 13))
 NEEDS_DISK_GB = 4.0
 GRACE_SECONDS = 10  # for a child that is asked to end; JupyterLab ends its kernels first
 NOTEBOOKS = "helpers.commands.notebooks"
+WORKSHOP = "helpers.commands.workshop"
 WINDOWS = os.name == "nt"
 
 
@@ -538,6 +539,19 @@ def reset(options: argparse.Namespace) -> int:
     return call(set_up(None), *words, WORKBOOK_MY_WORK=str(my_work()))
 
 
+def warm(options: argparse.Namespace) -> int:
+    """Fill every cache of the course, so that nobody in a room waits for a training."""
+    words = ["warm", *options.notebooks, *["--again"] * options.again]
+    words += ["--measure", str(options.measure.resolve())] if options.measure else []
+    return call(set_up(None), "-m", WORKSHOP, *words)
+
+
+def catch_up(options: argparse.Namespace) -> int:
+    """Bring your copy of a notebook to the start of a section, or list its sections."""
+    words = ["catch-up", options.notebook, *filter(None, [options.section])]
+    return call(set_up(None), "-m", WORKSHOP, *words, WORKBOOK_MY_WORK=str(my_work()))
+
+
 def board(options: argparse.Namespace) -> int:
     """Notebook 11 as a web page without code (Voilà); what is only a lesson is left out. Pages ask
     no other host for anything."""
@@ -799,6 +813,36 @@ COMMANDS = [
         [
             option("notebooks", **SOME, help="numbers, as 02 05"),
             option("--all", action="store_true", help="all of them"),
+        ],
+    ),
+    (
+        "catch-up",
+        catch_up,
+        "bring your copy of a notebook to the start of a section; what you wrote is kept",
+        [
+            option("notebook", metavar="NN", help="its number, as 05"),
+            option(
+                "section",
+                nargs="?",
+                metavar="SECTION",
+                help="number of the section, or end; without it, the sections are listed",
+            ),
+        ],
+    ),
+    (
+        "warm",
+        warm,
+        "fill every cache of the course, so that nobody waits for a training",
+        [
+            option("notebooks", **SOME, help="numbers, as 02 05; none means all"),
+            option("--again", action="store_true", help="also those that are warm"),
+            option(
+                "--measure",
+                type=Path,
+                metavar="DIR",
+                help="run each twice with caches in DIR (empty: cold first) and write the seconds"
+                " of each section to docs/minutes.json",
+            ),
         ],
     ),
     (
