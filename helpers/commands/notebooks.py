@@ -224,6 +224,46 @@ def build(numbers: list[str], check: bool = False) -> int:
     return 0
 
 
+def rewrite(numbers: list[str]) -> int:
+    """Bring new words and marks into notebooks whose code has not changed, and keep their outputs:
+    seconds instead of minutes. 1 where the code of one has changed: that one is left as it is."""
+    changed = []
+    for source in [s for s in sources(numbers) if stale(s)]:
+        made = {
+            path: _with_kept_outputs(source, solutions, path)
+            for solutions, path in ((False, learner_path(source)), (True, solution_path(source)))
+        }
+        if None in made.values():
+            changed.append(source.name[:2])
+            continue
+        for path, book in made.items():
+            write_notebook(book, path)
+            print(f"{settings.shown(path)}: words and marks renewed, outputs kept", flush=True)
+    if changed:
+        print(
+            f"the code of {', '.join(changed)} has changed, too; run: python3 workbook.py build"
+            f" {' '.join(changed)}",
+            file=sys.stderr,
+        )
+    return 1 if changed else 0
+
+
+def _with_kept_outputs(source: Path, solutions: bool, path: Path) -> nbformat.NotebookNode | None:
+    """The notebook as its source has it now, with the saved outputs; None where its code is not
+    that of the saved one."""
+    book, saved = compose(source, solutions), _code_cells(nbformat.read(path, 4))
+    fresh = _code_cells(book)
+    if [cell.source for cell in fresh] != [cell.source for cell in saved]:
+        return None
+    for cell, old in zip(fresh, saved, strict=True):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    return book
+
+
+def _code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
 # --- the learner's own copies ---------------------------------------------------------------------
 
 
@@ -379,12 +419,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("what", choices=["build", "run", "copies", "reset", "offline"])
     parser.add_argument("numbers", nargs="*")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--words", action="store_true")
     options = parser.parse_args(argv)
     try:
         if options.what == "offline":
             return offline()
         if options.what == "copies":
             return make_copies()
+        if options.what == "build" and options.words:
+            return rewrite(options.numbers)
         if options.what == "build":
             return build(options.numbers, options.check)
         return {"run": run, "reset": reset}[options.what](options.numbers)

@@ -148,7 +148,7 @@ examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
 ruled = evaluate(Arm("zero-shot + rule book", with_rules), tickets, TICKETS)
 few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
 
-# %%
+# %% tags=["picture-swaps"]
 swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
 for name, table in swaps.items():
     record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
@@ -292,7 +292,7 @@ theirs_plain, theirs_careful = (
 flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their scorer"))
 flipped
 
-# %%
+# %% tags=["picture-scorer"]
 plots.differences(
     [verdict, flipped],
     f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",

@@ -223,7 +223,7 @@ predict("02.rag", "What share of the questions will each get right?", ["closed b
 alone = evaluate(systems.closed_book(generator), questions, QUESTIONS)
 with_rag = evaluate(systems.retrieval_augmented(generator, index, top_k=1), questions, QUESTIONS)
 
-# %%
+# %% tags=["picture-see"]
 table = summary([alone, with_rag])
 for name, rows in (("closed book", alone), ("RAG", with_rag)):
     record(f"02.rag/{name}", f"{name}: right on dev", share(rows), rows.attrs)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from helpers.commands.workshop import catch_up, warm
+from helpers.commands.workshop import catch_up, kit, warm
 
 
 def _warm(options: argparse.Namespace) -> int:
@@ -33,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     one.add_argument("number")
     one.add_argument("section", nargs="?")
     one.set_defaults(does=_catch_up)
+    one = commands.add_parser("kit")
+    one.add_argument("--check", action="store_true")
+    one.set_defaults(does=lambda options: kit.kit(options.check))
     options = parser.parse_args(argv)
     try:
         return options.does(options)

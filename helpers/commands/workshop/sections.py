@@ -75,7 +75,7 @@ def lesson_of(source: Path) -> Lesson:
     tasks = {name: words for name, words in weights.items() if EXERCISE.match(name)}
     minutes = shares_of(read, lessons) | shares_of(exercises, tasks)
     sections = tuple(
-        Section(place, name, (m := EXERCISE.match(name)) and m[1] or "", minutes[name])
+        Section(place, name, ((m := EXERCISE.match(name)) and m[1]) or "", minutes[name])
         for place, name in enumerate((name for name in weights if name), start=1)
     )
     title = first.splitlines()[0].partition("· ")[2]
