@@ -251,12 +251,13 @@ def rewrite(numbers: list[str]) -> int:
 def _with_kept_outputs(source: Path, solutions: bool, path: Path) -> nbformat.NotebookNode | None:
     """The notebook as its source has it now, with the saved outputs; None where its code is not
     that of the saved one."""
-    book, saved = compose(source, solutions), _code_cells(nbformat.read(path, 4))
-    fresh = _code_cells(book)
-    if [cell.source for cell in fresh] != [cell.source for cell in saved]:
+    book, saved = compose(source, solutions), nbformat.read(path, 4)
+    fresh, old = _code_cells(book), _code_cells(saved)
+    if [cell.source for cell in fresh] != [cell.source for cell in old]:
         return None
-    for cell, old in zip(fresh, saved, strict=True):
-        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    for cell, kept in zip(fresh, old, strict=True):
+        cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
+    book.metadata.language_info = saved.metadata.language_info
     return book
 
 
