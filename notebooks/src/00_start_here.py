@@ -205,7 +205,7 @@ sixty = pick(questions, 60)
 lazy = evaluate(always_refuse, sixty, QUESTIONS)
 lazy[["kind", "input", "answer", "gold", "right"]].head(5)
 
-# %%
+# %% tags=["picture-lazy"]
 from helpers import plots
 
 table = summary([lazy])

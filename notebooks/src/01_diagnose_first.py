@@ -134,7 +134,7 @@ examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
 ruled = evaluate(Arm("zero-shot + rule book", with_rules), tickets, TICKETS)
 few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
 
-# %%
+# %% tags=["picture-swaps"]
 swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
 for name, table in swaps.items():
     record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
@@ -314,7 +314,7 @@ exercise("01.2").check(price)
 # A colleague has measured the same two systems and advises against the threshold: "It does not help, look." Here is the colleague's scorer.
 
 
-# %%
+# %% tags=["picture-scorer"]
 def theirs(prediction, gold):
     said = prediction.text.lower()
     if gold.answers:

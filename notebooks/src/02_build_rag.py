@@ -257,7 +257,7 @@ from helpers.labs import guess_of, predict, record, what_happened, what_we_found
 
 predict("02.rag", "What share of the questions will each get right?", ["closed book", "RAG"])
 
-# %%
+# %% tags=["picture-see"]
 alone = evaluate(systems.closed_book(generator), questions, QUESTIONS)
 with_rag = evaluate(systems.retrieval_augmented(generator, index, top_k=1), questions, QUESTIONS)
 table = summary([alone, with_rag])

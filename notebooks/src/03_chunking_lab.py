@@ -250,7 +250,7 @@ measured = {
 }
 chunking_grid.verdicts(measured)
 
-# %%
+# %% tags=["picture-frontier"]
 plots.frontier(grid, ChunkingSetting(), short)
 
 # %% [markdown]

@@ -218,7 +218,7 @@ pd.DataFrame(
 #
 # Now the promise whose failure hurts most. Every user in `users.json` asks for every restricted document by its exact title (the best possible query), using every retriever. What reaches them?
 
-# %%
+# %% tags=["picture-access"]
 users, index = load_users(), versioned.index()
 by_id = {d.id: d for d in documents}
 restricted = [d for d in documents if not d.readable_by(["staff", "contractors"])]
@@ -338,7 +338,7 @@ for name, (contexts, texts) in designs.items():
         "secret answer given": spoken,
     }
 
-# %%
+# %% tags=["picture-leaks"]
 table = pd.DataFrame(leaks).T
 for name, row in leaks.items():
     record(

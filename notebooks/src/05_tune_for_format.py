@@ -366,7 +366,7 @@ untrained = [evaluate(arm, briefs, house_style.STYLE) for arm in (paste, guided,
 for t in untrained:
     print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
 
-# %%
+# %% tags=["picture-style"]
 # all replies would take more than twice the time
 taught = systems.training_rows(generator, manner, replies[:64])
 style_adapter = finetune(
@@ -400,7 +400,7 @@ plots.rules_kept([*untrained, trained], list(house_style.RULES))
 # The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, at a one-off cost: labels and training. Where the two
 # lines cross is arithmetic; the inputs are partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
 
-# %%
+# %% tags=["picture-payback"]
 from helpers.decision import Given, Plan, inputs_table, payback_by_input
 
 plan = Plan(

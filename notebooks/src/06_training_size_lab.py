@@ -99,7 +99,7 @@ from helpers.labs import guess_of, predict, record
 
 predict("06.rows", "All four fields right after training on so many labels:", ["16", str(most)])
 
-# %%
+# %% tags=["picture-curve"]
 sizes = grid.sizes()
 table = training_grid.summary(grid, sizes)
 for _, row in table.iterrows():

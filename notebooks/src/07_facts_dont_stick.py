@@ -161,7 +161,7 @@ predict(
     [facts_in_weights.TUNED, "RAG"],
 )
 
-# %%
+# %% tags=["picture-changed"]
 changes = changes_of([*asks["trained"], *asks["near"], *asks["far"]], updated)
 cases, old = [change.case for change in changes], {change.case.id: change.old for change in changes}
 stale = evaluate(memorised, cases, QUESTIONS)
@@ -425,7 +425,7 @@ predict(
     names,
 )
 
-# %%
+# %% tags=["picture-weights"]
 four = [
     closed,
     memorised,

@@ -54,7 +54,7 @@ with_three = evaluate(three, answerable, QUESTIONS)
 oracle = evaluate(systems.oracle(generator, perfect), answerable, QUESTIONS)
 
 
-# %%
+# %% tags=["picture-questions"]
 def can_be_answered(table):
     return table[table["answerable"]].reset_index(drop=True)
 
@@ -107,7 +107,7 @@ from helpers.evaluation import attribute, blame, cause
 print(inspect.getsource(cause))
 plots.oracle_swap()
 
-# %%
+# %% tags=["picture-blame"]
 judged = {
     name: attribute(table, oracle)
     for name, table in (("RAG", with_rag), ("RAG, 3 passages", with_three))
@@ -225,7 +225,7 @@ trained = reference_or_train(
 )
 tuned_reader = with_adapter(generator, trained)
 
-# %%
+# %% tags=["picture-reader"]
 read_three = evaluate(
     systems.retrieval_augmented(tuned_reader, index, top_k=3, name="reader + RAG"),
     answerable + to_refuse,

@@ -144,7 +144,7 @@ attempt(
 # round: the candidate has to show that it does **not** lose more than a **margin** that was set beforehand (*non-inferiority*). How small can the margin be? That depends on the number of tickets
 # and on how often two *equally good* systems differ: two seeds of the champion's recipe tell.
 
-# %%
+# %% tags=["picture-gate"]
 seeds = [to_flags(row["right"]) for row in grid.cells(TrainingSetting(256))]
 discordant = np.mean([np.not_equal(seeds[0], other).mean() for other in seeds[1:]])
 groups = {

@@ -118,7 +118,7 @@ pd.Series(
 # Only here the person comes in. A system pays while serving it, its wrong answers and its refusals cost less than a person who answers. That gives a share of right answers that is **needed**; a stated floor may ask for more. Below 30 cases, or past a gate that
 # failed, nothing may answer alone.
 
-# %% tags=["lesson"]
+# %% tags=["picture-ready", "lesson"]
 case = what_if(policy, evidence)
 case.readiness()
 
