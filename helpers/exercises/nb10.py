@@ -13,7 +13,7 @@ KEYS = [f"customer {i}" for i in range(4_000)]
 
 
 def who(answer: object) -> str:
-    """10.1: who goes to the canary?"""
+    """10.3: who goes to the canary?"""
     assert callable(answer), (
         "Expected a function goes_to_canary(key, share, salt) that returns True or False; got"
         f" {type(answer).__name__}."
@@ -113,7 +113,7 @@ def slices(answer: object) -> str:
 
 
 def tampered(answer: object) -> str:
-    """10.3: which part of a release is not what was approved?"""
+    """10.1: which part of a release is not what was approved?"""
     assert callable(answer), (
         "Expected a function differs(manifest, files) that returns a sorted list of names; got"
         f" {type(answer).__name__}."
@@ -200,7 +200,7 @@ EXERCISES = {
     e.id: e
     for e in (
         Exercise(
-            "10.1",
+            "10.3",
             who,
             (
                 (
@@ -231,7 +231,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "10.3",
+            "10.1",
             tampered,
             (
                 "hashlib.sha256(data).hexdigest() is what the manifest holds.",

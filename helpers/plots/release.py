@@ -1,5 +1,5 @@
-"""What does a gate stop, when did a canary stop, on which day would the monitor have cried? What does
-an adapter cost to serve?"""
+"""What does a gate stop? When did a canary stop? On which day would the monitor have cried? What
+does an adapter cost to serve?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.evaluation.evaluator import wilson
+from helpers.evaluation.numbers import percent
 from helpers.plots.canvas import (
     COLOURS,
     INK,
@@ -25,6 +26,8 @@ from helpers.plots.canvas import (
     styled,
 )
 from helpers.release.canary import CanaryWhatIf
+from helpers.release.drift import first_alarm
+from helpers.release.gate import GatePlan, power
 from helpers.release.serving import WAYS, Serving
 
 # Two or three lines in one picture: Okabe and Ito's, with marks of their own
@@ -33,9 +36,15 @@ MARKS = ("o", "s", "^", "D")
 
 
 @styled
-def gate_power(table: pd.DataFrame, margin: float, title: str) -> Picture:
-    """How often does a candidate pass that truly loses so much? table: columns loss and passes,
-    shares; the margin is marked, and what was promised there."""
+def gate_power(plan: GatePlan) -> Picture:
+    """How often does a candidate pass that truly loses so much? The margin is marked, and what was
+    promised there."""
+    table, margin = power(plan), plan.margin
+    half = float(np.interp(margin / 2, table["loss"], table["passes"]))
+    title = (
+        f"A loss of {100 * margin:.0f} points seldom passes {plan.n} tickets; half of it does in"
+        f" {percent(half)}"
+    )
     figure, axes = canvas(WIDE, 3.2)
     axes.plot(100 * table["loss"], table["passes"], color=LINES[0], linewidth=2)
     axes.axvline(100 * margin, color=INK, linewidth=1, linestyle="--")
@@ -56,11 +65,17 @@ def gate_power(table: pd.DataFrame, margin: float, title: str) -> Picture:
 
 
 @styled
-def canary_evidence(paths: Mapping[str, Sequence[float]], stop: float, title: str) -> Picture:
+def canary_evidence(tried: Sequence[CanaryWhatIf]) -> Picture:
     """The evidence against each canary, ticket by ticket, on a logarithmic scale; where it reaches
-    `stop` the canary ends."""
+    the stop the canary ends."""
     figure, axes = canvas(WIDE, 3.2)
-    said = []
+    paths = {case.candidate: case.report.evidence for case in tried}
+    stop, said = 1 / tried[0].plan.alpha, []
+    title = "; ".join(
+        f"{case.candidate}: "
+        + ("no harm shown" if case.report.passed else f"stopped at ticket {case.report.stopped_at}")
+        for case in tried
+    )
     for (name, path), colour, mark in zip(paths.items(), LINES, MARKS, strict=False):
         path = np.asarray(path, float)
         axes.plot(np.arange(1, len(path) + 1), path, color=colour, linewidth=1.6, label=name)
@@ -85,13 +100,17 @@ def canary_evidence(paths: Mapping[str, Sequence[float]], stop: float, title: st
 
 
 @styled
-def drift_days(
-    looks: pd.DataFrame, level: float, begins: Mapping[str, dt.date], title: str
-) -> Picture:
-    """The p-value of each signal on each day, small ones on top. looks: a line a day, with `day`
-    and a column for each signal; level: that of one signal; begins: what changed on which day."""
+def drift_days(looks: pd.DataFrame, alpha: float, begins: Mapping[str, dt.date]) -> Picture:
+    """The p-value of each signal on each day, small ones on top. looks: of `release.watch`; alpha:
+    of the monitor, shared among the signals; begins: what changed on which day, in order."""
     figure, axes = canvas(WIDE, 3.4)
     signals = [name for name in looks if name not in ("day", "alarm")]
+    level = alpha / len(signals)
+    what, since = next(iter(begins.items()))
+    delay = first_alarm(looks, since)
+    noticed = {None: "never", 0: "on its first day"}.get(delay, f"after {delay} days")
+    early = int(looks[looks["day"] < since]["alarm"].sum())
+    title = f"The {what} is noticed {noticed}; alarms before it: {early}"
     days = list(looks["day"])
     for name, colour, mark in zip(signals, LINES, MARKS, strict=False):
         axes.plot(range(len(days)), looks[name], marker=mark, color=colour, label=name)
@@ -192,11 +211,15 @@ def _interval(wrong: np.ndarray) -> tuple[float, float]:
 
 
 @styled
-def serving_costs(costs: Serving, title: str, batches: Sequence[int] = (1, 16)) -> Picture:
+def serving_costs(costs: Serving) -> Picture:
     """How many times the time of merged weights does each way of serving take? One row a way, one
     colour a batch size; the whiskers are the lowest and the highest of the repeats."""
     figure, axes = canvas(WIDE, 3.2)
-    tables = {batch: costs.table(batch) for batch in batches}
+    tables = {batch: costs.table(batch) for batch in costs.batches}
+    title = "Beside the weights an adapter takes " + " and ".join(
+        f"{costs.row('unmerged', batch)['times']:.1f} times as long ({batch} at once)"
+        for batch in costs.batches
+    )
     for turn, (batch, table) in enumerate(tables.items()):
         at = np.arange(len(table)) + 0.17 * (2 * turn - len(tables) + 1)
         colour, mark = LINES[turn], MARKS[turn]

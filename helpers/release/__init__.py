@@ -11,10 +11,11 @@ from helpers.release.drift import (
     rate_test,
     text_test,
     watch,
+    window_of,
 )
 from helpers.release.gate import GatePlan, HardStop, gate, plan_gate, power
 from helpers.release.leaks import leaked_ids
-from helpers.release.manifest import Manifest, ReleaseError, pack, verify
+from helpers.release.manifest import Manifest, ReleaseError, pack, refusal, verify
 from helpers.release.note import burden, model_card, release_note
 from helpers.release.registry import PromotionError, Registry
 from helpers.release.serving import Serving, load_serving
@@ -44,10 +45,12 @@ __all__ = [
     "plan_gate",
     "power",
     "rate_test",
+    "refusal",
     "release_note",
     "replay",
     "text_test",
     "verify",
     "watch",
     "what_if",
+    "window_of",
 ]

@@ -14,12 +14,16 @@ exact for any size; the level is shared among the signals (Bonferroni).
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+
+from helpers.core.cases import Arm, Case
+from helpers.retrieval.embedding import embed_cached
 
 T = TypeVar("T")  # a ticket
 DAYS = 3  # that a window holds
@@ -38,6 +42,14 @@ class Window:
     labels: Sequence[str] = ()
     refused: Sequence[bool] = ()
     invalid: Sequence[bool] = ()
+
+
+def window_of(cases: Sequence[Case], arm: Arm, field: str) -> Window:
+    """The window of some tickets: the vectors of their texts, and what the arm answers in a field.
+    No label is looked at."""
+    asks = [case.ask for case in cases]
+    said = [str(json.loads(prediction.text)[field]) for prediction in arm(asks)]
+    return Window(embed_cached([ask.input for ask in asks])[0], said)
 
 
 @dataclass(frozen=True)

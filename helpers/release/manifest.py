@@ -14,10 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import pandas as pd
 
 from helpers.core import settings
 from helpers.core.files import build_aside, write_whole
@@ -75,9 +77,25 @@ class Manifest:
         """The name of the release: it changes with every part, and with every word about it."""
         return self.sha256[:12]
 
+    def table(self) -> pd.DataFrame:
+        """The parts: kind, bytes, and the beginning of the SHA-256."""
+        return pd.DataFrame(
+            {n: (p.kind, p.bytes, p.sha256[:12]) for n, p in self.parts.items()},
+            index=["kind", "bytes", "SHA-256"],
+        ).T
+
     def changed(self, other: Manifest) -> list[str]:
         """Which parts differ between two releases?"""
         return [name for name in PARTS if self.parts[name].sha256 != other.parts[name].sha256]
+
+
+def refusal(load: Callable[..., object], *arguments: object) -> str:
+    """What does `pack` or `verify` say to this? Its refusal, part first; "accepted" otherwise."""
+    try:
+        load(*arguments)
+    except ReleaseError as error:
+        return f"refused, {error}"
+    return "accepted"
 
 
 def pack(

@@ -46,9 +46,9 @@ def first(evidence, alpha):
 @pytest.mark.parametrize(
     ("id", "answer"),
     [
-        ("10.1", lambda key, share, salt: number(f"{salt}/{key}") < share),
+        ("10.3", lambda key, share, salt: number(f"{salt}/{key}") < share),
         ("10.2", by_level(lambda slices: 0.025 / slices)),
-        ("10.3", differs),
+        ("10.1", differs),
         ("10.4", first),
     ],
 )
@@ -65,11 +65,11 @@ def the_average_decides(results):
 @pytest.mark.parametrize(
     ("id", "answer", "told"),
     [
-        ("10.1", lambda key, share, salt: random.random() < share, "first and to the other later"),
-        ("10.1", lambda key, share, salt: number(key) < share, "r1 and of r2"),
-        ("10.1", lambda key, share, salt: number(f"{salt}/{key}") < 0.2, "0 is nobody"),
-        ("10.1", lambda key, share, salt: number(f"{salt}{share}{key}") < share, "left the canary"),
-        ("10.1", lambda key, share, salt: True, "expected about 20 %"),
+        ("10.3", lambda key, share, salt: random.random() < share, "first and to the other later"),
+        ("10.3", lambda key, share, salt: number(key) < share, "r1 and of r2"),
+        ("10.3", lambda key, share, salt: number(f"{salt}/{key}") < 0.2, "0 is nobody"),
+        ("10.3", lambda key, share, salt: number(f"{salt}{share}{key}") < share, "left the canary"),
+        ("10.3", lambda key, share, salt: True, "expected about 20 %"),
         ("10.2", the_average_decides, "billing loses 12"),
         ("10.2", by_level(lambda slices: 0.025), "twenty slices"),
         (
@@ -78,12 +78,12 @@ def the_average_decides(results):
             "many cases moved",
         ),
         (
-            "10.3",
+            "10.1",
             lambda m, f: sorted(n for n in f if hashed(f)[n] != m.get(n)),
             "without its index",
         ),
         (
-            "10.3",
+            "10.1",
             lambda m, f: sorted(n for n in m if hashed(f).get(n) != m[n]),
             "nobody approved",
         ),

@@ -2,23 +2,25 @@
 
     python -m helpers.commands.bench serve [--rounds 7] [--json] [--save]
 
-Requests are the tickets of notebook 05 with the tuned prompt, one or sixteen at a time, every
-answer of the same length. The ways take turns within a round, in another order each time, and what
-counts is the ratio to merged of the same round: a machine that does other work slows all of them.
-Costs do not depend on what an adapter has learnt, so one adapter serves all ways: *format*, as it
-is (it acts on answers), and without its call (it acts on everything; only that can be merged).
+Requests are the tickets of notebook 05 with the tuned prompt, one or sixteen at a time. Four things
+are timed in turn, round after round: reading the prompts and writing an answer, by the bare model
+and with the adapter beside its weights. The ways to serve are made of these four (`WAYS`): merged
+weights do the work of the bare model; an adapter that acts on answers leaves the reading to it.
+What counts are ratios within a round. On a CPU the clock is that of the process (CPU seconds by
+thread), so other work on the machine counts for little. Costs do not depend on what an adapter has
+learnt; here it is *format*.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
+import contextlib
 import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,18 +42,17 @@ if TYPE_CHECKING:
     from transformers import DynamicCache
 
 BATCHES = (1, 16)
-NEW_TOKENS = 32  # of every answer; a ticket's record needs 27
+# who reads the prompt and who writes the answer; None: it was read before, for another adapter
+MADE_OF: dict[str, tuple[str | None, str]] = {
+    "merged": ("bare", "bare"),
+    "unmerged": ("beside", "beside"),
+    "activated": ("bare", "beside"),
+    "shared": (None, "beside"),
+}
+NEW_TOKENS = 27  # of every answer: as many as a ticket's record needs
+TIMED_TOKENS = 8  # of which so many are timed; one costs what the next one costs
+COMPARED = 4  # tickets that merged and unmerged answer in full
 EXAMPLES = 8  # that few-shot shows in 05
-
-
-@dataclass(frozen=True, eq=False)
-class Way:
-    """One way to serve. reader: who reads the prompt where that is not the model itself; read
-    before: the prompt is in the cache already, because another adapter or the base has read it."""
-
-    name: str
-    generator: Generator
-    read_before: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,26 +64,14 @@ class Requests:
 
 
 def acting_everywhere(adapter: Adapter, folder: Path) -> Adapter:
-    """The same matrices without the tokens that call them: an adapter that acts on prompts, too."""
+    """The same matrices without the tokens that call them: an adapter that acts on prompts, too,
+    and can be merged. folder: an empty one, for its files."""
     config = json.loads((adapter.folder / CONFIG).read_text(encoding="utf-8"))
     config["alora_invocation_tokens"] = None
     (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
     for name in ("adapter_model.safetensors", CARD):
         (folder / name).write_bytes((adapter.folder / name).read_bytes())
     return adapters.opened(folder)
-
-
-def ways(generator: Generator, adapter: Adapter, folder: Path) -> list[Way]:
-    """All ways with one adapter that acts on answers. folder: an empty one."""
-    plain = acting_everywhere(adapter, folder)
-    activated = adapters.with_adapter(generator, adapter)
-    return [
-        Way("base", generator),
-        Way("merged", adapters.merged(generator, plain)),
-        Way("unmerged", adapters.with_adapter(generator, plain)),
-        Way("activated", activated),
-        Way("shared", activated, read_before=True),
-    ]
 
 
 def requests(generator: Generator, prompts: Sequence[str]) -> Requests:
@@ -100,55 +89,44 @@ def requests(generator: Generator, prompts: Sequence[str]) -> Requests:
 
 
 def read(generator: Generator, asked: Requests) -> DynamicCache:
-    """What the frozen model keeps of the prompts, up to the tokens that call the adapter."""
+    """What the model keeps of the prompts but for their last token, with which the answer begins:
+    keys and values, (rows, heads, width - 1, head size) in each layer."""
     import torch
     from transformers import DynamicCache
 
     cache = DynamicCache(config=generator.model.config)
-    end = asked.tokens.shape[1] - generator.unread_tokens
     positions = (asked.mask.cumsum(dim=1) - 1).clamp(min=0)
     with torch.inference_mode():
-        generator.reader.base_model(
-            input_ids=asked.tokens[:, :end],
-            attention_mask=asked.mask[:, :end],
-            position_ids=positions[:, :end],
+        generator.model.base_model(
+            input_ids=asked.tokens[:, :-1],
+            attention_mask=asked.mask[:, :-1],
+            position_ids=positions[:, :-1],
             past_key_values=cache,
             use_cache=True,
         )
     return cache
 
 
-def answer(
-    way: Way, asked: Requests, memory: DynamicCache | None = None, new: int = NEW_TOKENS
-) -> tuple[torch.Tensor, DynamicCache]:
-    """(answers in tokens, (rows, new); what the model keeps of prompts and answers), greedily, all
-    of one length. memory: what was read before, for a way that says so."""
+def write(
+    generator: Generator, asked: Requests, memory: DynamicCache, new: int = NEW_TOKENS
+) -> torch.Tensor:
+    """So many tokens of each answer, greedily: (rows, new). memory: of `read`; it is written to."""
     import torch
-    from transformers import DynamicCache
 
-    generator = way.generator
-    if generator.reader is None:
-        cache = DynamicCache(config=generator.model.config)
-    else:
-        # a copy: answering writes into it
-        cache = copy.deepcopy(memory) if way.read_before else read(generator, asked)
+    said, mask, token = [], asked.mask, asked.tokens[:, -1:]
     with torch.inference_mode():
-        out = generator.model.generate(
-            input_ids=asked.tokens,
-            attention_mask=asked.mask,
-            past_key_values=cache,
-            min_new_tokens=new,
-            max_new_tokens=new,
-            do_sample=False,
-            pad_token_id=generator.tokenizer.pad_token_id,
-        )
-    return out[:, asked.tokens.shape[1] :], cache
-
-
-def timed(way: Way, asked: Requests, memory: DynamicCache, new: int = NEW_TOKENS) -> float:
-    started = time.perf_counter()
-    answer(way, asked, memory, new)
-    return time.perf_counter() - started
+        for _ in range(new):
+            logits = generator.model(
+                input_ids=token,
+                attention_mask=mask,
+                position_ids=mask.sum(dim=1, keepdim=True) - 1,
+                past_key_values=memory,
+                use_cache=True,
+            ).logits[:, -1]
+            token = logits.argmax(dim=-1, keepdim=True)
+            said.append(token)
+            mask = torch.cat([mask, torch.ones_like(token)], dim=1)
+    return torch.cat(said, dim=1)
 
 
 def kept_mb(cache: DynamicCache) -> float:
@@ -162,88 +140,91 @@ def weights_mb(*models) -> float:
     return sum(tensors.values()) / 1e6
 
 
-def at_batch(
-    all_ways: Sequence[Way], asked: Requests, rounds: int, new: int = NEW_TOKENS
-) -> list[dict[str, Any]]:
-    """The rows of one batch size: the ways in turn, in each round from another one on."""
-    activated = next(way for way in all_ways if way.generator.reader is not None)
-    memory = read(activated.generator, asked)
-    batch, seconds = len(asked.tokens), {way.name: [] for way in all_ways}
-    for way in all_ways:
-        timed(way, asked, memory, 2)  # the first calls of a process are slow for all
-    for turn in range(rounds):
-        first = turn % len(all_ways)
-        for way in [*all_ways[first:], *all_ways[:first]]:
-            seconds[way.name].append(timed(way, asked, memory, new))
-    base = all_ways[0].generator.model
+def clock(generator: Generator) -> float:
+    """Seconds: of the process, by thread, on a CPU; of the wall on an accelerator, when it has done
+    all that it was given."""
+    import torch
+
+    if generator.device == "cpu":
+        return time.process_time() / torch.get_num_threads()
+    getattr(torch, generator.device.partition(":")[0]).synchronize()
+    return time.perf_counter()
+
+
+def one_round(
+    bare: Generator, beside: Generator, asked: Requests, new: int = TIMED_TOKENS
+) -> dict[str, float]:
+    """Seconds of the four things, and the megabytes kept of the batch."""
+    found: dict[str, float] = {}
+    for name, generator in (("bare", bare), ("beside", beside)):
+        started = clock(generator)
+        memory = read(generator, asked)
+        between = clock(generator)
+        write(generator, asked, memory, new)
+        found[f"read, {name}"] = between - started
+        found[f"write, {name}"] = (clock(generator) - between) / new
+        found["cache_mb"] = kept_mb(memory)
+    return found
+
+
+def rows_of(batch: int, rounds: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """The ways to serve a batch, from the rounds: medians, and ratios to merged within a round."""
+    made = {
+        way: [
+            (r[f"read, {reader}"] if reader else 0.0) + NEW_TOKENS * r[f"write, {writer}"]
+            for r in rounds
+        ]
+        for way, (reader, writer) in MADE_OF.items()
+    }
     rows = []
-    for way in all_ways:
-        times = [a / b for a, b in zip(seconds[way.name], seconds["merged"], strict=True)]
-        middle = statistics.median(seconds[way.name])
-        # a merged model lives beside no other; what acts on answers needs the base as well
-        model = way.generator.model
+    for way, seconds in made.items():
+        times = [a / b for a, b in zip(seconds, made["merged"], strict=True)]
+        middle = statistics.median(seconds)
         rows.append(
             {
-                "way": way.name,
+                "way": way,
                 "batch": batch,
+                "rounds": len(rounds),
                 "seconds": round(middle, 4),
-                "tokens_per_second": round(batch * new / middle, 1),
+                "tokens_per_second": round(batch * NEW_TOKENS / middle, 1),
                 "times": round(statistics.median(times), 3),
                 "low": round(min(times), 3),
                 "high": round(max(times), 3),
-                "weights_mb": round(
-                    weights_mb(model, *([base] if way.generator.reader else [])), 1
-                ),
-                "cache_mb": round(kept_mb(answer(way, asked, memory, new)[1]), 1),
+                "cache_mb": round(rounds[0]["cache_mb"], 1),
             }
         )
     return rows
 
 
-def bench_serve(rounds: int = 7) -> dict[str, Any]:
+def bench_serve(rounds: int = 7, done: Callable[[dict], object] = lambda found: None) -> dict:
     """Seconds, tokens a second and memory of every way at every batch size; what a prompt token
-    costs to read; and whether the answers are the same. Nothing is saved here."""
+    costs to read; and whether merged and unmerged answer alike. done: is given the results after
+    every round."""
     generator = load.load_generator()
     adapter = adapters.reference_adapter("format", generator)
     tickets, train = pick(load_tickets("dev"), max(BATCHES)), load_tickets("train")
     tuned = [tuned_prompt(generator, TICKET_PROMPT, case.ask.input) for case in tickets]
     shots = [task_prompt(generator, TICKET_PROMPT, c.ask.input, train[:EXAMPLES]) for c in tickets]
+
+    def tokens(prompts: Sequence[str]) -> float:
+        return statistics.fmean(requests(generator, [one]).tokens.numel() for one in prompts)
+
     with tempfile.TemporaryDirectory() as folder:
-        found, rows = ways(generator, adapter, Path(folder)), []
-        for batch in BATCHES:
-            rows += at_batch(found, requests(generator, tuned[:batch]), rounds)
-        whole = requests(generator, tuned)
-        memory = read(found[-1].generator, whole)
-        said = {way.name: answer(way, whole, memory)[0] for way in found}
-        one = requests(generator, shots[:1])
-        reading = [timed(found[0], one, memory, 1) for _ in range(rounds)]
-        beside = weights_mb(found[2].generator.model) - weights_mb(generator.model)
-
-    def same(first: str, second: str) -> int:
-        return int((said[first] == said[second]).all(dim=1).sum())
-
-    return {
+        plain = acting_everywhere(adapter, Path(folder))
+        beside, some = (
+            adapters.with_adapter(generator, plain),
+            requests(generator, tuned[:COMPARED]),
+        )
+        both = [
+            write(one, some, read(one, some)) for one in (adapters.merged(generator, plain), beside)
+        ]
+    about = {
         "bench": "serve",
-        "rounds": rounds,
         "new_tokens": NEW_TOKENS,
-        "tokens": {
-            "few_shot": round(
-                statistics.fmean(requests(generator, [p]).tokens.numel() for p in shots)
-            ),
-            "tuned": round(
-                statistics.fmean(requests(generator, [p]).tokens.numel() for p in tuned)
-            ),
-        },
-        "seconds_per_prompt_token": round(statistics.median(reading) / one.tokens.numel(), 6),
+        "tokens": {"few_shot": round(tokens(shots)), "tuned": round(tokens(tuned))},
         "base_mb": round(weights_mb(generator.model), 1),
-        "adapter_mb": round(beside, 1),
-        "same_answers": {
-            "of": len(tickets),
-            "merged and unmerged": same("merged", "unmerged"),
-            "activated, read now and before": same("activated", "shared"),
-            "activated and unmerged": same("activated", "unmerged"),
-            "base and unmerged": same("base", "unmerged"),
-        },
+        "adapter_mb": round(weights_mb(beside.model) - weights_mb(generator.model), 1),
+        "same_answers": {"of": COMPARED, "same": int((both[0] == both[1]).all(dim=1).sum())},
         "generator": generator.fingerprint,
         "adapter": adapter.fingerprint,
         "threads": load.set_threads(),
@@ -252,25 +233,34 @@ def bench_serve(rounds: int = 7) -> dict[str, Any]:
             ("models", "training"),
             ("torch", "transformers", "peft"),
         ),
-        "rows": rows,
     }
+    asked = {batch: requests(generator, tuned[:batch]) for batch in BATCHES}
+    timed: dict[int, list[dict[str, float]]] = {batch: [] for batch in BATCHES}
+    for turn in range(rounds):
+        for batch in BATCHES:
+            timed[batch].append(one_round(generator, beside, asked[batch]))
+            print(f"round {turn + 1}, {batch} at once: {timed[batch][-1]}", flush=True)
+        first = statistics.median(r["read, bare"] for r in timed[1])
+        about["seconds_per_prompt_token"] = round(first / asked[1].tokens.numel(), 6)
+        rows = [row for batch in BATCHES for row in rows_of(batch, timed[batch])]
+        done(found := {**about, "rows": rows})
+    return found
 
 
 def shown(found: dict[str, Any]) -> str:
     """The result for people."""
-    costs, same = Serving(found), dict(found["same_answers"])
-    of = same.pop("of")
-    tables = [f"{batch} at once\n{costs.table(batch).to_string()}" for batch in BATCHES]
+    costs, same = Serving(found), found["same_answers"]
+    tables = [f"{batch} at once\n{costs.table(batch).to_string()}" for batch in costs.batches]
     many = ", ".join(
         f"{WAYS[way]} {costs.weights_mb(way, 8):,.0f} MB" for way in ("merged", "unmerged")
     )
-    return "\n\n".join(
-        [
-            *tables,
-            f"weights for 8 adapters: {many}",
-            f"the same answers, of {of}: {same}",
-        ]
-    )
+    said = f"merged and unmerged answer alike: {same['same']} of {same['of']}"
+    return "\n\n".join([*tables, f"weights for 8 adapters: {many}", said])
+
+
+def save(found: dict[str, Any]) -> None:
+    head = {key: value for key, value in found.items() if key != "rows"}
+    write_measured(REFERENCE, head, rows=found["rows"])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -287,10 +277,9 @@ def main(argv: list[str] | None = None) -> int:
         "--save", action="store_true", help="write labs_data/reference/serving.json"
     )
     options = parser.parse_args(argv)
-    found = bench_serve(options.rounds)
-    if options.save:
-        head = {key: value for key, value in found.items() if key != "rows"}
-        write_measured(REFERENCE, head, rows=found["rows"])
+    # whatever is said on the way: stdout belongs to the result
+    with contextlib.redirect_stdout(sys.stderr):
+        found = bench_serve(options.rounds, save if options.save else lambda found: None)
     print(json.dumps(found, indent=2) if options.json else shown(found))
     return 0
 
