@@ -297,6 +297,7 @@ def _measured(
         if "generator" in shop.__dict__
         else "no model"
     )
+    labels = shop.label_audit()
     evidence = evidence_of(
         tables,
         causes,
@@ -307,6 +308,7 @@ def _measured(
         model,
         own.folder.resolve().name,
         search,
+        labels,
     )
     results = report.Results(
         own,
@@ -324,7 +326,7 @@ def _measured(
         shop.notes,
         {step.name: step.why for step in steps},
         {name: len(part) for name, part in shop.splits._asdict().items()} if shop.splits else {},
-        shop.label_audit(),
+        labels,
     )
     held = report.write(results, out)
     say(f"{clock.used / 60:5.1f} min  report: {out / 'report.html'}")
