@@ -232,7 +232,7 @@ def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
             "takes": "no model" if step.free else "training first" if step.trained else "the model",
             "seconds a case": pace.get(step.name, float("nan")),
         }
-        for step in steps
+        for step in sorted(steps, key=lambda step: (not step.free, step.turn))
     ]
     return pd.DataFrame(
         rows, columns=["arm", "tells", "cases", "takes", "seconds a case"]
