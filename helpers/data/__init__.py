@@ -11,6 +11,7 @@ from helpers.data.facts import (
 from helpers.data.handbook import HANDBOOK, Document, load_handbook, may_see
 from helpers.data.ingest import read_folder
 from helpers.data.json_schema import load_schema
+from helpers.data.label_audit import label_audit
 from helpers.data.labelled_rows import plain, read_labelled, split
 from helpers.data.questions import load_questions, load_users, locate, pick
 from helpers.data.reading import load_reading
@@ -23,6 +24,7 @@ __all__ = [
     "ROUTES",
     "Document",
     "changes_of",
+    "label_audit",
     "load_asks",
     "load_canary",
     "load_general",

@@ -76,6 +76,11 @@ class LabelAudit:
     doubts: Sequence[Doubt] | None  # None: no classifier was asked
     outputs: int  # different ones
 
+    @property
+    def contradicting(self) -> int:
+        """How many rows have an input that comes with another output, too?"""
+        return sum(map(Counter.total, self.contradictions.values()))
+
     def table(self) -> pd.DataFrame:
         """One line a finding: how many, of how many, an example, and what to do."""
         import pandas as pd
@@ -103,7 +108,7 @@ class LabelAudit:
         text, outputs = next(iter(self.contradictions.items()), ("", {}))
         yield (
             "inputs with several labels",
-            sum(map(Counter.total, self.contradictions.values())),
+            self.contradicting,
             self.rows,
             f"{text[:SHOWN_CHARS]}: {', '.join(map(str, outputs))}"[:200] if text else "",
             f"decide which is right; until then nothing exceeds {self._percent} %" if text else "",
@@ -153,12 +158,11 @@ class LabelAudit:
         if not self.contradictions:
             return None
         n = len(self.contradictions)
-        rows = sum(map(Counter.total, self.contradictions.values()))
         return (
-            f"{n} {'inputs come' if n > 1 else 'input comes'} with more than one output ({rows} of"
-            f" {self.rows} rows), so nothing can be right on more than {self._percent} %"
-            f" of the rows: the first is {next(iter(self.contradictions))[:60]!r}; decide which"
-            " output is right."
+            f"{n} {'inputs come' if n > 1 else 'input comes'} with more than one output"
+            f" ({self.contradicting} of {self.rows} rows), so nothing can be right on more than"
+            f" {self._percent} % of the rows: the first is"
+            f" {next(iter(self.contradictions))[:60]!r}; decide which output is right."
         )
 
     def _spelt(self) -> Iterator[str]:

@@ -31,7 +31,9 @@ from helpers.evaluation.numbers import percent, percents
 
 ROUTING = "all kinds"
 HOME = "the example company"  # whose data the notebooks ask about
-WITHOUT_MODEL = ("03.recall/", "08.tickets/classifier", "08.tickets/majority label")
+WITHOUT_MODEL = (
+    "03.recall/", "08.tickets/classifier", "08.tickets/majority label", "12.labels/",
+)  # fmt: skip
 REFERENCE = settings.DATA / "reference" / "findings.json"
 SHARE, GAIN = "share", "difference"
 # The name that the rules use -> the finding's id in the journal, the kind of request it is about,
@@ -115,6 +117,11 @@ NAMES: Mapping[str, tuple[str, str, str]] = {
         "all right by always giving the most frequent label",
     ),
     "tuned": ("08.tickets/tuned", JUDGEMENTS, "all right after training on labelled examples"),
+    "contradicting labels": (
+        "12.labels/contradicting",
+        JUDGEMENTS,
+        "labelled examples whose input has another label elsewhere",
+    ),
     "tuned, gain": ("05.gain/tuned", JUDGEMENTS, "tuned minus few-shot, on the same cases"),
     "style, prompt": ("05.style/few-shot", TONE, "replies in the house style, by a prompt"),
     "style, tuned": ("05.style/tuned", TONE, "replies in the house style, after training"),

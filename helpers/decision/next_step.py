@@ -41,6 +41,9 @@ FIXES = {  # what loses -> what to fix, in the order in which ties are broken
     "the context": "the context: fewer or better ordered passages",
     "reading": "the prompt and its schema; a tuned reader only after that",
 }
+# of the labelled examples: where more contradict each other, every arm is judged by a quarrel
+QUARREL = 0.05
+IN_TEN = ("one", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ def what_to_fix(
             return "Build nothing; a person answers."
         least = shown("requests_per_day", max(1, math.ceil(ready.least_volume)))
         return f"Build nothing below {least}; a person answers."
+    if JUDGEMENTS in directions and (quarrel := _labels_to_settle(evidence)):
+        return quarrel
     unseen = [one for one in directions.values() if not one.measured and one.kind != TONE]
     if unseen:
         names = " and ".join(f"{one.option} on {RESPONSIBLE[one.kind]}" for one in unseen)
@@ -130,6 +135,18 @@ def what_to_fix(
 
     losing = max(weights, key=lost)
     return f"First fix {_weakest(directions[losing], evidence)}."
+
+
+def _labels_to_settle(evidence: Findings) -> str:
+    """That labels contradict each other, where enough of them do; else nothing."""
+    found = evidence.found.get("contradicting labels")
+    if found is None or found.value < QUARREL:
+        return ""
+    many = IN_TEN[round(10 * found.value)].capitalize()
+    return (
+        f"{many} in ten labels contradict each other ({percent(found.value)}: the same input with"
+        " several labels): settle them first, then measure again."
+    )
 
 
 def _weakest(one: Direction, evidence: Findings) -> str:

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import statistics
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-
-from helpers.data.labelled_rows import plain
 from helpers.evaluation.evaluator import wilson
 from helpers.exercises import Exercise, NotAttemptedError, attempted
 
@@ -134,235 +127,38 @@ def slide(answer: object) -> str:
     )
 
 
-FROM_THE_CHUNK = (
-    (
-        "Which visitors must return their badge before leaving the building?",
-        "All visitors must return their badge at the desk before leaving the building.",
-    ),
-    (
-        "Within how many weeks are approved travel claims reimbursed?",
-        "Approved travel claims are reimbursed within three weeks.",
-    ),
-    (
-        "Who must countersign contracts above the threshold?",
-        "Contracts above the threshold must be countersigned by the Finance Director.",
-    ),
-)
-FROM_PEOPLE = (
-    ("where do i leave the visitor thing when we're done", FROM_THE_CHUNK[0][1]),
-    ("still waiting for my train money, how long is normal?", FROM_THE_CHUNK[1][1]),
-    ("big supplier deal, who signs besides me", FROM_THE_CHUNK[2][1]),
+QUARRELS = (
+    ("My pump leaks.", "fault"),
+    ("my pump LEAKS", "billing"),
+    ("My pump leaks!", "fault"),
+    ("Where is it?", "delivery"),
+    ("Where is it?", "return"),
+    ("Thanks", "other"),
 )
 
 
-def copied(answer: object) -> str:
-    """12.3: how much of a question is copied from its evidence?"""
+def ceiling(answer: object) -> str:
+    """12.3: on how many rows can one label a message be right?"""
     assert callable(answer), (
-        "Expected a function copied(question, quote) that returns a share; got"
-        f" {type(answer).__name__}."
+        f"Expected a function ceiling(rows) that returns a share; got {type(answer).__name__}."
     )
-    for question, quote, share, why in (
-        (
-            "Who returns the badge?",
-            "Return the BADGE at the desk.",
-            0.5,
-            (
-                "of returns and badge, only badge is there: capitals do not count, and returns is"
-                " not return"
-            ),
-        ),
-        (
-            "badge, badge: Badge?",
-            "A badge.",
-            1.0,
-            "a word that occurs three times is one word, and punctuation is not a word",
-        ),
-        (
-            "Where is the key?",
-            "The key is where it was.",
-            1.0,
-            "only where has more than three letters",
-        ),
-        (
-            "How is it?",
-            "It is so.",
-            0.0,
-            "no word has more than three letters, so nothing is copied",
-        ),
-        ("travel claims", "nothing alike", 0.0, "no word is shared"),
-        ("sign", "the signature", 0.0, "sign is part of signature, but not a word there"),
+    for rows, share, why in (
+        (QUARRELS[3:], 2 / 3, "one of the two labels of 'Where is it?' is wrong, whichever"),
+        ((("a b", "x"), ("a b", "x")), 1.0, "equal labels are no contradiction"),
+        ((("a", "x"), ("b", "y"), ("c", "z")), 1.0, "messages that differ may have any label"),
+        (QUARRELS[:3], 2 / 3, "but for capitals and marks it is one message: its commonest label"),
+        ((("a", "x"), ("a", "y"), ("a", "z")), 1 / 3, "of three labels only one can be given"),
+        (QUARRELS, 4 / 6, "what is best is counted message by message, over all rows"),
     ):
-        got = attempted(answer(question, quote))
+        got = attempted(answer(list(rows)))
         assert isinstance(got, int | float) and abs(float(got) - share) < 1e-9, (
-            f"For {question!r} and {quote!r} expected {share:g}, because {why}; got {got!r}."
+            f"For {list(rows)} expected {share:.3g}, because {why}; got {got!r}."
         )
-    easy, hard = (
-        statistics.fmean(float(answer(*pair)) for pair in pairs)
-        for pairs in (FROM_THE_CHUNK, FROM_PEOPLE)
-    )
     return (
-        f"Three questions written with the passage on the screen: {100 * easy:.0f} % copied. The"
-        f" same three as people ask them: {100 * hard:.0f} %. On the first any search looks"
-        " perfect. Now sort your own questions by it, and rewrite the top ten."
+        f"Six rows, three messages, and nothing can be right on more than {4 / 6:.0%}. No model and"
+        " no training goes past that line, so a team that is stuck just below it should talk about"
+        " its labels."
     )
-
-
-def inside(answer: object) -> str:
-    """12.4: does a path lead out of the folder?"""
-    assert callable(answer), (
-        "Expected a function inside(folder, path) that returns True or False; got"
-        f" {type(answer).__name__}."
-    )
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        home = Path(name).resolve()
-        own = home / "own"
-        for folder in (own / "hr", home / "own-secret", home / "secret"):
-            folder.mkdir(parents=True)
-            (folder / "a.md").write_text("text\n", encoding="utf-8")
-        tries = [
-            (own, own / "hr" / "a.md", True, "a file in a folder of the folder"),
-            (
-                own,
-                own / "hr" / ".." / "hr" / "a.md",
-                True,
-                "a path that goes up and down again, and stays inside",
-            ),
-            (own, own / ".." / "secret" / "a.md", False, "a path that goes up and out (..)"),
-            (
-                own,
-                home / "own-secret" / "a.md",
-                False,
-                "a neighbour whose name begins with the same letters",
-            ),
-        ]
-        try:
-            (own / "link.md").symlink_to(home / "secret" / "a.md")
-            (own / "links").symlink_to(home / "secret")
-            (own / "inner.md").symlink_to(own / "hr" / "a.md")
-            (home / "mine").symlink_to(own)
-        except OSError:  # this system allows no links, so none can mislead here
-            pass
-        else:
-            tries += [
-                (own, own / "link.md", False, "a link to a file outside"),
-                (own, own / "links" / "a.md", False, "a file in a linked folder outside"),
-                (own, own / "inner.md", True, "a link that stays inside"),
-                (
-                    home / "mine",
-                    home / "mine" / "hr" / "a.md",
-                    True,
-                    "the folder itself named by a link",
-                ),
-            ]
-        for folder, path, right, what in tries:
-            got = attempted(answer(folder, path))
-            shown = [one.relative_to(home).as_posix() for one in (folder, path)]
-            assert bool(got) is right, (
-                f"inside({shown[0]!r}, {shown[1]!r}), {what}: expected {right}; got {got!r}."
-            )
-    return (
-        "A path is text; only the system knows where it leads. When you read folders that others"
-        " send, ask it before the first byte is read, not after."
-    )
-
-
-Row = Mapping[str, str]
-TRAIN = (
-    {"id": "a", "group": "g1", "input": "My pump leaks."},
-    {"id": "b", "group": "g2", "input": "Where is it?"},
-    {"id": "c", "group": "g3", "input": "  where IS it"},
-    {"id": "d", "group": "g4", "input": "Thanks"},
-)
-TEST = (
-    {"id": "t", "group": "g1", "input": "It leaks again."},
-    {"id": "u", "group": "g9", "input": "Where is it"},
-)
-
-
-def _straddling(train: Sequence[Row], test: Sequence[Row]) -> list[str]:
-    groups, texts = {row["group"] for row in test}, {plain(row["input"]) for row in test}
-    return sorted(
-        row["id"] for row in train if row["group"] in groups or plain(row["input"]) in texts
-    )
-
-
-# two customers, one message: rows that belong together form chains
-SENT_TWICE = ((0, 1), (1, 2), (2, 13), (3, 17), (4, 11), (5, 18))
-
-
-def _chained() -> list[Row]:
-    """Forty rows: messages of twenty customers, and six messages that two of them sent in the same
-    words."""
-    rows = [{"group": f"customer {i % 20}", "input": f"Message number {i}"} for i in range(28)]
-    for i, pair in enumerate(SENT_TWICE):
-        rows += [
-            {"group": f"customer {pair[0]}", "input": f"Where is parcel {i}?"},
-            {"group": f"customer {pair[1]}", "input": f"where is  PARCEL {i}"},
-        ]
-    return [{"id": f"r{i:02d}", **row} for i, row in enumerate(rows)]
-
-
-def fair(answer: object) -> str:
-    """12.5: find what is on both sides, and a split in which nothing is."""
-    assert isinstance(answer, tuple | list) and len(answer) == 2, (
-        f"Expected (straddling, fair_split); got {answer!r}."
-    )
-    straddling, fair_split = answer
-    assert callable(straddling) and callable(fair_split), (
-        "Expected two functions: straddling(train, test) and fair_split(rows)."
-    )
-    got = sorted(attempted(straddling(list(TRAIN), list(TEST))))
-    assert "a" in got, (
-        f"Expected to find 'a': its customer g1 also wrote the test row t; got {got}."
-    )
-    assert {"b", "c"} <= set(got), (
-        "Expected to find 'b' and 'c': apart from capitals, spaces and punctuation they are the"
-        f" test row u; got {got}."
-    )
-    assert got == ["a", "b", "c"], (
-        f"Expected ['a', 'b', 'c']; got {got}. Row d shares neither customer nor message."
-    )
-    assert list(straddling(list(TRAIN[3:]), list(TEST))) == [], (
-        "Where nothing is shared, expected an empty list."
-    )
-    attempted(fair_split(_chained()))
-    for seed in range(5):
-        rows = random.Random(seed).sample(_chained(), 40)
-        _judge_split(fair_split, rows)
-    bad = _shuffled(_chained())
-    return (
-        f"The colleague's split, which shuffles rows, puts {len(_straddling(*bad))} of"
-        f" {len(bad[0])} training rows on both sides. Its score is better, and it measures"
-        " memory. (`helpers.data.split` keeps equal messages together; it cannot know your"
-        " customers.)"
-    )
-
-
-def _judge_split(fair_split: Callable, rows: list[Row]) -> None:
-    parts = fair_split([dict(row) for row in rows])
-    assert isinstance(parts, tuple | list) and len(parts) == 2, (
-        f"Expected fair_split to return (train, test); got {type(parts).__name__}."
-    )
-    train, test = map(list, parts)
-    ids = sorted(row["id"] for row in (*train, *test))
-    assert ids == sorted(row["id"] for row in rows), (
-        f"Expected each of the {len(rows)} rows on exactly one side; got {len(ids)} rows,"
-        f" {len(set(ids))} different."
-    )
-    found = _straddling(train, test)
-    assert not found, (
-        f"{len(found)} training rows share a customer or a message with a test row, as {found[0]}."
-        " Mind chains: two customers who sent the same message belong together, with everything"
-        " they wrote."
-    )
-    assert 0.15 <= len(test) / len(rows) <= 0.5, (
-        f"Expected 15 to 50 % of the rows to test on; got {len(test)} of {len(rows)}."
-    )
-
-
-def _shuffled(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    mixed = random.Random(0).sample(rows, len(rows))
-    return mixed[: len(rows) * 7 // 10], mixed[len(rows) * 7 // 10 :]
 
 
 EXERCISES = {
@@ -403,43 +199,11 @@ EXERCISES = {
         ),
         Exercise(
             "12.3",
-            copied,
+            ceiling,
             (
-                'Make a set of words of each text: re.findall(r"\\w+", text.casefold()).',
-                (
-                    "Keep the words of the question that have more than three letters; which of"
-                    " them are in the set of the quote?"
-                ),
-                "len(words & there) / len(words) if words else 0.0",
-            ),
-        ),
-        Exercise(
-            "12.4",
-            inside,
-            (
-                "The text of a path does not say where it leads: follow links and .. first.",
-                "path.resolve() follows them; do it for the folder, too.",
-                "return path.resolve().is_relative_to(folder.resolve())",
-            ),
-        ),
-        Exercise(
-            "12.5",
-            fair,
-            (
-                (
-                    'For straddling: a set of the groups of test, and a set of plain(row["input"])'
-                    " of test."
-                ),
-                (
-                    "For the split: bundle first, then distribute whole bundles. Rows belong to one"
-                    " bundle when they share a group or a message, or when a chain of such rows"
-                    " joins them."
-                ),
-                (
-                    "Start with one bundle per row; as long as two bundles share a group or a"
-                    " message, merge them. Then fill train with the largest bundles up to 70 %"
-                    " of the rows; the rest is test."
-                ),
+                "Collect the labels of each message under plain(message).",
+                "Of one message's labels the commonest is the best that one can give.",
+                "sum(max(map(some.count, some)) for some in labels.values()) / len(rows)",
             ),
         ),
     )

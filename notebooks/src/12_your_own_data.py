@@ -4,10 +4,11 @@
 # **Why it matters.** Everything so far was measured on Brindlemark's handbook and its customers' messages. Your documents are longer, your labels are messier and your users ask differently, so you have to measure
 # yourself, and the decision follows from your numbers. One command does it: it reads a folder, runs every system that the folder allows within the minutes you give, and decides as notebook 11 does.
 #
-# **Time:** 20 minutes to read · 4 minutes to run · 45 minutes of exercises. **Before:** 01 and 11 help; nothing is required. Without a folder of your own you work on a filled example; one line changes that.
+# **Time:** 20 minutes to read · 5 minutes to run · 30 minutes of exercises. **Before:** 01 and 11 help; nothing is required. Without a folder of your own you work on a filled example; one line changes that.
 #
 # **By the end you can**
-# - put documents, questions and labelled examples into a folder, and get a decision with its reasons in minutes;
+# - put documents, questions and labelled examples into a folder, in the files that you have, and get a decision with its reasons in minutes;
+# - see before any training whether your labels can be learnt from;
 # - read the report: which differences are real, which part is to blame for a wrong answer, what was not measured;
 # - write thirty questions in an hour that tell your options apart, and say how many more you need.
 
@@ -21,7 +22,8 @@ import pandas as pd
 from IPython.display import FileLink, display
 
 from helpers import plots
-from helpers.commands.assess import assessed, default_out, plan, read_user_folder, write_example
+from helpers.commands.assess import assessed, default_out, plan
+from helpers.commands.assess import read_user_folder, write_example
 from helpers.core import settings
 
 pd.set_option("display.max_colwidth", 110)
@@ -29,16 +31,15 @@ pd.set_option("display.max_colwidth", 110)
 # %% [markdown]
 # ## A folder, and one line to change
 #
-# We write a filled example folder once: pages of the handbook, dev questions, training messages. To see your own data, set `FOLDER = Path("…")` to your folder and run the notebook again; the folder is only read.
-# `MINUTES` is how long the models may work. A few minutes are enough to try everything once, not to measure everything: the report says what it left out and how long that would take.
+# Hardly anyone has files in the form that a tool dreams of. So this example looks like what a team finds in its drawers: pages of the handbook, a **test set written for ragas** (a common library that scores RAG; its rows have `user_input`, `reference` and `reference_contexts`), and a **CSV export of the help desk**, one message a row. We write it once from dev questions and training messages.
+#
+# To see your own data, set `FOLDER = Path("…")` to your folder and run the notebook again; the folder is only read. `MINUTES` is how long the models may work. A few minutes are enough to try everything once, not to measure everything: the report says what it left out and how long that would take.
 
 # %%
-EXAMPLE = settings.my_work() / "assess-example"
-if not EXAMPLE.exists():
-    write_example(EXAMPLE)
-
+EXAMPLE = settings.my_work() / "assess-export"
+EXAMPLE.exists() or write_example(EXAMPLE, exported=True)
 FOLDER = EXAMPLE  # the one line to change
-MINUTES = 3
+MINUTES = 5
 OUT = default_out(FOLDER)
 
 
@@ -53,71 +54,65 @@ say(f"reads {FOLDER}, writes {OUT}")
 #
 # | what is in the folder | what it unlocks |
 # | --- | --- |
-# | `documents/` (Markdown, text, HTML, PDF) and `questions.jsonl` | closed book, RAG, whole documents in the prompt, what the search finds |
-# | `evidence` in the questions: document and quote | the **oracle** (the right passage in the prompt), and with it the cause of each wrong answer |
+# | `documents/` (Markdown, text, HTML, PDF, Word, Excel) and `questions` | closed book, RAG, whole documents in the prompt, what the search finds |
+# | evidence: a sentence from the documents beside the answer (in ragas `reference_contexts`) | the **oracle** (the right passage in the prompt), and with it the cause of each wrong answer |
 # | `groups` and `as_of` in the questions | who asks, and on which day: passages that this user is not allowed to see are not shown (without `groups` the user may read everything) |
-# | `examples.jsonl`: input and right output | few-shot, zero-shot, **tuned** on different numbers of examples |
+# | `examples`: input and right output | a classifier, few-shot, **tuned** on all of them |
 # | `schema.json` | which outputs a program would accept; without it the form is taken from the training rows |
-# | `assess.toml` | what the work requires, another model or endpoint, how to search |
+# | `assess.toml` | what the work requires, another model or endpoint, names of columns, how to search |
 #
-# Below: what is there; then one line of each file as it is, and a quote with the text around it. That is the whole format: anyone who can fill in a spreadsheet can make such a file.
+# `questions` and `examples` may be `.jsonl`, `.json`, `.csv` or `.xlsx`. For test sets the forms of SQuAD, ragas, deepeval and promptfoo are known, for training rows OpenAI's chats, Alpaca, and prompt and completion; `docs/formats.md` shows what each gave.
+#
+# Below: what is there; then the first line of each file, and which of its names were taken for which of ours. A name that is not known would be a fault that says what to rename.
 
 # %%
 own = read_user_folder(FOLDER)
 answerable = [case for case in own.questions if case.gold.answers]
 there = {
     "documents": len(own.documents),
-    "characters": own.characters,
     "questions": len(own.questions),
     "… that should be refused": len(own.questions) - len(answerable),
     "… with evidence": sum(bool(case.gold.evidence) for case in answerable),
     "labelled examples": len(own.examples),
-    "a schema": own.schema is not None,
     "requirements stated": len(own.wishes.stated),
     "faults": len(own.faults),
 }
 pd.Series(there, dtype=object, name="there").to_frame()
 
 # %%
-for name in ("questions.jsonl", "examples.jsonl"):
-    if (FOLDER / name).is_file():
-        print(
-            name,
-            (FOLDER / name).read_text(encoding="utf-8", errors="replace").splitlines()[0],
-            "",
-            sep="\n",
-        )
+for path in (FOLDER / "questions.jsonl", FOLDER / "examples.csv"):
+    if path.is_file():
+        first = path.read_text(encoding="utf-8").splitlines()[:2]
+        print(path.name, *first, "", sep="\n")
+print(*own.remarks[:8], sep="\n")
 
 case = next((case for case in answerable if case.gold.evidence), None)
 if case:
     quote = case.gold.evidence[0]
-    text = next(document.text for document in own.documents if document.id == quote.doc)
-    before, after = text[max(0, quote.start - 120) : quote.start], text[quote.end : quote.end + 60]
-    print(f"{case.ask.input}\n… {before}[{quote.quote}]{after} …")
+    print(f"\n{case.ask.input}\n… {quote.quote} … ({quote.doc})")
 
 # %% [markdown]
 # ## A folder with faults
 #
-# Real folders are never clean. In a copy of the example we leave out a comma, write a table where a list belongs, name a document that is not there, and add half a PDF. A tool can react in three ways: stop, stay
+# Real folders are never clean. In a copy of the example we leave out a comma, write a table where a text belongs, quote a document that is not there, and add half a PDF. A tool can react in three ways: stop, stay
 # silent, or name each fault and continue with the rest. Only with the third do you know what your numbers are made of.
+
+# %%
+BROKEN = """{"user_input": "Who may park at the gate?" "reference": "visitors"}
+{"user_input": "May dogs come along?", "reference": {"dogs": "no"}}
+{"user_input": "How long is a visit?", "reference": "3 days", "evidence": [
+{"doc": "visits/guests.md", "quote": "3 days"}]}""".replace("[\n", "[") + "\n"
+print(BROKEN)
 
 # %%
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
     broken = shutil.copytree(EXAMPLE, Path(home) / "broken")
     with (broken / "questions.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"question": "Who may park at the gate?" "answers": ["visitors"]}\n')
-        file.write('{"question": "May dogs come along?", "answers": {"dogs": "no"}}\n')
-        file.write(
-            '{"question": "How long is a visit?", "answers": ["3 days"], "evidence": [{"doc":'
-            ' "visits/guests.md", "quote": "3 days"}]}\n'
-        )
+        file.write(BROKEN)
     (broken / "documents" / "plan.pdf").write_bytes(b"%PDF-1.4 half a file")
     whole, found = read_user_folder(EXAMPLE), read_user_folder(broken)
-print(
-    f"{len(found.faults)} faults; questions that are asked: {len(found.questions)} (without the new"
-    f" lines {len(whole.questions)})"
-)
-pd.DataFrame([vars(fault) for fault in found.faults]).astype({"line": "Int64"})
+print(f"{len(found.questions) - len(whole.questions)} of three new questions is asked")
+pd.DataFrame(map(vars, found.faults)).astype({"line": "Int64"})
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -126,24 +121,51 @@ pd.DataFrame([vars(fault) for fault in found.faults]).astype({"line": "Int64"})
 # cannot be attributed. The report lists the same faults, so that its readers see what the numbers leave out.
 # </details>
 #
-# ## What will be run, and in which order?
+# ## Can these labels be learnt from?
 #
-# Before anything is measured, the plan. First what needs no model, then questions and examples in turn, the most informative first. Anything that needs training waits until the other systems have seen a few cases.
-#
-# How fast your machine is with your texts is not known beforehand, so the arms go in **rounds**: each sees its first two cases (which show its pace), then the first eight, and so on. Every arm sees *the same
-# first cases*, so whenever time runs out, any two can be compared case by case.
+# Some things spoil a folder without any fault, for every row can be read: the same message with two labels, or one label in two spellings. A **label audit** finds them without any model, in a second. We write such a copy of the CSV file: twenty messages come a second time, as "billing", and ten labels are in capitals. Predict first: on what share of its rows can the best possible system be right?
 
 # %%
-from helpers.commands.assess import KEEP_BACK, LARGEST_PREPARATION, rounds
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+    spoilt = shutil.copytree(EXAMPLE, Path(home) / "spoilt")
+    sheet = pd.read_csv(spoilt / "examples.csv", dtype=str)
+    sheet.loc[60:69, "category"] = sheet.loc[60:69, "category"].str.upper()
+    both = pd.concat([sheet, sheet.head(20).assign(category="billing")])
+    both.to_csv(spoilt / "examples.csv", index=False)
+    divided = read_user_folder(spoilt)
+print(f"{len(divided.examples)} examples, {len(divided.faults)} faults")
+
+# %%
+from helpers.data import label_audit
+
+for name, one in (("your folder", own), ("the spoilt copy", divided)):
+    if one.examples:
+        audit = label_audit(one.examples)
+        best = plots.percent(audit.ceiling)
+        print(f"{name}: {audit.rows} rows, right at best {best}")
+        display(audit.table()[["count", "of", "example", "what to do"]])
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# Of two rows that contradict each other one is wrong for any system, so each pair lowers the **ceiling** by one row. Labels in capitals are labels of their own to every program, and cost rows on both sides. Training on all this would not fail: it would give a worse number, and nothing would say why. The report has the same table, with held-out rows that are nearly in training and with labels that a classifier doubts. Where
+# more than one in twenty labels contradict each other, the decision says to settle them first: two people who label twenty rows apart and talk about each difference buy more than any model.
+# </details>
+#
+# ## What will be run, and in which order?
+#
+# Before anything is measured, the plan. First what needs no model: seconds. Then two cases of everything, which show how fast your machine is with your texts. Then the arms that can *decide*: RAG for questions; for examples, training on all rows by the recipe of notebook 06. Then what these are compared with, each on as many cases as the interval needs: a pair that is clear gets no more minutes while another is open, and an arm that was
+# right on none of 32 cases is not asked on. Every arm sees *the same first cases*, so whenever time runs out, any two can be compared case by case.
+
+# %%
+from helpers.commands.assess import DECIDING_PREPARATION, KEEP_BACK, rounds
 
 steps = plan(FOLDER)
 display(steps.dropna(axis="columns", how="all"))
 print("rounds over the cases:", list(rounds(int(steps["cases"].max()))))
-print(
-    f"of the {MINUTES:g} minutes at least {plots.percent(KEEP_BACK)} is reserved for the report;"
-    f" training is not started if it would take more than {plots.percent(LARGEST_PREPARATION)} of"
-    " what is left"
-)
+kept, most = plots.percent(KEEP_BACK), plots.percent(DECIDING_PREPARATION)
+print(f"for the report at least {kept} of {MINUTES:g} minutes is kept;")
+print(f"training may take {most} of what is left")
 
 # %% [markdown]
 # ## Predict
@@ -169,43 +191,31 @@ predict("12.right", "Share right on this folder", names)
 from helpers.evaluation import share
 
 results, report = assessed(FOLDER, OUT, MINUTES, say)
-print(f"{report['minutes_used']:.1f} of {MINUTES:g} minutes used, with {report['model']}")
+print(f"{report['minutes_used']:.1f} of {MINUTES:g} minutes, with {report['model']}")
 for name in names:
     if name in results.tables:
-        display(
-            record(
-                f"12.right/{name}",
-                f"{name}: right on this folder",
-                share(results.tables[name]),
-                results.tables[name].attrs,
-            )
-        )
+        seen, title = results.tables[name], f"{name}: right on this folder"
+        display(record(f"12.right/{name}", title, share(seen), seen.attrs))
 
 # %% [markdown]
 # ## How often is each right?
 #
-# One picture for the questions, one for the examples. Look for the baselines first: none of *always refuse*, *best sentence* and *majority label* needs a language model. What does not beat them is worth nothing, however high its bar.
+# One picture for the questions, one for the examples. Look for the baselines first: none of *always refuse*, *best sentence*, *majority label*, *nearest neighbour* and *classifier* needs a language model. What does not beat them is worth nothing, however high its bar.
 #
 # One bar hides two things: answering and refusing. The decision counts the questions that have an answer; a system that refuses everything would shine in the other column. Look at `n`, too: an arm that started late has seen few cases.
 
 # %%
 from helpers.commands.assess import arms_table, by_kind, finding
 
-measured = {kind: arms_table(tables) for kind, tables in by_kind(results).items()}
-for kind, table in measured.items():
-    guesses = {
-        name: value for name, value in (guess_of("12.right") or {}).items() if name in table.index
-    }
+COLUMNS = ("share", "low", "high", "n", "seconds")
+BESIDE = ("right, of answerable", "refused, of what should be")
+for kind, tables in by_kind(results).items():
+    table = arms_table(tables)
+    guesses = guess_of("12.right") or {}
+    guesses = {name: one for name, one in guesses.items() if name in table.index}
     display(plots.bars(table, finding(table), f"share of {kind} right", guesses))
-    columns = [
-        "share",
-        "low",
-        "high",
-        "n",
-        *(name for name in ("right, of answerable", "refused, of what should be") if name in table),
-        "seconds",
-    ]
-    display(table[columns].round(2))
+    more = [name for name in BESIDE if name in table]
+    display(table[[*COLUMNS, *more]].round(2))
 
 # %% [markdown]
 # ## Which differences are real, and what was not measured?
@@ -216,21 +226,13 @@ for kind, table in measured.items():
 # %%
 clear = [pair for pair in results.compared if pair.verdict != "cannot tell"]
 if results.compared:
-    display(
-        plots.differences(
-            results.compared,
-            f"{len(clear)} of {len(results.compared)} differences are clear of zero",
-        )
-    )
+    title = f"{len(clear)} of {len(results.compared)} differences are clear of zero"
+    display(plots.differences(results.compared, title))
 print(*(results.to_settle or ["Every difference is clear."]), sep="\n")
 for one in results.skipped:
     print(f"{one.name}: {one.reason}; {one.cases_left} cases not asked")
 more = report["more_minutes"]
-print(
-    f"Measuring all of it takes about {more:g} more minutes."
-    if more
-    else "Nothing was left out for lack of time."
-)
+print(f"To measure all of it: {more:g} more minutes." if more else "Nothing left out.")
 
 # %% [markdown]
 # ## What caused a wrong answer?
@@ -243,10 +245,8 @@ print(
 from helpers.evaluation import blame
 
 if results.causes:
-    rows = pd.concat(
-        [table.assign(system=name) for name, table in results.causes.items()], ignore_index=True
-    )
-    display(plots.attribution(blame(rows, by="system")))
+    named = [table.assign(system=name) for name, table in results.causes.items()]
+    display(plots.attribution(blame(pd.concat(named, ignore_index=True), by="system")))
 if results.search is not None:
     display(results.search.round(2))
 
@@ -261,31 +261,25 @@ if results.search is not None:
 # ## The decision
 #
 # The same `decide` as in notebook 11: what to build for each kind of request, whether this model is good enough, what to do next. Every number is *yours*, with its model and folder; what facts trained into weights did at the example company is shown as a warning, and read by no rule.
+#
+# Some requirements are stated in `assess.toml`, some are seen in the folder, and the rest is *assumed*: no one has confirmed it. The picture in the second cell shows which of them the answer depends on. Below it is what you hand in: one page with its pictures inside, the same as Markdown, and every number as JSON; and every answer as JSON Lines and CSV, for other people's tools.
 
 # %%
-decision = results.decision
+decision, sources = results.decision, pd.Series(results.sources, name="source")
 print("your guess:", "none" if my_option is ... else my_option)
-ruled_out = pd.DataFrame(report["decision"]["out"], columns=["kind", "option", "rule", "reason"])
+print("stated or seen:", ", ".join(sources[sources != "assumed"].index))
+columns = ["kind", "option", "rule", "reason"]
+ruled_out = pd.DataFrame(report["decision"]["out"], columns=columns)
 display(ruled_out.groupby("reason", sort=False)["option"].agg(", ".join).to_frame())
 decision
-
-# %% [markdown]
-# Some requirements are stated in `assess.toml`, some are seen in the folder, and the rest is *assumed*: no one has confirmed it. The picture shows which of them the answer depends on. Below it is what you hand in: one page with its
-# pictures inside, the same as Markdown, and every number as JSON.
 
 # %%
 from helpers.labs import what_if
 
-sources = pd.Series(results.sources, name="source")
-print(
-    sources.value_counts().to_string(),
-    "stated or seen: " + ", ".join(sources[sources != "assumed"].index),
-    sep="\n",
-)
 board = what_if(decision.requirements, decision.evidence)
 print(board.sentence())
 display(board.readiness(), board.flip_chart(), board.flip_chart("readiness"))
-for name in ("report.html", "report.md", "report.json"):
+for name in ("report.html", "report.md", "report.json", "predictions.csv"):
     say(f"{OUT / name}: {(OUT / name).stat().st_size / 1000:,.0f} kB")
     if OUT.is_relative_to(settings.ROOT):
         display(FileLink(os.path.relpath(OUT / name)))
@@ -300,32 +294,15 @@ for name in ("report.html", "report.md", "report.json"):
 from helpers.commands.assess import read_config
 from helpers.decision import decide
 
-wishes, wrong = read_config("""
-[requirements]
+wishes, wrong = read_config("""[requirements]
 citations = true                # an answer names its source
 cost_wrong = 20                 # EUR
-requests_per_day = 200
-""")
+requests_per_day = 200""")
 meeting = decide(decision.requirements.but(**wishes.stated), decision.evidence)
 print(f"faults in these lines: {wrong or 'none'}")
 for when, one in (("before", decision), ("after", meeting)):
-    print(f"{when}: {one.answer}; {one.readiness.state}, needed {one.readiness.needed:.0%}")
-now, then = (
-    {out.option.name for kind in one.direction.values() for out in kind.out}
-    for one in (meeting, decision)
-)
-print("newly out:", ", ".join(sorted(now - then)) or "nothing")
-
-# %%
-# a change that does change it: the first of the pictures above, just before it and at it
-for flip in list(board.flips)[:1]:
-    for value in (flip.before, flip.at):
-        one = decide(decision.requirements.but(**{flip.name: value}), decision.evidence)
-        written = f"{value:.5g}" if type(value) is float else value
-        said = one.answer if flip.about == "direction" else one.readiness.state
-        print(f"{flip.name} = {written}: {said}")
-if not len(board.flips):
-    print("No single requirement changes this answer, over its whole plausible range.")
+    ready = one.readiness
+    print(f"{when}: {one.answer}; {ready.state}, needed {ready.needed:.0%}")
 
 # %% [markdown]
 # ## Thirty good questions in an hour
@@ -340,61 +317,14 @@ if not len(board.flips):
 # | 45 to 55 | ask five of them again as another person would: a newcomer, an angry customer, someone writing in a second language | the same fact, other words: does the answer hold? |
 # | 55 to 60 | the other person answers ten without seeing your answers | where you two disagree, the question is at fault, not the model |
 #
-# ## How many are enough?
-#
-# Half the width of the 95 % CI, in points, for a number of questions and a share right:
-
-# %%
-from helpers.evaluation import wilson
-
-
-def half_width(n, right):
-    low, high = wilson(round(right * n), n)
-    return (high - low) / 2
-
-
-widths = {
-    f"{plots.percent(right)} right": {
-        n: 100 * half_width(n, right) for n in (5, 10, 30, 60, 100, 200, 400)
-    }
-    for right in (0.5, 0.8, 0.95)
-}
-enough = {
-    points: next(n for n in range(2, 2_000, 2) if half_width(n, 0.5) <= points / 100)
-    for points in (20, 10, 5)
-}
-print("; ".join(f"±{points} points at worst: {n} questions" for points, n in enough.items()))
-pd.DataFrame(widths).rename_axis("questions").round(1)
-
-# %% [markdown]
-# So thirty questions show the big problems: that the search fails, that the model cannot read, that it never refuses. For a difference of a few points you need hundreds, and *to settle* above says how many for your pairs.
+# How many are enough? Thirty show the big problems: that the search fails, that the model cannot read, that it never refuses. For a difference of a few points you need hundreds, and *to settle* above says how many for your pairs.
 # Halving the interval takes four times as many questions; writing better ones is cheaper.
 #
 # ## Three traps
 #
-# 1. **Questions written from the chunk.** With the passage on the screen you use its words, and then any search finds it (exercise 12.3).
+# 1. **Questions written from the chunk.** With the passage on the screen you use its words, and then any search finds it.
 # 2. **Answers that leak.** An example shown in the prompt, or in training, that answers a test question; a question that contains its answer ("Is it true that it is 17 days?").
-# 3. **Test rows in train.** The same message twice, or the second mail of the same customer, on both sides (exercise 12.5). `assess` splits your examples so that equal messages stay together; it cannot know your customers.
-
-# %%
-from helpers.data import plain
-
-texts = pd.Series([plain(case.ask.input) for case in own.examples], dtype=object)
-print(
-    f"{len(texts)} examples, {texts.nunique()} different messages; split:"
-    f" {report['folder']['split'] or 'none'}"
-)
-holding = [
-    q
-    for q in answerable
-    if any(f" {plain(answer)} " in f" {plain(q.ask.input)} " for answer in q.gold.answers)
-]
-print(f"{len(holding)} of {len(answerable)} questions contain one of their answers")
-for q in holding[:5]:
-    print(f"{q.ask.input} [{' / '.join(q.gold.answers)}]")
-
-# %% [markdown]
-# (A question that offers a choice, such as "A or B?", contains its answer and may be a fair question. Look before you delete it.)
+# 3. **Test rows in train.** The same message twice, or the second mail of the same customer, on both sides. `assess` splits your examples so that equal messages stay together, and the label audit names those that are nearly equal; neither can know your customers.
 #
 # ## Exercise 12.1 · The quote that is not there
 #
@@ -428,6 +358,9 @@ exercise("12.1").check((stands, exposing))
 
 
 # %%
+from helpers.evaluation import wilson
+
+
 def settled_at(right, n, line):
     ### BEGIN SOLUTION 12.2
     if right / n == line:
@@ -445,84 +378,32 @@ def settled_at(right, n, line):
 exercise("12.2").check(settled_at)
 
 # %% [markdown]
-# ## Exercise 12.3 · Written from the chunk
+# ## Exercise 12.3 · The ceiling
 #
-# A team let a model write its test questions from the passages, and its search found everything. In production it did not. Write `copied(question, quote)`: of the distinct words of the question with more than three letters, what share is
-# in the quote as a word (ignoring capitals)? 0 where there are no such words. Then sort your own questions by it.
+# A team has trained for weeks and is stuck at 80 %. Its labels come from three people, and nobody has compared them. Write `ceiling(rows)`: `rows` are pairs `(message, label)`; on what share of them can a system be right at best, if it gives one label to each message? Two messages are the same where `plain` makes them so (capitals, spaces and punctuation do not count).
 
 # %%
-import re
+from helpers.data import plain
 
 
-def copied(question, quote):
+def ceiling(rows):
     ### BEGIN SOLUTION 12.3
-    words = {word for word in re.findall(r"\w+", question.casefold()) if len(word) > 3}
-    there = set(re.findall(r"\w+", quote.casefold()))
-    return len(words & there) / len(words) if words else 0.0
+    labels = {}
+    for message, label in rows:
+        labels.setdefault(plain(message), []).append(label)
+    best = sum(max(map(some.count, some)) for some in labels.values())
+    return best / len(rows)
     ### END SOLUTION
 
 
 # %% tags=["nbval-check-output"]
-exercise("12.3").check(copied)
-
-# %% [markdown]
-# ## Exercise 12.4 · The link that leads outside
-#
-# You receive a folder to assess, and its `documents/` contains a link to your salary list. The check that shipped was `str(path).startswith(str(folder))`. Write `inside(folder, path)`: does this path, once links are resolved, end inside
-# the folder?
-
-
-# %%
-def inside(folder, path):
-    ### BEGIN SOLUTION 12.4
-    return path.resolve().is_relative_to(folder.resolve())
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("12.4").check(inside)
-
-# %% [markdown]
-# ## Exercise 12.5 · A fair split
-#
-# Rows are dicts with `id`, `group` (the customer) and `input`. A colleague shuffles and splits them, so mails of one customer, and messages sent twice, end up on both sides. Write `straddling(train, test)`: the ids of training rows that share
-# a customer or a message (`plain` normalises messages) with a test row. And `fair_split(rows)`, which returns `(train, test)` with nothing on both sides and 15 to 50 % of the rows to test.
-
-
-# %%
-def straddling(train, test):
-    ### BEGIN SOLUTION 12.5
-    groups, messages = {row["group"] for row in test}, {plain(row["input"]) for row in test}
-    return sorted(
-        row["id"] for row in train if row["group"] in groups or plain(row["input"]) in messages
-    )
-    ### END SOLUTION
-
-
-def fair_split(rows):
-    ### BEGIN SOLUTION 12.5b
-    bundles = []  # (what its rows are known by, the rows)
-    for row in rows:
-        known, mine = {("group", row["group"]), ("message", plain(row["input"]))}, [row]
-        for bundle in [bundle for bundle in bundles if bundle[0] & known]:  # this row joins them
-            bundles.remove(bundle)
-            known, mine = known | bundle[0], mine + bundle[1]
-        bundles.append((known, mine))
-    train, test = [], []
-    for _, mine in sorted(bundles, key=lambda bundle: -len(bundle[1])):  # the largest first
-        (train if len(train) + len(mine) <= 0.7 * len(rows) else test).extend(mine)
-    return train, test
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("12.5").check((straddling, fair_split))
+exercise("12.3").check(ceiling)
 
 # %% [markdown]
 # ## On Monday
 #
 # 1. `python3 workbook.py assess --example my_folder` writes the folder; replace what is in it. Start with the documents that hurt, not with all of them.
-# 2. Thirty questions in an hour, with evidence and refusals; the labels that you have, even if they are few.
+# 2. Thirty questions in an hour, with evidence and refusals; the labels that you have, even if they are few. Audit them before you train.
 # 3. State in `assess.toml` what someone can answer today. Leave the rest assumed: the report says so.
 # 4. Run it for ten minutes, read the faults first, then the wrong answers that the report shows. They say more than the share.
 # 5. Do what the third paragraph says first, and measure only the pair that it names. Bring to the meeting the two inputs you trust least among those that could change the answer.
@@ -536,16 +417,16 @@ exercise("12.5").check((straddling, fair_split))
 # | a model behind an OpenAI-compatible server | `[endpoint] url` and `model`; a host other than this machine must be named in `WORKBOOK_ENDPOINT_HOST`, its key in `WORKBOOK_ENDPOINT_KEY`. It cannot be tuned from here, and your texts leave the machine |
 # | a Chroma server for the vectors | `CHROMA_URL=http://127.0.0.1:8000` |
 # | more documents than can be embedded in the time | nothing: they are searched by their words (BM25), and the report says so; `[search] retriever = "dense"` insists |
-
-# %% [markdown]
+#
 # ## What we found
 #
 # Build only what your own questions and labels support: the report says what to build, whether this model is good enough, and what to do first; where the intervals cannot tell, the simpler stays. Most of the work is not the model
 # but the hour in which the questions are written.
 #
 # **You have seen**
-# - a folder turned into baselines, systems, attribution and a decision, with its faults named and the rest used;
-# - which differences were real, what the minutes did not reach, and a requirement that changes the answer without a new measurement;
-# - how many questions an interval needs, and the three traps that make any number look good.
+# - a folder in other people's forms turned into baselines, systems, attribution and a decision, with its faults named and the rest used;
+# - labels that contradict each other, and the ceiling that they set;
+# - which differences were real, what the minutes did not reach, and requirements that are changed without a new measurement;
+# - what good questions are made of, and the three traps that make any number look good.
 #
 # **For the decision:** hand in `report.html` with the two inputs you trust least among those that could change the answer. This is the end of the course: the folder, the journal and the board are yours.

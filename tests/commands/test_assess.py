@@ -292,12 +292,12 @@ def test_passages_that_the_embedder_does_not_read_whole_draw_a_line(
     embedder = types.SimpleNamespace(max_seq_length=256)
     monkeypatch.setattr("helpers.models.load.load_embedder", lambda: embedder)
     monkeypatch.setattr("helpers.retrieval.embedding.embed_cached", lambda texts: None)
-    index = types.SimpleNamespace(searched=lambda stem: "searched")
+    index = types.SimpleNamespace(searched=lambda stem, weight: (stem, weight))
     monkeypatch.setattr("helpers.retrieval.index.index_chunks", lambda chunks, say: index)
     made = systems.Systems(
         read_user_folder(folder), Clock(1), ArmProgress(tmp_path / "p.json", {}), quiet
     )
-    assert made.index
+    assert made.index == (True, systems.LEXICAL_WEIGHT), "meaning and stems, weighed together"
     assert [note.split()[2] for note in made.notes if "the embedder reads" in note] == told
 
 

@@ -85,6 +85,25 @@ def test_pairs_are_counted_on_the_cases_that_both_were_asked(serve, tmp_path):
     assert all(-1 <= one.low <= one.value <= one.high <= 1 for one in pairs.values())
 
 
+def test_labels_that_contradict_each_other_are_settled_before_anything_else(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(clever).url, questions=False)
+    rows = [
+        {"input": f"Message {i // 2}: the pump leaks", "output": "fault"} for i in range(0, 80, 2)
+    ]
+    twice = [rows[at] | {"output": "billing"} for at in range(8)]
+    write(folder / "examples.jsonl", lines(*rows, *twice))
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    (found,) = [row for row in held["evidence"] if row["name"] == "contradicting labels"]
+    assert (found["value"], found["n"], found["whose"]) == (16 / 48, 48, "yours")
+    assert "Three in ten labels contradict each other" in held["decision"]["in_words"]
+
+
+def test_labels_without_contradictions_are_not_mentioned(serve, tmp_path):
+    folder = own_folder(tmp_path / "own", serve(clever).url, questions=False)
+    held = assess.assess(folder, tmp_path / "out", 1, quiet)
+    assert "contradict each other" not in held["decision"]["in_words"]
+
+
 def test_more_cases_than_there_are_is_said(serve, tmp_path):
     folder = own_folder(tmp_path / "own", serve(wrong).url, examples=False)
     (folder / "questions.jsonl").write_text(

@@ -315,6 +315,16 @@ def test_the_example_folder_reads_without_a_fault_and_is_never_written_over(tmp_
         write_example(tmp_path / "example")
 
 
+def test_the_exported_example_reads_without_a_fault_in_the_forms_of_other_programs(tmp_path):
+    own = read_user_folder(write_example(tmp_path / "example", exported=True))
+    assert own.faults == ()
+    assert len(own.questions) == 60
+    assert len(own.examples) == 160
+    assert any(case.gold.evidence for case in own.questions)
+    assert set(own.examples[0].gold.output) == {"category", "product", "priority", "needs_human"}
+    assert not (tmp_path / "example" / "schema.json").exists()
+
+
 def test_another_folder_has_another_fingerprint(folder):
     before = read_user_folder(folder, dt.date(2026, 3, 2)).fingerprint
     assert read_user_folder(folder, dt.date(2026, 3, 2)).fingerprint == before

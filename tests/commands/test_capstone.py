@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 
 import pytest
 from support.towns import own_folder, quiet
@@ -14,7 +13,6 @@ from helpers.commands import notebooks
 from helpers.commands.assess import assess
 from helpers.commands.assess.report import Results
 from helpers.core.records import DataError
-from helpers.data.labelled_rows import plain
 from helpers.decision.conclusion import decide
 from helpers.evaluation.evaluator import wilson
 from helpers.exercises import exercise
@@ -54,7 +52,7 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
     names: dict = {}
     shown = [run(text, names) for text in cells(folder)]
     said = capsys.readouterr().out
-    assert [one.state for one in shown if hasattr(one, "state")] == ["right"] * 5, [
+    assert [one.state for one in shown if hasattr(one, "state")] == ["right"] * 3, [
         one for one in shown if hasattr(one, "state")
     ]
     assert set(names["report"]["arms"]) == (
@@ -67,12 +65,6 @@ def test_the_notebook_runs_on_a_folder_of_any_shape(serve, tmp_path, monkeypatch
     assert names["found"].faults
     assert {fault.line for fault in names["found"].faults} == {61, 62, 63, None}
     assert len(names["found"].questions) == len(names["whole"].questions) + 1
-    for flip in list(names["board"].flips)[:1]:
-        assert re.search(
-            rf"{flip.name} = \S+: {re.escape(flip.answer)}\n{flip.name} = \S+:"
-            rf" {re.escape(flip.becomes)}\n",
-            said,
-        )
     asked = len(server.asked)
     again = run(next(text for text in cells(folder) if "assessed(FOLDER" in text), names)
     assert again is None, "run again, it resumes: nothing is asked twice"
@@ -126,22 +118,6 @@ def stands(quote, text):
     return bool(words) and words in " ".join(text.split())
 
 
-def straddling(train, test):
-    groups, texts = {row["group"] for row in test}, {plain(row["input"]) for row in test}
-    return [row["id"] for row in train if row["group"] in groups or plain(row["input"]) in texts]
-
-
-def cut(rows):
-    return rows[:28], rows[28:]
-
-
-def by_group(rows):
-    groups = sorted({row["group"] for row in rows})[:14]
-    return [row for row in rows if row["group"] in groups], [
-        row for row in rows if row["group"] not in groups
-    ]
-
-
 PAIR = ("a b", "a\nb")
 WRONG = [
     ("12.1", (lambda quote, text: quote in text, PAIR), "only a line break"),
@@ -189,53 +165,20 @@ WRONG = [
         ),
         "expected None",
     ),
+    ("12.3", lambda rows: len({text for text, _ in rows}) / len(rows), "equal labels are no"),
+    ("12.3", lambda rows: 1.0, "one of the two labels"),
     (
         "12.3",
-        lambda question, quote: (
-            sum(len(w) > 3 and w in quote for w in question.split())
-            / max(1, sum(len(w) > 3 for w in question.split()))
+        lambda rows: (
+            sum(
+                max(labels.count(one) for one in labels)
+                for text in {text for text, _ in rows}
+                for labels in [[label for other, label in rows if other == text]]
+            )
+            / len(rows)
         ),
-        "capitals do not count",
+        "but for capitals and marks",
     ),
-    ("12.3", lambda question, quote: 0.5, "one word, and punctuation is not"),
-    ("12.4", lambda folder, path: str(path).startswith(str(folder)), "goes up and out"),
-    (
-        "12.4",
-        lambda folder, path: str(path.resolve()).startswith(str(folder.resolve())),
-        "begins with the same letters",
-    ),
-    (
-        "12.4",
-        lambda folder, path: (
-            not path.is_symlink() and ".." not in path.parts and path.is_relative_to(folder)
-        ),
-        "goes up and down again",
-    ),
-    (
-        "12.5",
-        (
-            lambda train, test: [
-                row["id"] for row in train if row["input"] in {t["input"] for t in test}
-            ],
-            cut,
-        ),
-        "its customer g1",
-    ),
-    (
-        "12.5",
-        (
-            lambda train, test: [
-                row["id"] for row in train if row["group"] in {t["group"] for t in test}
-            ],
-            cut,
-        ),
-        "capitals, spaces and punctuation",
-    ),
-    ("12.5", (lambda train, test: [row["id"] for row in train], cut), "Row d shares neither"),
-    ("12.5", (straddling, cut), "share a customer or a message"),
-    ("12.5", (straddling, by_group), "share a customer or a message"),
-    ("12.5", (straddling, lambda rows: (rows, [])), "15 to 50 %"),
-    ("12.5", (straddling, lambda rows: (rows[:20], rows[21:])), "exactly one side"),
 ]
 
 
@@ -248,7 +191,7 @@ def test_wrong_answers_of_12_are_told_why(id, answer, told):
     assert told in verdict.message, verdict
 
 
-@pytest.mark.parametrize("id", [f"12.{i}" for i in range(1, 6)])
+@pytest.mark.parametrize("id", [f"12.{i}" for i in range(1, 4)])
 def test_every_exercise_of_12_takes_anything_and_speaks(id, capsys):
     one = exercise(id)
     assert one.check(...).state == one.check(None).state == "not attempted"

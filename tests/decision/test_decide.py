@@ -710,6 +710,29 @@ def test_unmeasured_findings_are_asked_for_on_a_first_look():
     assert step.n_both == UNSEEN_N
 
 
+@pytest.mark.parametrize(
+    ("hits", "said"),
+    [
+        (80, "Two in ten labels contradict each other (20 %: the same input with several labels)"),
+        (24, "One in ten labels contradict each other (6 %"),
+    ],
+)
+def test_labels_that_contradict_each_other_are_settled_first(hits, said):
+    evidence = whole().but(**{"contradicting labels": share(hits, 400)})
+    assert decide(EASY, evidence).next.fix.startswith(said)
+
+
+def test_a_few_contradictions_change_nothing():
+    evidence = whole().but(**{"contradicting labels": share(8, 400)})
+    assert decide(EASY, evidence).next.fix == decide(EASY, whole()).next.fix
+
+
+def test_labels_do_not_matter_where_nothing_is_judged():
+    evidence = whole().but(**{"contradicting labels": share(200, 400)})
+    r = EASY.but(lookup_share=1.0, house_style=False)
+    assert "contradict" not in decide(r, evidence).next.fix
+
+
 def test_all_findings_of_the_board_have_a_kind():
     assert all(kind for _, kind, _ in NAMES.values())
     assert isinstance(full(), Findings)

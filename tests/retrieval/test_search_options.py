@@ -203,6 +203,14 @@ def test_a_lexical_index_on_stems_has_another_name():
     assert lexical_index(documents).name != lexical_index(documents, stem=True).name
 
 
+def test_an_index_of_words_can_be_cut_at_sentences():
+    text = "The gate opens at six. The desk is staffed until nine. Dogs wait outside."
+    index = lexical_index([made(text, "d")], 14, 0, strategy="sentences")
+    assert all(one.endswith(".") for one in index.rows.texts)
+    assert index.size > 1
+    assert index.name != lexical_index([made(text, "d")], 14, 0).name
+
+
 # --- weights --------------------------------------------------------------------------------------
 
 

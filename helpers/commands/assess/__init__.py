@@ -5,11 +5,11 @@ from helpers.commands.assess.config import read_config
 from helpers.commands.assess.example import write_example
 from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.report import arms_table, by_kind, finding
-from helpers.commands.assess.schedule import KEEP_BACK, LARGEST_PREPARATION, rounds
+from helpers.commands.assess.schedule import DECIDING_PREPARATION, KEEP_BACK, rounds
 
 __all__ = [
+    "DECIDING_PREPARATION",
     "KEEP_BACK",
-    "LARGEST_PREPARATION",
     "arms_table",
     "assessed",
     "by_kind",

@@ -232,7 +232,7 @@ def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
             "takes": "no model" if step.free else "training first" if step.trained else "the model",
             "seconds a case": pace.get(step.name, float("nan")),
         }
-        for step in steps
+        for step in sorted(steps, key=lambda step: (not step.free, step.turn))
     ]
     return pd.DataFrame(
         rows, columns=["arm", "tells", "cases", "takes", "seconds a case"]
@@ -297,6 +297,7 @@ def _measured(
         if "generator" in shop.__dict__
         else "no model"
     )
+    labels = shop.label_audit()
     evidence = evidence_of(
         tables,
         causes,
@@ -307,6 +308,7 @@ def _measured(
         model,
         own.folder.resolve().name,
         search,
+        labels,
     )
     results = report.Results(
         own,
@@ -324,7 +326,7 @@ def _measured(
         shop.notes,
         {step.name: step.why for step in steps},
         {name: len(part) for name, part in shop.splits._asdict().items()} if shop.splits else {},
-        shop.label_audit(),
+        labels,
     )
     held = report.write(results, out)
     say(f"{clock.used / 60:5.1f} min  report: {out / 'report.html'}")

@@ -1,9 +1,12 @@
 """What does a folder for `assess` look like? A filled one, from the workbook's own handbook, dev
-questions and training tickets."""
+questions and training tickets; in our form, or as other programs export it."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.commands.assess.config import template
@@ -12,7 +15,7 @@ from helpers.core.cases import Case
 from helpers.core.records import DataError, to_json_line
 from helpers.data.handbook import HANDBOOK, load_handbook
 from helpers.data.questions import load_questions, pick
-from helpers.data.tickets import Ticket, load_tickets
+from helpers.data.tickets import FIELDS, Ticket, load_tickets
 
 QUESTIONS, EXAMPLES = 60, 160
 READ_ME = """# A folder for `assess`
@@ -45,8 +48,17 @@ options apart that differ by ten points.
 """
 
 
-def write_example(folder: Path) -> Path:
-    """Write the folder. Raises DataError where something is there already."""
+EXPORTED_TOML = """title = "Example: a test set of ragas and an export of the help desk"
+
+[columns]
+input = "message"
+output = ["category", "product", "priority", "needs_human"]
+"""
+
+
+def write_example(folder: Path, exported: bool = False) -> Path:
+    """Write the folder. exported: questions in the form of ragas, examples as a CSV file whose
+    columns assess.toml names. Raises DataError where something is there already."""
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: is there already and not empty; name a new folder")
@@ -58,29 +70,49 @@ def write_example(folder: Path) -> Path:
     paths = {document.id: document.path.relative_to(HANDBOOK).as_posix() for document in documents}
     for document in documents:
         _write(folder / "documents" / paths[document.id], document.path.read_text(encoding="utf-8"))
-    _write(
-        folder / "questions.jsonl",
-        "".join(to_json_line(_question(case, paths)) for case in questions),
-    )
-    _write(
-        folder / "examples.jsonl",
-        "".join(
-            to_json_line({"id": t.id, "input": t.ask.input, "output": t.gold.output})
-            for t in tickets
-        ),
-    )
-    _write(
-        folder / "schema.json",
-        json.dumps(
-            Ticket.model_json_schema()
-            | {"title": "Ticket", "description": "Sort a customer's message."},
-            indent=2,
-        )
-        + "\n",
-    )
+    if exported:
+        _write_exported(folder, questions, tickets)
+    else:
+        _write_ours(folder, questions, tickets, paths)
+    return folder
+
+
+def _write_ours(
+    folder: Path, questions: Sequence[Case], tickets: Sequence[Case], paths: dict[str, str]
+) -> None:
+    rows = ({"id": t.id, "input": t.ask.input, "output": t.gold.output} for t in tickets)
+    about = {"title": "Ticket", "description": "Sort a customer's message."}
+    schema = json.dumps(Ticket.model_json_schema() | about, indent=2) + "\n"
+    asked = (_question(case, paths) for case in questions)
+    _write(folder / "questions.jsonl", "".join(map(to_json_line, asked)))
+    _write(folder / "examples.jsonl", "".join(map(to_json_line, rows)))
+    _write(folder / "schema.json", schema)
     _write(folder / "assess.toml", template())
     _write(folder / "README.md", READ_ME)
-    return folder
+
+
+def _write_exported(folder: Path, questions: Sequence[Case], tickets: Sequence[Case]) -> None:
+    asked = (
+        {
+            "user_input": case.ask.input,
+            "reference": next(iter(case.gold.answers), ""),
+            "reference_contexts": [one.quote for one in case.gold.evidence],
+        }
+        for case in questions
+    )
+    sheet = io.StringIO()
+    rows = csv.writer(sheet, lineterminator="\n")
+    rows.writerow(["message", *FIELDS])
+    for ticket in tickets:
+        output = ticket.gold.output
+        rows.writerow([ticket.ask.input, *(_cell(output[field]) for field in FIELDS)])
+    _write(folder / "questions.jsonl", "".join(map(to_json_line, asked)))
+    _write(folder / "examples.csv", sheet.getvalue())
+    _write(folder / "assess.toml", EXPORTED_TOML)
+
+
+def _cell(value: object) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def _question(case: Case, paths: dict[str, str]) -> dict[str, object]:

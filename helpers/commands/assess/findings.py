@@ -21,6 +21,7 @@ from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import Skipped, together
 from helpers.core.files import in_utf8
 from helpers.data.journal_file import Journal
+from helpers.data.label_audit import LabelAudit
 from helpers.decision.findings import (
     NAMES,
     REFERENCE,
@@ -33,7 +34,7 @@ from helpers.decision.findings import (
 from helpers.decision.requirements import FIELDS, Requirements
 from helpers.evaluation.attribution import attribute
 from helpers.evaluation.comparison import Comparison, compare
-from helpers.evaluation.evaluator import share
+from helpers.evaluation.evaluator import share, wilson
 
 # the finding's name -> the arm whose share it is
 LOOKUPS = {
@@ -55,7 +56,7 @@ WALKED = (
 )
 # no language model answers here; of the two the one that a fit can improve
 CLASSIFIERS = ("classifier", "nearest neighbour")
-WITHOUT_MODEL = ("recall", "classifier", "majority")
+WITHOUT_MODEL = ("recall", "classifier", "majority", "contradicting labels")
 PAIRS = (
     ("best sentence", "RAG"),
     ("closed book", "RAG"),
@@ -126,9 +127,11 @@ def evidence_of(
     model: str = "",
     data: str = "",
     search: pd.DataFrame | None = None,
+    labels: LabelAudit | None = None,
 ) -> Findings:
     """All findings. waits: seconds one user waits, arm by arm, where that was timed; training:
-    rows -> seconds; search: how often each way to search finds the evidence."""
+    rows -> seconds; search: how often each way to search finds the evidence; labels: what the
+    labelled examples say of themselves."""
     data = in_utf8(data)  # the name of a folder need not be UTF-8
     base = load_findings(Journal(format=1, guesses={}, findings={}))
     found = {name: one for name, one in base.found.items() if name in SHOWN}
@@ -154,6 +157,8 @@ def evidence_of(
             found[name] = finding(name, table, column)
     if search is not None and len(search):
         found["recall"] = _recall(search, data)
+    if labels is not None and labels.rows:
+        found["contradicting labels"] = _contradicting(labels, data)
     sizes = sorted((name for name in tables if name.startswith("tuned, ")), key=rows_of)
     usage = {
         name: _usage(
@@ -226,6 +231,21 @@ def _recall(search: pd.DataFrame, data: str) -> Finding:
     numbers = (float(row[key]) for key in ("evidence found", "low", "high"))
     return Finding(
         "own/recall", *numbers, int(row["n"]), source="yours", says=NAMES["recall"][2], data=data
+    )
+
+
+def _contradicting(labels: LabelAudit, data: str) -> Finding:
+    """How many examples have an input that comes with another label, too?"""
+    name, k = "contradicting labels", labels.contradicting
+    interval = wilson(k, labels.rows)
+    return Finding(
+        f"own/{name}",
+        k / labels.rows,
+        *interval,
+        labels.rows,
+        source="yours",
+        says=NAMES[name][2],
+        data=data,
     )
 
 
