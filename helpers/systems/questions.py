@@ -39,7 +39,10 @@ def answer_questions(
         question_prompt(model, ask.input, context, style, who.get(ask.id, ""))
         for ask, context in zip(asks, contexts, strict=True)
     ]
-    for done in model.complete(prompts, style.max_new_tokens, style.schema):
+    # one grammar a row: only what stands in its own passages can be written
+    texts = ["\n".join(p.text for p in context) for context in contexts]
+    only = {"quotes": texts} if style.quotes else {}
+    for done in model.complete(prompts, style.max_new_tokens, style.schema, **only):
         context, text = (
             tuple(contexts[done.index]),
             done.text if style.schema is None else unwrapped(done.text),

@@ -44,7 +44,7 @@ from helpers.retrieval.index import build_index
 from helpers.retrieval.sentence_search import SentenceSearch, sentence_search
 from helpers.retrieval.sentences import header_line, units_of, window
 from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans
-from helpers.systems.prompts import ASKED_TWICE, BASE, REFUSAL, WHO_ASKS, PromptStyle
+from helpers.systems.prompts import ASKED_TWICE, BASE, QUOTED, REFUSAL, WHO_ASKS, PromptStyle
 from helpers.systems.questions import answer_questions, evidence_contexts
 from helpers.systems.spans import candidates
 from helpers.training import adapters
@@ -91,6 +91,7 @@ WAYS = [
         replace(ASKED_TWICE, between="\n"),
     ),
     Way("base prompt", "base", "oracle_window", BASE),
+    Way("quotes", "base", "oracle_window", QUOTED),
     Way("spans", "reader", "oracle_window", WHO_ASKS, spans=True),
     Way("spans", "reader", "search_windows", WHO_ASKS, spans=True),
     Way("who asks", "reader", "oracle_window", WHO_ASKS),

@@ -132,8 +132,7 @@ def by_sentence(cases: Sequence[Case], documents: Sequence[Document]) -> Iterato
         tokens = f"{mine[1]['tokens']:.0f}, {mine[2]['tokens']:.0f}"
         named = ", ".join(f"{key} {value}" for key, value in how.items() if value)
         print(
-            f"| {chunks.get('context', 'title')}, {named} |"
-            f" {' | '.join(cells)} | {tokens} |",
+            f"| {chunks.get('context', 'title')}, {named} | {' | '.join(cells)} | {tokens} |",
             flush=True,
         )
         yield from mine
