@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from helpers.data.json_schema import closed
@@ -43,7 +44,7 @@ class OnlyValid:
     """A logits processor, as model.generate calls it, for ONE batch: matcher i follows row i of the
     batch."""
 
-    def __init__(self, matchers: list[LLMatcher], endings: Endings, max_new_tokens: int):
+    def __init__(self, matchers: list[LLMatcher], endings: Endings | _NoHurry, max_new_tokens: int):
         self.matchers, self.endings, self.left = matchers, endings, max_new_tokens
         self.written: list[tuple[int, ...]] = [()] * len(matchers)
         self.started = False
@@ -146,6 +147,35 @@ def only_valid(generator: Generator, schema: dict, rows: int, max_new_tokens: in
             f" {max_new_tokens}: give a larger max_new_tokens, or ask for less in the schema"
         )
     return OnlyValid([endings.matcher() for _ in range(rows)], endings, max_new_tokens)
+
+
+@dataclass(frozen=True)
+class _NoHurry:
+    """In place of Endings, where an answer may end after any word."""
+
+    longest: float = float("-inf")
+
+
+def only_quotes(generator: Generator, texts: Sequence[str], refusal: str) -> OnlyValid:
+    """What constrains one batch of answers to whole words that stand together in a text, one text
+    a row, or to the refusal? Give it to model.generate.
+
+    Where max_new_tokens ends an answer, its last word may be cut. Raises ConstraintError for an
+    empty text.
+    """
+    from llguidance import LLMatcher
+
+    tokenizer = _tokenizer(generator.tokenizer, generator.model.config.vocab_size)
+    matchers = []
+    for row, text in enumerate(texts):
+        if not text.strip():
+            raise ConstraintError(f"row {row} has nothing to quote from; refuse without asking")
+        grammar = LLMatcher.grammar_from_lark(
+            f"start: QUOTE | {json.dumps(refusal)}\n"
+            f"QUOTE: %regex {json.dumps({'substring_words': text})}"
+        )
+        matchers.append(LLMatcher(tokenizer, grammar, log_level=0))
+    return OnlyValid(matchers, _NoHurry(), 0)
 
 
 def open_objects(schema: dict | bool, place: str = "the schema") -> Iterator[str]:

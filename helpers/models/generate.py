@@ -17,6 +17,7 @@ BATCH_TOKENS = 6_000
 BATCH_ROWS = 32
 # tokens that a batch may hold in memory, answers and shared beginnings included (about 1 GB here)
 CACHE_TOKENS = 24_000
+UNKNOWN = "I don't know"  # what may be said where only quotes are allowed
 
 
 def chat(generator: Generator, user: str, system: str | None = None, turns: Turns = ()) -> str:
@@ -81,13 +82,15 @@ def complete(
     prompts: Sequence[str],
     max_new_tokens: int = 48,
     schema: dict | None = None,
+    quotes: Sequence[str] | None = None,
 ) -> Iterator[Completion]:
     """Answer every prompt greedily; yields Completions batch by batch, not in the order of the
     prompts.
 
     schema: a JSON Schema that constrains every answer (see `constrain`). Such an answer is valid
-    and whole within max_new_tokens; constrain.ConstraintError where these are too few for any. A
-    beginning that all prompts share is read once (same answers, less work).
+    and whole within max_new_tokens; constrain.ConstraintError where these are too few for any.
+    quotes: a text a prompt; each answer is then a piece of its text or UNKNOWN. A beginning
+    that all prompts share is read once (same answers, less work).
     """
     import torch
     from transformers import LogitsProcessorList
@@ -125,6 +128,8 @@ def complete(
         only = []
         if schema is not None:
             only = [constrain.only_valid(generator, schema, len(batch), max_new_tokens)]
+        if quotes is not None:
+            only = [constrain.only_quotes(generator, [quotes[i] for i in batch], UNKNOWN)]
         # 7. Token by token, always the most likely one: (rows, width + new) -> the new ones
         with torch.inference_mode():
             out = model.generate(

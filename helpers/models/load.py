@@ -112,10 +112,17 @@ class Generator:
         return generate.chat(self, user, system, turns)
 
     def complete(
-        self, prompts: Sequence[str], max_new_tokens: int = 48, schema: dict | None = None
+        self,
+        prompts: Sequence[str],
+        max_new_tokens: int = 48,
+        schema: dict | None = None,
+        quotes: Sequence[str] | None = None,
     ) -> Iterator[Completion]:
         from helpers.models import generate
 
+        if quotes is not None:  # none of these come with the workbook
+            yield from generate.complete(self, prompts, max_new_tokens, schema, quotes)
+            return
         keys = [
             kept_answers.key_of(self.fingerprint, prompt, max_new_tokens, schema)
             for prompt in prompts

@@ -1,5 +1,6 @@
 """Which systems do we compare, and what exactly is each of them asked?"""
 
+from helpers.systems.asking import Choice, asked_by, best_span, read_spans
 from helpers.systems.baselines import (
     always_refuse,
     best_sentence,
@@ -22,10 +23,13 @@ from helpers.systems.labelled import (
     zero_shot,
 )
 from helpers.systems.prompts import (
+    ASKED_TWICE,
     BASE,
     BETTER,
+    QUOTED,
     SCHEMA,
     TICKET_PROMPT,
+    WHO_ASKS,
     PromptStyle,
     TaskPrompt,
     question_prompt,
@@ -33,9 +37,11 @@ from helpers.systems.prompts import (
 from helpers.systems.questions import (
     answer_questions,
     closed_book,
+    evidence_chunks,
     evidence_contexts,
     long_context,
     oracle,
+    quotes_alone,
     retrieval_augmented,
     with_distractors,
 )
@@ -48,22 +54,31 @@ from helpers.systems.router import (
     with_costs,
 )
 from helpers.systems.router_file import load_router, save_router
+from helpers.systems.spans import candidates
 from helpers.systems.tools import use_tool
 
 __all__ = [
+    "ASKED_TWICE",
     "BASE",
     "BETTER",
+    "QUOTED",
     "ROUTE_PROMPT",
     "SCHEMA",
     "TICKET_PROMPT",
+    "WHO_ASKS",
+    "Choice",
     "PromptStyle",
     "Router",
     "TaskPrompt",
     "always_refuse",
     "answer_questions",
+    "asked_by",
     "best_sentence",
+    "best_span",
+    "candidates",
     "cite",
     "closed_book",
+    "evidence_chunks",
     "evidence_contexts",
     "few_shot",
     "instruction_of",
@@ -76,6 +91,8 @@ __all__ = [
     "oracle",
     "pairs",
     "question_prompt",
+    "quotes_alone",
+    "read_spans",
     "retrieval_augmented",
     "retrieved_examples",
     "router_and_rag",

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 
 from helpers.core.cases import Arm, Ask, Citation, Passage, Prediction
 from helpers.data.askers import Asker
+from helpers.models.generate import UNKNOWN
 from helpers.models.likelihood import Likelihood, likelihoods
 from helpers.models.load import Generator
 from helpers.retrieval.context import REGIONS, day
@@ -27,8 +28,6 @@ from helpers.systems.citations import sentences
 from helpers.systems.prompts import WHO_ASKS, PromptStyle, question_prompt
 from helpers.systems.questions import fingerprint
 from helpers.systems.spans import candidates
-
-UNKNOWN = "I don't know"  # the refusal whose probability is compared: as the reader learnt it
 
 
 def asked_by(asker: Asker, ask: Ask) -> str:

@@ -23,7 +23,8 @@ class PromptStyle:
 
     schema: None for free text, or a JSON Schema with a field "answer", by which every answer is
     constrained while it is written. between: what stands between a passage's title and its text.
-    `with_passages` may hold {question} twice and {asker}, who asks and when.
+    `with_passages` may hold {question} twice and {asker}, who asks and when. quotes: an answer is a
+    piece of the passages, word for word, or "I don't know" (weights on this machine only).
     """
 
     name: str
@@ -32,6 +33,7 @@ class PromptStyle:
     max_new_tokens: int = 32
     schema: dict | None = None
     between: str = ": "
+    quotes: bool = False
 
 
 BASE = PromptStyle(
@@ -120,6 +122,9 @@ Question: {question}
 Short answer:""",
     between="\n",
 )
+
+# the same, but nothing can be written that does not stand in a passage
+QUOTED = replace(WHO_ASKS, name="quotes", quotes=True)
 
 # what a system says when the code, not the model, decides that the evidence is too weak
 REFUSAL = "I don't know."

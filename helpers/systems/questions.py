@@ -14,12 +14,13 @@ import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-from helpers.core.cases import Arm, Ask, Case, Passage, Prediction
+from helpers.core.cases import Arm, Ask, Case, Evidence, Passage, Prediction
 from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
 from helpers.models.language_model import LanguageModel
 from helpers.retrieval.chunking import Chunk
 from helpers.retrieval.retriever import Retriever
+from helpers.retrieval.sentences import header_line
 from helpers.systems import prompts
 from helpers.systems.citations import cite, unwrapped
 from helpers.systems.prompts import BASE, PromptStyle, question_prompt
@@ -39,7 +40,10 @@ def answer_questions(
         question_prompt(model, ask.input, context, style, who.get(ask.id, ""))
         for ask, context in zip(asks, contexts, strict=True)
     ]
-    for done in model.complete(prompts, style.max_new_tokens, style.schema):
+    # one grammar a row: only what stands in its own passages can be written
+    texts = ["\n".join(p.text for p in context) for context in contexts]
+    only = {"quotes": texts} if style.quotes else {}
+    for done in model.complete(prompts, style.max_new_tokens, style.schema, **only):
         context, text = (
             tuple(contexts[done.index]),
             done.text if style.schema is None else unwrapped(done.text),
@@ -218,6 +222,52 @@ def evidence_contexts(cases: Sequence[Case], chunks: Sequence[Chunk]) -> Context
 
     return {
         case.id: tuple(dict.fromkeys(best(e) for e in case.gold.evidence))
+        for case in cases
+        if case.gold.evidence
+    }
+
+
+def evidence_chunks(cases: Sequence[Case], chunks: Sequence[Chunk]) -> Contexts:
+    """For every case, the whole chunks of an index that hold its evidence, as the search would hand
+    them out: for each quote the first chunk that holds all of it, else every chunk that holds a
+    part which no earlier one holds. Unlike `evidence_contexts`, nothing is joined or made longer.
+    """
+    by_doc: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        by_doc.setdefault(chunk.document.id, []).append(chunk)
+
+    def holding(evidence: Evidence) -> list[Chunk]:
+        parts, held = [], evidence.start
+        for chunk in by_doc[evidence.doc]:
+            if chunk.start <= evidence.start and evidence.end <= chunk.end:
+                return [chunk]
+            if chunk.start < evidence.end and chunk.end > held:
+                parts.append(chunk)
+                held = chunk.end
+        return parts
+
+    return {
+        case.id: tuple(
+            dict.fromkeys(
+                Passage(c.document.id, c.titled(c.document.title), c.start, c.end, c.text)
+                for one in case.gold.evidence
+                for c in holding(one)
+            )
+        )
+        for case in cases
+        if case.gold.evidence
+    }
+
+
+def quotes_alone(cases: Sequence[Case], documents: Sequence[Document]) -> Contexts:
+    """For every case, the sentences of its evidence and nothing beside them, each under its header
+    line: what is left to read when the search has done everything."""
+    by_id = {document.id: document for document in documents}
+    return {
+        case.id: tuple(
+            Passage(e.doc, header_line(by_id[e.doc], e.start), e.start, e.end, e.quote)
+            for e in case.gold.evidence
+        )
         for case in cases
         if case.gold.evidence
     }

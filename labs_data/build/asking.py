@@ -44,8 +44,13 @@ from helpers.retrieval.index import build_index
 from helpers.retrieval.sentence_search import SentenceSearch, sentence_search
 from helpers.retrieval.sentences import header_line, units_of, window
 from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans
-from helpers.systems.prompts import ASKED_TWICE, BASE, REFUSAL, WHO_ASKS, PromptStyle
-from helpers.systems.questions import answer_questions, evidence_contexts
+from helpers.systems.prompts import ASKED_TWICE, BASE, QUOTED, REFUSAL, WHO_ASKS, PromptStyle
+from helpers.systems.questions import (
+    answer_questions,
+    evidence_chunks,
+    evidence_contexts,
+    quotes_alone,
+)
 from helpers.systems.spans import candidates
 from helpers.training import adapters
 
@@ -91,10 +96,12 @@ WAYS = [
         replace(ASKED_TWICE, between="\n"),
     ),
     Way("base prompt", "base", "oracle_window", BASE),
+    Way("quotes", "base", "oracle_window", QUOTED),
     Way("spans", "reader", "oracle_window", WHO_ASKS, spans=True),
     Way("spans", "reader", "search_windows", WHO_ASKS, spans=True),
     Way("who asks", "reader", "oracle_window", WHO_ASKS),
     Way("base prompt", "reader", "oracle_window", BASE),
+    Way("who asks", "base", "exact_sentence", WHO_ASKS),
     # passages from the search, all in one prompt
     Way("who asks", "base", "search_windows", WHO_ASKS),
     Way("base prompt", "reader", "search_windows", BASE),
@@ -147,7 +154,11 @@ class Shown:
         """The whole chunks of the long index that hold the evidence, in the order of the quotes."""
         options = {key: LONG[key] for key in ("strategy", "chunk_size", "overlap")}
         chunks = chunk_all(self.documents, **options)
-        return dict(evidence_contexts(self.cases, chunks))
+        return dict(evidence_chunks(self.cases, chunks))
+
+    @functools.cached_property
+    def exact_sentence(self) -> Contexts:
+        return dict(quotes_alone(self.cases, self.documents))
 
     @functools.cached_property
     def search(self) -> SentenceSearch:

@@ -114,23 +114,21 @@ def training_rows(generator: load.Generator, draws: int, most: int | None = None
 
 
 def probe(generator: load.Generator, steps: int = 20) -> None:
-    """How many minutes would a run take? Measured on 20 steps with rows as long as they come."""
+    """How many minutes would a run take? Measured on 20 steps of one row, in seconds of one
+    processor core: what each token costs does not depend on the batch here."""
     pairs = training_rows(generator, 1)
     lengths = [len(generator.tokenizer(p + c)["input_ids"]) for p, c in pairs]
-    print(f"{len(pairs)} rows an epoch, {sum(lengths) / len(lengths):.0f} tokens each (longest")
-    print(f"{max(lengths)}); completions {sum(len(c) for _, c in pairs) / len(pairs):.0f} letters")
-    how = reader.READS
-    few = random.Random(0).sample(pairs, steps * how.batch_rows)
-    tokens = sum(len(generator.tokenizer(p + c)["input_ids"]) for p, c in few)
-    started, wall = time.process_time(), time.monotonic()
-    finetune(generator, few, how, about={"probe": time.time()}, say=lambda _: None)
-    seconds, wall = time.process_time() - started, time.monotonic() - wall
-    rate = tokens / seconds
-    print(f"{steps} steps of {how.batch_rows} rows, {tokens} tokens: {seconds:.0f} s of processor")
-    print(f"time ({wall:.0f} s by the clock): {rate:.0f} tokens a second")
     mean = sum(lengths) / len(lengths)
-    for name, count in (("pilot", PILOT_ROWS), ("1 draw", len(pairs)), ("3 draws", 3 * len(pairs))):
-        print(f"  {name}: {count} rows, {count * mean / rate / 60:.0f} minutes")
+    print(f"{len(pairs)} rows an epoch, {mean:.0f} tokens each, the longest {max(lengths)}")
+    few = random.Random(0).sample(range(len(pairs)), steps)
+    tokens, how = sum(lengths[i] for i in few), replace(reader.READS, batch_rows=1)
+    started = time.process_time()
+    finetune(generator, [pairs[i] for i in few], how, about={"probe": time.time()})
+    seconds = time.process_time() - started
+    rate = tokens / seconds
+    print(f"{steps} steps, {tokens} tokens: {seconds:.0f} s, {rate:.0f} tokens a second")
+    for name, count in (("pilot", PILOT_ROWS), ("1 draw", len(pairs)), ("2 draws", 2 * len(pairs))):
+        print(f"  {name}: {count} rows, {count * mean / rate / 60:.0f} minutes of one core")
 
 
 def judged(generator: load.Generator, dev: Sequence[Reading]) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import TODAY
+from support.tiny_model import tiny_generator
 from support.toy_model import TOY
 
 from helpers.core.cases import Ask, Passage
 from helpers.data.askers import Asker, load_askers
 from helpers.data.questions import load_questions
 from helpers.evaluation.scores import citation_valid
+from helpers.models import constrain
+from helpers.models.generate import UNKNOWN
 from helpers.models.likelihood import Likelihood
 from helpers.systems import asking, prompts
 from helpers.systems.asking import Choice, SpanRead, best_span, read_spans
@@ -143,3 +146,26 @@ def test_whatever_shapes_an_answer_is_in_the_fingerprint():
         )
     }
     assert len(prints) == 5
+
+
+# --- quotes alone ---------------------------------------------------------------------------------
+
+
+def test_only_what_stands_in_its_own_passage_can_be_written():
+    """Random weights would write anything; each row has a grammar of its own."""
+    from helpers.systems.prompts import QUOTED
+    from helpers.systems.questions import answer_questions
+
+    passages = [RIGHT, OTHER, replace(RIGHT, text="Ring 5508, or write to LR-27 at once.")]
+    asks = [replace(ASK, id=str(n)) for n in range(3)]
+    style = replace(QUOTED, max_new_tokens=6)
+    said = answer_questions(tiny_generator(), asks, [[p] for p in passages], style)
+    for one in said:
+        own = passages[int(one.id)].text
+        assert one.text
+        assert one.text in own or UNKNOWN.startswith(one.text)
+
+
+def test_where_there_is_nothing_to_quote_that_is_said():
+    with pytest.raises(constrain.ConstraintError, match="row 1 has nothing to quote"):
+        constrain.only_quotes(tiny_generator(), ["26 days", " "], UNKNOWN)

@@ -70,6 +70,28 @@ def test_oracle_contexts_hold_the_evidence(documents):
     )
 
 
+@pytest.mark.parametrize("size", [16, 64, 200])
+def test_whole_chunks_of_the_index_hold_the_evidence(documents, size):
+    answerable = [c for c in load_questions("dev", documents) if c.gold.answers]
+    chunks = chunk_all(documents, size, size // 4)
+    known = {(c.document.id, c.start, c.end) for c in chunks}
+    contexts = questions.evidence_chunks(answerable, chunks)
+    assert all(
+        retrieval_metrics.evidence_found(c.gold.evidence, contexts[c.id]) for c in answerable
+    )
+    assert {(p.doc, p.start, p.end) for shown in contexts.values() for p in shown} <= known
+
+
+def test_a_quote_alone_is_the_quote_under_its_header(documents):
+    case = next(c for c in load_questions("dev", documents) if c.gold.answers)
+    ((shown,),) = questions.quotes_alone([case], documents).values()
+    assert shown.text == case.gold.evidence[0].quote
+    assert shown.title == (
+        "Working remotely and from abroad › Working from another country"
+        " · in force since 3 February 2025"
+    )
+
+
 @pytest.mark.slow
 def test_a_document_cannot_end_a_turn_or_begin_one():
     """Control tokens in a passage are text: as many control tokens in the prompt with the hostile
