@@ -26,10 +26,13 @@ LABS = {
 }
 
 
+findings = functools.cache(load_findings)
+
+
 @functools.cache
 def findings_at(lab, setting):
     read, grid = LABS[lab]
-    return lab_answer.known(read, grid.load_grid(), setting, load_findings())
+    return lab_answer.known(read, grid.load_grid(), setting, findings())
 
 
 def measured(lab):
