@@ -313,9 +313,6 @@ both = training_grid.joined(grid, mine)
 # %%
 training_lab(both, generator, TrainingSetting(32))
 
-# %% [markdown]
-# The same as a plain cell:
-
 # %%
 case = training_grid.what_if(both, TrainingSetting(most))
 print(case.sentence())
