@@ -317,15 +317,13 @@ def frontier(grid: pd.DataFrame) -> pd.DataFrame:
 
 def row_of(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.Series:
     """The row of a setting. Raises KeyError that says what was measured."""
-    keys = vars(setting.needed())
+    keys, plain = vars(setting.needed()), pd.DataFrame(grid)  # pandas copies attrs at every step
     there = np.flatnonzero(
-        np.logical_and.reduce([grid[key].to_numpy() == value for key, value in keys.items()])
+        np.logical_and.reduce([plain[key].to_numpy() == value for key, value in keys.items()])
     )
     if not len(there):
         raise KeyError(f"not measured: {setting}; measure(documents, cases, setting) does it now")
-    row = grid.iloc[there[0]]
-    row.attrs = {}  # pandas would copy them deeply at every step
-    return row
+    return plain.iloc[there[0]]
 
 
 @functools.lru_cache(maxsize=512)

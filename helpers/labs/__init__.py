@@ -6,6 +6,7 @@ from helpers.labs.chunking import chunking_lab, coloured_chunks
 from helpers.labs.decision_board import board, what_if
 from helpers.labs.job import job
 from helpers.labs.journal import calibration, guess_of, predict, record
+from helpers.labs.lab_answer import chunking_answer, table, training_answer
 from helpers.labs.training import in_words, training_lab
 from helpers.labs.words import out_of, what_happened, what_we_found
 
@@ -13,6 +14,7 @@ __all__ = [
     "board",
     "calibration",
     "canary_lab",
+    "chunking_answer",
     "chunking_lab",
     "coloured_chunks",
     "explorer",
@@ -23,6 +25,8 @@ __all__ = [
     "predict",
     "record",
     "show_case",
+    "table",
+    "training_answer",
     "training_lab",
     "what_happened",
     "what_if",

@@ -13,11 +13,11 @@ import pandas as pd
 from helpers.core.cases import Case
 from helpers.core.progress import Progress
 from helpers.data.handbook import Document
-from helpers.decision.findings import Findings, load_findings
+from helpers.decision.findings import load_findings
 from helpers.experiments import chunking_grid, lab_findings
 from helpers.experiments.chunking_grid import BASELINE, ChunkingSetting
 from helpers.labs.job import job
-from helpers.labs.lab_answer import Panel
+from helpers.labs.lab_answer import LOOK, Panel, known
 from helpers.plots import retrieval
 from helpers.retrieval.chunking import STRATEGIES, chunk
 from helpers.retrieval.context import CONTEXTS
@@ -102,9 +102,7 @@ def chunking_lab(
     if grid["context"].nunique() > 1:
         options["context"] = [context for context in CONTEXTS if context in set(grid["context"])]
     sliders = {
-        key: widgets.SelectionSlider(
-            options=values, value=vars(baseline)[key], continuous_update=False
-        )
+        key: widgets.SelectionSlider(options=values, value=vars(baseline)[key], **LOOK)
         for key, values in options.items()
     }
     picture, said, text = widgets.HTML(), widgets.HTML(), widgets.HTML()
@@ -118,7 +116,7 @@ def chunking_lab(
         ("least_right", "latency_seconds", "place_enough"),
         sliders,
         setting,
-        lambda one: known(state["grid"], one, evidence),
+        lambda one: known(lab_findings.of_chunking, state["grid"], one, evidence),
     )
 
     def draw(_=None) -> None:
@@ -163,7 +161,7 @@ def chunking_lab(
         job("… and let the model answer", answers, done, "answer"),
         job("… and the tuned reader", read, done, "reader"),
     ]
-    return panel.laid_out([said, picture, *jobs], LABELS, below=[text])
+    return panel.laid_out(LABELS, [said, picture], jobs, [text])
 
 
 LABELS = {
@@ -174,13 +172,3 @@ LABELS = {
     "top_k": "Passages handed over (k)",
     "context": "What stands before a chunk",
 }
-
-
-def known(
-    grid: pd.DataFrame, setting: ChunkingSetting, evidence: Findings | None = None
-) -> Findings | None:
-    """What the decision knows at a setting of the lab; None where nobody has measured it."""
-    try:
-        return lab_findings.of_chunking(grid, setting, evidence or load_findings())
-    except KeyError:
-        return None

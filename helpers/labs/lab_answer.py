@@ -1,8 +1,9 @@
 """What does the framework say to the setting of a lab? The answer of the board beside the picture,
 a few requirements to move, and under every slider where the answer turns round.
 
-    answer(findings, SCENARIOS["policy assistant"].requirements)     # for a plain cell
-    Panel("training", …)                                             # the widgets of a lab
+    training_answer(grid, TrainingSetting(256), "sorting tickets")     # for a plain cell
+    chunking_answer(grid, ChunkingSetting(top_k=5), "find the page")
+    Panel("training", …)                                               # the widgets of a lab
 """
 
 from __future__ import annotations
@@ -12,15 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from helpers.decision.conclusion import Decision, decide
-from helpers.decision.findings import Findings
-from helpers.decision.readiness import NO, NOT_YET, PILOT, STATES
-from helpers.decision.requirements import FIELDS, Requirements
+from helpers.decision.findings import Findings, load_findings
+from helpers.decision.readiness import CONTRADICT, NO, NOT_YET, PILOT
+from helpers.decision.requirements import Requirements
 from helpers.decision.scenarios import IN_LABS
 from helpers.decision.sentences import headline, in_state
+from helpers.evaluation.numbers import percent
+from helpers.experiments import lab_findings
+from helpers.experiments.chunking_grid import ChunkingSetting
+from helpers.experiments.training_cell import TrainingSetting
+from helpers.experiments.training_grid import Grid
 from helpers.labs import controls
 from helpers.plots import decision as plots_decision
 
+# the axis under a slider shows its value
+LOOK = {"continuous_update": False, "readout": False, "layout": {"width": "98%"}}
 NOTHING = "Nobody has measured this setting, so nothing follows from it."
 
 
@@ -64,9 +74,13 @@ class LabAnswer:
 
     __repr__ = __str__
 
-    def gains(self) -> plots_decision.Drawing | None:
-        """The gain of each pair with its interval, against the line that would pay."""
-        return None if self.decision is None else plots_decision.gains(self.decision)
+    def pictures(self) -> list[plots_decision.Drawing]:
+        """The gain of each pair against the line that would pay, and right today against right
+        needed; none where there is no system."""
+        d = self.decision
+        if d is None or d.readiness.state == CONTRADICT:
+            return []
+        return [plots_decision.gains(d), plots_decision.readiness(d)]
 
     def _repr_html_(self) -> str:
         """As on the board: the direction in bold, three paragraphs, and the pairs drawn."""
@@ -77,7 +91,8 @@ class LabAnswer:
         said = "".join(f"<p>{html.escape(one)}</p>" for one in rest)
         return (
             f"<div class='t-lab-answer' role='status'><p><b>{html.escape(head)}</b>"
-            f"{html.escape(first.removeprefix(head))}</p>{said}</div>{self.gains()._repr_html_()}"
+            f"{html.escape(first.removeprefix(head))}</p>{said}</div>"
+            + "".join(one._repr_html_() for one in self.pictures())
         )
 
 
@@ -91,16 +106,48 @@ def answer(findings: Findings | None, requirements: Requirements) -> LabAnswer:
     return LabAnswer(None if unseen else decision)
 
 
+def training_answer(
+    grid: Grid, setting: TrainingSetting, scenario: str, evidence: Findings | None = None
+) -> LabAnswer:
+    """What follows from a setting of the training-size lab in one of the scenarios of `IN_LABS`?"""
+    return _answer_in("training", scenario, lab_findings.of_training, grid, setting, evidence)
+
+
+def chunking_answer(
+    grid: pd.DataFrame, setting: ChunkingSetting, scenario: str, evidence: Findings | None = None
+) -> LabAnswer:
+    """What follows from a setting of the chunking lab in one of the scenarios of `IN_LABS`?"""
+    return _answer_in("chunking", scenario, lab_findings.of_chunking, grid, setting, evidence)
+
+
+def _answer_in(lab: str, scenario: str, read: Callable, grid: Any, setting: Any, evidence: Any):
+    if (asked := IN_LABS[lab].get(scenario)) is None:
+        raise ValueError(f"there is no scenario {scenario!r}; there are {', '.join(IN_LABS[lab])}")
+    return answer(known(read, grid, setting, evidence or load_findings()), asked.requirements)
+
+
+def known(read: Callable, grid: Any, setting: Any, evidence: Findings) -> Findings | None:
+    """What was measured at a setting; None where nothing was. read: of `lab_findings`."""
+    try:
+        return read(grid, setting, evidence)
+    except KeyError:
+        return None
+
+
 STYLE = """<style>
 .t-lab-answer{border-left:6px solid #0072B2;padding:.3em .9em;background:#f3f7fa;color:#222;
 line-height:1.4;margin-bottom:.5em}
 .t-lab-answer b{font-size:125%}.t-lab-answer p{margin:.35em 0}
 .t-lab-answer.t-grey{border-color:#999;background:#eee;color:#444}
-.t-axis img{display:block;width:100%}.t-axis{margin:-6px 0 4px 0}
+.t-axis img{display:block;width:100%}.t-axis{margin:-4px 0 4px 0;width:98%}
+.t-lab-side .widget-hslider .slider-container{margin:0 4px}
 .t-legend ul{list-style:none;margin:.3em 0;padding:0;line-height:1.35;font-size:90%}
 .t-legend span{display:inline-block;width:.9em;height:.9em;margin-right:.5em;border:1px solid #777;
 vertical-align:-.1em}
 .t-lab-side .t-question{line-height:1.25;margin:.5em 0 0}
+.t-lab-side .t-told p{line-height:1.4;margin:.4em 0}
+.t-lab-side .widget-checkbox,.t-lab-side .widget-checkbox label{height:auto!important;
+white-space:normal!important;line-height:1.3}
 @media print{.t-lab,.t-lab .jupyter-widgets{display:block!important;height:auto!important;
 width:100%!important;max-width:none;overflow:visible!important}.t-lab img{break-inside:avoid}}
 </style>"""
@@ -188,7 +235,7 @@ class Panel:
             at = next(i for i, (_, value) in enumerate(places) if value == slider.value)
             self.axes[name].value = plots_decision.axis(
                 [label for label, _ in places], [self._colour(key) for key in keys], at,
-                [str(key) if key else "not measured" for key in keys],
+                [str(key) if key else None for key in keys],
             )._repr_html_()  # fmt: skip
         self.legend.value = self._legend(seen)
 
@@ -216,14 +263,19 @@ class Panel:
         self.quiet = False
         self.draw()
 
-    def laid_out(self, above: Sequence[Any], labels: Mapping[str, str], below: Sequence[Any] = ()):
-        """Sliders with their axes and the requirements on the left, pictures and the answer on the
-        right; one column where it is narrow."""
+    def laid_out(
+        self,
+        labels: Mapping[str, str],
+        above: Sequence[Any],
+        runs: Sequence[Any],
+        below: Sequence[Any] = (),
+    ):
+        """Sliders with their axes and the requirements on the left; on the right the picture
+        (above), the answer and what can be run; one column where it is narrow."""
         import ipywidgets as widgets
 
         rows: list[Any] = []
         for name, slider in self.sliders.items():
-            slider.layout.width = "98%"
             slider.description_tooltip = labels[name]
             question = widgets.HTML(f"<div class='t-question'>{html.escape(labels[name])}</div>")
             rows.append(widgets.VBox([question, slider, self.axes[name]]))
@@ -233,7 +285,7 @@ class Panel:
             layout={"flex": "1 1 320px", "min_width": "290px", "max_width": "460px"},
         )
         right = widgets.VBox(
-            [*above, self.said], layout={"flex": "2 1 520px", "min_width": "290px"}
+            [*above, self.said, *runs], layout={"flex": "2 1 520px", "min_width": "290px"}
         )
         left.add_class("t-lab-side")
         both = widgets.HBox([left, right], layout={"flex_flow": "row wrap"})
@@ -242,22 +294,18 @@ class Panel:
         return whole
 
 
-def table(answers: Mapping[str, LabAnswer]):
-    """Setting -> answer, one line each: direction, ready?, right today, right needed, first fix."""
-    import pandas as pd
-
+def table(answers: Mapping[str, LabAnswer]) -> pd.DataFrame:
+    """Setting -> answer, one line each: direction, ready?, right today and right needed."""
     rows = {}
     for name, one in answers.items():
-        d = one.decision
-        ready = d and d.readiness
+        if (d := one.decision) is None:
+            rows[name] = {"direction": "not measured"}
+            continue
+        ready = d.readiness
         rows[name] = {
-            "direction": d.answer if d else "not measured",
-            "ready": in_state(ready) if d else "",
-            "right": ready.right.value if d and ready.state in STATES else None,
-            "needed": ready.needed if d else None,
-            "settled": one.settled,
+            "direction": d.answer,
+            "ready?": in_state(ready),
+            "right today": None if ready.right.value is None else percent(ready.right.value),
+            "needed": percent(ready.needed),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-__all__ = ["FIELDS", "Key", "LabAnswer", "Panel", "answer", "table"]
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("")

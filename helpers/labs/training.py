@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from helpers.core.progress import Progress
-from helpers.decision.findings import Findings, load_findings
+from helpers.decision.findings import load_findings
 from helpers.experiments import lab_findings, training_cell, training_grid
 from helpers.experiments.training_cell import (
     EPOCHS,
@@ -21,7 +21,7 @@ from helpers.experiments.training_cell import (
 )
 from helpers.experiments.training_grid import Grid
 from helpers.labs.job import job
-from helpers.labs.lab_answer import Panel
+from helpers.labs.lab_answer import LOOK, Panel, known
 from helpers.models.load import Generator
 from helpers.plots import training
 from helpers.training.time_estimate import duration, with_time_left
@@ -48,7 +48,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
     }
     start = vars(first or TrainingSetting())
     sliders = {
-        key: widgets.SelectionSlider(options=values, value=start[key], continuous_update=False)
+        key: widgets.SelectionSlider(options=values, value=start[key], **LOOK)
         for key, values in options.items()
     }
     picture, said, price = widgets.HTML(), widgets.HTML(), widgets.HTML()
@@ -67,7 +67,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
         ("requests_per_day", "cost_wrong", "fixed_labels"),
         sliders,
         setting,
-        lambda one: known(state["grid"], one, evidence),
+        lambda one: known(lab_findings.of_training, state["grid"], one, evidence),
     )
 
     def draw(_=None) -> None:
@@ -130,7 +130,7 @@ def training_lab(grid: Grid, generator: Generator, first: TrainingSetting | None
     smaller.on_click(take)
     draw()
     train = job("Run it for real", run, done, "train")
-    return panel.laid_out([said, picture, price, smaller, train], LABELS)
+    return panel.laid_out(LABELS, [said, picture], [price, smaller, train])
 
 
 LABELS = {
@@ -140,16 +140,6 @@ LABELS = {
     "label_noise": "Wrong labels among them",
     "seed": "Seed",
 }
-
-
-def known(
-    grid: Grid, setting: TrainingSetting, evidence: Findings | None = None
-) -> Findings | None:
-    """What the decision knows at a setting of the lab; None where nobody has trained it."""
-    try:
-        return lab_findings.of_training(grid, setting, evidence or load_findings())
-    except KeyError:
-        return None
 
 
 def in_words(setting: TrainingSetting, generator: Generator) -> str:

@@ -18,7 +18,7 @@ from helpers.decision.options import RESPONSIBLE
 from helpers.decision.readiness import CONTRADICT
 from helpers.decision.requirements import FIELDS, NUMBERS, shown
 from helpers.decision.sensitivity import About, Flip
-from helpers.decision.sentences import in_state, in_words
+from helpers.decision.sentences import in_state, in_words, listed
 from helpers.evaluation.numbers import percent, percents
 from helpers.plots.canvas import COLOURS, INK, embedded, ink_on
 
@@ -80,7 +80,7 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
     out += _needed_lines(decision, x, top, foot)
     for i, row in enumerate(rows.itertuples()):
         y = top + 34 * i + 12
-        out.append(_text(LEFT - 12, y + 4, row.Index, 12.5, bold=not i, anchor="end"))
+        out.append(_name(LEFT - 12, y + 4, row.Index, 12.5, bold=not i))
         for one in beside[row.finding]:
             out.append(_circle(x(one["value"]), y, "none", "#777777"))
         if math.isnan(row.value):
@@ -181,9 +181,8 @@ def gains(decision: Decision) -> Drawing:
         if least <= tick <= most:
             out += [
                 _line([(x(tick), top - 8), (x(tick), foot)], "#BBBBBB" if not tick else "#E4E4E4"),
-                _text(x(tick), foot + 16, f"{100 * tick:+.0f}".replace("-", "−"), 11, PALE_INK,
-                      anchor="middle"),
-            ]  # fmt: skip
+                _text(x(tick), foot + 16, _signed(tick), 11, PALE_INK, anchor="middle"),
+            ]
     for i, duel in enumerate(pairs):
         out += _gain_row(duel, top + 40 * i + 14, x, several)
     note = "points more often right; line: 95 % interval; dashed: the gain that would pay"
@@ -203,8 +202,8 @@ def _gain_row(duel: Duel, y: float, x: Callable[[float], float], several: bool) 
     seen, colour = duel.gain.value is not None, CHOSEN if duel.pays else PALE_INK
     end = x(1) + 12
     return [
-        _text(LEFT - 12, y, str(duel.second), 12.5, bold=bool(duel.pays), anchor="end"),
-        _text(LEFT - 12, y + 14, first, 11, PALE_INK, anchor="end"),
+        _name(LEFT - 12, y, str(duel.second), 12.5, bold=bool(duel.pays)),
+        _name(LEFT - 12, y + 14, first, 11, PALE_INK),
         _line([(x(duel.needed), y - 12), (x(duel.needed), y + 18)], NEEDED, 2, "4 3"),
         _line([(x(duel.gain.low), y), (x(duel.gain.high), y)], colour, 3 if seen else 1.5,
               "" if seen else "3 3"),
@@ -214,9 +213,12 @@ def _gain_row(duel: Duel, y: float, x: Callable[[float], float], several: bool) 
     ]  # fmt: skip
 
 
-def axis(labels: Sequence[str], colours: Sequence[str], at: int, says: Sequence[str]) -> Drawing:
+def axis(
+    labels: Sequence[str], colours: Sequence[str], at: int, says: Sequence[str | None]
+) -> Drawing:
     """A slider's own axis: one place a value, coloured by the answer there, with a mark at the
-    value of now and a bar wherever the answer turns round. says: the answers in words."""
+    value of now and a bar wherever the answer turns round. says: the answers in words; None: not
+    measured, which is no answer that could turn."""
     many, wide, edge = len(labels), 480.0, 11.0
     step = (wide - 2 * edge) / max(1, many - 1)
     places = [edge + step * i if many > 1 else wide / 2 for i in range(many)]
@@ -227,18 +229,20 @@ def axis(labels: Sequence[str], colours: Sequence[str], at: int, says: Sequence[
         anchor = "start" if i == 0 < many - 1 else "end" if i == many - 1 > 0 else "middle"
         beside = {"start": 2.0, "end": wide - 2, "middle": places[i]}[anchor]
         out.append(_text(beside, 20.5, labels[i], 10.5, ink_on(colours[i]), i == at, anchor))
-    for i in range(1, many):
-        if says[i] != says[i - 1]:
-            out.append(_line([(edges[i], 4), (edges[i], 29)], INK, 2.5))
+    known = [i for i, what in enumerate(says) if what]
+    turns = [i for before, i in itertools.pairwise(known) if says[i] != says[before]]
+    out += [_line([(edges[i], 4), (edges[i], 29)], INK, 3) for i in turns]
     out.append(f'<path d="M{places[at]:.1f} 7l-5 -7l10 0z" fill="{INK}"/>')
-    said = "; ".join(f"{label}: {what}" for label, what in zip(labels, says, strict=True))
+    words = [what or "not measured" for what in says]
+    said = "; ".join(f"{label}: {what}" for label, what in zip(labels, words, strict=True))
     start = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} 30"'
         ' font-family="DejaVu Sans, Arial, sans-serif">'
         '<rect width="100%" height="100%" fill="white"/>'
     )
-    table = pd.DataFrame({"place": list(labels), "answer": list(says)})
-    return Drawing(f"{start}{''.join(out)}</svg>", f"Now {labels[at]}. {said}.", table)
+    table = pd.DataFrame({"place": list(labels), "answer": words})
+    alt = f"Now {labels[at]}. Turns round at {listed([labels[i] for i in turns]) or 'no place'}."
+    return Drawing(f"{start}{''.join(out)}</svg>", f"{alt} {said}.", table)
 
 
 # --- costs ----------------------------------------------------------------------------------------
@@ -278,7 +282,7 @@ def costs(decision: Decision) -> Drawing:
 def _bar(y: float, name: str, row: pd.Series, scale: float, chosen: bool) -> list[str]:
     """One option: what it costs without errors, what its errors cost, and the interval of both
     together."""
-    label = _text(LEFT - 8, y + 13, name, 12, INK, chosen, "end")
+    label = _name(LEFT - 8, y + 13, name, 12, INK, chosen)
     low, high = (LEFT + scale * row[end] for end in ("low", "high"))
     if math.isnan(row["total"]):
         return [
@@ -424,6 +428,19 @@ def _text(
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}"'
         f' text-anchor="{anchor}"{weight}>{html.escape(words)}</text>'
     )
+
+
+def _name(
+    x: float, y: float, words: str, size: float, colour: str = INK, bold: bool = False
+) -> str:
+    """What a row is about, ending at x, as small as it must be to begin within the figure."""
+    fits = (x - 6) / (0.66 * len(words)) if words else size
+    return _text(x, y, words, round(min(size, fits), 1), colour, bold, "end")
+
+
+def _signed(share: float) -> str:
+    """A difference in points, as "+25", "0" or "−25"."""
+    return f"{100 * share:+.0f}".replace("-", "−") if share else "0"
 
 
 def _short(name: str, value: float) -> str:

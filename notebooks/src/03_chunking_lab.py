@@ -165,7 +165,10 @@ plots.bars(
 #
 # Move one slider at a time. On the left, evidence found against the tokens the reader must read: grey dots are all settings measured. On the right, this setting (●) against the
 # baseline of notebook 02 (◇). The line above the picture states the verdict. **Look for** the setting that finds the most for the fewest tokens, and for a setting that makes no difference.
-# Sizes not measured yet (32, 96, …) can be **run for real**. (Without a running kernel the sliders do nothing; the plain cell below shows the same.)
+# Sizes not measured yet (32, 96, …) can be **run for real**. (Without a running kernel the sliders do nothing; the plain cells below show the same.)
+#
+# Below the picture stands what follows: what to build, whether it is good enough, what to do next, for the scenario on the left. Under each slider its own axis is coloured by the answer that it would bring, and a bar marks where
+# the answer turns round. **Predict**, before you move anything: staff look for the right page themselves, and use the search if it finds it six times in ten. How many passages must it show?
 
 # %%
 from helpers.labs import chunking_lab
@@ -180,7 +183,24 @@ case = chunking_grid.what_if(grid, ChunkingSetting("sentences", 128, 0.25, "dens
 print(case.sentence())
 plots.chunking_setting(grid, case)
 
+# %%
+ends = {
+    f"{r}, k = {k}": labs.chunking_answer(
+        grid, ChunkingSetting(retriever=r, top_k=k), "find the page"
+    )
+    for r in ("bm25", "dense")
+    for k in chunking_grid.TOP_KS
+}
+labs.table(ends)
+
 # %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The same documents, the same requirement, one slider: with few passages the search is not good enough, with more it may answer alone, and between the two nobody can tell on these questions. With words alone (BM25, without
+# stems) it does not get there. Now take the scenario *policy assistant*, where an answer is wanted and not a page: there the slider hardly moves the share of right answers, and the next step turns from the search to the reading
+# as soon as most of the evidence is found. *At the counter* a long context is read too slowly, so that more passages leave no system at all.
+# </details>
+#
 # ## Which change makes a difference?
 #
 # Each change alone, from the same baseline. Seven comparisons at once, so the intervals are wider than for one (Bonferroni): try enough things and one of them will look better by chance.

@@ -25,7 +25,9 @@ def test_a_learner_runs_the_chunking_lab(lab, tmp_path):
         page.locator(".t-chunk-size .noUi-handle").focus()
         for size in ("96", "128"):
             page.keyboard.press("ArrowRight")
-            expect(page.locator(".t-chunk-size .widget-readout")).to_have_text(size)
+            expect(page.locator(".t-axis-chunk-size img")).to_have_attribute(
+                "alt", re.compile(f"^Now {size}")
+            )
             if size == "96":
                 expect(said).to_contain_text("Not measured yet")
         expect(picture).not_to_have_attribute("src", before)

@@ -15,7 +15,7 @@ from support.findings import FULL, USAGE, full, named, share, whole
 
 from helpers.data.journal_file import Journal, RecordedFinding
 from helpers.decision import rules
-from helpers.decision.conclusion import decide, one_line
+from helpers.decision.conclusion import decide
 from helpers.decision.costs import bill, needed_gain, right, serving, yearly
 from helpers.decision.findings import (
     NAMES,
@@ -580,46 +580,6 @@ def test_what_was_counted_of_a_pair_goes_with_its_shares():
     assert load_findings().but(tuned=share(10, 40))["tuned, gain"] is None
 
 
-def test_a_setting_of_the_training_lab_becomes_evidence(reference):
-    assert load_findings(reference=reference).at_rows(64)["tuned"].value == 0.2
-
-
-def test_a_size_that_nobody_trained_is_not_measured(reference):
-    assert load_findings(reference=reference).at_rows(100)["tuned"] is None
-
-
-ROW = {
-    "accuracy": 0.4,
-    "accuracy_low": 0.3,
-    "accuracy_high": 0.5,
-    "n_answers": 60,
-    "prompt_tokens": 650.0,
-    "recall": 0.6,
-    "low": 0.5,
-    "high": 0.7,
-    "n": 100,
-}
-
-
-@pytest.mark.parametrize(("name", "value"), [("RAG", 0.4), ("recall", 0.6)])
-def test_a_setting_of_the_chunking_lab_becomes_evidence(reference, name, value):
-    assert load_findings(reference=reference).at_retrieval(ROW)[name].value == value
-
-
-def test_a_longer_prompt_takes_longer(reference):
-    used = load_findings(reference=reference).at_retrieval(ROW).usage["RAG"]
-    assert used.seconds == pytest.approx(0.6 + 500 * 0.0006)
-
-
-def test_a_setting_that_was_not_answered_has_no_share(reference):
-    row = {**ROW, "accuracy": float("nan")}
-    assert load_findings(reference=reference).at_retrieval(row)["RAG"] is None
-
-
-def test_a_reader_of_another_setting_is_not_compared_here():
-    assert load_findings().at_retrieval(ROW)["reader + RAG"] is None
-
-
 def test_shares_of_two_runs_are_not_added(tmp_path):
     """A journal from before `both` was told apart holds it under reading."""
     saved = json.loads(REFERENCE.read_text(encoding="utf-8"))
@@ -687,12 +647,6 @@ def test_agreement_is_drawn_with_a_seed():
     one, again = (agreement(LOOKING, full(), n=20) for _ in range(2))
     assert one == again
     assert sum(one.answers.values()) == 20
-
-
-def test_one_line_is_one_line():
-    said = one_line(LOOKING, full())
-    assert said.startswith("The framework says: RAG + tuned reader; ")
-    assert "\n" not in said
 
 
 def test_a_slider_move_is_quick():

@@ -160,8 +160,11 @@ def test_the_widget_moves_the_picture_and_says_what_was_not_measured(grid, docum
     quote = "The other parent, or the second adopter, has 23 working days at full basic pay."
     lab = chunking_lab(grid, documents, [], document, quote)
 
-    def part(name):
-        return next(w for w in lab.children if f"t-{name}" in w._dom_classes)
+    def part(name, within=lab):
+        if f"t-{name}" in within._dom_classes:
+            return within
+        found = (part(name, child) for child in getattr(within, "children", ()))
+        return next((one for one in found if one is not None), None)
 
     before = part("plot").value
     part("chunk-size").value = 128
