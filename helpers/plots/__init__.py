@@ -22,7 +22,7 @@ from helpers.plots.retrieval import (
     frontier,
     scale,
 )
-from helpers.plots.router import asking_back, calibration
+from helpers.plots.router import asking_back, calibration, parts
 from helpers.plots.training import climb, extrapolation, loss_curve, payback, training_setting
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "gate_power",
     "loss_curve",
     "old_or_new",
+    "parts",
     "payback",
     "percent",
     "readiness",
