@@ -501,7 +501,7 @@ def environment(python: Path) -> dict[str, str]:
     for name in ("WORKBOOK_CACHE", "WORKBOOK_WEIGHTS", "WORKBOOK_MY_WORK"):
         if env.get(name):
             env[name] = as_typed(env[name])
-    for name in filter(env.get, ("WORKBOOK_MODEL", "WORKBOOK_EMBEDDER")):
+    for name in filter(env.get, ("WORKBOOK_MODEL", "WORKBOOK_EMBEDDER", "WORKBOOK_RERANKER")):
         # owner/name may be a hub's; what lies in a folder that is here is a path, there or not
         if env[name].count("/") != 1 or Path(env[name]).parent.is_dir():
             env[name] = as_typed(env[name])

@@ -6,6 +6,7 @@ from the environment.
     WORKBOOK_MY_WORK   folder for what the learner made: the journal (default: my_work here)
     WORKBOOK_MODEL     another language model: folder, or owner/name of a hub (default: SmolLM2)
     WORKBOOK_EMBEDDER  another embedder: folder, or owner/name of a hub (default: MiniLM)
+    WORKBOOK_RERANKER  a cross-encoder that reranks: folder, or owner/name of a hub (default: none)
     CHROMA_URL         a Chroma server for the indexes (default: none; in the cache)
     WORKBOOK_DEVICE    cpu, cuda, mps (default: the best one present)
     WORKBOOK_DTYPE     float32, bfloat16, float16 (default: see reference_dtype)
@@ -74,6 +75,11 @@ def embedder_override() -> str | None:
     return os.environ.get("WORKBOOK_EMBEDDER") or None
 
 
+def reranker_override() -> str | None:
+    """Which cross-encoder was asked for, if any (a hub id or a folder)?"""
+    return os.environ.get("WORKBOOK_RERANKER") or None
+
+
 def reference_dtype() -> str:
     """In which number format are references computed (labs_data/reference, the adapters there, the
     saved outputs of the notebooks)?
@@ -105,7 +111,7 @@ def stay_offline() -> None:
     """Tell every library below us to ask no other machine for anything. Call before importing one
     of them.
 
-    A hub id in WORKBOOK_MODEL or WORKBOOK_EMBEDDER is the one setting that needs a hub, so then
+    A hub id in WORKBOOK_MODEL, _EMBEDDER or _RERANKER is the one setting that needs a hub, so then
     (only) hub access is left as it was set.
     """
     # forked workers would otherwise warn on every use
@@ -114,6 +120,7 @@ def stay_offline() -> None:
     # onnxruntime comes with chromadb and would call home
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    if not any(on_hub(name or "") for name in (model_override(), embedder_override())):
+    named = (model_override(), embedder_override(), reranker_override())
+    if not any(on_hub(name or "") for name in named):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

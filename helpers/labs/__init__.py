@@ -6,7 +6,11 @@ from helpers.labs.chunking import chunking_lab, coloured_chunks
 from helpers.labs.decision_board import board, what_if
 from helpers.labs.job import job
 from helpers.labs.journal import calibration, guess_of, predict, record
+<<<<<<< HEAD
 from helpers.labs.lab_answer import chunking_answer, table, training_answer
+=======
+from helpers.labs.routing import routing_lab, routing_what_if
+>>>>>>> w18
 from helpers.labs.training import in_words, training_lab
 from helpers.labs.words import out_of, what_happened, what_we_found
 
@@ -24,6 +28,8 @@ __all__ = [
     "out_of",
     "predict",
     "record",
+    "routing_lab",
+    "routing_what_if",
     "show_case",
     "table",
     "training_answer",

@@ -35,7 +35,7 @@ from helpers.plots.retrieval import (
     frontier,
     scale,
 )
-from helpers.plots.router import asking_back, calibration
+from helpers.plots.router import asking_back, calibration, parts
 from helpers.plots.training import climb, extrapolation, loss_curve, payback, training_setting
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "loss_curve",
     "old_or_new",
     "oracle_swap",
+    "parts",
     "payback",
     "percent",
     "rag_pipeline",

@@ -1,5 +1,5 @@
-"""How good are a router's probabilities, and when should it ask back? The reliability diagram, and
-cost against the share of requests that it gives back."""
+"""How good are a router's probabilities, when should it ask back, and which part of a hybrid loses
+what? The reliability diagram, cost against the share asked back, and a bar of parts a system."""
 
 from __future__ import annotations
 
@@ -9,8 +9,28 @@ import numpy as np
 import pandas as pd
 
 from helpers.evaluation.numbers import percent
-from helpers.plots.canvas import INK, OTHER, PALE, Picture, canvas, finish, heading, styled
+from helpers.plots.canvas import (
+    INK,
+    OTHER,
+    PALE,
+    WIDE,
+    Picture,
+    canvas,
+    finish,
+    heading,
+    ink_on,
+    styled,
+)
 
+# right and the parts that lose a request, in the order in which they are drawn
+PART_COLOURS = {
+    "right": "#009E73",
+    "router": "#CC79A7",
+    "search": "#0072B2",
+    "reading": "#D55E00",
+    "refusing": "#E69F00",
+    "tool": "#555555",
+}
 SHARES = ([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
 
 
@@ -101,3 +121,55 @@ def asking_back(
         f" {curve['cost'].iloc[-1]:.3f} (n = {n})."
     )
     return finish(figure, alt, curve)
+
+
+@styled
+def parts(lost: pd.DataFrame, title: str) -> Picture:
+    """Which part loses how much? A bar a system: right, and lost to each part; every piece wide
+    enough says its share, and the words of the picture say them all.
+
+    lost: from `experiments.hybrid.by_part`. Raises ValueError without a system.
+    """
+    if lost.empty:
+        raise ValueError("there is nothing to draw: no system was given")
+    named = [name for name in PART_COLOURS if name in lost]
+    figure, axes = canvas(WIDE, 0.5 * len(lost) + 1.5)
+    for y, (_, row) in enumerate(lost.iterrows()):
+        left = 0.0
+        for name in named:
+            axes.barh(y, row[name], left=left, color=PART_COLOURS[name], height=0.62)
+            if row[name] >= 0.045:
+                axes.text(
+                    left + row[name] / 2,
+                    y,
+                    f"{100 * row[name]:.0f}",
+                    ha="center",
+                    va="center",
+                    color=ink_on(PART_COLOURS[name]),
+                    fontsize=9.5,
+                )
+            left += row[name]
+    # the names stand over the first bar, each in its colour
+    width = 1 / len(named)
+    for at, name in enumerate(named):
+        axes.text(
+            (at + 0.5) * width,
+            -0.72,
+            name,
+            ha="center",
+            color=PART_COLOURS[name],
+            fontweight="bold",
+            fontsize=9.5,
+        )
+    axes.set_ylim(len(lost) - 0.55, -1.0)
+    axes.set_xlim(0, 1)
+    axes.set_xticks(*SHARES)
+    axes.set_yticks(range(len(lost)), list(lost.index))
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"share of {lost['n'].iloc[0]:.0f} requests (in the bars: per cent)")
+    heading(figure, title)
+    said = "; ".join(
+        f"{system}: " + ", ".join(f"{name} {percent(row[name])}" for name in named)
+        for system, row in lost.iterrows()
+    )
+    return finish(figure, f"{title}. {said} (n = {lost['n'].iloc[0]:.0f}).", lost)

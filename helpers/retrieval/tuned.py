@@ -1,7 +1,8 @@
-"""What if the search itself is tuned? An index whose passages and questions are embedded by a tuned
-copy of the embedder; all else, rights and dates included, stays as it is.
+"""What if the search itself is tuned? An index that is asked by a tuned copy of the embedder; all
+else, rights and dates included, stays as it is.
 
-    index = tuned_index(chunk_all(documents, 64, 16), TunedEmbedder.load(folder))
+    index = asked_by(index, embedder)           the stored passages stay, questions move
+    index = tuned_index(chunks, embedder)       passages and questions are embedded anew
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from helpers.retrieval.rows import embedded_text
 
 if TYPE_CHECKING:
     import numpy as np
+
+ASKED = "asked."  # before the embedder's name, where an index is not asked by its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,16 @@ class TunedEmbedder:
                 known |= made
                 embedding._write(table, made)
         return np.stack([known[key] for key in keys])
+
+
+def asked_by(index: Index, embedder: TunedEmbedder) -> Index:
+    """The same stored index, its questions embedded by the tuned embedder: nothing is built again.
+    Its name says by whom it is asked."""
+    return replace(
+        index,
+        name=f"{index.name}+{ASKED}{embedder.fingerprint}",
+        embed=lambda texts: (embedder.embed_cached if len(texts) > 1 else embedder.embed)(texts),
+    )
 
 
 def tuned_index(

@@ -56,6 +56,7 @@ from helpers.systems.router import (
 from helpers.systems.router_file import load_router, save_router
 from helpers.systems.spans import candidates
 from helpers.systems.tools import use_tool
+from helpers.systems.tuned_search import tuned_search
 
 __all__ = [
     "ASKED_TWICE",
@@ -103,6 +104,7 @@ __all__ = [
     "training_rows",
     "tuned",
     "tuned_prompt",
+    "tuned_search",
     "use_tool",
     "with_costs",
     "with_distractors",

@@ -7,7 +7,6 @@ trained from MiniLM on right passages and lookalikes.
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from helpers.core import settings
 from helpers.models import load
+from helpers.models.weights import WeightsError
 from helpers.training.retriever import Pair, quiet
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def train_reranker(
         raise ValueError(f"{short.question!r} has fewer than {how.lookalikes} lookalikes")
     import torch
     from datasets import Dataset
-    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from sentence_transformers.cross_encoder import (
+        CrossEncoderTrainer,
+        CrossEncoderTrainingArguments,
+    )
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
     rows = [
@@ -102,10 +105,13 @@ def load_reranker() -> CrossEncoder | None:
     settings.stay_offline()
     from sentence_transformers import CrossEncoder
 
-    with load._loading("WORKBOOK_RERANKER", name):
-        return CrossEncoder(
-            name, device=load.pick_device(), model_kwargs={"use_safetensors": True}
-        )
+    try:
+        return CrossEncoder(name, device=load.pick_device(), model_kwargs={"use_safetensors": True})
+    except Exception as error:  # whatever a library finds wrong with a model
+        raise WeightsError(
+            f"WORKBOOK_RERANKER: {name} cannot be loaded ({type(error).__name__}:"
+            f" {' '.join(str(error).split())[:200]}); name another cross-encoder, or unset it"
+        ) from error
 
 
 def scorer(model: CrossEncoder) -> Callable[[str, Sequence[str]], list[float]]:

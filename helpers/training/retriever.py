@@ -1,9 +1,13 @@
-"""How does an embedder learn which passage answers a question? From pairs of both, by telling the
-right passage from all others of its batch, in small matrices beside the frozen weights.
+"""How does an embedder learn which passage answers a question? By telling the right passage from
+others, in small matrices beside the frozen weights.
 
-    body = tune_embedder(pairs, RetrieverSettings())
-    save_embedder(body, folder, {"rows": len(pairs)})          a peft adapter, some 3 MB
-    body = load_embedder_adapter(folder, share=0.5)            half way back to the weights before
+    body = tune_questions(questions, right, vectors, RetrieverSettings())
+    save_embedder(body, folder, how, {"rows": len(questions)})   a peft adapter of 3 MB
+    body = load_embedder_adapter(folder, share=0.5)              half way back to what was before
+
+Two ways. `tune_questions` moves the questions alone: the passages keep their vectors, so no index
+is built again, each question is told from *all* passages, and training costs the few tokens of a
+question. `tune_embedder` moves both, and then everything must be embedded anew.
 """
 
 from __future__ import annotations
@@ -24,8 +28,10 @@ from helpers.core import settings
 from helpers.core.files import build_aside
 from helpers.models import load
 from helpers.training.adapters import CARD, AdapterError
+from helpers.training.contrastive import _forward
 
 if TYPE_CHECKING:
+    import numpy as np
     from sentence_transformers import SentenceTransformer
 
 # the linear layers of a BERT: attention in and out, and the two of the feed-forward part
@@ -58,6 +64,56 @@ class RetrieverSettings:
     seed: int = 0
 
 
+def tune_questions(
+    questions: Sequence[str],
+    right: Sequence[Sequence[int]],
+    passages: np.ndarray,
+    how: RetrieverSettings = RetrieverSettings(epochs=1),
+) -> SentenceTransformer:
+    """A copy of the embedder, for questions only, in which each lies nearer to its right passages
+    than to any other.
+
+    right: for each question the rows of `passages` that answer it; passages: (n, dimensions)
+    vectors of length 1, which stay. The loss is the softmax over all of them (the multiple
+    negatives ranking loss with the whole collection as negatives, so the hard ones are among them;
+    query-side tuning as in DensePhrases, Lee et al. 2021). Raises ValueError without questions, or
+    for one with no right passage.
+    """
+    import numpy as np
+    import torch
+
+    if not questions or not all(map(len, right)) or len(right) != len(questions):
+        raise ValueError("give questions, and for each the rows of the passages that answer it")
+    body = with_new_adapter(copy.deepcopy(load.load_embedder()).float(), how).train()
+    learnt = [weights for weights in body.parameters() if weights.requires_grad]
+    optimizer = torch.optim.AdamW(learnt, lr=how.learning_rate, weight_decay=0.01)
+    every, dice = torch.tensor(passages, device=body.device), np.random.default_rng(how.seed)
+    batches = [
+        batch
+        for _ in range(how.epochs)
+        for batch in _batches(dice.permutation(len(questions)), how.batch_rows)
+    ]
+    for step, rows in enumerate(batches):
+        # up over a tenth of the steps, then down to nothing
+        done = step / len(batches)
+        optimizer.param_groups[0]["lr"] = how.learning_rate * min(
+            1, 10 * (step + 1) / len(batches), 1 - done
+        )
+        asked = _forward(body, [questions[i] for i in rows])
+        scores = how.scale * asked @ every.T  # (batch, passages)
+        hit = [scores[at, right[i]].logsumexp(0) for at, i in enumerate(rows)]
+        loss = (scores.logsumexp(1) - torch.stack(hit)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return body.eval()
+
+
+def _batches(order: np.ndarray, rows: int) -> list[np.ndarray]:
+    """The order in parts of so many rows; a last part that is shorter is left out."""
+    return [order[at : at + rows] for at in range(0, max(1, len(order) - rows + 1), rows)]
+
+
 def tune_embedder(
     pairs: Sequence[Pair], how: RetrieverSettings = RetrieverSettings()
 ) -> SentenceTransformer:
@@ -76,7 +132,6 @@ def tune_embedder(
             f" {len(short.lookalikes)}; find more, or want fewer"
         )
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     columns = {"anchor": [one.question for one in pairs], "positive": [p.passage for p in pairs]}
@@ -91,7 +146,10 @@ def tune_embedder(
 
 def train(body: SentenceTransformer, rows: Any, loss: Any, how: RetrieverSettings) -> None:
     """Run sentence-transformers' trainer: it reports to nobody and leaves no file."""
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
     steps = how.epochs * (len(rows) // how.batch_rows)

@@ -1,0 +1,236 @@
+"""What is each part of a hybrid worth? Mixed traffic, one definition of right for all parts, a
+price for each kind of mistake, and the part to blame for each wrong answer.
+
+    cases = mixed_traffic(load_questions("dev"), load_requests("dev"))
+    table = evaluate(router_and_rag(router, search), cases, MIXED)
+    blamed(table, routes_of(router, asks))["part"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from helpers.core.cases import Ask, Case, Gold, Passage, Prediction
+from helpers.data.handbook import Document, may_see
+from helpers.data.requests import TODAY
+from helpers.evaluation import scores
+from helpers.evaluation.evaluator import Task, share
+from helpers.evaluation.refusals import abstains
+from helpers.evaluation.retrieval_metrics import evidence_found
+from helpers.systems.hybrid import ASK_BACK
+from helpers.systems.tools import use_tool
+
+# A default to argue with, as in `routing.COSTS`: what one such mistake costs, where a wrong answer
+# costs 1.
+PRICES: Mapping[str, float] = {
+    "wrong answer": 1.0,
+    "wrong refusal": 2.0,
+    "missed refusal": 3.0,
+    "asked back": 0.6,
+}
+PARTS = ("router", "search", "reading", "refusing", "tool")
+
+
+def mixed_traffic(questions: Sequence[Case], requests: Sequence[Case]) -> list[Case]:
+    """Handbook questions as they are, and with them the requests that need something else: a tool,
+    a refusal, a word of thanks. (Requests that are to be looked up have no gold answer; the
+    questions take their place.)
+
+    The right answer of a tool is what the tool says when it is asked directly, so that here the
+    way to it is judged; the tools themselves have tests.
+    """
+    return [*questions, *(_judged(case) for case in requests if case.gold.answers != ("retrieve",))]
+
+
+def _judged(case: Case) -> Case:
+    route = case.gold.answers[0]
+    says = use_tool(case.ask).text if route == "tool" else ""
+    return replace(case, kind=route, gold=Gold(output={"route": route, "says": says}))
+
+
+def mixed_correct(p: Prediction, gold: Gold) -> bool:
+    """Questions: as everywhere. Else: the tool's own words; a refusal; and small talk is right when
+    it is met without a search and without a refusal."""
+    route = (gold.output or {}).get("route", "retrieve")
+    if route == "retrieve":
+        return scores.question_correct(p, gold)
+    if p.error is not None:
+        return False
+    if route == "tool":
+        return p.text == gold.output["says"]
+    return abstains(p.text) if route == "refuse" else not (p.context or abstains(p.text))
+
+
+def _scores(p: Prediction, gold: Gold) -> dict[str, object]:
+    route = (gold.output or {}).get("route", "retrieve")
+    told = scores.question_scores(p, gold)
+    must_refuse = route == "refuse" or (route == "retrieve" and not gold.answers)
+    right, refused = mixed_correct(p, gold), bool(told["abstained"])
+    return told | {
+        "part_asked": route,
+        "must_refuse": must_refuse,
+        "wrong refusal": refused and not must_refuse,
+        "missed refusal": must_refuse and not right and p.text != ASK_BACK,
+        "asked back": p.text == ASK_BACK,
+    }
+
+
+MIXED = Task("mixed traffic", mixed_correct, _scores)
+
+
+def priced(table: pd.DataFrame, prices: Mapping[str, float] = PRICES) -> pd.DataFrame:
+    """The same table with `cost`, what each mistake costs, and `saved`: how much less than the
+    dearest mistake. Raises ValueError for a price that is missing or negative."""
+    if wrong := [name for name in PRICES if not prices.get(name, -1) >= 0]:
+        raise ValueError(f"give a price from 0 on for each of {', '.join(PRICES)}; see {wrong[0]}")
+    cost = pd.Series(prices["wrong answer"], table.index)
+    for name in ("asked back", "wrong refusal", "missed refusal"):
+        cost = cost.mask(table[name].astype(bool), prices[name])
+    cost = cost.mask(table["right"].astype(bool), 0.0).astype(float)
+    return table.assign(cost=cost, saved=max(prices.values()) - cost)
+
+
+def blamed(table: pd.DataFrame, routes: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The same table with `part`: what to blame for a wrong answer ("" for a right one).
+
+    routes: ask id -> where the router sent it (see `routes_of`); None for a system that sends all
+    to the search. *router*: another part should have answered. *search*: the evidence was not among
+    the passages (what was not found, no reader can read). *reading*: it was, and the answer is
+    wrong. *refusing*: there is no answer, and one was given. *tool*: it was asked rightly and
+    failed.
+    """
+
+    def part(row: Mapping[str, Any]) -> str:
+        if row["right"]:
+            return ""
+        if (routes or {}).get(row["id"], "retrieve") != row["part_asked"]:
+            return "router"
+        if row["part_asked"] == "tool":
+            return "tool"
+        if row["must_refuse"]:
+            return "refusing"
+        return "reading" if row["evidence_seen"] else "search"
+
+    return table.assign(part=[part(row) for row in table.to_dict("records")])
+
+
+def by_part(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One line a system: the share of all requests that is right, and lost to each part (from
+    `blamed`); they sum to 1."""
+    rows = {
+        name: {"right": table["right"].mean()}
+        | {part: (table["part"] == part).mean() for part in PARTS}
+        | {"n": len(table)}
+        for name, table in tables.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("system")
+
+
+def ablation(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One line a system, from `priced` tables: share right with its interval, cost of a request,
+    wrong refusals among what has an answer, missed refusals among what has none."""
+    rows = {}
+    for name, table in tables.items():
+        must = table["must_refuse"].astype(bool)
+        rows[name] = share(table) | {
+            "cost": table["cost"].mean(),
+            "wrong refusals": table["wrong refusal"][~must].mean(),
+            "missed refusals": table["missed refusal"][must].mean(),
+            "asked back": table["asked back"].mean(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("system")
+
+
+# --- the search alone -----------------------------------------------------------------------------
+
+
+def found_at(
+    name: str, cases: Sequence[Case], lists: Sequence[Sequence[Passage]], k: int
+) -> pd.DataFrame:
+    """Was the evidence of each case among its first k passages? A table as `evaluate` gives it, for
+    `compare`: right is found."""
+    rows = [
+        {
+            "arm": name,
+            "id": case.id,
+            "fact": case.fact,
+            "right": evidence_found(case.gold.evidence, passages[:k]),
+        }
+        for case, passages in zip(cases, lists, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def measured_once(results: Mapping[str, Any]) -> list[str]:
+    """What reference/retriever.json says beside the search that was kept: the set of other people,
+    passages tuned as well, a reranker. A sentence each; what nobody has measured says so."""
+    said = []
+    if one := results.get("scifact"):
+        before, after = (100 * one[when]["ndcg_at_10"] for when in ("before", "after"))
+        said.append(
+            f"SciFact, {one['queries']} claims over {one['passages']:,} of {one['of']:,} abstracts:"
+            f" nDCG@10 {before:.1f} before, {after:.1f} after"
+        )
+    if one := results.get("both sides"):
+        shares = ", ".join(f"{100 * row['recall']:.0f} % at {row['k']}" for row in one["rows"])
+        said.append(f"Passages and questions tuned, all embedded anew: evidence found {shares}")
+    if one := results.get("reranker"):
+        shares = "; ".join(
+            f"weight {weight}: {100 * rows[0]['recall']:.0f} % at 1,"
+            f" {100 * rows[2]['recall']:.0f} % at 5"
+            for weight, rows in one["weights"].items()
+        )
+        times = one["milliseconds"] / max(one["search milliseconds"], 0.1)
+        said.append(
+            f"Reranker over the first ten: {shares}; a search takes {times:.0f} times as long"
+        )
+    names = {"scifact": "SciFact", "both sides": "passages tuned, too", "reranker": "a reranker"}
+    late = [words for name, words in names.items() if name not in results]
+    if late:
+        said.append(f"Not measured yet: {', '.join(late)} (labs_data/build/retriever.py)")
+    return said
+
+
+# --- leaks ----------------------------------------------------------------------------------------
+
+
+def leaks(
+    search: Callable[[Sequence[Ask]], Sequence[Sequence[Any]]],
+    documents: Sequence[Document],
+    users: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Every user asks for every document that they may not read, by its title and by each of its
+    headings: one line a user, with `asked` (how often) and `leaked` (passages shown of a document
+    that is closed to them).
+
+    search: asks -> passages, as `lambda asks: index.search_all(asks, 5)`.
+    """
+    rows = []
+    for name, user in users.items():
+        groups = tuple(user["groups"])
+        open_ = {d.id for d in may_see(documents, groups, TODAY)}
+        closed = [d for d in documents if d.id not in open_ and d.in_force(TODAY)]
+        asks = [
+            Ask(f"{d.id} {at}", text, groups, TODAY)
+            for d in closed
+            for at, text in enumerate([d.title, *_headings(d.text)])
+        ]
+        shown = [passage for found in search(asks) for passage in found] if asks else []
+        rows.append(
+            {
+                "user": name,
+                "closed documents": len(closed),
+                "asked": len(asks),
+                "passages shown": len(shown),
+                "leaked": sum(passage.doc not in open_ for passage in shown),
+            }
+        )
+    return pd.DataFrame(rows).set_index("user")
+
+
+def _headings(text: str) -> list[str]:
+    return [line.lstrip("# ") for line in text.split("\n") if line.startswith("##")]

@@ -1,0 +1,219 @@
+"""Mixed traffic: one definition of right for every part, a price for each mistake, one part to blame
+for each loss, and leaks that are counted."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from helpers.core.cases import Arm, Ask, Case, Evidence, Gold, Passage, Prediction
+from helpers.data.questions import load_users
+from helpers.data.requests import TODAY, load_requests
+from helpers.evaluation.evaluator import evaluate
+from helpers.experiments.hybrid import (
+    MIXED,
+    PARTS,
+    PRICES,
+    ablation,
+    blamed,
+    by_part,
+    found_at,
+    leaks,
+    measured_once,
+    mixed_traffic,
+    priced,
+)
+from helpers.retrieval.bm25 import lexical_index
+from helpers.systems.hybrid import ASK_BACK, CHAT, REFUSED
+from helpers.systems.tools import use_tool
+
+PROOF = Evidence("leave", "17 days", 0, 7)
+SEEN, BESIDE = Passage("leave", "Leave", 0, 7, "17 days"), Passage("other", "Other", 0, 4, "Oaks")
+
+
+def request(id, text, route):
+    return Case(Ask(id, text, ("staff",), TODAY), Gold((route,)), route, id, "dev")
+
+
+QUESTIONS = [
+    Case(Ask("q1", "how long?", ("staff",), TODAY), Gold(("17 days",), (PROOF,)), "single", "f", "dev"),
+    Case(Ask("q2", "how wide?", ("staff",), TODAY), Gold(), "unanswerable", "g", "dev"),
+]  # fmt: skip
+REQUESTS = [
+    request("t", "what is 17 % of 250", "tool"),
+    request("r", "how much does ines earn", "refuse"),
+    request("s", "thanks!", "small talk"),
+    request("l", "may I work abroad", "retrieve"),
+]
+CASES = mixed_traffic(QUESTIONS, REQUESTS)
+BEST = {
+    "q1": ("17 days", (SEEN,)),
+    "q2": ("I don't know.", (BESIDE,)),
+    "t": (use_tool(REQUESTS[0].ask).text, ()),
+    "r": (REFUSED, ()),
+    "s": (CHAT, ()),
+}
+ROUTES = {"q1": "retrieve", "q2": "retrieve", "t": "tool", "r": "refuse", "s": "small talk"}
+
+
+def table(**said):
+    answers = BEST | said
+
+    def answer(asks):
+        for ask in asks:
+            text, context = answers[ask.id]
+            yield Prediction(ask.id, text, context)
+
+    return evaluate(Arm("hybrid", answer), CASES, MIXED, keep=False)
+
+
+def row(id, **said):
+    return table(**said).set_index("id").loc[id]
+
+
+def test_requests_that_are_looked_up_are_left_to_the_questions():
+    assert [case.id for case in CASES] == ["q1", "q2", "t", "r", "s"]
+
+
+def test_the_real_requests_have_three_kinds_of_gold():
+    kinds = {case.gold.output["route"] for case in mixed_traffic([], load_requests("dev"))}
+    assert kinds == {"tool", "refuse", "small talk"}
+
+
+def test_every_part_can_be_right():
+    assert table()["right"].all()
+
+
+@pytest.mark.parametrize(
+    "id, text, context",
+    [
+        ("q1", "18 days", (SEEN,)),
+        ("q2", "2 metres", (BESIDE,)),
+        ("t", "42.6", ()),
+        ("t", REFUSED, ()),
+        ("r", "41,000 GBP", (BESIDE,)),
+        ("s", CHAT, (BESIDE,)),  # searched for, though nothing was asked
+        ("s", REFUSED, ()),
+        ("s", ASK_BACK + " I don't know.", (BESIDE,)),
+    ],
+)
+def test_what_is_wrong(id, text, context):
+    assert not row(id, **{id: (text, context)})["right"]
+
+
+def cost(id, text, context=()):
+    return priced(table(**{id: (text, context)})).set_index("id").loc[id, "cost"]
+
+
+@pytest.mark.parametrize(
+    "id, text, price",
+    [
+        ("q1", "17 days", 0.0),
+        ("q1", "18 days", PRICES["wrong answer"]),
+        ("q1", "I don't know.", PRICES["wrong refusal"]),
+        ("t", REFUSED, PRICES["wrong refusal"]),
+        ("q2", "2 metres", PRICES["missed refusal"]),
+        ("r", "41,000 GBP", PRICES["missed refusal"]),
+        ("r", ASK_BACK, PRICES["asked back"]),
+        ("q1", ASK_BACK, PRICES["asked back"]),
+    ],
+)
+def test_what_a_mistake_costs(id, text, price):
+    assert cost(id, text, (SEEN,) if id == "q1" else ()) == price
+
+
+def test_what_is_saved_and_what_is_paid_add_up():
+    found = priced(table(q1=("18 days", (SEEN,)), r=("41,000 GBP", ())))
+    assert (found["cost"] + found["saved"]).unique().tolist() == [max(PRICES.values())]
+
+
+@pytest.mark.parametrize("prices", [{}, PRICES | {"asked back": -1}])
+def test_prices_must_be_there(prices):
+    with pytest.raises(ValueError, match="give a price from 0 on"):
+        priced(table(), prices)
+
+
+@pytest.mark.parametrize(
+    "said, route, part",
+    [
+        ({}, "retrieve", ""),
+        ({"q1": ("18 days", (SEEN,))}, "retrieve", "reading"),
+        ({"q1": ("18 days", (BESIDE,))}, "retrieve", "search"),
+        ({"q1": (REFUSED, ())}, "refuse", "router"),
+        ({"q1": ("17 days", ())}, "refuse", ""),  # right, whoever answered
+    ],
+)
+def test_who_is_to_blame(said, route, part):
+    found = blamed(table(**said), ROUTES | {"q1": route}).set_index("id")
+    assert found.loc["q1", "part"] == part
+
+
+def test_without_a_router_everything_is_looked_up():
+    found = blamed(table(t=("about 42", (BESIDE,))), None).set_index("id")
+    assert found.loc["t", "part"] == "router"
+
+
+def test_a_tool_that_fails_is_to_blame_itself():
+    found = blamed(table(t=("no", ())), ROUTES).set_index("id")
+    assert found.loc["t", "part"] == "tool"
+
+
+def test_the_parts_of_a_system_add_up():
+    worst = dict.fromkeys(BEST, ("nonsense", (BESIDE,)))
+    lost = by_part({"bad": blamed(table(**worst), ROUTES)})
+    assert lost.loc["bad", ["right", *PARTS]].sum() == pytest.approx(1)
+
+
+def test_refusals_are_counted_where_they_belong():
+    found = ablation({"a": priced(table(q1=("I don't know.", (SEEN,)), r=("41 GBP", ())))}).loc["a"]
+    assert found[["wrong refusals", "missed refusals"]].tolist() == [1 / 3, 1 / 2]
+
+
+def test_evidence_is_looked_for_among_the_first_places():
+    lists = [[BESIDE, SEEN]]
+    right = [found_at("s", QUESTIONS[:1], lists, k)["right"].item() for k in (1, 2)]
+    assert right == [False, True]
+
+
+def test_nobody_is_shown_a_closed_document(documents):
+    index = lexical_index(documents)
+    found = leaks(lambda asks: index.search_all(asks, 5, "bm25"), documents, load_users())
+    assert (found["leaked"].sum(), found["asked"].sum() > 300) == (0, True)
+
+
+def test_a_search_that_forgets_who_asks_leaks(documents):
+    index = lexical_index(documents)
+    board = ("staff", "board", "managers", "finance", "people-ops")
+
+    def careless(asks):
+        return index.search_all([Ask(a.id, a.input, board, a.as_of) for a in asks], 5, "bm25")
+
+    assert leaks(careless, documents, load_users())["leaked"].sum() > 100
+
+
+def test_what_nobody_measured_says_so():
+    assert measured_once({}) == [
+        "Not measured yet: SciFact, passages tuned, too, a reranker (labs_data/build/retriever.py)"
+    ]
+
+
+def test_what_was_measured_is_said_in_numbers():
+    scifact = {"passages": 800, "of": 5183, "queries": 300} | {
+        when: {"ndcg_at_10": value} for when, value in (("before", 0.801), ("after", 0.79))
+    }
+    said = measured_once({"scifact": scifact})[0]
+    assert "800 of 5,183 abstracts: nDCG@10 80.1 before, 79.0 after" in said
+
+
+def test_the_table_of_parts_draws_and_tells():
+    from helpers.plots.router import parts
+
+    lost = by_part({"router + RAG": blamed(table(q1=("18 days", (SEEN,))), ROUTES)})
+    assert "router + RAG: right 80 %, router 0 %, search 0 %, reading 20 %" in parts(lost, "T").alt
+
+
+def test_nothing_to_draw_is_an_error():
+    from helpers.plots.router import parts
+
+    with pytest.raises(ValueError, match="nothing to draw"):
+        parts(pd.DataFrame(), "T")
