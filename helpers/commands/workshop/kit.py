@@ -1,6 +1,6 @@
-"""What is handed out in a workshop? The instructor's guide, three hand-outs, the slides and the page
-for leaders: made from docs/src, the notebooks' pictures and the findings, so that no number in them
-is typed.
+"""What is handed out in a workshop? The instructor's guide, three hand-outs, the slides and the
+page for leaders: made from docs/src, the notebooks' pictures and the findings, so that no number in
+them is typed.
 
 docs/src/*.md are jinja2 templates: {{ share("08.questions/RAG") }} is what notebook 08 found,
 {{ route("half-day") }} and {{ sections("05") }} are tables. docs/src/kit.toml holds routes, slides
@@ -104,8 +104,8 @@ def _source(name: str) -> str:
 
 def kit(check: bool = False) -> int:
     """Write what is missing or out of date; check: only say so, 1 if anything is."""
-    late = [path for path, text in products().items() if not _holds(path, text)]
-    made = products() if late and not check else {}
+    made = products()
+    late = [path for path, text in made.items() if not _holds(path, text)]
     for path in late:
         if check:
             print(f"{settings.shown(path)} is out of date; run: python3 workbook.py kit")
