@@ -40,7 +40,7 @@ def test_a_route_that_is_longer_than_stated_is_a_fault():
 
 def test_a_section_that_left_its_notebook_is_named():
     row = {"title": "A block", "minutes": 5, "notebook": "05", "sections": ["Gone"]}
-    with pytest.raises(ValueError, match="05 has no section 'Gone'; it has: .*House style"):
+    with pytest.raises(ValueError, match=r"05 has no section 'Gone'; it has: .*House style"):
         routes._block(row, routes.lessons())
 
 

@@ -136,7 +136,9 @@ def _index(sources: list[Path]) -> str:
         _menu(caption, "\n".join(name.removesuffix(".md") for name in names))
         for caption, names in PAGES.items()
     ]
-    return "\n\n".join([opening, *menus]) + "\n"
+    aside = "\n".join(name.removesuffix(".md") for name in ASIDE)
+    hidden = f"```{{toctree}}\n:hidden:\n\n{aside}\n```"
+    return "\n\n".join([opening, *menus, hidden]) + "\n"
 
 
 def _menu(caption: str, entries: str) -> str:
