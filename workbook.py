@@ -315,7 +315,7 @@ def make_environment(extra: str | None) -> None:
     # had.
     marks = sorted(
         {ready_mark(None), ready_mark(extra), *done}
-        & {ready_mark(one) for one in (None, "test", "bench")}
+        & {ready_mark(one) for one in (None, "test", "bench", "site")}
     )
     write_whole(VENV / "workbook-ready.json", json.dumps(marks))
     under_way.unlink()
@@ -801,6 +801,12 @@ def test(options: argparse.Namespace) -> int:
         return call(python, *words, *options.pytest, **more)
 
 
+def site(options: argparse.Namespace) -> int:
+    """The course as a static web site, from the notebooks as they were built."""
+    python, out = set_up("site"), Path(as_typed(options.folder or ROOT / "site"))
+    return call(python, "-m", WORKSHOP, "site", str(out))
+
+
 def run(options: argparse.Namespace) -> int:
     return call(set_up(None), "-m", NOTEBOOKS, "run", *options.notebooks)
 
@@ -1111,6 +1117,12 @@ COMMANDS = [
         kit,
         "make the guide, hand-outs, slides and the leaders' page of docs/ (build does, too)",
         [option("--check", action="store_true", help="only say what is out of date")],
+    ),
+    (
+        "site",
+        site,
+        "make the course a static web site (installs Sphinx for this)",
+        [option("folder", nargs="?", metavar="DIR", help="where to (default: site)")],
     ),
     (
         "bench",

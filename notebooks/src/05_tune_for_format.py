@@ -248,7 +248,7 @@ small = evaluate(
 tuned = evaluate(systems.tuned(tuned_model, TICKET_PROMPT), tickets, TICKETS)
 sure = evaluate(systems.tuned(tuned_model, TICKET_PROMPT, constrained=True), tickets, TICKETS)
 
-# %%
+# %% tags=["picture-tuned"]
 everything = [majority, *without_model, zero, few, like, forced, small, tuned, sure]
 table = summary(everything)
 for t in (*without_model, zero, few, like, forced, small, tuned):
@@ -366,7 +366,7 @@ untrained = [evaluate(arm, briefs, house_style.STYLE) for arm in (paste, guided,
 for t in untrained:
     print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
 
-# %% tags=["picture-style"]
+# %%
 # all replies would take more than twice the time
 taught = systems.training_rows(generator, manner, replies[:64])
 style_adapter = finetune(

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from helpers.commands.workshop import catch_up, kit, warm
+from helpers.commands.workshop import catch_up, kit, site, warm
 
 
 def _warm(options: argparse.Namespace) -> int:
@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     one = commands.add_parser("kit")
     one.add_argument("--check", action="store_true")
     one.set_defaults(does=lambda options: kit.kit(options.check))
+    one = commands.add_parser("site")
+    one.add_argument("folder", type=Path)
+    one.set_defaults(does=lambda options: site.site(options.folder.resolve()))
     options = parser.parse_args(argv)
     try:
         return options.does(options)

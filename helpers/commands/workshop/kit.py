@@ -1,6 +1,6 @@
-"""What is handed out in a workshop? The instructor's guide, three hand-outs, the slides and the page
-for leaders: made from docs/src, the notebooks' pictures and the findings, so that no number in them
-is typed.
+"""What is handed out in a workshop? The instructor's guide, three hand-outs, the slides and the
+page for leaders: made from docs/src, the notebooks' pictures and the findings, so that no number in
+them is typed.
 
 docs/src/*.md are jinja2 templates: {{ share("08.questions/RAG") }} is what notebook 08 found,
 {{ route("half-day") }} and {{ sections("05") }} are tables. docs/src/kit.toml holds routes, slides
@@ -10,7 +10,6 @@ and leaders' sentences. `python3 workbook.py kit` writes docs/*.md and docs/kit/
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,8 @@ import jinja2
 from helpers.commands.workshop import pages, routes
 from helpers.core import settings
 from helpers.core.files import write_whole
+from helpers.data.tickets import FIELDS
+from helpers.evaluation import house_style, scores
 from helpers.evaluation.numbers import percent
 
 DOCS = settings.ROOT / "docs"
@@ -38,7 +39,7 @@ def _finding(found: dict[str, dict], id: str) -> dict:
     return found[id]
 
 
-def words() -> dict[str, Callable]:
+def words() -> dict[str, object]:
     """What a template may call."""
     found = findings()
     get = partial(_finding, found)
@@ -55,6 +56,10 @@ def words() -> dict[str, Callable]:
         "points": lambda id: f"{round(100 * get(id)['value']):+d} points",
         "route": lambda id: routes.table_of(_route(id)),
         "sections": routes.sections_table,
+        "fields": FIELDS,
+        "rules": len(house_style.RULES),
+        "longest_answer": scores.LONGEST_ANSWER_TOKENS,
+        "numbers": list(routes.lessons()),
         "lesson": lambda number: routes.lessons()[number],
     }
 
@@ -99,8 +104,8 @@ def _source(name: str) -> str:
 
 def kit(check: bool = False) -> int:
     """Write what is missing or out of date; check: only say so, 1 if anything is."""
-    late = [path for path, text in products().items() if not _holds(path, text)]
-    made = products() if late and not check else {}
+    made = products()
+    late = [path for path, text in made.items() if not _holds(path, text)]
     for path in late:
         if check:
             print(f"{settings.shown(path)} is out of date; run: python3 workbook.py kit")

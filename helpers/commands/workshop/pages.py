@@ -77,7 +77,9 @@ def bold_numbers(sentence: str) -> str:
     from markupsafe import Markup
 
     text = html.escape(sentence)
-    return Markup(re.sub(r"(?<![\w.])([+−-]?\d[\d,.]*(?: %| of \d+| points)?)", r"<b>\1</b>", text))
+    return Markup(
+        re.sub(r"(?<![\w.])([+−-]?\d+(?:[,.]\d+)*(?: %| of \d+| points)?)", r"<b>\1</b>", text)
+    )
 
 
 def slides(rows: Sequence[dict]) -> str:

@@ -1,5 +1,5 @@
-"""Does a route through the course fit its minutes? docs/src/kit.toml states the routes; here they are
-added up.
+"""Does a route through the course fit its minutes? docs/src/kit.toml states the routes; here they
+are added up.
 
 A block of a route shows sections of one notebook. Its minutes are stated; what is read and done in
 it follows from the notebook (`sections.py`), what runs from docs/minutes.json (warm: the room is
@@ -158,7 +158,9 @@ def _where(block: Block) -> str:
     if not block.notebook:
         return ""
     places = ", ".join(map(str, block.sections))
-    found = [f"{block.notebook}, section{'s' * (len(block.sections) > 1)} {places}"] if places else []
+    found = (
+        [f"{block.notebook}, section{'s' * (len(block.sections) > 1)} {places}"] if places else []
+    )
     tasks = ", ".join(block.exercises)
     found += [f"exercise {tasks}"] if tasks else []
     return "; ".join(found) or block.notebook

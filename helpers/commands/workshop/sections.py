@@ -7,6 +7,7 @@ in whole minutes, so that the parts add up to what the notebook says.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,12 @@ def headings_of(source: Path) -> list[str]:
 
 def lesson_of(source: Path) -> Lesson:
     """Raises ValueError where the first cell does not state its minutes."""
+    return _lesson_of(source, notebooks.source_hash(source))
+
+
+@functools.lru_cache(maxsize=64)
+def _lesson_of(source: Path, version: str) -> Lesson:
+    """The same, once for each version of a source: to read one takes a tenth of a second."""
     book = notebooks.compose(source, solutions=False)
     first = book.cells[0].source
     stated = STATED.search(first)
@@ -75,11 +82,17 @@ def lesson_of(source: Path) -> Lesson:
     tasks = {name: words for name, words in weights.items() if EXERCISE.match(name)}
     minutes = shares_of(read, lessons) | shares_of(exercises, tasks)
     sections = tuple(
-        Section(place, name, ((m := EXERCISE.match(name)) and m[1]) or "", minutes[name])
+        Section(place, name, number_of(name), minutes[name])
         for place, name in enumerate((name for name in weights if name), start=1)
     )
     title = first.splitlines()[0].partition("· ")[2]
     return Lesson(source.name[:2], title, read, run, exercises, minutes[""], sections)
+
+
+def number_of(heading: str) -> str:
+    """The number of the exercise that this heading announces, or nothing."""
+    found = EXERCISE.match(heading)
+    return found[1] if found else ""
 
 
 def _words(book: nbformat.NotebookNode) -> dict[str, int]:

@@ -1,0 +1,24 @@
+"""How Sphinx renders the course. Nothing is executed: the saved outputs are shown."""
+
+project = "Fine-tuning or RAG?"
+html_title = project
+extensions = ["myst_nb"]
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["tasklist"]
+myst_heading_anchors = 4
+html_theme = "furo"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "source_view_link": "",
+    "light_css_variables": {"color-brand-primary": "#00598f", "color-brand-content": "#00598f"},
+    "dark_css_variables": {"color-brand-primary": "#7cc4f2", "color-brand-content": "#7cc4f2"},
+}
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+exclude_patterns = ["docs/src", "conf.py"]
+suppress_warnings = ["myst.header"]
+pygments_style = "a11y-light"
+pygments_dark_style = "a11y-dark"
