@@ -8,7 +8,7 @@ from helpers.data.facts import (
     load_training,
     renewed,
 )
-from helpers.data.handbook import HANDBOOK, Document, load_handbook, may_see
+from helpers.data.handbook import HANDBOOK, Document, copy_handbook, load_handbook, may_see
 from helpers.data.ingest import read_folder
 from helpers.data.json_schema import load_schema
 from helpers.data.labelled_rows import plain, read_labelled, split
@@ -23,6 +23,7 @@ __all__ = [
     "ROUTES",
     "Document",
     "changes_of",
+    "copy_handbook",
     "load_asks",
     "load_canary",
     "load_general",

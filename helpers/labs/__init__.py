@@ -1,13 +1,15 @@
 """What do learners touch: guesses, sliders, boards, the cases one by one?"""
 
-from helpers.labs.case_explorer import explorer, show_case
+from helpers.labs.case_explorer import explorer, show_case, show_citation
 from helpers.labs.chunking import chunking_lab, coloured_chunks
 from helpers.labs.decision_board import board, what_if
 from helpers.labs.job import job
-from helpers.labs.journal import calibration, guess_of, predict, record
+from helpers.labs.journal import calibration, guess_of, predict, record, record_all
 from helpers.labs.training import in_words, training_lab
+from helpers.labs.words import Words, out_of, what_happened, what_we_found
 
 __all__ = [
+    "Words",
     "board",
     "calibration",
     "chunking_lab",
@@ -16,9 +18,14 @@ __all__ = [
     "guess_of",
     "in_words",
     "job",
+    "out_of",
     "predict",
     "record",
+    "record_all",
     "show_case",
+    "show_citation",
     "training_lab",
+    "what_happened",
     "what_if",
+    "what_we_found",
 ]

@@ -7,6 +7,7 @@ from helpers.plots.decision import costs, flips, readiness
 from helpers.plots.release import canary_evidence, drift_days, gate_power
 from helpers.plots.results import (
     bars,
+    bill,
     confusion,
     differences,
     evidence_removed,
@@ -20,6 +21,7 @@ from helpers.plots.retrieval import (
     doors,
     evidence_and_answers,
     frontier,
+    gallery,
     scale,
 )
 from helpers.plots.router import asking_back, calibration
@@ -31,6 +33,7 @@ __all__ = [
     "asking_back",
     "attribution",
     "bars",
+    "bill",
     "calibration",
     "canary_evidence",
     "chunking_setting",
@@ -45,6 +48,7 @@ __all__ = [
     "extrapolation",
     "flips",
     "frontier",
+    "gallery",
     "gate_power",
     "loss_curve",
     "old_or_new",

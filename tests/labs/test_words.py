@@ -1,0 +1,48 @@
+"""Computed words: one verdict for the parts of a sentence, counts with their interval, and Markdown
+wherever it is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from helpers.evaluation.evaluator import wilson
+from helpers.labs import out_of, what_happened, what_we_found
+from helpers.labs.words import verdict
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ([True, True], "held"),
+        ([True, False], "held in part"),
+        ([True, None], "held in part"),
+        ([None, None], "could not be told"),
+        ([False, None], "contradicted here"),
+        ([False], "contradicted here"),
+    ],
+)
+def test_a_sentence_is_judged_by_its_parts(parts, word):
+    assert verdict(parts) == word
+
+
+def test_each_part_is_named_with_its_reason_under_its_own_verdict():
+    said = what_we_found("Yes, 3 of 4.", {"a": (True, "x"), "b": (None, "y"), "c": (True, "z")})
+    assert said.markdown == (
+        "Yes, 3 of 4.\n\n**On trial: held in part.** Held: *a*, because x; *c*, because z."
+        " Could not be told: *b*, because y."
+    )
+
+
+def test_a_verdict_on_nothing_is_refused():
+    with pytest.raises(ValueError, match="at least one part"):
+        what_we_found("Yes.", {})
+
+
+def test_counts_are_written_with_their_interval():
+    low, high = wilson(6, 7)
+    assert out_of({"share": 6 / 7, "low": low, "high": high, "n": 7.0}) == "6 of 7 (49 to 97 %)"
+
+
+def test_a_terminal_and_a_notebook_get_the_same_text_on_one_line():
+    said = what_happened("six\n   of   7")
+    assert repr(said) == said._repr_markdown_() == "**What happened.** six of 7"
