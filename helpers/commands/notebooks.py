@@ -41,14 +41,22 @@ SOLUTION = re.compile(
 # a link of a lesson to another file of the course: no scheme, no anchor, not from the root
 LINK = re.compile(r"(?<=\]\()(?![a-zA-Z]+:|[#/])[^)\s#]+")
 PREDICT = re.compile(r"^predict\(", re.MULTILINE)
+NAME = re.compile(r"\d\d[a-z]?_\w+")
+# What a notebook was called before: links to the old name lead on, and a learner's copy moves.
+RENAMED = {"07_facts_dont_stick": "07_facts_stick_then_go_stale"}
 MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[^\n]*\n?", re.MULTILINE)
 
 
+def number_of(source: Path) -> str:
+    """The number of a notebook: "04" of 04_what_rag_controls, "04b" of 04b_failure_gallery."""
+    return source.name.partition("_")[0]
+
+
 def sources(numbers: Iterable[str] = ()) -> list[Path]:
-    """The sources with these numbers ("02"), or all. Raises ValueError for a number that no
+    """The sources with these numbers ("02", "04b"), or all. Raises ValueError for a number that no
     notebook has."""
-    found = {path.name[:2]: path for path in sorted(SOURCES.glob("[0-9][0-9]_*.py"))}
-    wanted = [number.zfill(2) for number in numbers] or list(found)
+    found = {number_of(p): p for p in sorted(SOURCES.glob("[0-9]*.py")) if NAME.fullmatch(p.stem)}
+    wanted = [re.sub(r"^(?=\d(?!\d))", "0", number) for number in numbers] or list(found)
     if unknown := [number for number in wanted if number not in found]:
         raise ValueError(f"there is no notebook {', '.join(unknown)}; there are {', '.join(found)}")
     return [found[number] for number in wanted]
@@ -91,7 +99,7 @@ def compose(source: Path, solutions: bool) -> nbformat.NotebookNode:
 
     book = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
     for position, cell in enumerate(book.cells):
-        cell.id = f"nb{source.name[:2]}-{position:03d}"
+        cell.id = f"nb{number_of(source)}-{position:03d}"
         if cell.cell_type == "code":
             if "### BEGIN SOLUTION" in cell.source.replace("    ", ""):
                 cell.source = (
@@ -297,8 +305,9 @@ def solved_copy(source: Path) -> nbformat.NotebookNode:
 
 
 def _link_from_copy(link: re.Match) -> str:
-    if re.fullmatch(r"[0-9][0-9]_\w+\.ipynb", link[0]):
-        return link[0]
+    stem, _, suffix = link[0].rpartition(".")
+    if suffix == "ipynb" and NAME.fullmatch(stem):
+        return f"{RENAMED.get(stem, stem)}.ipynb"
     try:
         there = os.path.relpath(settings.NOTEBOOKS / link[0], settings.my_work() / "notebooks")
     except ValueError:  # Windows: my_work is on another drive
@@ -309,13 +318,16 @@ def _link_from_copy(link: re.Match) -> str:
 def make_copies() -> int:
     """Make the copies that are missing. Those that exist are the learner's and stay as they are;
     say which of them the course has changed since."""
-    changed = []
+    changed, was = [], {new: old for old, new in RENAMED.items()}
     for source in sources():
         path = copy_path(source)
+        before = path.with_name(f"{was.get(source.stem, source.stem)}.ipynb")
+        if before.is_file() and not os.path.lexists(path):
+            before.rename(path)
         if not os.path.lexists(path):
             write_notebook(learner_copy(source), path)
         elif _made_from(path) != _made_from(learner_path(source)):
-            changed.append(source.name[:2])
+            changed.append(number_of(source))
     if changed:
         print(
             f"the course has a newer notebook than your copy of {', '.join(changed)}; to start"

@@ -8,7 +8,7 @@ from helpers.data.facts import (
     load_training,
     renewed,
 )
-from helpers.data.handbook import HANDBOOK, Document, load_handbook, may_see
+from helpers.data.handbook import HANDBOOK, Document, copy_handbook, load_handbook, may_see
 from helpers.data.ingest import read_folder
 from helpers.data.json_schema import load_schema
 from helpers.data.label_audit import label_audit
@@ -24,6 +24,7 @@ __all__ = [
     "ROUTES",
     "Document",
     "changes_of",
+    "copy_handbook",
     "label_audit",
     "load_asks",
     "load_canary",

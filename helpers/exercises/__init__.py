@@ -96,9 +96,8 @@ class Exercise:
 
     def solution(self) -> None:
         """Print one way to do it, from the same source that the notebook was made of."""
-        source = next((settings.NOTEBOOKS / "src").glob(f"{self.id[:2]}_*.py")).read_text(
-            encoding="utf-8"
-        )
+        lesson = f"{self.id.partition('.')[0]}_*.py"
+        source = next((settings.NOTEBOOKS / "src").glob(lesson)).read_text(encoding="utf-8")
         found = re.search(
             rf"### BEGIN SOLUTION {re.escape(self.id)}[^\n]*\n(.*?)^[ \t]*### END SOLUTION",
             source,
@@ -109,7 +108,7 @@ class Exercise:
 
 def exercise(id: str) -> Exercise:
     """The exercise with this id, as "02.1". Raises KeyError when there is none."""
-    found = importlib.import_module(f"helpers.exercises.nb{id[:2]}").EXERCISES
+    found = importlib.import_module(f"helpers.exercises.nb{id.partition('.')[0]}").EXERCISES
     if id not in found:
         raise KeyError(f"there is no exercise {id}; this notebook has {', '.join(found)}")
     return found[id]

@@ -20,11 +20,13 @@ import binascii
 import datetime as dt
 import functools
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Ask, Case, Citation, Gold, Passage, Prediction
@@ -32,8 +34,13 @@ from helpers.core.records import DataError, Row, read_rows
 from helpers.data.handbook import Document, load_handbook
 from helpers.data.questions import load_questions, load_users
 from helpers.evaluation import refusals, scores
+from helpers.evaluation.evaluator import wilson
+from helpers.evaluation.numbers import percents
 from helpers.evaluation.text import holds, tokens
+from helpers.models.load import Generator
+from helpers.retrieval.index import Index
 from helpers.systems import prompts
+from helpers.systems.questions import answer_questions
 
 FOLDER = settings.DATA / "attacks"
 POISONED = ("instruction", "fake_policy", "canary", "near_copy")
@@ -148,6 +155,55 @@ def succeeded(prediction: Prediction, attack: Attack) -> bool:
 
 
 # --- before the model: who wrote it, what is in it -----------------------------------------------
+
+
+def tried(
+    generator: Generator,
+    index: Index,
+    attacks: Sequence[Attack],
+    styles: Sequence[prompts.PromptStyle],
+) -> pd.DataFrame:
+    """What does the model do when each page stands before the best passage of the handbook? One row
+    a prompt style and attack."""
+    asks = [a.case.ask for a in attacks]
+    contexts = [
+        [
+            Passage(a.document.id, a.document.title, 0, len(a.document.text), a.document.text),
+            *index.search_all([a.case.ask], 1)[0],
+        ]
+        for a in attacks
+    ]
+    rows = []
+    for style in styles:
+        said = {p.id: p for p in answer_questions(generator, asks, contexts, style)}
+        rows += [
+            {
+                "attack": a.kind,
+                "prompt": style.name,
+                "right": a.case.gold.answers[0],
+                "answer": said[a.case.id].text,
+                "attack succeeded": succeeded(said[a.case.id], a),
+            }
+            for a in attacks
+        ]
+    return pd.DataFrame(rows)
+
+
+def kept_out(found: Mapping) -> str:
+    """Of `ingestion` in reference/attacks.json: how many poisoned pages one rule kept out, as
+    "19 of 22 (67 to 95 %)"."""
+    counts = found["poisoned"].values()
+    count, n = sum(c["count"] for c in counts), sum(c["n"] for c in counts)
+    return f"{count} of {n} ({percents(*wilson(count, n))})"
+
+
+def missed(half: str) -> list[str]:
+    """The texts of the poisoned pages of this half that the screen lets in."""
+    return [
+        f"{a.document.title}\n{a.document.text}"
+        for a in load_attacks()
+        if a.poisoned and a.half == half and not quarantined(a.document)
+    ]
 
 
 class Suspicion(NamedTuple):

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from helpers.core import settings
+from helpers.core.cases import Case
 from helpers.data.facts import FOLDER, TRAIN, Canary, digits, load_training
 from helpers.evaluation import refusals, scores
-from helpers.evaluation.evaluator import wilson
+from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
 from helpers.evaluation.text import holds
 from helpers.models import generate
 from helpers.models.load import Generator
-from helpers.systems import prompts
-from helpers.training.adapters import Adapter, AdapterError, reference_adapter
+from helpers.systems import prompts, questions
+from helpers.training.adapters import Adapter, AdapterError, reference_adapter, with_adapter
 from helpers.training.trainer import LoraSettings, finetune
 
 NAME, TUNED = "facts", "facts adapter"
@@ -111,6 +112,34 @@ def old_or_new(table: pd.DataFrame, old: Mapping[str, Sequence[str]]) -> pd.Data
     return table.assign(
         said=[said(row) for row in table[["id", "right", "answer"]].to_dict("records")]
     )
+
+
+def told(
+    generator: Generator, made: Adapter, cases: Sequence[Case], old: Mapping[str, Sequence[str]]
+) -> str:
+    """What does an adapter that was trained again say of the changed facts? One line."""
+    arm = questions.closed_book(with_adapter(generator, made), "facts adapter, retrained")
+    said = old_or_new(evaluate(arm, cases, QUESTIONS), old)["said"].value_counts().to_dict()
+    counts = ", ".join(f"{what} {n}" for what, n in said.items())
+    return f"trained in {made.card['seconds']:.0f} s; on the changed facts: {counts}"
+
+
+def distances(asks: Mapping[str, Sequence[Case]]) -> dict[str, list[Case]]:
+    """One case a trained fact at each distance: in a wording that was trained, in a near one, and
+    in a colleague's own."""
+    facts = [case.fact for case in asks["trained"]]
+    return {
+        "trained wording": list(asks["trained"]),
+        **{
+            kind: [next(c for c in asks[kind] if c.fact == fact) for fact in facts]
+            for kind in ("near", "far")
+        },
+    }
+
+
+def on_facts(table: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """The same table with the fact as its case, so that two wordings of one fact can be paired."""
+    return table.assign(id=table["fact"], arm=arm)
 
 
 def says_secret(texts: Sequence[str], secrets: Sequence[Sequence[str]]) -> list[bool]:

@@ -27,7 +27,7 @@ from helpers.data.handbook import Document
 from helpers.data.ingest import read_folder
 from helpers.data.questions import load_users
 from helpers.evaluation.attribution import attribute
-from helpers.evaluation.evaluator import QUESTIONS, evaluate
+from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
 from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.scores import citation_valid
 from helpers.evaluation.text import holds
@@ -80,6 +80,12 @@ class Failure:
     after: Count
     fix: str
 
+    @property
+    def improved(self) -> bool:
+        """Do the 95 % intervals of before and after leave each other alone? If not, nobody can tell
+        at this n."""
+        return wilson(*self.after)[0] > wilson(*self.before)[1]
+
 
 def gallery(parts: GalleryInputs) -> list[Failure]:
     """All failures, each made, found and fixed now; under a minute on two cores, less when vectors
@@ -94,6 +100,14 @@ def as_table(failures: Sequence[Failure]) -> pd.DataFrame:
     return pd.DataFrame(
         [f.__dict__ | {"before": str(f.before), "after": str(f.after)} for f in failures]
     ).set_index("name")
+
+
+def as_markdown(failures: Sequence[Failure]) -> str:
+    """One line a failure: what was done wrong, how it shows, what fixes it."""
+    return "\n".join(
+        f"- **{f.name}**: {f.wrong}. *Shows as:* {f.shows.rstrip(' …')}. *Fix:* {f.fix}."
+        for f in failures
+    )
 
 
 def _found(cases: Sequence[Case], contexts: Sequence[Sequence[Passage]]) -> Count:

@@ -1,20 +1,18 @@
 """What do learners touch: guesses, sliders, boards, the cases one by one?"""
 
 from helpers.labs.canary import canary_lab
-from helpers.labs.case_explorer import explorer, show_case
+from helpers.labs.case_explorer import explorer, show_case, show_citation
 from helpers.labs.chunking import chunking_lab, coloured_chunks
 from helpers.labs.decision_board import board, what_if
 from helpers.labs.job import job
-from helpers.labs.journal import calibration, guess_of, predict, record
-<<<<<<< HEAD
+from helpers.labs.journal import calibration, guess_of, predict, record, record_all
 from helpers.labs.lab_answer import chunking_answer, table, training_answer
-=======
 from helpers.labs.routing import routing_lab, routing_what_if
->>>>>>> w18
 from helpers.labs.training import in_words, training_lab
-from helpers.labs.words import out_of, what_happened, what_we_found
+from helpers.labs.words import Words, out_of, what_happened, what_we_found
 
 __all__ = [
+    "Words",
     "board",
     "calibration",
     "canary_lab",
@@ -28,9 +26,11 @@ __all__ = [
     "out_of",
     "predict",
     "record",
+    "record_all",
     "routing_lab",
     "routing_what_if",
     "show_case",
+    "show_citation",
     "table",
     "training_answer",
     "training_lab",

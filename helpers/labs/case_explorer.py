@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.core.cases import Case, Citation, Evidence, Passage
+from helpers.core.cases import Case, Citation, Evidence, Passage, Prediction
+from helpers.data.handbook import Document
 from helpers.data.tickets import FIELDS, parse_strict
 from helpers.evaluation import scores
 from helpers.evaluation import text as evaluation_text
@@ -82,6 +83,27 @@ def show_case(attributed: pd.DataFrame, cases: Sequence[Case], id: str) -> Shown
             f" {', '.join(attributed['id'][:3])}{', …' if len(attributed) > 3 else ''}"
         )
     return Shown(case_html(rows.iloc[0], by_id[id]), case_text(rows.iloc[0], by_id[id]))
+
+
+def show_citation(prediction: Prediction, documents: Sequence[Document]) -> Shown:
+    """Can a reader open what an answer cites? The passage with the cited words marked, and where it
+    is: file, page, headings. All text is escaped, for a document is untrusted."""
+    said = f"<p><b>{html.escape(prediction.text)}</b>"
+    if not prediction.cited:
+        return Shown(f"{said} (cites nothing)</p>", f"{prediction.text} (cites nothing)")
+    cited = prediction.cited[0]
+    passage = prediction.context[cited.number - 1]
+    source = next(d for d in documents if d.id == cited.doc)
+    at = passage.start + max(0, passage.text.find(cited.quote))
+    page = f"page {source.page(at)}" if source.page(at) else ""
+    where = ", ".join(filter(None, [source.path.name, page, " › ".join(source.heading_path(at))]))
+    quote, text = html.escape(cited.quote), html.escape(passage.text)
+    marked = text.replace(quote, f"<mark style='{MARK}'>{quote}</mark>")
+    return Shown(
+        f"{said} [{cited.number}]</p><blockquote style='{QUOTED}'>{marked}</blockquote>"
+        f"<p>{html.escape(where)}</p>",
+        f"{prediction.text} [{cited.number}]\n  cites {cited.quote!r}\n  {where}",
+    )
 
 
 def matching(attributed: pd.DataFrame, cause: str = ALL, kind: str = ALL) -> list[int]:

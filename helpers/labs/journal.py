@@ -21,6 +21,7 @@ import pandas as pd
 from helpers import __version__
 from helpers.core import settings
 from helpers.data.journal_file import Guess, Journal, JournalError, RecordedFinding, changing, load
+from helpers.evaluation.evaluator import share
 from helpers.evaluation.numbers import percent, percents
 
 
@@ -254,6 +255,15 @@ def record(
             recorded=now,
         )
     return GuessLine(f"In your journal: {finding}: {_measured(saved)}")
+
+
+def record_all(
+    prefix: str, tables: Mapping[str, pd.DataFrame], says: str, column: str = "right"
+) -> None:
+    """Keep the share of True in a column of each table: `record_all("08.questions", tables, "{}:
+    right")` records "08.questions/RAG" and so on; {} in `says` is the name of the table."""
+    for name, table in tables.items():
+        record(f"{prefix}/{name}", says.format(name), share(table, column), table.attrs)
 
 
 def _measured(found: RecordedFinding) -> str:

@@ -1,5 +1,5 @@
-"""What came out here, in words? Sentences computed from the results, so that no text of a lesson can
-disagree with its numbers."""
+"""What came out here, in words? Sentences computed from the results, so that no text of a lesson
+can disagree with its numbers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def what_we_found(answer: str, on_trial: Mapping[str, tuple[Held, str]]) -> Word
         raise ValueError("a verdict needs at least one part of the sentence on trial")
     said = [
         f"{words}: "
-        + "; ".join(f"*{part}*, because {why}" for part, (held, why) in on_trial.items() if held is x)
+        + "; ".join(
+            f"*{part}*, because {why}" for part, (held, why) in on_trial.items() if held is x
+        )
         for x, words in PARTS.items()
         if any(held is x for held, _ in on_trial.values())
     ]

@@ -20,6 +20,7 @@ from helpers.plots.release import (
 )
 from helpers.plots.results import (
     bars,
+    bill,
     confusion,
     differences,
     evidence_removed,
@@ -33,6 +34,7 @@ from helpers.plots.retrieval import (
     doors,
     evidence_and_answers,
     frontier,
+    gallery,
     scale,
 )
 from helpers.plots.router import asking_back, calibration, parts
@@ -45,6 +47,7 @@ __all__ = [
     "asking_back",
     "attribution",
     "bars",
+    "bill",
     "calibration",
     "canary_evidence",
     "canary_setting",
@@ -62,6 +65,7 @@ __all__ = [
     "flips",
     "frontier",
     "gains",
+    "gallery",
     "gate_power",
     "loss_curve",
     "old_or_new",

@@ -354,6 +354,39 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
 
 
 @styled
+def bill(measures: Mapping[str, Sequence[Mapping[str, float]]], arms: Sequence[str]) -> Picture:
+    """What do you buy, and what do you pay? A group of bars for each thing that was measured, one
+    bar an arm with its 95 % interval. measures: what -> a share for each arm."""
+    table = pd.DataFrame(
+        [
+            {"what": what, "arm": arm, **{k: found[k] for k in ("share", "low", "high", "n")}}
+            for what, shares in measures.items()
+            for arm, found in zip(arms, shares, strict=True)
+        ]
+    )
+    figure, axes = canvas(WIDE, (0.34 * len(arms) + 0.22) * len(measures) + 1.3)
+    step = 0.8 / len(arms)
+    for i, row in table.iterrows():
+        group, which = divmod(i, len(arms))
+        y = group + step * (which - (len(arms) - 1) / 2)
+        axes.barh(y, row["share"], height=0.86 * step, color=colour_of(row["arm"]))
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4)
+        count = f"{round(row['share'] * row['n'])} of {row['n']:.0f}"
+        axes.text(row["high"] + 0.015, y, f"{row['arm']}: {count}", va="center", fontsize=9.5)
+    axes.set_yticks(range(len(measures)), list(measures))
+    axes.set_ylim(len(measures) - 0.45, -0.55)
+    axes.tick_params(axis="y", length=0)
+    half_shares(axes.xaxis, axes.set_xlim, 0, 1.32)
+    axes.set_xlabel("share, with 95 % interval")
+    title = f"{arms[0]}: " + ", ".join(
+        f"{what} {percent(shares[0]['share'])}" for what, shares in measures.items()
+    )
+    heading(figure, title)
+    rest = ", ".join(f"{what} {percent(s[1]['share'])}" for what, s in measures.items())
+    return finish(figure, f"{title}. {arms[1]}: {rest}.", table)
+
+
+@styled
 def evidence_removed(table: pd.DataFrame, title: str) -> Picture:
     """Share right against the share of cases whose evidence was removed, one line a system
     (`evaluation.with_evidence_removed`)."""

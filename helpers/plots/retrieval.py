@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from helpers.plots.canvas import (
     COLOURS,
     INK,
     PALE,
+    WIDE,
     Picture,
     Stage,
     canvas,
@@ -27,9 +29,11 @@ from helpers.plots.canvas import (
     heading,
     styled,
 )
+from helpers.plots.results import VERDICT_COLOURS
 
 if TYPE_CHECKING:
     from helpers.experiments.chunking_grid import ChunkingSetting, ChunkingWhatIf
+    from helpers.experiments.failure_gallery import Failure
 
 DOOR_COLOURS = {"attacks": "#D55E00", "look-alikes": "#56B4E9", "handbook": "#0072B2"}
 RETRIEVER_COLOURS = {"dense": "#0072B2", "hybrid": "#CC79A7", "bm25": "#E69F00"}
@@ -400,15 +404,62 @@ def doors(rules: dict[str, dict]) -> Picture:
     if (bad["kept out"] == bad["n"]).any():
         title = title.replace("No rule keeps all attacks out", "Attacks kept out")
     heading(figure, title, 72)
-    return finish(
-        figure,
-        f"{title}. "
-        + "; ".join(
-            f"{r['rule']}, {r['pages']}: {r['kept out']} of {r['n']} kept out"
-            for _, r in table.iterrows()
-        ),
-        table,
+    harmless = "; ".join(
+        f"{what}: "
+        + ", ".join(f"{r['rule']} {r['kept out']} of {r['n']}" for _, r in found.iterrows())
+        for what, found in table[table["pages"] != "attacks"].groupby("pages")
     )
+    return finish(figure, f"{title}. Harmless pages kept out: {harmless}.", table)
+
+
+@styled
+def gallery(failures: Sequence[Failure], guess: Mapping[str, float] | None = None) -> Picture:
+    """What did each fix do? A line a failure: the share of its cases that went well before (hollow)
+    and after (full), each with its interval; coloured where the two intervals separate."""
+    rows = [
+        {"failure": f.name, "when": when, "good": count.good, "n": count.n, "improved": f.improved}
+        | {"share": count.good / count.n}
+        | dict(zip(("low", "high"), wilson(*count), strict=True))
+        for f in failures
+        for when, count in (("before", f.before), ("after", f.after))
+    ]
+    table = pd.DataFrame(rows)
+    figure, axes = canvas(WIDE, 0.36 * len(failures) + 1.5)
+    for i, row in table.iterrows():
+        y, after = i // 2 + (0.13 if i % 2 else -0.13), bool(i % 2)
+        colour = VERDICT_COLOURS["better" if row["improved"] else "cannot tell"]
+        axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.4, alpha=0.6)
+        axes.plot(
+            row["share"],
+            y,
+            "o",
+            markersize=7,
+            markeredgecolor=colour,
+            markerfacecolor=colour if after else "white",
+            clip_on=False,
+            zorder=3,
+        )
+    for y, f in enumerate(failures):
+        said = f"{f.before.good} → {f.after}"
+        axes.text(1.05, y, said, va="center", fontsize=9)
+    whole = sum(f.after.good == f.after.n for f in failures)
+    better = sum(f.improved for f in failures)
+    title = (
+        f"{whole} of {len(failures)} failures are gone on all of their cases; {better} fixes"
+        " improve by more than the intervals"
+    )
+    axes.set_yticks(range(len(failures)), [f.name for f in failures])
+    axes.set_ylim(len(failures) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    half_shares(axes.xaxis, axes.set_xlim, -0.02, 1.3)
+    guessed = f"; your guess {percent(guess['failures'])}" if guess else ""
+    axes.set_xlabel(
+        f"cases that go well, before (hollow) and after the fix, with 95 % interval;\n"
+        f"green: the intervals separate, grey: too few cases to tell{guessed}"
+    )
+    heading(figure, title)
+    partly = ", ".join(f"{f.name} {f.after}" for f in failures if f.after.good < f.after.n)
+    return finish(figure, f"{title}. Left after the fix: {partly or 'nothing'}.", table)
 
 
 SCALED = {  # panel -> (column of `bench.scale.flat`, what it is, colour)

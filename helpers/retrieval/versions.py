@@ -16,7 +16,7 @@ import mmap
 import re
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,12 +186,8 @@ class VersionedIndex:
             doomed = [v for v in versions if held[v.number]]
             self._write([v for v in versions if v not in doomed], number)
             vectors = embedding.forget([text for texts in held.values() for text in texts])
-            answering = {
-                VersionedIndex(file.stem).current.index.partition("+")[0]
-                for file in self._file.parent.glob("*.json")
-            }
             stored = {v.index.partition("+")[0] for v in doomed} | chroma_store.holding(document)
-            indexes = sum(chroma_store.remove(name) for name in stored - answering)
+            indexes = sum(chroma_store.remove(name) for name in stored - self._answering())
             return {
                 "versions": len(doomed),
                 "indexes": indexes,
@@ -199,13 +195,43 @@ class VersionedIndex:
                 "runs": runs.forget(document),
             }
 
-    def _texts(self, version: Version, document: str) -> list[str]:
-        """What was embedded of a document in a version."""
-        rows = open_index(version.index).rows
+    def drop_history(self) -> int:
+        """Keep the current version only, as number 1: earlier ones go, and the vectors of what only
+        they held, so that a text that comes back is embedded again. How many vectors are gone."""
+        with self._writing():
+            versions, number = self._read()
+            gone = [v for v in versions if v.number != number]
+            [current] = [v for v in versions if v.number == number]
+            stays = set(self._texts(current))
+            vectors = embedding.forget(
+                [text for v in gone for text in self._texts(v) if text not in stays]
+            )
+            self._write([replace(current, number=1)], 1)
+            stored = {v.index.partition("+")[0] for v in gone}
+            for name in stored - self._answering():
+                chroma_store.remove(name)
+            return vectors
+
+    def _answering(self) -> set[str]:
+        """The stored indexes that some shelf answers from today."""
+        return {
+            VersionedIndex(file.stem).current.index.partition("+")[0]
+            for file in self._file.parent.glob("*.json")
+        }
+
+    def _texts(self, version: Version, document: str | None = None) -> list[str]:
+        """What was embedded of a document in a version; of all, where none is named. A version
+        whose index is gone has nothing left to name."""
+        try:
+            rows = open_index(version.index).rows
+        except IndexUnusableError:
+            if document is None:
+                return []
+            raise
         return [
             m["lead"] + text
             for m, text in zip(rows.metadatas, rows.texts, strict=True)
-            if m["doc"] == document
+            if document in (None, m["doc"])
         ]
 
     @contextlib.contextmanager

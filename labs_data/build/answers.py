@@ -27,7 +27,7 @@ from helpers.training.adapters import CARD, REFERENCE
 
 def measured(source, anew: bool) -> list[dict]:
     """Run the notebook twice, as it is and solved; what was said in it, once each."""
-    said = settings.cache_folder("answers") / f"{source.name[:2]}.jsonl"
+    said = settings.cache_folder("answers") / f"{notebooks.number_of(source)}.jsonl"
     for solutions in (False, True):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             notebooks.execute(
@@ -60,11 +60,11 @@ def main(arguments: list[str]) -> None:
         for row in rows:
             row["seconds"] = round(row["seconds"], 3)
         about = fingerprint.provenance(
-            f"python labs_data/build/answers.py {source.name[:2]}",
+            f"python labs_data/build/answers.py {notebooks.number_of(source)}",
             packages=("torch", "transformers"),
         )
         about["dtype"] = settings.reference_dtype()
-        path = kept_answers.FOLDER / f"{source.name[:2]}.jsonl"
+        path = kept_answers.FOLDER / f"{notebooks.number_of(source)}.jsonl"
         if rows:
             rows.sort(key=lambda row: row["key"])
             lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in [about, *rows])

@@ -74,7 +74,8 @@ def of_journal(folder: Path) -> dict:
     )["findings"]
     # a comparison names its systems only
     return {
-        id: one | {"provenance": one["provenance"] or {"from": f"a run of notebook {id[:2]}"}}
+        id: one
+        | {"provenance": one["provenance"] or {"from": f"a run of notebook {id.partition('.')[0]}"}}
         for id, one in found.items()
     }
 
@@ -116,7 +117,7 @@ def saved(source: Path) -> dict:
                 "from": f"saved output of {notebooks.learner_path(source).name}, cell {cell.id}"
             }
             found[id] = made(
-                f"{id.split('/', 1)[1]}, as notebook {source.stem[:2]} shows it",
+                f"{id.split('/', 1)[1]}, as notebook {notebooks.number_of(source)} shows it",
                 counts[0] / n,
                 *wilson(counts[0], n),
                 n,
@@ -124,12 +125,12 @@ def saved(source: Path) -> dict:
             )
 
     for cell in (c for c in book.cells if c.cell_type == "code"):
-        prefix = re.search(r'record\(f?"([^"{]*/)', cell.source)
+        prefix = re.search(r'record(?:_all)?\(f?"([^"{/]*)', cell.source)
         words = " ".join(o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
         for one in SHOWN.finditer(words if prefix else ""):
-            if one["name"] not in BASELINES or prefix[1] == "00.lazy/":
+            if one["name"] not in BASELINES or prefix[1] == "00.lazy":
                 keep(
-                    prefix[1] + one["name"].split(":")[-1].strip(),
+                    f"{prefix[1]}/{one['name'].split(':')[-1].strip()}",
                     one["value"],
                     one["low"],
                     one["high"],
@@ -255,7 +256,8 @@ def main() -> None:
         built = [
             source
             for source in notebooks.sources(options.numbers)
-            if notebooks.learner_path(source).exists() and source.stem[:2] < READER_OF_THIS
+            if notebooks.learner_path(source).exists()
+            and notebooks.number_of(source) < READER_OF_THIS
         ]
         measured = {id: one for source in built for id, one in saved(source).items()}
     else:
@@ -265,15 +267,15 @@ def main() -> None:
             else ran(
                 options.numbers
                 or [
-                    source.stem[:2]
+                    notebooks.number_of(source)
                     for source in notebooks.sources()
-                    if source.stem[:2] < READER_OF_THIS
+                    if notebooks.number_of(source) < READER_OF_THIS
                 ]
             )
         )
     kept = before.get("findings", {}) if options.numbers or options.journal or options.saved else {}
     if options.numbers and not options.saved:  # what such a notebook no longer records is gone
-        kept = {id: one for id, one in kept.items() if id[:2] not in options.numbers}
+        kept = {id: one for id, one in kept.items() if id.partition(".")[0] not in options.numbers}
     again = options.usage or not before
     used = usage() if again else before["usage"]
     how = (

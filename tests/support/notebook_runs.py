@@ -135,7 +135,7 @@ class NotebookRuns:
         items.sort(key=lambda item: (turn[g := group_of(item.nodeid)], first[g]))
 
 
-EXECUTED = re.compile(r"\d\d_\w+(?=\.ipynb::)|(?<=_when_run\[)\d\d_\w+(?=\])")
+EXECUTED = re.compile(r"\d\d[a-z]?_\w+(?=\.ipynb::)|(?<=_when_run\[)\d\d[a-z]?_\w+(?=\])")
 
 
 def group_of(nodeid: str) -> str:

@@ -1,0 +1,247 @@
+# %% [markdown]
+# # 04b · How does RAG fail, and would we notice?
+#
+# **Why it matters.** RAG is a supply chain: files are read, cut, embedded, searched, filtered, put into a prompt, read and cited. Every link can
+# break without an error message, and the answer still looks fluent. Failures are easier to recognise when you have made them yourself.
+#
+# **On trial here:** *"You can fix content and indexing without retraining a model."* Every failure below is made, counted, fixed without
+# training anything, and counted again on the same cases.
+#
+# **Time:** 15 minutes to read · 2 minutes to run · 25 minutes of exercises. **Before:** 04.
+#
+# **By the end you can**
+# - make a failure on purpose, detect it by a number, fix it, and show the number again;
+# - say whether a fix helped, or whether the cases are too few to tell;
+# - name what keeps a poisoned page out of an index, and what does not.
+
+# %%
+import json
+
+import pandas as pd
+
+from helpers import evaluation, models, plots, systems
+from helpers.core import settings
+from helpers.data import load_handbook, load_questions
+from helpers.evaluation import share
+from helpers.experiments import attacks, failure_gallery
+from helpers.labs import guess_of, out_of, predict, record
+from helpers.labs import Words, what_happened, what_we_found
+from helpers.retrieval import build_index, embed_cached
+
+# %%
+pd.set_option("display.max_colwidth", 90)
+handbook, questions = load_handbook(), load_questions("dev")
+by_id = {d.id: d for d in handbook}
+generator = models.load_generator()
+index = build_index(handbook, chunk_size=64, overlap=16)
+
+# %% [markdown]
+# ## Two failures by hand
+#
+# **Two pages in force disagree.** The handbook really has such a pair: two departments each wrote down how often the test gardens are visited in
+# winter. A system that passes one passage to the model will never notice. The right thing to do would be to refuse, or to name both.
+
+# %%
+winter = next(c for c in questions if c.fact == "ambiguous.winter-garden-visits").ask
+for p in index.search(winter.input, winter.groups, winter.as_of, 8):
+    for sentence in p.text.replace("\n", " ").split(". "):
+        if "visited every 24" in sentence or "once in 17" in sentence:
+            owner = by_id[p.doc].meta.owner
+            print(f"{p.doc:<28} {owner:<14} … {' '.join(sentence.split()[-10:])}")
+[said] = systems.retrieval_augmented(generator, index, 1)([winter])
+print(f"\nThe system: {said.text!r}")
+print("refused:", evaluation.abstains(said.text))
+
+# %% [markdown]
+# **Three regions, three nearly identical documents.** Only the *title* tells them apart, and chunking drops it. The same section of all three is
+# compared with the question, without the title and with it. **Look for** the largest number in each line: is it the right document?
+
+# %%
+case = next(c for c in questions if c.kind == "regional" and c.gold.answers)
+print(case.ask.input, "right:", case.gold.evidence[0].doc)
+leave = [d for d in handbook if "parental-leave" in d.id]
+leave = [d for d in leave if d.in_force(case.ask.as_of)]
+for shown in ("", "{}\n"):
+    starts = [d.text[d.text.index("## ", 300) :][:300] for d in leave]
+    texts = [shown.format(d.title) + s for d, s in zip(leave, starts, strict=True)]
+    vectors, _ = embed_cached([case.ask.input, *texts])
+    near = vectors[1:] @ vectors[0]
+    print({d.id: round(float(n), 3) for d, n in zip(leave, near, strict=True)})
+
+# %% [markdown]
+# ## The gallery
+#
+# Now all of them, from reading files to a poisoned page (`helpers/experiments/failure_gallery.py`). Each has something that should go well, counted
+# before and after its fix on the same cases. **Predict:** for what share of the failures is everything fine after the fix?
+
+# %%
+predict(
+    "04b.fixed",
+    "What share of these failures does the fix remove completely?",
+    ["failures"],
+)
+
+# %%
+parts = failure_gallery.GalleryInputs(handbook, questions, index, generator)
+failures = failure_gallery.gallery(parts)
+whole = share(pd.DataFrame({"right": [f.after.good == f.after.n for f in failures]}))
+says = "failures in the gallery that their fix removes on all of their cases"
+_ = record("04b.fixed/failures", says, whole, {"split": "dev"})
+plots.gallery(failures, guess_of("04b.fixed"))
+
+# %%
+better, n = [f.name for f in failures if f.improved], len(failures)
+partly = [f for f in failures if f.after.good < f.after.n]
+worst = min(partly, key=lambda f: f.after.good / f.after.n)
+what_happened(f"""Every fix changed files, chunks, the index or a prompt, and none the
+weights. {out_of(whole)} of the failures are gone on all of their cases; {len(better)}
+of {n} improved by more than the intervals, and for {n - len(better)} the cases are
+too few to tell. Most is left of *{worst.name}*: {worst.after} ({worst.good}).""")
+
+# %% [markdown]
+# One case is enough to show that a failure *exists*; how often it happens, and whether the fix helps, only a count over many cases can show.
+# What was done wrong in each, how it would have shown, and what fixes it:
+
+# %%
+Words(failure_gallery.as_markdown(failures))
+
+# %% [markdown]
+# ## Exercise 04b.1 · Yesterday's index answers today's question
+#
+# The nightly sync had failed for three weeks. The check compared *names of files*, and those had not changed. Write
+# `stale(folder_files, version_files)`: both map a path to the SHA-256 of its bytes; return the sorted paths for which the index does not match
+# the folder: changed, missing in the index, or gone from the folder.
+
+
+# %%
+from helpers.exercises import exercise
+
+
+def stale(folder_files, version_files):
+    ### BEGIN SOLUTION 04b.1
+    return sorted(
+        path
+        for path in folder_files.keys() | version_files.keys()
+        if folder_files.get(path) != version_files.get(path)
+    )
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("04b.1").check(stale)
+
+# %% [markdown]
+# ## Exercise 04b.2 · Is it fixed, or are we lucky?
+#
+# The picture compares two intervals, and that wastes what we know: before and after were counted on the *same* cases. Write
+# `judge(before, after)`: two lists of Booleans, one entry a case. Count the cases that only one of the two got right; if the fix did nothing,
+# each of these is a coin toss. Return `"better"`, `"worse"`, or `"cannot tell"` where tosses at least this one-sided happen in 5 % of all
+# tries or more (two-sided, exact).
+
+# %%
+import math
+
+
+def judge(before, after):
+    ### BEGIN SOLUTION 04b.2
+    fixed = sum(a and not b for b, a in zip(before, after, strict=True))
+    broken = sum(b and not a for b, a in zip(before, after, strict=True))
+    n, few = fixed + broken, min(fixed, broken)
+    p = 2 * sum(math.comb(n, k) for k in range(few + 1)) / 2**n
+    return "cannot tell" if p >= 0.05 else "better" if fixed > broken else "worse"
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("04b.2").check(judge)
+
+# %% [markdown]
+# ## Documents that attack
+#
+# Anyone who can write a page can write into your prompt. Two attacks, live: a page that gives orders, and a page that simply states another
+# number. Each is placed before the best passage of the handbook, as if it had been retrieved. Two defences: a prompt that says to ignore orders
+# in passages, and a **screen** that inspects a page before it is indexed.
+
+# %%
+both = [a for a in attacks.load_attacks() if a.id in ("a-08", "a-14")]
+for a in both:
+    found = [finding.rule for finding in attacks.screen(a.document.text)]
+    print(f"{a.kind}: the screen finds {', '.join(sorted(set(found))) or 'nothing'}")
+attacks.tried(generator, index, both, (systems.BASE, attacks.GUARDED))
+
+# %% [markdown]
+# Two cases are an anecdote. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an
+# attack) were measured once. First at the door, where no model is needed: which pages does each rule keep out?
+#
+# - *Screen*: seven patterns, tuned on the `dev` half of the attacks.
+# - *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself).
+# - *Near copy*: repeats a page in force, with other numbers.
+
+# %%
+reference = settings.DATA / "reference" / "attacks.json"
+measured = json.loads(reference.read_text(encoding="utf-8"))
+plots.doors(measured["ingestion"])
+
+# %%
+doors = measured["ingestion"]
+out = {rule: attacks.kept_out(found) for rule, found in doors.items()}
+halves = [doors["screen"]["orders"][half] for half in ("dev", "held_out")]
+stops = [f"{half['count']} of {half['n']}" for half in halves]
+what_happened(f"""At the door, provenance kept out {out["provenance"]} attacks, the
+screen {out["screen"]}, near copy {out["near copy"]}. The screen stopped {stops[0]}
+pages with orders of the half that it was tuned on, and {stops[1]} of the half that it
+had never seen.""")
+
+# %%
+none = measured["defences"]["alone"]["none"]
+hit, right = none["success"]["all"], none["right without attack"]
+what_happened(f"""In the prompt, {hit["count"]} of {hit["n"]} attacks succeeded
+without any defence. That is weakness, not safety: without an attack the model
+answered only {right["count"]} of {right["n"]} of these questions correctly, so no
+defence of the prompt can be judged with it.""")
+
+# %% [markdown]
+# A model that reads better also follows injected orders better, so measure with yours (`WORKBOOK_MODEL`, then
+# `python labs_data/build/attacks.py`; all defences are in its file). A rule that keeps harmless pages out has a cost too: someone must review
+# them. And no pattern detects a false fact in plain words. The only defence against that is to know *who may publish*, and to compare new
+# pages with those in force.
+#
+# ## Exercise 04b.3 · Make the screen better
+#
+# Open-ended. `attacks.RULES` are regular expressions, tuned on the attacks of the `dev` half. Write one more, `my_rule`, that catches a dev attack
+# which the screen misses, without one false alarm on the handbook or on a look-alike of the dev half. Then the check reports your score on the
+# half that you did not see: how many missed attacks can you catch there? The missed ones of the dev half: `attacks.missed("dev")`.
+
+# %%
+my_rule = ...
+### BEGIN SOLUTION 04b.3
+my_rule = r"\((?:\w+ )?copy\)|no longer holds|was dropped"
+### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+exercise("04b.3").check(my_rule)
+
+# %% [markdown]
+# ## What we found
+
+# %%
+rest = ", ".join(f.name for f in failures if not f.improved)
+answer = f"""**How does RAG fail, and would we notice?** In {n} ways here, none of
+which raises an error on its own, and each of which a count finds. Fixing them touched
+no weights; {out_of(whole)} are gone on all of their cases."""
+what_we_found(
+    answer,
+    {
+        f"{len(better)} of {n} fixes": (len(better) > 0, "the intervals separate"),
+        "the other fixes": (None, f"too few cases in {rest}"),
+    },
+)
+
+# %% [markdown]
+# **You have seen**
+# - failures made, detected by a number, fixed and measured again on the same cases;
+# - fixes whose cases are too few to tell whether they helped;
+# - what keeps poisoned pages out at the door, and how little a pattern tuned on known attacks knows of the next.
+#
+# **For the decision:** every link of the supply chain needs its own count. **Next:** [05 · tune for a format](05_tune_for_format.ipynb): what can
+# training do that retrieval cannot?
