@@ -167,7 +167,7 @@ DRAW = {
 
 NAME = re.compile(r"\b[A-Z][a-z]{3,}\b")
 # begin with a capital wherever they stand, and are nobody's
-COMMON = re.compile(rf"(?:{MONTH}|\w+day|English|Lent|Easter|Christmas|Latin|Section|Form|Room)$")
+COMMON = re.compile(rf"(?:{MONTH}|\w+days?|English|Lent|Easter|Christmas|Latin|Section|Form|Room)$")
 
 HARD_TO_SAY = re.compile(r"[^aeiouy]{4}|[aeiou]{3}|(.)\1\1|^[^aeiouy]{3}|[^aeiouy]{3}$")
 
@@ -195,6 +195,11 @@ def new_names(names: Sequence[str], pool: Sequence[str], dice: random.Random) ->
     return drawn
 
 
-def renamed(text: str, names: Mapping[str, str]) -> str:
-    """The text with each of these names replaced, wherever it is a whole word."""
-    return NAME.sub(lambda m: names.get(m[0], m[0]), text)
+def renamed(text: str, names: Mapping[str, str], small: bool = False) -> str:
+    """The text with each of these names replaced, wherever it is a whole word. small: also where it
+    is written without its capital, as people type questions."""
+    text = NAME.sub(lambda m: names.get(m[0], m[0]), text)
+    if not small:
+        return text
+    typed = {name.lower(): new.lower() for name, new in names.items()}
+    return re.sub(r"\b[a-z]{4,}\b", lambda m: typed.get(m[0], m[0]), text)

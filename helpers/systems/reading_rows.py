@@ -56,6 +56,8 @@ SHARES: dict[Kind, int] = {
 }
 SIZES = {"alone": (1, 1), "few": (2, 3), "many": (4, 6)}
 WINDOW_TOKENS = (48, 80)
+# of a thing or an event there is only one, wherever one asks: they get no sibling elsewhere
+ONLY_ONE = {"encyclopaedia", "log", "minutes", "letter", "mail"}
 SIBLING_SHARE, VERSION_SHARE = 0.3, 0.2  # of rows that can; of siblings those by date, not region
 COUNTRIES = [
     *("Austria", "Canada", "Chile", "Denmark", "Finland", "France", "Germany", "Ireland", "Italy"),
@@ -79,6 +81,7 @@ class Page:
     document: Document
     world: str
     questions: tuple[dict[str, str], ...]  # question, answer, quote
+    genre: str = ""
 
     @functools.cached_property
     def units(self) -> list[Unit]:
@@ -112,7 +115,8 @@ def load_worlds() -> list[Page]:
                 region="all",
             )
             document = Document(meta, row["text"], BUILD / name)
-            pages.append(Page(document, row["world"], tuple(row["qa"])))
+            genre = row.get("genre", "")
+            pages.append(Page(document, row["world"], tuple(row["qa"]), genre))
     return pages
 
 
@@ -173,8 +177,9 @@ class Rewrite:
     names: Mapping[str, str]
     numbers: Redrawn
 
-    def __call__(self, text: str) -> str:
-        return renamed(self.numbers(text), self.names)
+    def __call__(self, text: str, typed: bool = False) -> str:
+        """typed: by a person who may leave out capitals, in a question."""
+        return renamed(self.numbers(text), self.names, typed)
 
 
 @dataclass(frozen=True)
@@ -229,7 +234,7 @@ class Draw:
         bound = bool(asked - known) or bool(NUMBER_WORD.search(qa["question"]))
         mine = self.redraw.of(page, as_written=bound)
         other = self.redraw.of(page, sibling=1)
-        question, answer = mine(qa["question"]), mine(qa["answer"])
+        question, answer = mine(qa["question"], typed=True), mine(qa["answer"])
         home, abroad = dice.sample(COUNTRIES, 2)
         as_of = dt.date(2025, 6, 1) + dt.timedelta(days=dice.randrange(500))
         since = page.document.meta.effective_from
@@ -239,7 +244,8 @@ class Draw:
         region = home if dice.random() < 0.25 else None
         right = show(page, unit, mine, tokens, region, since, under)
         sibling: Shown | None = None
-        if not bound and other(qa["answer"]) != answer and dice.random() < SIBLING_SHARE:
+        can = not bound and page.genre not in ONLY_ONE and other(qa["answer"]) != answer
+        if can and dice.random() < SIBLING_SHARE:
             if dice.random() < VERSION_SHARE and kind != "alone refused":
                 older = since - dt.timedelta(days=dice.randrange(90, 900))
                 sibling = show(page, unit, other, tokens, region, older, under)

@@ -90,3 +90,13 @@ def test_new_names_are_nobodys():
     drawn = new_names(pool, pool, random.Random(1))
     assert not set(drawn.values()) & set(pool)
     assert len(set(drawn.values())) == len(drawn)
+
+
+def test_a_name_typed_small_changes_too_where_people_type():
+    drawn = {"Halvard": "Fennmere"}
+    assert renamed("where is the halvard bell", drawn, small=True) == "where is the fennmere bell"
+    assert renamed("where is the halvard bell", drawn) == "where is the halvard bell"
+
+
+def test_weekdays_are_nobodys_names():
+    assert names_of(["It is shut on Sundays and every Monday, says Ida Holm."]) == ["Holm"]
