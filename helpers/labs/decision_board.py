@@ -19,7 +19,7 @@ from helpers.core import settings
 from helpers.data.journal_file import JournalError
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, decide
-from helpers.decision.findings import GAINS, NAMES, Finding, Findings, counted
+from helpers.decision.findings import COUNTS, GAINS, NAMES, Finding, Findings, counted
 from helpers.decision.options import PEOPLE, RESPONSIBLE
 from helpers.decision.requirements import FIELDS, Requirements, shown
 from helpers.decision.scenarios import SCENARIOS
@@ -279,7 +279,8 @@ def _switches(evidence: Findings) -> dict[str, Any]:
 
 
 def _fields() -> dict[str, Any]:
-    """A field for a number of one's own; a difference follows from its two shares."""
+    """A field for a number of one's own; a difference follows from its two shares, and a release is
+    counted in its lesson."""
     import ipywidgets as widgets
 
     return {
@@ -290,7 +291,7 @@ def _fields() -> dict[str, Any]:
             tooltip=NAMES[name][2],
         )
         for name in NAMES
-        if name not in GAINS.values()
+        if name not in {*GAINS.values(), *COUNTS}
     }
 
 

@@ -413,6 +413,7 @@ print(release.gate(index_plan, old_index, new_index, {}))
 import time
 
 from helpers.data import load_handbook
+from helpers.labs import record
 from helpers.retrieval import cut
 
 rag = []
@@ -431,7 +432,13 @@ shelf = release.Registry(work / "rag registry")
 for made in ("tokens", "headings"):
     shelf.promote(shelf.propose(work / f"rag {made}"), shelf.state.champion)
 backs = {"tuned": back, "RAG": shelf.rollback("to show it")}
-release.burden({"tuned": [before, shipped], "RAG": rag}, minutes, backs).T
+burden = release.burden({"tuned": [before, shipped], "RAG": rag}, minutes, backs)
+for name, row in burden.iterrows():
+    signs = len(row["who signs"].split(", "))
+    counts = (row["parts to version"], row["minutes to make"], signs, row["seconds to roll back"])
+    for what, count in zip(("parts", "minutes", "signatures", "seconds back"), counts, strict=True):
+        record(f"10.burden/{name}/{what}", f"{name}: {what} of a release", {"count": count, "n": 1})
+burden.T
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>

@@ -600,6 +600,47 @@ def test_k_of_n_must_be_possible():
         counted(12, 10)
 
 
+BURDEN = {"parts of a release": 9, "minutes of a release": 20, "signatures": 3, "way back": 0.4}
+
+
+def with_burden(**other):
+    counts = {**BURDEN, **{name.replace("_", " "): one for name, one in other.items()}}
+    return full().but(
+        **{
+            name: replace(share(1, 1), value=one, low=one, high=one, measure="count")
+            for name, one in counts.items()
+        }
+    )
+
+
+def test_what_a_release_takes_is_said_of_what_is_trained():
+    said = decide(JUDGING, with_burden()).next.governance
+    assert "9 parts to version, 20 minutes of training, 3 people who sign, 0.4 seconds" in said
+    assert decide(JUDGING.but(can_train=False), with_burden()).next.governance == ""
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0.4, YES), (600, PILOT)])
+def test_what_is_trained_answers_alone_only_with_a_way_back(seconds, state):
+    r = JUDGING.but(cost_wrong=2, cost_refusal=6)
+    found = decide(r, with_burden(way_back=seconds))
+    assert (found.answer, found.readiness.state) == ("fine-tune", state)
+
+
+def test_training_takes_the_minutes_that_were_counted():
+    r = JUDGING.but(machine_per_hour=20)
+    one, other = (
+        yearly(TUNE, JUDGEMENTS, r, with_burden(minutes_of_a_release=m))["releases"]
+        for m in (60, 120)
+    )
+    assert other - one == pytest.approx(20 * (12 / r.base_model_months + r.label_changes_per_year))
+
+
+def test_a_count_may_be_more_than_one_and_no_share_may():
+    assert with_burden()["signatures"].value == 3
+    with pytest.raises(ValueError, match="a share lies between 0 and 1"):
+        replace(share(1, 1), value=3, high=3)
+
+
 def test_the_decision_loads_no_model():
     code = (
         "import sys; import helpers.decision.sensitivity, helpers.decision.scenarios,"

@@ -16,7 +16,7 @@ from support.findings import FULL, full, named, share, whole
 from support.requirements import evidences, stated
 
 from helpers.decision.conclusion import decide
-from helpers.decision.findings import FEWEST, NAMES, above
+from helpers.decision.findings import COUNTS, FEWEST, NAMES, above
 from helpers.decision.options import (
     CLASSIFIER,
     IMPROVED,
@@ -340,7 +340,7 @@ HIGH_AND_LOW = (0.0, 0.5, 0.98)
 
 def answers(evidence) -> list[tuple[str, ...]]:
     found = [decide(r, evidence) for r in SETTINGS]
-    return [(one.answer, one.readiness.state, one.next.fix) for one in found]
+    return [(one.answer, one.readiness.state, one.next.fix, one.next.governance) for one in found]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -357,6 +357,9 @@ def test_each_finding_on_the_board_changes_some_answer(name):
         if name == "tuned, gain":
             new = replace(share(200, 400), value=value - 0.5, low=value - 0.55, high=value - 0.45,
                           measure="difference")  # fmt: skip
+        elif name in COUNTS:
+            new = replace(share(400, 400), value=99 * value, low=99 * value, high=99 * value,
+                          measure="count")  # fmt: skip
         elif name.startswith("lost"):
             new = share(round(min(value, 0.4) * 400), 400)
         elif name in ("refused", "wrong"):
