@@ -31,7 +31,13 @@ from helpers.evaluation.numbers import percent, percents
 
 ROUTING, RELEASES = "all kinds", "releases of weights"
 HOME = "the example company"  # whose data the notebooks ask about
-WITHOUT_MODEL = ("03.recall/", "08.tickets/classifier", "08.tickets/majority label")
+WITHOUT_MODEL = (
+    "03.recall/",
+    "08.tickets/classifier",
+    "08.tickets/majority label",
+    "09.tools/query",
+    "09.router/",
+)
 REFERENCE = settings.DATA / "reference" / "findings.json"
 SHARE, GAIN, COUNT = "share", "difference", "count"
 # The name that the rules use -> the finding's id in the journal, the kind of request it is about,

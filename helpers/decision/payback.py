@@ -148,17 +148,3 @@ def payback_by_input(plan: Plan, factor: float = 2.0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["input", "divided", "as assumed", "multiplied"]).set_index(
         "input"
     )
-
-
-def payback_in_words(plan: Plan) -> str:
-    """The answer as a sentence."""
-    requests = pays_from(plan)
-    if math.isinf(requests):
-        return (
-            f"Tuning never pays by shorter prompts: a request saves {tokens_saved(plan):,.0f}"
-            f" tokens, worth {saved(plan):.2g}."
-        )
-    return (
-        f"Tuning pays from {requests:,.0f} requests on: it costs {spent(plan):,.2f} once and saves"
-        f" {tokens_saved(plan):,.0f} prompt tokens a request."
-    )
