@@ -71,7 +71,9 @@ STYLE = """<style>.t-board{overflow:visible!important}
 .t-board .t-question{line-height:1.25;margin:.5em 0 0}.t-board li{margin:.15em 0}
 .t-board .widget-checkbox,.t-board .widget-checkbox label{
 height:auto!important;white-space:normal!important;line-height:1.3}
-.t-board .t-finding{color:#666;font-size:85%}.t-board .t-wrong{color:#A03000}
+.t-board .t-finding{opacity:.65;font-size:85%}
+.t-board .widget-html-content p,.t-board li{line-height:1.45}
+.t-board .t-wrong{color:#C4501B}
 @media print{.t-board .t-answer-box{position:static;max-height:none}
 .t-board .t-stated{display:block!important}
 .t-board,.t-board *{overflow:visible!important}
