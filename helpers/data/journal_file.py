@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -72,11 +73,11 @@ class Guess(Entry):
 
 
 class RecordedFinding(Entry):
-    """One measured result with its interval: a share (0..1), or a difference, over n cases; and
-    where it comes from."""
+    """One measured result with its interval: a share (0..1), a difference, or a count (0 or more),
+    over n cases; and where it comes from."""
 
     finding: Name
-    measure: Literal["share", "difference"]
+    measure: Literal["share", "difference", "count"]
     value: float
     low: float
     high: float
@@ -92,9 +93,9 @@ class RecordedFinding(Entry):
 
     @model_validator(mode="after")
     def _is_possible(self) -> RecordedFinding:
+        most = {"share": 1.0, "count": math.inf}.get(self.measure)
         if self.low > self.high or (
-            self.measure == "share"
-            and not all(0 <= x <= 1 for x in (self.value, self.low, self.high))
+            most is not None and not all(0 <= x <= most for x in (self.value, self.low, self.high))
         ):
             raise ValueError(
                 f"a {self.measure} of {self.value} with interval {self.low} to {self.high} is"

@@ -183,10 +183,9 @@ def yearly(
 ) -> dict[str, float]:
     """EUR a year whatever the volume: labels, releases of weights, upkeep of an index. A better
     prompt, reranker or retriever is taken to be the work of one release a year."""
-    r = requirements
-    release = (
-        r.release_hours * r.person_per_hour + evidence.training_seconds / 3600 * r.machine_per_hour
-    )
+    r, counted = requirements, evidence.found.get("minutes of a release")
+    hours = counted.value / 60 if counted else evidence.training_seconds / 3600
+    release = r.release_hours * r.person_per_hour + hours * r.machine_per_hour
     many = releases(option, kind, r) + (option is IMPROVED)
     return {
         "labels": labels_to_buy(option, kind, r, evidence) * r.cost_per_label,

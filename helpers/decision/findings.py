@@ -29,16 +29,21 @@ from helpers.decision.options import ACTIONS, JUDGEMENTS, LOOKUPS, TONE
 from helpers.evaluation.evaluator import wilson
 from helpers.evaluation.numbers import percent, percents
 
-ROUTING = "all kinds"
+ROUTING, RELEASES = "all kinds", "releases of weights"
 HOME = "the example company"  # whose data the notebooks ask about
 WITHOUT_MODEL = (
-    "03.recall/", "08.tickets/classifier", "08.tickets/majority label", "12.labels/",
-)  # fmt: skip
+    "03.recall/",
+    "08.tickets/classifier",
+    "08.tickets/majority label",
+    "09.tools/query",
+    "09.router/",
+)
+    "12.labels/",
 REFERENCE = settings.DATA / "reference" / "findings.json"
-SHARE, GAIN = "share", "difference"
+SHARE, GAIN, COUNT = "share", "difference", "count"
 # The name that the rules use -> the finding's id in the journal, the kind of request it is about,
 # and what it says. Each changes some answer (a test asks); add a line to let a rule of yours see
-# one more. Counts of the release lesson (canaries, memorised rows) will be further gates.
+# one more.
 NAMES: Mapping[str, tuple[str, str, str]] = {
     "closed book": ("08.questions/closed book", LOOKUPS, "right from memory alone"),
     "recall": (
@@ -127,7 +132,17 @@ NAMES: Mapping[str, tuple[str, str, str]] = {
     "style, tuned": ("05.style/tuned", TONE, "replies in the house style, after training"),
     "tool": ("09.tools/query", ACTIONS, "right by one query or one call of a tool"),
     "router": ("09.router/router", ROUTING, "requests sent to the part that should answer them"),
+    "parts of a release": ("10.burden/tuned/parts", RELEASES, "parts to version"),
+    "minutes of a release": ("10.burden/tuned/minutes", RELEASES, "minutes of training"),
+    "signatures": ("10.burden/tuned/signatures", RELEASES, "people who sign a release"),
+    "way back": (
+        "10.burden/tuned/seconds back",
+        RELEASES,
+        "seconds to go back to the one before",
+    ),
 }
+# counts of a release, no shares: how many, or how long
+COUNTS = tuple(name for name, (_, kind, _) in NAMES.items() if kind == RELEASES)
 # Facts in weights: shown as a warning beside the answer, read by no rule, and never recommended.
 SHOWN: Mapping[str, tuple[str, str, str]] = {
     "facts adapter": (
@@ -171,7 +186,7 @@ class Finding:
     on which data it was measured.
 
     Raises ValueError for what cannot be: no number, 85 for 0.85, a value outside its interval, no
-    cases. measure: a share, or the difference of two (-1 to 1).
+    cases. measure: a share, the difference of two (-1 to 1), or a count (0 or more).
     """
 
     id: str
@@ -185,10 +200,10 @@ class Finding:
     rows: int | None = None  # training rows behind it, where it has any
     model: str = ""
     data: str = ""
-    measure: Literal["share", "difference"] = SHARE
+    measure: Literal["share", "difference", "count"] = SHARE
 
     def __post_init__(self) -> None:
-        least = -1.0 if self.measure == GAIN else 0.0
+        least, most = {GAIN: (-1.0, 1.0), COUNT: (0.0, math.inf)}.get(self.measure, (0.0, 1.0))
         for name in ("value", "low", "high", "n"):
             one = getattr(self, name)
             if isinstance(one, bool) or not isinstance(one, Real) or not math.isfinite(one):
@@ -198,14 +213,14 @@ class Finding:
         outside = [
             (name, one)
             for name in ("value", "low", "high")
-            if not least - NEAR <= (one := getattr(self, name)) <= 1 + NEAR
+            if not least - NEAR <= (one := getattr(self, name)) <= most + NEAR
         ]
         if outside:
             name, one = outside[0]
             hint = f"; did you mean {one / 100:g}?" if 2 <= one <= 100 else ""
             raise ValueError(
                 f"finding {self.id!r}: {name} is {one!r}; a {self.measure} lies between {least:g}"
-                f" and 1{hint}"
+                f" and {most:g}{hint}"
             )
         if not self.low - NEAR <= self.value <= self.high + NEAR:
             raise ValueError(
@@ -219,6 +234,8 @@ class Finding:
                 f"{100 * self.value:+.0f} points ({100 * self.low:+.0f} to {100 * self.high:+.0f},"
                 f" n = {self.n:g}, {self.source})"
             )
+        if self.measure == COUNT:
+            return f"{self.value:.3g} (n = {self.n:g}, {self.source})"
         return (
             f"{percent(self.value)} ({percents(self.low, self.high)}, n = {self.n:g},"
             f" {self.source})"

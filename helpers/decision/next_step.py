@@ -18,7 +18,7 @@ from helpers.decision.costs import (
     served,
     serving,
 )
-from helpers.decision.findings import FEWEST, UNSEEN_N, Findings, above
+from helpers.decision.findings import COUNTS, FEWEST, UNSEEN_N, Findings, above
 from helpers.decision.options import (
     ACTIONS,
     CLASSIFIER,
@@ -217,5 +217,18 @@ def governance(
     return (
         f"What is trained asks for more: {labels}; about {many:.3g} releases a year, at each new"
         " base model and each change of the rules; a data card, a gate before each release, and"
-        " a way back."
+        f" a way back.{burden(evidence)}"
     )
+
+
+def burden(evidence: Findings) -> str:
+    """What one release takes, as far as it was counted; empty where nobody counted."""
+    there = {name: evidence.found[name].value for name in COUNTS if name in evidence.found}
+    said = {
+        "parts of a release": "{:.0f} parts to version",
+        "minutes of a release": "{:.0f} minutes of training",
+        "signatures": "{:.0f} people who sign",
+        "way back": "{:.2g} seconds to go back",
+    }
+    counted = [said[name].format(value) for name, value in there.items()]
+    return f" One release, as counted: {', '.join(counted)}." if counted else ""

@@ -160,24 +160,3 @@ def payback_by_input(plan: Plan, factor: float = 2.0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["input", "divided", "as assumed", "multiplied"]).set_index(
         "input"
     )
-
-
-def payback_in_words(plan: Plan) -> str:
-    """The answer as a sentence."""
-    requests = pays_from(plan)
-    if math.isinf(requests):
-        return (
-            f"Tuning never pays by shorter prompts: a request saves {tokens_saved(plan):,.0f}"
-            f" tokens{_less_adapter(plan)}, worth {saved(plan):.2g}."
-        )
-    return (
-        f"Tuning pays from {requests:,.0f} requests on: it costs {spent(plan):,.2f} once and saves"
-        f" {tokens_saved(plan):,.0f} prompt tokens a request{_less_adapter(plan)}."
-    )
-
-
-def _less_adapter(plan: Plan) -> str:
-    if not plan.extra_seconds:
-        return ""
-    seconds = plan.extra_seconds.value
-    return f" and takes {abs(seconds):.2f} s {'longer' if seconds >= 0 else 'less'} by its adapter"

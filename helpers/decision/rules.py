@@ -40,6 +40,7 @@ from helpers.decision.requirements import FIELDS, Requirements
 
 RELEASES_A_YEAR = 12  # the most releases of weights that a careful team brings out: one a month
 FEWEST_TIMED = 5  # asks: one of fewer that stalled would move their median
+SECONDS_BACK = 60  # to the last release: what a person on call can wait for
 KEPT_SECRET = 0.88  # of tries: 30 without a leak are enough to show it
 WORSE_AFTER_A_CHANGE = -0.1  # a share of look-ups that an index brought up to date may lose
 
@@ -231,6 +232,16 @@ def rights_were_tried(option, kind, requirements, evidence):
     leaked = span(evidence.found.get("leak, rights in the search"))
     kept = None if leaked.value is None else 1 - leaked.value
     return Threshold(Span(kept, 1 - leaked.high, 1 - leaked.low), KEPT_SECRET)
+
+
+@gate("way back")
+def the_way_back_was_tried(option, kind, requirements, evidence):
+    """Going back to the last release was tried, and took less than a minute."""
+    if not option.trained:
+        return None
+    seconds = span(evidence.found.get("way back"))
+    back = None if seconds.value is None else -seconds.value
+    return Threshold(Span(back, -seconds.high, -seconds.low), -SECONDS_BACK)
 
 
 @gate("majority")

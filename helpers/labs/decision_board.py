@@ -19,7 +19,7 @@ from helpers.core import settings
 from helpers.data.journal_file import JournalError
 from helpers.decision import sensitivity
 from helpers.decision.conclusion import Decision, decide
-from helpers.decision.findings import GAINS, NAMES, Finding, Findings, counted
+from helpers.decision.findings import COUNTS, GAINS, NAMES, Finding, Findings, counted
 from helpers.decision.options import PEOPLE, RESPONSIBLE
 from helpers.decision.requirements import FIELDS, Requirements, shown
 from helpers.decision.scenarios import SCENARIOS
@@ -71,7 +71,9 @@ STYLE = """<style>.t-board{overflow:visible!important}
 .t-board .t-question{line-height:1.25;margin:.5em 0 0}.t-board li{margin:.15em 0}
 .t-board .widget-checkbox,.t-board .widget-checkbox label{
 height:auto!important;white-space:normal!important;line-height:1.3}
-.t-board .t-finding{color:#666;font-size:85%}.t-board .t-wrong{color:#A03000}
+.t-board .t-finding{opacity:.65;font-size:85%}
+.t-board .widget-html-content p,.t-board li{line-height:1.45}
+.t-board .t-wrong{color:#C4501B}
 @media print{.t-board .t-answer-box{position:static;max-height:none}
 .t-board .t-stated{display:block!important}
 .t-board,.t-board *{overflow:visible!important}
@@ -279,7 +281,8 @@ def _switches(evidence: Findings) -> dict[str, Any]:
 
 
 def _fields() -> dict[str, Any]:
-    """A field for a number of one's own; a difference follows from its two shares."""
+    """A field for a number of one's own; a difference follows from its two shares, and a release is
+    counted in its lesson."""
     import ipywidgets as widgets
 
     return {
@@ -290,7 +293,7 @@ def _fields() -> dict[str, Any]:
             tooltip=NAMES[name][2],
         )
         for name in NAMES
-        if name not in GAINS.values()
+        if name not in {*GAINS.values(), *COUNTS}
     }
 
 

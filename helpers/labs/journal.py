@@ -212,9 +212,10 @@ def record(
     """Keep one measured finding: `record("08.questions/RAG", "RAG answers this share of the test
     questions right", share(table), table.attrs)`.
 
-    result: what `evaluator.share` returns (share, low, high, n), or a comparison (difference, low,
-    high, n, verdict). The same id again replaces the finding. Raises ValueError for numbers that
-    are not finite or possible, and JournalError.
+    result: what `evaluator.share` returns (share, low, high, n), a comparison (difference, low,
+    high, n, verdict), or a number of anything, without an interval ({"count": …, "n": …}). The same
+    id again replaces the finding. Raises ValueError for numbers that are not finite or possible,
+    and JournalError.
     """
     fields = (
         dict(result)
@@ -223,7 +224,9 @@ def record(
             key: getattr(result, key, None) for key in ("difference", "low", "high", "n", "verdict")
         }
     )
-    measure = "share" if "share" in fields else "difference"
+    measure = next((one for one in ("share", "count") if one in fields), "difference")
+    if measure == "count":
+        fields = {"low": fields["count"], "high": fields["count"]} | fields
     if lacking := [
         key
         for key in (measure, "low", "high", "n")
@@ -269,6 +272,8 @@ def record_all(
 def _measured(found: RecordedFinding) -> str:
     if found.measure == "share":
         return f"{percent(found.value)} ({percents(found.low, found.high)}, n = {found.n})"
+    if found.measure == "count":
+        return f"{found.value:.3g} (n = {found.n})"
     said = f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
     return f"{said}: {found.verdict}" if found.verdict else said
 

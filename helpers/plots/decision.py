@@ -322,6 +322,12 @@ def flips(decision: Decision, about: About = "direction") -> Drawing:
         now = " (now)" if answer == here else ""
         out += [_box(8, y, 12, 12, colours[answer]), _text(26, y + 10.5, answer + now, 12)]
         y += 18
+    if any(getattr(one, about) not in colours for name in order for _, one in swept[name]):
+        out += [
+            _box(8, y, 12, 12, FURTHER),
+            _text(26, y + 10.5, "another answer, beyond these", 12),
+        ]
+        y += 18
     for name in order:
         own = [one for one in found if one.name == name]
         line = [(value, getattr(answer, about)) for value, answer in swept[name]]
@@ -380,7 +386,8 @@ def _strip(
 def _flip_in_short(flip: Flip) -> str:
     """Where it flips; into what, the colour says."""
     if flip.name not in NUMBERS:
-        return f"{'yes' if flip.at else 'no'} changes it"
+        now, other = ("no", "yes") if flip.at else ("yes", "no")
+        return f"now {now}; changes if {other}"
     way = "from {} on" if flip.at > flip.stated else "at {} and below"
     return f"now {_short(flip.name, flip.stated)}; changes {way.format(_short(flip.name, flip.at))}"
 
@@ -434,7 +441,7 @@ def _name(
     x: float, y: float, words: str, size: float, colour: str = INK, bold: bool = False
 ) -> str:
     """What a row is about, ending at x, as small as it must be to begin within the figure."""
-    fits = (x - 6) / (0.66 * len(words)) if words else size
+    fits = (x - 6) / (0.58 * len(words)) if words else size
     return _text(x, y, words, round(min(size, fits), 1), colour, bold, "end")
 
 

@@ -37,7 +37,7 @@ work = Path(tempfile.mkdtemp())  # the shop floor of this notebook
 # customer had labels withdrawn, and one on 256 labels of which a hurried team got a part wrong. What counts is the whole record: are **all four fields** right, so that nobody has to touch the ticket? **Predict** it.
 
 # %%
-from helpers.labs import guess_of, predict
+from helpers.labs import guess_of, predict, record
 
 grid = training_grid.load_grid()
 fewer = max(size.rows for size in grid.sizes() if size.rows < 256)
@@ -458,7 +458,13 @@ for n in (None, 128):
     shelf.promote(shelf.propose(work / f"rag {n}"), shelf.state.champion)
 minutes = {"tuned": rows["more labels"]["seconds"] / 60, "RAG": embedders.minutes(documents)}
 backs = {"tuned": back, "RAG": shelf.rollback("to show it")}
-release.burden({"tuned": [first, shipped], "RAG": rag}, minutes, backs).T
+burden = release.burden({"tuned": [first, shipped], "RAG": rag}, minutes, backs)
+for name, row in burden.iterrows():
+    signs = len(row["who signs"].split(", "))
+    counts = (row["parts to version"], row["minutes to make"], signs, row["seconds to roll back"])
+    for what, count in zip(("parts", "minutes", "signatures", "seconds back"), counts, strict=True):
+        record(f"10.burden/{name}/{what}", f"{name}: {what} of a release", {"count": count, "n": 1})
+burden.T
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>

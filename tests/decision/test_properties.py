@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from support.findings import FULL, full, named, share, whole
+from support.findings import full, named, only, share, whole
 from support.requirements import evidences, stated
 
 from helpers.decision.conclusion import decide
-from helpers.decision.findings import FEWEST, NAMES, above
+from helpers.decision.findings import COUNTS, FEWEST, NAMES, above
 from helpers.decision.options import (
     CLASSIFIER,
     IMPROVED,
@@ -316,7 +316,6 @@ def test_the_properties_are_not_empty():
 
 # --- each finding on the board changes some answer ------------------------------------------------
 
-NONE = dict.fromkeys(FULL)  # as if nothing had been measured
 CALM = Requirements(
     action_share=0.2,
     lookup_share=0.5,
@@ -340,7 +339,7 @@ HIGH_AND_LOW = (0.0, 0.5, 0.98)
 
 def answers(evidence) -> list[tuple[str, ...]]:
     found = [decide(r, evidence) for r in SETTINGS]
-    return [(one.answer, one.readiness.state, one.next.fix) for one in found]
+    return [(one.answer, one.readiness.state, one.next.fix, one.next.governance) for one in found]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -357,6 +356,9 @@ def test_each_finding_on_the_board_changes_some_answer(name):
         if name == "tuned, gain":
             new = replace(share(200, 400), value=value - 0.5, low=value - 0.55, high=value - 0.45,
                           measure="difference")  # fmt: skip
+        elif name in COUNTS:
+            new = replace(share(400, 400), value=99 * value, low=99 * value, high=99 * value,
+                          measure="count")  # fmt: skip
         elif name.startswith("lost"):
             new = share(round(min(value, 0.4) * 400), 400)
         elif name in ("refused", "wrong"):
@@ -396,7 +398,7 @@ SWAPS = (  # option, requirements, what is measured beside, and two whose exchan
 def test_exchanging_two_findings_changes_the_direction(option, r, beside, one, other):
     (a, x), (b, y) = *one.items(), *other.items()
     before, after = (
-        set(decide(r, full(**NONE).but(**named(**beside, **found))).parts.values())
+        set(decide(r, only(**beside, **found)).parts.values())
         for found in ({a: x, b: y}, {a: y, b: x})
     )
     assert (option in before, option in after) == (True, False)
@@ -408,7 +410,7 @@ def test_every_option_stands_in_the_exchanges():
 
 def test_a_router_that_loses_more_than_a_part_wins_is_not_built():
     good, bad = (
-        full(**NONE).but(**named(RAG=MANY, prompt=(120, 400), tuned=(240, 400), router=hits))
+        only(RAG=MANY, prompt=(120, 400), tuned=(240, 400), router=hits)
         for hits in ((398, 400), (240, 400))
     )
     r = CALM.but(action_share=0.0, house_style=False, corpus_tokens=5e6)

@@ -3,6 +3,7 @@ is what the code measures."""
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from conftest import TODAY, until, write_document
+from support.widgets import part as find
 
 from helpers.core.cases import Ask, Case, Gold
 from helpers.core.progress import Progress, Stopped
@@ -158,14 +160,7 @@ def test_the_widget_moves_the_picture_and_says_what_was_not_measured(grid, docum
 
     document = next(d for d in documents if d.id == "parental-leave-uk-v2")
     quote = "The other parent, or the second adopter, has 23 working days at full basic pay."
-    lab = chunking_lab(grid, documents, [], document, quote)
-
-    def part(name, within=lab):
-        if f"t-{name}" in within._dom_classes:
-            return within
-        found = (part(name, child) for child in getattr(within, "children", ()))
-        return next((one for one in found if one is not None), None)
-
+    part = functools.partial(find, chunking_lab(grid, documents, [], document, quote))
     before = part("plot").value
     part("chunk-size").value = 128
     assert part("plot").value != before

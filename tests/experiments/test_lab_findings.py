@@ -1,4 +1,4 @@
-"""A setting of a lab as findings: its own numbers, pair by pair, and nothing from another setting."""
+"""A setting of a lab as findings: its own numbers, pair by pair, and none of another setting."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import assert_right, assert_told, until
 from support.build_scripts import build_script
+from support.widgets import part
 
 from helpers.core.cases import Arm, Prediction
 from helpers.core.progress import Progress, Stopped
@@ -515,13 +516,6 @@ def test_progress_says_how_long_is_left(monkeypatch):
 
 
 # --- the widget -----------------------------------------------------------------------------------
-
-
-def part(lab, name):
-    if f"t-{name}" in lab._dom_classes:
-        return lab
-    found = (part(child, name) for child in getattr(lab, "children", ()))
-    return next((one for one in found if one is not None), None)
 
 
 def press(lab):

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, assert_takes_anything_and_speaks, assert_told
 from support.findings import full, share
+from support.widgets import part
 
 from helpers.data.journal_file import JournalError
 from helpers.decision.conclusion import decide
@@ -37,14 +38,6 @@ EVIL = (
     '<script>window.hacked = 1</script> | [x](javascript:alert(1)) `a` ![y](http://x.example/z) "'
     " onerror='1'"
 )
-
-
-def part(widget, name):
-    """The widget in the board with this class."""
-    found = [widget] if f"t-{name}" in widget._dom_classes else []
-    for child in getattr(widget, "children", ()):
-        found += [one] if (one := part(child, name)) is not None else []
-    return found[0] if found else None
 
 
 def test_what_if_says_the_direction_and_how_firm_it_is():

@@ -112,6 +112,18 @@ def test_a_comparison_and_a_row_of_a_summary_are_results_too():
     assert found["08.row"].value == 0.5
 
 
+def test_a_count_is_kept_without_an_interval():
+    said = record("10.burden/tuned/parts", "tuned: parts of a release", {"count": 9, "n": 1})
+    kept = load().findings["10.burden/tuned/parts"]
+    assert (kept.measure, kept.value, kept.low, kept.high) == ("count", 9, 9, 9)
+    assert "tuned: parts of a release: 9 (n = 1)" in str(said)
+
+
+def test_a_count_below_nothing_is_refused():
+    with pytest.raises(ValueError, match="a count of -1"):
+        record("10.burden/tuned/parts", "parts", {"count": -1, "n": 1})
+
+
 def test_recording_again_replaces_all_but_the_first_time(monkeypatch):
     first = journal._now()
     monkeypatch.setattr(journal, "_now", lambda: first)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from support.widgets import part
 
 from helpers.decision.findings import load_findings
 from helpers.decision.options import LOOKUPS
@@ -176,14 +177,6 @@ def lab():
     return training.training_lab(
         training_grid.load_grid(), SimpleNamespace(fingerprint="toy"), TrainingSetting(256)
     )
-
-
-def part(widget, name):
-    """The widget in the lab with this class."""
-    if f"t-{name}" in widget._dom_classes:
-        return widget
-    found = (part(child, name) for child in getattr(widget, "children", ()))
-    return next((one for one in found if one is not None), None)
 
 
 def test_the_lab_shows_the_answer_of_its_setting(lab):

@@ -21,11 +21,6 @@ def share(hits: int, n: int, id: str = "x") -> Finding:
     return Finding(id, hits / n, *wilson(hits, n), n)
 
 
-def made(**hits: tuple[int, int]) -> Findings:
-    """Findings of so many hits of n each."""
-    return Findings(named(**hits), USAGE, 0.0006, 100, 320)
-
-
 FULL = {
     "closed book": (10, 400),
     "RAG": (160, 400),
@@ -69,6 +64,11 @@ def named(**hits: tuple[int, int]) -> dict[str, Finding]:
 def whole(**other: tuple[int, int] | None) -> Findings:
     """Every finding that the board has, but for those that refuse each other."""
     return full(**{**REST, **other})
+
+
+def only(**hits: tuple[int, int]) -> Findings:
+    """These findings and no other."""
+    return Findings(named(**hits), USAGE, 0.0006, 100, 320)
 
 
 def full(**other: tuple[int, int] | None) -> Findings:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from support.findings import USAGE, share
 
-from helpers.decision.findings import LOST, NAMES, Findings
+from helpers.decision.findings import COUNTS, LOST, NAMES, Findings
 from helpers.decision.requirements import NUMBERS, YES_NO, Requirements, steps
 
-SHARES = tuple(name for name in NAMES if name != "tuned, gain" and name not in LOST)
+SHARES = tuple(name for name in NAMES if name not in ("tuned, gain", *LOST, *COUNTS))
 
 
 @st.composite
