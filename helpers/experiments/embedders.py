@@ -36,7 +36,7 @@ TOP_K = 3
 def vectors_of(texts: Sequence[str], numbers: int | None = None) -> np.ndarray:
     """(texts, numbers) of length 1: the first numbers of each vector; all of them by default."""
     made = embed_cached(list(texts))[0][:, :numbers]
-    return made / np.linalg.norm(made, axis=1, keepdims=True)
+    return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
 
 
 def indexed(documents: Sequence[Document], numbers: int | None = None) -> Index:

@@ -83,7 +83,7 @@ def canary_evidence(tried: Sequence[CanaryWhatIf]) -> Picture:
         what = "is stopped" if path[-1] >= stop else "ends unstopped"
         said.append(f"{name} {what} at ticket {len(path)}")
     axes.axhline(stop, color=INK, linewidth=1, linestyle="--")
-    axes.text(0, stop * 1.5, f"stop at {stop:.0f}", ha="left")
+    axes.text(max(map(len, paths.values())), stop * 1.5, f"stop at {stop:.0f}", ha="right")
     axes.axhline(1, color=PALE, linewidth=1, zorder=0)
     axes.set_yscale("log")
     axes.set_ylim(top=stop * 8)
@@ -119,9 +119,9 @@ def drift_days(looks: pd.DataFrame, alpha: float, begins: Mapping[str, dt.date])
     for what, day in begins.items():
         at = days.index(day) - 0.5
         axes.axvline(at, color=PALE, linewidth=1.2, zorder=0)
-        axes.text(at + 0.05, 1.25, what, fontsize=9, ha="left", va="bottom")
+        axes.text(at + 0.08, 2.0, what, fontsize=9, ha="left", va="bottom")
     axes.set_yscale("log")
-    axes.set_ylim(1.15, float(looks[signals].min().min()) / 1.6)  # upside down
+    axes.set_ylim(2.2, float(looks[signals].min().min()) / 1.6)  # upside down
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(range(0, len(days), 2), [f"{d.day} {d:%b}" for d in days[::2]])
     axes.set_ylabel("p-value")

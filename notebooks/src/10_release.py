@@ -126,7 +126,7 @@ card.write_text(json.dumps({"about": {"ids": [case.id for case in drive]}}))
 print(release.refusal(release.pack, work / "vendor", parts | {"adapter": card}))
 systems = [nearest_neighbour(known) for known in (drive, labelled)]
 leaked, honest = (evaluate(one, cases, TICKETS)["right"] for one in systems)
-print([plots.percent(flags.mean()) for flags in (leaked, honest)], "leaked, and not")
+print("all right:", plots.percent(leaked.mean()), "without the leak", plots.percent(honest.mean()))
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -354,7 +354,7 @@ window = partial(release.window_of, arm=linear_classifier(labelled), field="cate
 before = [c for c in (*cases, *labelled[::2]) if c.kind == "written"]
 monitor = release.Monitor(window(before))
 looks = release.watch(monitor, days, window)
-begins = {what: min(d.day for d in load_drifted() if d.change == what) for what in CHANGES}
+begins = {what: min(d.day for d in load_drifted() if d.change == what) for what in CHANGES[1:]}
 plots.drift_days(looks, monitor.alpha, begins)
 
 # %% [markdown]
@@ -383,7 +383,7 @@ print(f"{back}; answers {now} -> {served()}, as before: {served() == yesterday}"
 
 # %%
 shipped, first = (release.verify(work / name) for name in ("more labels", "champion"))
-look = monitor.look(window([case for day, case in days if day >= begins["another mix"]]))
+look = monitor.look(window([case for day, case in days if day >= begins["new mix"]]))
 said = (verdicts["more labels"], tried[0].report, look, back, first)
 note = release.release_note(shipped, *said)
 shares = {

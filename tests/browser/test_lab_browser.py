@@ -175,3 +175,38 @@ def test_a_learner_trains_stops_and_finds_it_again(lab, tmp_path):
         expect(page.locator(".t-plot img")).to_have_attribute(
             "alt", re.compile("^8 labels.*Trained here: 1 point")
         )
+
+
+CANARY = """
+from helpers.experiments import TrainingSetting, training_grid
+from helpers.evaluation.bits import to_flags
+from helpers.labs import canary_lab
+
+grid = training_grid.load_grid()
+rows = {"champion": 256, "fewer labels": 128, "more labels": grid.most}
+canary_lab({n: to_flags(grid.cells(TrainingSetting(r))[0]["right"]) for n, r in rows.items()})
+"""
+
+
+def test_a_learner_tries_canaries_by_keyboard(lab, tmp_path):
+    from playwright.sync_api import expect
+
+    write_cell(tmp_path / "nb" / "canary.ipynb", CANARY)
+    with opened(lab, tmp_path, "canary.ipynb", 120) as page:
+        picture, said = page.locator(".t-plot img"), page.locator(".t-said [role=status]")
+        expect(picture).to_have_attribute(
+            "alt", re.compile(r"^Fewer labels on 20 % of the traffic: stopped at ticket [\d,]+ of")
+        )
+        page.locator(".t-share .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(picture).to_have_attribute("alt", re.compile("^Fewer labels on 10 %"))
+        page.keyboard.press("ArrowLeft")
+        expect(picture).to_have_attribute("alt", re.compile("^Fewer labels on 5 %"))
+        page.locator(".t-tickets .noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(said).to_contain_text("5 % of 1000 tickets")
+        page.locator(".t-loss .noUi-handle").focus()
+        page.keyboard.press("ArrowRight")
+        expect(said).to_contain_text("wrong 20 points more often")
+        page.get_by_label("candidate").select_option(label="more labels")
+        expect(picture).to_have_attribute("alt", re.compile("^More labels on 5 %.*no harm shown"))

@@ -79,10 +79,25 @@ def test_a_round_times_reading_and_writing_with_and_without(made):
     found, prompts = made
     asked = serving.requests(found["bare"], prompts)
     seconds = serving.one_round(found["bare"], found["beside"], asked, 1)
-    assert set(seconds) == {
-        *(f"{what}, {who}" for what in ("read", "write") for who in ("bare", "beside")),
-        "cache_mb",
-    }
+    parts = (f"{what}, {who}" for what in ("read", "write") for who in ("bare", "beside"))
+    assert set(seconds) == set(parts)
+
+
+def test_of_a_long_batch_the_ends_of_the_prompts_are_read(made):
+    asked = serving.requests(made[0]["bare"], made[1])
+    part = serving.shortened(asked, 8 * 4)
+    assert part.tokens.equal(asked.tokens[:, -4:])
+
+
+def test_what_is_kept_of_a_batch_is_counted_up(made):
+    """Of prompts and answers, though only two tokens of each are read for it."""
+    generator = made[0]["bare"]
+    asked = serving.requests(generator, made[1])
+    layers = serving.read(generator, asked).layers
+    one = sum(x.nbytes for layer in layers for x in (layer.keys, layer.values))
+    one /= asked.tokens.shape[1] - 1
+    whole = one * (asked.tokens.shape[1] + serving.NEW_TOKENS) / 1e6
+    assert serving.kept_mb(generator, asked) == pytest.approx(whole)
 
 
 # --- how the ways are made of what is timed -------------------------------------------------------
@@ -93,7 +108,6 @@ ROUND = {
     "write, bare": 1 / serving.NEW_TOKENS,
     "read, beside": 1.5,
     "write, beside": 2 / serving.NEW_TOKENS,
-    "cache_mb": 3.0,
 }
 ROWS = {row["way"]: row for row in serving.rows_of(2, [ROUND] * 3)}
 
@@ -163,8 +177,3 @@ def test_what_is_kept_has_every_way_at_both_batches():
 
 def test_what_is_kept_rests_on_five_rounds_or_more():
     assert min(row["rounds"] for row in load_serving().found["rows"]) >= 5
-
-
-def test_merged_and_unmerged_gave_the_same_answers_when_measured():
-    same = load_serving().found["same_answers"]
-    assert same["same"] == same["of"]
