@@ -242,10 +242,10 @@ def each_prompt_once() -> Iterator[None]:
 def _measured(form: str, name: str, folder: Path) -> dict[str, Any]:
     """`came_out`, cached under what the folder holds."""
     held = read_user_folder(folder).fingerprint
-    cached = settings.cache_folder("labs") / f"formats-{name.partition('.')[0]}-{held}.json"
+    cached = settings.cache_folder("labs") / f"{folder.name}-{held}.json"
     if not cached.exists():
         write_whole(cached, json.dumps(came_out(form, name, folder)))
-    return json.loads(cached.read_text(encoding="utf-8")) | {"form": form, "file": name}
+    return json.loads(cached.read_text(encoding="utf-8"))
 
 
 def came_out(form: str, name: str, folder: Path) -> dict[str, Any]:
