@@ -100,9 +100,11 @@ if case:
 # %%
 BROKEN = """{"user_input": "Who may park at the gate?" "reference": "visitors"}
 {"user_input": "May dogs come along?", "reference": {"dogs": "no"}}
-{"user_input": "How long?", "reference": "3 days", "reference_contexts": ["For 3 days."]}
+{"user_input": "How long?", "reference": "9 h", "reference_contexts": ["For 9 h."]}
 """
+print(BROKEN)
 
+# %%
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
     broken = shutil.copytree(EXAMPLE, Path(home) / "broken")
     with (broken / "questions.jsonl").open("a", encoding="utf-8") as file:
