@@ -383,7 +383,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="only write docs/formats.md anew")
     parser.add_argument("--only", choices=["forms", "strength"])
     options = parser.parse_args()
-    saved = json.loads(REFERENCE.read_text(encoding="utf-8")) if REFERENCE.exists() else {}
+    saved: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary, each_prompt_once():
         home = Path(temporary)
         if not options.page and options.only != "strength":
@@ -392,6 +392,8 @@ def main() -> None:
             saved["strength"] = [
                 _said(row) for name, rows in shapes() for row in strength(name, rows, home)
             ]
+    there = json.loads(REFERENCE.read_text(encoding="utf-8")) if REFERENCE.exists() else {}
+    saved = there | saved  # what another start measured meanwhile stays
     if not options.page:
         generator = load.load_generator()
         head = fingerprint.provenance("python labs_data/build/formats.py", CODE)
