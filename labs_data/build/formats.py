@@ -1,5 +1,5 @@
 """Which forms of files does `assess` take, and what came out? `python labs_data/build/formats.py`
-(a quarter of an hour on one core).
+(a quarter of an hour on one core; what is answered is cached, so it resumes where it stopped).
 
     labs_data/reference/formats.json    one row a form, one row an arm of the second table, with
                                         provenance
@@ -14,6 +14,7 @@ that lies beside this folder).
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import json
@@ -22,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 import yaml
@@ -29,7 +31,7 @@ import yaml
 from helpers.commands.assess import assess, systems
 from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.schedule import ArmProgress, Clock
-from helpers.core import fingerprint, settings
+from helpers.core import fingerprint, kept_answers, settings
 from helpers.core.cases import Case
 from helpers.core.files import write_measured, write_whole
 from helpers.data.handbook import load_handbook
@@ -216,6 +218,36 @@ def folders(home: Path) -> Iterator[tuple[str, str, Path]]:
         yield form, name, folder
 
 
+@contextlib.contextmanager
+def each_prompt_once() -> Iterator[None]:
+    """All forms hold the same questions, so what was answered for one is not asked again, nor at
+    the next start."""
+    file = settings.cache_folder("labs") / "formats-answers.jsonl"
+    there = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    known = dict(map(json.loads, there))
+
+    def record(key: str, _: str, said: dict[str, Any]) -> None:
+        if key not in known:
+            known[key] = said
+            with file.open("a", encoding="utf-8") as more:
+                more.write(json.dumps([key, said]) + "\n")
+
+    with (
+        mock.patch.object(kept_answers, "find", known.get),
+        mock.patch.object(kept_answers, "record", record),
+    ):
+        yield
+
+
+def _measured(form: str, name: str, folder: Path) -> dict[str, Any]:
+    """`came_out`, cached under what the folder holds."""
+    held = read_user_folder(folder).fingerprint
+    cached = settings.cache_folder("labs") / f"{folder.name}-{held}.json"
+    if not cached.exists():
+        write_whole(cached, json.dumps(came_out(form, name, folder)))
+    return json.loads(cached.read_text(encoding="utf-8"))
+
+
 def came_out(form: str, name: str, folder: Path) -> dict[str, Any]:
     """The row of one form."""
     own, begun = read_user_folder(folder), pd.Timestamp.now()
@@ -351,15 +383,17 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="only write docs/formats.md anew")
     parser.add_argument("--only", choices=["forms", "strength"])
     options = parser.parse_args()
-    saved = json.loads(REFERENCE.read_text(encoding="utf-8")) if REFERENCE.exists() else {}
-    with tempfile.TemporaryDirectory() as temporary:
+    saved: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary, each_prompt_once():
         home = Path(temporary)
         if not options.page and options.only != "strength":
-            saved["forms"] = [_said(came_out(*one)) for one in folders(home)]
+            saved["forms"] = [_said(_measured(*one)) for one in folders(home)]
         if not options.page and options.only != "forms":
             saved["strength"] = [
                 _said(row) for name, rows in shapes() for row in strength(name, rows, home)
             ]
+    there = json.loads(REFERENCE.read_text(encoding="utf-8")) if REFERENCE.exists() else {}
+    saved = there | saved  # what another start measured meanwhile stays
     if not options.page:
         generator = load.load_generator()
         head = fingerprint.provenance("python labs_data/build/formats.py", CODE)

@@ -94,14 +94,14 @@ if case:
 # %% [markdown]
 # ## A folder with faults
 #
-# Real folders are never clean. In a copy of the example we leave out a comma, write a table where a text belongs, quote a document that is not there, and add half a PDF. A tool can react in three ways: stop, stay
+# Real folders are never clean. In a copy of the example we leave out a comma, write a table where a text belongs, quote a text that no document has, and add half a PDF. A tool can react in three ways: stop, stay
 # silent, or name each fault and continue with the rest. Only with the third do you know what your numbers are made of.
 
 # %%
 BROKEN = """{"user_input": "Who may park at the gate?" "reference": "visitors"}
 {"user_input": "May dogs come along?", "reference": {"dogs": "no"}}
-{"user_input": "How long is a visit?", "reference": "3 days", "evidence": [
-{"doc": "visits/guests.md", "quote": "3 days"}]}""".replace("[\n", "[") + "\n"
+{"user_input": "How long?", "reference": "9 h", "reference_contexts": ["For 9 h."]}
+"""
 print(BROKEN)
 
 # %%
@@ -149,7 +149,7 @@ for name, one in (("your folder", own), ("the spoilt copy", divided)):
 # <details><summary><b>What happened</b></summary>
 #
 # Of two rows that contradict each other one is wrong for any system, so each pair lowers the **ceiling** by one row. Labels in capitals are labels of their own to every program, and cost rows on both sides. Training on all this would not fail: it would give a worse number, and nothing would say why. The report has the same table, with held-out rows that are nearly in training and with labels that a classifier doubts. Where
-# more than one in twenty labels contradict each other, the decision says to settle them first: two people who label twenty rows apart and talk about each difference buy more than any model.
+# more than one in twenty labels contradict each other, the decision says to settle them first: two people label twenty rows apart, and talk about each difference.
 # </details>
 #
 # ## What will be run, and in which order?

@@ -148,16 +148,16 @@ def test_fewer_rows_take_the_turn_of_all_where_all_take_too_long(run):
 
 
 def test_a_clear_pair_waits_while_another_is_open(run):
-    """few-shot and the classifier are told apart at once, tuned and few-shot hardly."""
+    """zero-shot and few-shot are told apart at once, few-shot and tuned only after many cases."""
     arms = [
-        {"name": "classifier", "pace": 0.0, "share": 0.1, "free": True},
         {"name": "zero-shot", "pace": 1.0, "share": 0.02, "turn": EXPLAINS},
-        {"name": "few-shot", "pace": 1.0, "share": 0.7},
+        {"name": "few-shot", "pace": 1.0, "share": 0.88},
         {"name": "tuned, 300 rows", "pace": 1.0, "share": 0.95, "turn": DECIDES},
     ]
-    asked, *_ = run(60, arms, cases=400)
-    at = [n for n, name in enumerate(asked) if name == "zero-shot"]
-    assert asked[: at[33]].count("few-shot") > asked[: at[33]].count("zero-shot") > 31
+    asked, *_ = run(60, arms, cases=800)
+    waiting = asked[: [n for n, name in enumerate(asked) if name == "zero-shot"][32]]
+    assert waiting.count("zero-shot") == 32
+    assert waiting.count("few-shot") == waiting.count("tuned, 300 rows") >= 96
 
 
 def test_minutes_that_are_left_are_used_to_the_last_case(run):
