@@ -21,7 +21,9 @@ from helpers.evaluation import scores
 from helpers.evaluation.evaluator import Task, share
 from helpers.evaluation.refusals import abstains
 from helpers.evaluation.retrieval_metrics import evidence_found
+from helpers.evaluation.routing import equal_costs
 from helpers.systems.hybrid import ASK_BACK
+from helpers.systems.router import Router, with_costs
 from helpers.systems.tools import use_tool
 
 # A default to argue with, as in `routing.COSTS`: what one such mistake costs, where a wrong answer
@@ -80,6 +82,13 @@ def _scores(p: Prediction, gold: Gold) -> dict[str, object]:
 
 
 MIXED = Task("mixed traffic", mixed_correct, _scores)
+
+
+def always_decides(router: Router, dev: Sequence[Case]) -> Router:
+    """The same trained router, taking the likeliest route each time and never asking back."""
+    likeliest = with_costs(router, dev, equal_costs(router.labels))
+    name = f"{likeliest.fingerprint}-always"
+    return replace(likeliest, reject_at=float("inf"), fingerprint=name)
 
 
 def priced(table: pd.DataFrame, prices: Mapping[str, float] = PRICES) -> pd.DataFrame:
