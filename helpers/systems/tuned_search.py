@@ -1,12 +1,14 @@
-"""The tuned search that comes with the workbook: the course's index, asked by the embedder that was
-tuned on questions."""
+"""The tuned search that comes with the workbook: chunks and questions embedded by the embedder that
+was tuned on other questions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from helpers.retrieval.chunking import Chunk
 from helpers.retrieval.index import Index
-from helpers.retrieval.tuned import TunedEmbedder, asked_by
+from helpers.retrieval.tuned import TunedEmbedder, tuned_index
 from helpers.training.adapters import REFERENCE, opened
 from helpers.training.retriever import load_embedder_adapter
 
@@ -21,6 +23,11 @@ def tuned_embedder(share: float | None = None, folder: Path = FOLDER) -> TunedEm
     return TunedEmbedder(load_embedder_adapter(folder, share), f"{adapter.fingerprint}x{share:g}")
 
 
-def tuned_search(index: Index, share: float | None = None, folder: Path = FOLDER) -> Index:
-    """The same index, asked by the tuned embedder. Nothing is built again."""
-    return asked_by(index, tuned_embedder(share, folder))
+def tuned_search(
+    chunks: Sequence[Chunk],
+    share: float | None = None,
+    folder: Path = FOLDER,
+    say: Callable[[str], object] = print,
+) -> Index:
+    """The index of these chunks, passages and questions embedded by the tuned embedder."""
+    return tuned_index(chunks, tuned_embedder(share, folder), say=say)

@@ -207,6 +207,7 @@ def save_embedder(
             "base_model_name_or_path": load.embedder_fingerprint().partition("-float")[0]
         }
         config.write_text(json.dumps(shown, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (aside / WEIGHTS).chmod(0o644)  # the library writes it for its owner alone
         digest = hashlib.sha256((aside / WEIGHTS).read_bytes()).hexdigest()[:16]
         card = {
             "fingerprint": digest,

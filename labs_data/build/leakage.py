@@ -96,7 +96,8 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
         split: texts(root, f"reading/{split}.jsonl", "question") for split in ("train", "dev")
     }
     questions = {
-        split: texts(root, f"questions/{split}.jsonl", "question") for split in ("dev", "test")
+        split: texts(root, f"questions/{split}.jsonl", "question")
+        for split in ("train", "dev", "test")
     }
     style = {split: style_texts(root, split) for split in ("train", "dev")}
     router = {
@@ -117,6 +118,10 @@ def comparisons(root: Path = settings.DATA) -> dict[str, tuple[list[Text], list[
             questions["dev"] + questions["test"],
         ),
         "questions dev x test": (questions["dev"], questions["test"]),
+        "questions train x dev and test": (
+            questions["train"],
+            questions["dev"] + questions["test"],
+        ),
         "style train x dev, questions": (style["train"]["question"], style["dev"]["question"]),
         "style train x dev, replies": (style["train"]["reply"], style["dev"]["reply"]),
         "style x tickets": (style["train"]["question"] + style["dev"]["question"], tickets["test"]),

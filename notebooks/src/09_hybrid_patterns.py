@@ -33,33 +33,34 @@ pd.Series([case.gold.answers[0] for case in train]).value_counts().to_dict()
 # ## Part one: the router
 #
 # People type more than questions into an assistant. *What may I claim for a hotel?* wants the handbook, *where is order 4711?* a **tool**, *how much does Ines earn?* a refusal, and *thanks!* none of these.
-# A **router** is a small classifier in front. Ours is MiniLM, tuned in contrastive pairs, with a linear head; it learns in seconds. Here are some requests, near misses among them:
-
-# %%
-near = [case for case in dev if case.kind.endswith("near miss")][:5]
-pd.DataFrame({case.ask.input: case.gold.answers[0] for case in near}, index=["route"]).T
-
-# %% [markdown]
+# A **router** is a small classifier in front. Ours is MiniLM, tuned in contrastive pairs, with a linear head; it learns in seconds. Below are some near misses.
+#
 # **Predict** what share of the dev requests each will send to the right part. *Majority label* says "retrieve" to everything, *keywords* is a list of patterns, *nearest neighbour* takes the route of
 # the most similar request in train.
 
 # %%
+near = [case for case in dev if case.kind.endswith("near miss")][:5]
+display(pd.DataFrame({c.ask.input: c.gold.answers[0] for c in near}, index=["route"]).T)
 names = ["majority label", "keywords", "nearest neighbour", "router"]
 predict("09.router", "What share of requests goes to the right part?", names)
 
 # %%
-router = systems.train_router(train, dev)
+from helpers.experiments.hybrid import always_decides
+
+asks_back = systems.train_router(train, dev)
+router = always_decides(asks_back, dev)  # the same, taking the likeliest route each time
+print({body: f"macro-F1 {told['macro_f1']:.2f} on dev" for body, told in router.tried.items()})
+
+# %%
 arms = [
     systems.majority_label(train),
     systems.keyword_router(),
     systems.nearest_neighbour(train),
     systems.router_arm(router),
+    systems.router_arm(asks_back, "router, asks back"),
 ]
 routed = {arm.name: evaluate(arm, dev, routing_task()) for arm in arms}
-print({body: f"macro-F1 {told['macro_f1']:.2f} on dev" for body, told in router.tried.items()})
-
-# %%
-shares = pd.DataFrame({name: share(table) for name, table in routed.items()}).T
+shares = pd.DataFrame({name: share(routed[name]) for name in names}).T
 record(
     "09.router/router",
     "router: dev requests sent to the part that should answer them",
@@ -68,19 +69,23 @@ record(
 )
 best = plots.percent(shares["share"]["router"])
 plots.bars(
-    shares, f"To the right part: {best} by the router", "routed rightly", guess_of("09.router")
+    shares, f"The router sends {best} to the right part", "routed rightly", guess_of("09.router")
 )
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# The router counts as wrong where it asks back, too. By the share of right routes it may not look much better than the likeliest label of each would be; look at the next table at *cost*: it makes the cheaper
-# mistakes. A missed refusal costs 3 there, a wrong one 2, asking back 0.6.
-# </details>
+# Not every wrong route costs the same. Here a missed refusal is priced at 3, a wrong refusal at 2, asking *what do you mean?* at 0.6 (`COSTS`, a default to argue with). *Router, asks back* says the route that
+# is expected to cost least, or asks back where even that is too dear:
 
 # %%
 columns = ["macro-F1", "cost", "wrong refusals", "missed refusals", "unsure", "n"]
 routing_summary(routed)[columns].round(2)
+
+# %% [markdown]
+# <details><summary><b>What happened</b></summary>
+#
+# The router that asks back has fewer right routes than the one that always decides, and costs less: it gives the doubtful requests back, and with them most of the missed refusals. Which of the two is better is a question
+# of prices, not of accuracy. Mind the baselines: a list of patterns is an honest baseline, and the nearest neighbour needs no training at all.
+# </details>
 
 # %% [markdown]
 # **The frozen test** of the requests was opened once, when router and costs were fixed; its figures come with the workbook ([datasheet](../labs_data/DATASHEET.md)), and nothing is measured on it here.
@@ -106,7 +111,7 @@ pd.DataFrame(
 # %%
 from helpers.evaluation import calibration_error, reliability
 
-chances = router.probabilities([case.ask.input for case in dev])
+chances = asks_back.probabilities([case.ask.input for case in dev])
 said = [router.labels[at] for at in chances.argmax(axis=1)]
 right = [one == case.gold.answers[0] for one, case in zip(said, dev, strict=True)]
 error = calibration_error(chances.max(axis=1), right)
@@ -121,13 +126,13 @@ plots.calibration(reliability(chances.max(axis=1), right), error, says)
 # %%
 from helpers.labs import routing_lab, routing_what_if
 
-routing_lab(router, dev)
+routing_lab(asks_back, dev)
 
 # %% [markdown]
 # The same as a plain cell, with a missed refusal at ten times a wrong answer:
 
 # %%
-routing_what_if(router, dev, missed_refusal=10, wrong_refusal=2, asked_back=0.6)
+routing_what_if(asks_back, dev, missed_refusal=10, wrong_refusal=2, asked_back=0.6)
 
 # %% [markdown]
 # ## Exercise 09.1 · The cheapest route
@@ -198,7 +203,8 @@ attempts = {
     "__import__('os').system('ls') + 1": ("staff",),
 }
 answers = [systems.use_tool(Ask("", text, groups, TODAY)) for text, groups in attempts.items()]
-pd.DataFrame({"tool": [a.tool for a in answers], "says": [a.text for a in answers]}, list(attempts))
+said = {"tool": [a.tool for a in answers], "says": [a.text for a in answers]}
+pd.DataFrame(said, list(attempts))
 
 # %%
 from helpers.systems.tools import choose_tool
@@ -217,18 +223,20 @@ record("09.tools/query", "tool requests that one call answers, without an error"
 # ## Part three: the search, and the one exception
 #
 # **Low recall cannot be tuned away**: 08 took the evidence out, and the tuned reader fell as low as the base. But the search is a model, too. Ours was tuned on questions: 313 written about facts of the
-# handbook that no dev or test question asks, and 640 about other invented worlds. Only the *questions'* side moved (LoRA, 3 MB); the passages keep their vectors, so **no index is built again**.
+# handbook that no dev or test question asks, and 135 about other invented worlds, each with its passage and one lookalike (LoRA, 3 MB). Passages move, too, so the index is embedded anew.
 # **Predict**: how often is the evidence among the first five passages?
 
 # %%
 predict("09.search", "Evidence among the first five passages", ["search", "tuned search"])
 
 # %%
+from helpers.evaluation import compare_all
 from helpers.experiments.chunking_grid import answerable, judge
-from helpers.retrieval import build_index
+from helpers.experiments.hybrid import found_at, measured_once
+from helpers.retrieval import build_index, chunk_all
 
 index = build_index(documents, chunk_size=64, overlap=16)
-tuned = systems.tuned_search(index)
+tuned = systems.tuned_search(chunk_all(documents, 64, 16))
 looked_up = answerable(load_questions("dev", documents))
 found = {
     name: one.search_all([case.ask for case in looked_up], 10)
@@ -238,12 +246,7 @@ recall = pd.DataFrame(
     {name: {k: judge(looked_up, [p[:k] for p in ps])["recall"] for k in (1, 3, 5, 10)}
      for name, ps in found.items()}
 )  # fmt: skip
-recall.rename_axis("passages").round(3)
-
-# %%
-from helpers.evaluation import compare_all
-from helpers.experiments.hybrid import found_at, measured_once
-
+display(recall.rename_axis("passages").round(3))
 gains = [
     compare_all(*(found_at(f"{name}, first {k}", looked_up, ps, k) for name, ps in found.items()))[
         0
@@ -260,7 +263,7 @@ plots.differences(gains, "Evidence found: the tuned search against the search be
 searched = json.loads((settings.DATA / "reference" / "retriever.json").read_text(encoding="utf-8"))
 ways = {
     name: {row["k"]: round(row["recall"], 3) for row in rows}
-    for name, rows in searched["questions"]["ways"].items()
+    for name, rows in searched["tuned"]["ways"].items()
 }
 display(pd.DataFrame(ways).T.rename_axis("evidence found on dev, k ="))
 print(*measured_once(searched), sep="\n")
@@ -328,17 +331,16 @@ results = {
     for name, table in results.items()
 }
 table = ablation(results)
-table.round(2)
-
-# %%
+display(table.round(2))
 a, b, c = (plots.percent(table["share"][name]) for name in ("RAG", "router + RAG", "+ both"))
-picture = plots.bars(
+plots.bars(
     table,
     f"RAG alone {a}, behind a router {b}, with tuned search and reader {c}",
     "requests answered rightly",
     guess_of("09.hybrid"),
 )
-display(picture)
+
+# %%
 against = compare_all(results["router + RAG"], [results[n] for n in hybrids if n != "router + RAG"])
 plots.differences(against, "Each part, against router + RAG")
 

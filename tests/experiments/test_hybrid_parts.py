@@ -1,5 +1,5 @@
-"""Mixed traffic: one definition of right for every part, a price for each mistake, one part to blame
-for each loss, and leaks that are counted."""
+"""Mixed traffic: one definition of right for every part, a price for each mistake, one part to
+blame for each loss, and leaks that are counted."""
 
 from __future__ import annotations
 
@@ -35,10 +35,14 @@ def request(id, text, route):
     return Case(Ask(id, text, ("staff",), TODAY), Gold((route,)), route, id, "dev")
 
 
+def question(id, text, gold):
+    return Case(Ask(id, text, ("staff",), TODAY), gold, "single", id, "dev")
+
+
 QUESTIONS = [
-    Case(Ask("q1", "how long?", ("staff",), TODAY), Gold(("17 days",), (PROOF,)), "single", "f", "dev"),
-    Case(Ask("q2", "how wide?", ("staff",), TODAY), Gold(), "unanswerable", "g", "dev"),
-]  # fmt: skip
+    question("q1", "how long?", Gold(("17 days",), (PROOF,))),
+    question("q2", "how wide?", Gold()),
+]
 REQUESTS = [
     request("t", "what is 17 % of 250", "tool"),
     request("r", "how much does ines earn", "refuse"),
@@ -193,7 +197,7 @@ def test_a_search_that_forgets_who_asks_leaks(documents):
 
 def test_what_nobody_measured_says_so():
     assert measured_once({}) == [
-        "Not measured yet: SciFact, passages tuned, too, a reranker (labs_data/build/retriever.py)"
+        "Not measured yet: SciFact, the questions' side, a reranker (labs_data/build/retriever.py)"
     ]
 
 
