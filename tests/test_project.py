@@ -46,6 +46,12 @@ def test_constraints_satisfy_pyproject_and_pin_everything():
     assert not any(name.startswith("nvidia") for name in pins)
 
 
+def test_what_the_site_needs_is_tested_and_no_learners():
+    extra = project()["optional-dependencies"]
+    assert set(extra["site"]) <= set(extra["test"])
+    assert not set(extra["site"]) & set(project()["dependencies"])
+
+
 def test_weight_wheels_are_pinned_by_hash():
     lines = [
         line

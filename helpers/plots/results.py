@@ -340,7 +340,7 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
         axes.plot(at, -0.62, "s", color=SAID_COLOURS[said], markersize=8, clip_on=False)
         axes.text(at + 0.018 * n, -0.62, said, va="center", fontsize=9.5)
         at += n * (0.06 + 0.0165 * len(said))
-    heading(figure, title, 84)
+    heading(figure, title, 74)
     return finish(
         figure,
         f"{title}. "

@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import ROOT
+from support.axe import serious_faults
 from support.browser import CHROMIUM, FLAGS, free_port, opened, write_cell
 
 from helpers.commands import notebooks
@@ -151,6 +152,7 @@ def test_leaders_use_the_board_without_code(served, tmp_path):
             expect(page.locator(".t-cost-wrong .widget-readout")).to_have_text("0.01 EUR")
             expect(answer).not_to_have_text(before, timeout=20_000)
             expect(page.locator(".t-costs img")).not_to_have_attribute("src", costs)
+            assert serious_faults(page) == []
             page.screenshot(path=shots / f"board-{name}.png", full_page=True)
             if name == "desktop":
                 page.emulate_media(media="print")

@@ -10,8 +10,10 @@ import pytest
 from pypdf import PdfReader
 from support.axe import serious_faults
 from support.browser import CHROMIUM, FLAGS
+from support.towns import own_folder, quiet
 
 from helpers.commands import notebooks
+from helpers.commands.assess import assess
 from helpers.commands.workshop import kit, site
 
 pytestmark = pytest.mark.browser
@@ -75,6 +77,13 @@ def test_axe_finds_no_serious_fault_on_the_site(built, opened, name, scheme):
 @pytest.mark.parametrize("name", sorted(p.name for p in (kit.DOCS / "kit").glob("*.html")))
 def test_axe_finds_no_serious_fault_on_the_kit(opened, name, scheme):
     assert serious_faults(opened(kit.DOCS / "kit" / name, scheme)) == []
+
+
+@SCHEMES
+def test_axe_finds_no_serious_fault_in_a_report(serve, opened, tmp_path, made_vectors, scheme):
+    folder = own_folder(tmp_path / "own", serve().url)
+    assess.assess(folder, tmp_path / "out", 2, quiet)
+    assert serious_faults(opened(tmp_path / "out" / "report.html", scheme)) == []
 
 
 def test_axe_does_find_a_fault(opened, tmp_path):

@@ -197,6 +197,35 @@ def test_the_tests_run_both_the_tracked_notebooks_and_the_copies(door, called):
     assert words[-1] == "-x"
 
 
+def test_catching_up_works_on_the_learners_copy(door, called, my_work):
+    assert door.main(["catch-up", "05", "6"]) == 0
+    ((words, env),) = called
+    assert words[-3:] == ("catch-up", "05", "6")
+    assert env["WORKBOOK_MY_WORK"] == str(my_work)
+
+
+def test_the_sections_are_listed_without_one(door, called):
+    door.main(["catch-up", "05"])
+    assert called[0][0][-2:] == ("catch-up", "05")
+
+
+def test_a_folder_to_measure_in_is_meant_where_it_was_typed(door, called, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    door.main(["warm", "02", "--measure", "caches"])
+    assert called[0][0][-4:] == ("warm", "02", "--measure", str(tmp_path / "caches"))
+
+
+def test_a_build_is_followed_by_the_kit(door, called):
+    assert door.main(["build", "02", "--check"]) == 0
+    assert [words[2:] for words, _ in called] == [("build", "02", "--check"), ("kit", "--check")]
+
+
+def test_a_site_lies_where_it_was_typed(door, called, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    door.main(["site", "pages"])
+    assert called[0][0][-2:] == ("site", str(tmp_path / "pages"))
+
+
 # --- places: as they were typed -------------------------------------------------------------------
 
 

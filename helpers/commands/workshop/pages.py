@@ -93,12 +93,13 @@ def leaders(head: dict, rows: Sequence[dict]) -> str:
 
 
 def handout(markdown: str) -> str:
-    """A hand-out of docs/*.md as a printable page. Its links lead from docs/kit/."""
+    """A hand-out of docs/*.md as a printable page; what its links lead to is not on paper, so the
+    words stay and the links go."""
     from markdown_it import MarkdownIt
 
-    text = re.sub(r"(?<=\]\()(?![a-z]+:|#|/)", "../", markdown)
+    text = re.sub(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)[^)]+\)", r"\1", markdown)
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
-    body = re.sub(r'<img src="\.\./([\w.-]+\.svg)"', lambda m: f'<img src="{_svg(m[1])}"', body)
+    body = re.sub(r'<img src="([\w.-]+\.svg)"', lambda m: f'<img src="{_svg(m[1])}"', body)
     title = re.search(r"^# (.+)$", markdown, re.MULTILINE)
     return _page("handout.html", title=title[1] if title else "", body=body)
 

@@ -106,15 +106,21 @@ def _block(row: dict, known: dict[str, Lesson]) -> Block:
     )
 
 
+def measured() -> dict[str, dict]:
+    """What docs/minutes.json says of each notebook; empty where nobody has measured."""
+    try:
+        return json.loads(warm.MINUTES.read_text(encoding="utf-8"))["notebooks"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
 def _run_minutes(number: str, wanted: list[str], known: dict[str, Lesson]) -> int:
     """Whole minutes that these sections run, caches warm; what was not measured takes what the
     notebook states."""
     (source,) = notebooks.sources([number])
-    try:
-        measured = json.loads(warm.MINUTES.read_text(encoding="utf-8"))["notebooks"]
-        seconds = measured[source.stem]["warm"]
-    except (OSError, ValueError, KeyError):
+    if source.stem not in (found := measured()):
         return known[number].run
+    seconds = found[source.stem]["warm"]
     return math.ceil(sum(seconds.get(name, 0.0) for name in ["", *wanted]) / 60)
 
 
