@@ -37,8 +37,8 @@ WITHOUT_MODEL = (
     "08.tickets/majority label",
     "09.tools/query",
     "09.router/",
-)
     "12.labels/",
+)
 REFERENCE = settings.DATA / "reference" / "findings.json"
 SHARE, GAIN, COUNT = "share", "difference", "count"
 # The name that the rules use -> the finding's id in the journal, the kind of request it is about,

@@ -1,7 +1,10 @@
-"""What if a second, slower model looks at the first hits again? A cross-encoder reads question and
-passage together and puts the hits into a new order.
+"""What if a second, slower model looks at the first hits again? It reads question and passage
+together and puts the hits into a new order.
 
     Reranked(index, score, "minilm-cross", depth=10).search_all(asks, top_k=3)
+
+The score may come from a cross-encoder that was trained for it (`training.reranker`), or, without
+training, from the language model itself: `question_likelihood`.
 """
 
 from __future__ import annotations
@@ -11,6 +14,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from helpers.core.cases import Ask, Passage
+from helpers.models.likelihood import likelihoods
+from helpers.models.load import Generator
+from helpers.retrieval.index import scaled
 from helpers.retrieval.retriever import Retriever
 
 # a question and the texts of its hits -> one score each, higher is better
@@ -53,7 +59,7 @@ class Reranked:
     def search_all(
         self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "dense"
     ) -> list[list[Passage]]:
-        """For every ask the top_k of its first hits, by the new scores (of equals, the one that
+        """For every ask its first hits by the new scores (of equals, the one that
         stood higher)."""
         found = self.inner.search_all(asks, max(self.depth, top_k), retriever)
         return [
@@ -61,19 +67,32 @@ class Reranked:
         ]
 
     def _ordered(self, question: str, hits: Sequence[Passage]) -> list[Passage]:
-        if len(hits) < 2:
+        head, rest = hits[: self.depth], hits[self.depth :]
+        if len(head) < 2:
             return list(hits)
-        read = [f"{hit.title}\n{hit.text}" for hit in hits]
-        new, old = _scaled(self.score(question, read)), _scaled([hit.score for hit in hits])
-        points = [
-            self.weight * one + (1 - self.weight) * before
-            for one, before in zip(new, old, strict=True)
+        new = scaled(self.score(question, [f"{hit.title}\n{hit.text}" for hit in head]))
+        points = self.weight * new + (1 - self.weight) * scaled([hit.score for hit in head])
+        order = sorted(range(len(head)), key=lambda at: (-points[at], at))
+        return [*(replace(head[at], score=float(points[at])) for at in order), *rest]
+
+
+QUESTION_AFTER = """Write a question that this text answers.
+
+"""
+
+
+def question_likelihood(generator: Generator) -> Score:
+    """How probable is the question to a model that has just read the passage? Mean log-probability
+    of a token of it; no training, one reading a passage (query likelihood; Sachan et al. 2022)."""
+
+    def score(question: str, texts: Sequence[str]) -> list[float]:
+        prompts = [generator.chat(QUESTION_AFTER + text) for text in texts]
+        told = QUESTION_AFTER.strip()
+        return [
+            likelihoods(generator, prompt, [question], shared=prompt.partition(told)[0] + told)[
+                0
+            ].mean
+            for prompt in prompts
         ]
-        order = sorted(range(len(hits)), key=lambda at: (-points[at], at))
-        return [replace(hits[at], score=points[at]) for at in order]
 
-
-def _scaled(scores: Sequence[float]) -> list[float]:
-    """Moved and stretched to 0..1 over the hits of a question; all 0 where they are equal."""
-    low, high = min(scores), max(scores)
-    return [(float(one) - low) / (high - low) if high > low else 0.0 for one in scores]
+    return score

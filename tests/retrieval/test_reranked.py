@@ -36,8 +36,8 @@ def test_only_the_first_hits_are_looked_at():
     assert texts(Reranked(Fixed(), backwards, "m", depth=3)) == ["c", "b"]
 
 
-def test_more_can_be_asked_for_than_are_reranked_by_default():
-    assert texts(Reranked(Fixed(), backwards, "m", depth=1), top_k=4) == ["d", "c", "b", "a"]
+def test_what_is_not_reranked_follows_in_its_old_order():
+    assert texts(Reranked(Fixed(), backwards, "m", depth=2), top_k=4) == ["b", "a", "c", "d"]
 
 
 @pytest.mark.parametrize("weight, order", [(0.0, "abcd"), (1.0, "dcba"), (0.4, "abcd")])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from conftest import TODAY
 from support.toy_model import TOY
 
-from helpers.core.cases import Ask, Passage
+from helpers.core.cases import Passage
 from helpers.models.likelihood import Likelihood
-from helpers.retrieval import rerank
-from helpers.retrieval.rerank import Reranked
+from helpers.retrieval import reranked
+from helpers.retrieval.reranked import Reranked, question_likelihood
 
 PASSAGES = [
     Passage(doc, doc, 0, 1, doc, score) for doc, score in zip("abcd", (4, 3, 2, 0), strict=True)
@@ -33,10 +31,10 @@ def order(monkeypatch):
         assert prompt.startswith(shared)
         return [Likelihood(float(ord(prompt[-1])), 1) for _ in answers]
 
-    monkeypatch.setattr(rerank, "likelihoods", likelihoods)
+    monkeypatch.setattr(reranked, "likelihoods", likelihoods)
 
     def of(top_k: int = 4, **how) -> str:
-        search = Reranked(Finds(), TOY, **how)
+        search = Reranked(Finds(), question_likelihood(TOY), "toy", **how)
         return "".join(p.doc for p in search.search("?", ("staff",), TODAY, top_k))
 
     return of
@@ -57,14 +55,3 @@ def test_both_opinions_count_by_their_weight(order, how, wanted):
 
 def test_more_are_looked_at_than_handed_out(order):
     assert order(1, weight=1.0) == "d"
-
-
-def test_how_is_in_the_name(order):
-    search = Reranked(Finds(), TOY)
-    ways = ({}, {"weight": 0.1}, {"depth": 3})
-    assert len({dataclasses.replace(search, **way).name for way in ways}) == 3
-
-
-def test_no_groups_no_passages(order, monkeypatch):
-    monkeypatch.setattr(Finds, "search_all", lambda self, asks, k, r: [[] for _ in asks])
-    assert Reranked(Finds(), TOY).search_all([Ask("q", "?")]) == [[]]
