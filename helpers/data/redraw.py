@@ -172,12 +172,16 @@ COMMON = re.compile(rf"(?:{MONTH}|\w+days?|English|Lent|Easter|Christmas|Latin|S
 HARD_TO_SAY = re.compile(r"[^aeiouy]{4}|[aeiou]{3}|(.)\1\1|^[^aeiouy]{3}|[^aeiouy]{3}$")
 
 
-def names_of(texts: Sequence[str]) -> list[str]:
+def words_of(texts: Sequence[str]) -> set[str]:
+    """All words that are written small somewhere in these texts."""
+    return set(re.findall(r"\b[a-z][a-z]+\b", "\n".join(texts)))
+
+
+def names_of(texts: Sequence[str], words: Collection[str] = ()) -> list[str]:
     """The proper names of a world: words that begin with a capital within a sentence, and are
-    never written small anywhere in it."""
-    whole = "\n".join(texts)
-    small = set(re.findall(r"\b[a-z][a-z]+\b", whole))
-    inside = re.findall(r"(?<=[a-z,;] )[A-Z][a-z]{3,}\b", whole)
+    written small neither in it nor among further words ("Mill" and "Long" are no names)."""
+    small = words_of(texts) | set(words)
+    inside = re.findall(r"(?<=[a-z,;] )[A-Z][a-z]{3,}\b", "\n".join(texts))
     return sorted({n for n in inside if n.lower() not in small and not COMMON.match(n)})
 
 

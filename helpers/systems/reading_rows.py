@@ -27,7 +27,7 @@ from helpers.core import settings
 from helpers.core.cases import Passage
 from helpers.data.handbook import Document, FrontMatter
 from helpers.data.reading import REFUSAL, Reading, holds
-from helpers.data.redraw import TOKEN, Redrawn, names_of, new_names, renamed
+from helpers.data.redraw import TOKEN, Redrawn, names_of, new_names, renamed, words_of
 from helpers.retrieval.context import day, in_force
 from helpers.retrieval.sentences import Unit, in_one_line, units_of, window
 
@@ -141,7 +141,26 @@ class Redraw:
     @functools.cached_property
     def pool(self) -> list[str]:
         """Proper names of all worlds, from which new ones are made."""
-        return sorted({name for world in self._texts for name in names_of(self._texts[world])})
+        return sorted({name for texts in self._texts.values() for name in self._names(texts)})
+
+    def _names(self, texts: Sequence[str]) -> list[str]:
+        return names_of(texts, self._words)
+
+    @functools.cached_property
+    def _words(self) -> set[str]:
+        """Words that are written small in some world or question: no names anywhere."""
+        written = words_of([text for texts in self._texts.values() for text in texts])
+        return written | {word for word, worlds in self._asking.items() if len(worlds) > 1}
+
+    @functools.cached_property
+    def _asking(self) -> dict[str, set[str]]:
+        """Word of a question -> the worlds in whose questions it stands."""
+        found: dict[str, set[str]] = {}
+        for page in self.pages:
+            for qa in page.questions:
+                for word in words_of([qa["question"]]):
+                    found.setdefault(word, set()).add(page.world)
+        return found
 
     @functools.cached_property
     def _texts(self) -> dict[str, list[str]]:
@@ -155,7 +174,7 @@ class Redraw:
         if name not in self.worlds:
             dice = random.Random(f"{self.epoch} {name}")
             titles = [page.document.title for page in self.pages if page.world == name]
-            names = new_names(names_of(self._texts[name]), self.pool, dice)
+            names = new_names(self._names(self._texts[name]), self.pool, dice)
             self.worlds[name] = names, dict(Redrawn.of(titles, dice).tokens)
         return self.worlds[name]
 

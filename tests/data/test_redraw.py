@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from helpers.data.redraw import TOKEN, Redrawn, names_of, new_names, renamed
+from helpers.data.redraw import TOKEN, Redrawn, names_of, new_names, renamed, words_of
 
 TEXT = (
     "Open from 4 to 18 November, 10:20 to 17:10. Groups of more than 14 pay 2,150.50 crowns, that"
@@ -100,3 +100,9 @@ def test_a_name_typed_small_changes_too_where_people_type():
 
 def test_weekdays_are_nobodys_names():
     assert names_of(["It is shut on Sundays and every Monday, says Ida Holm."]) == ["Holm"]
+
+
+def test_a_word_that_is_written_small_elsewhere_is_no_name():
+    texts = ["She sails with Long Ida Holm."]
+    assert names_of(texts) == ["Holm", "Long"]
+    assert names_of(texts, words_of(["How long is it?"])) == ["Holm"]
