@@ -334,7 +334,7 @@ def strength(name: str, rows: list[dict[str, Any]], home: Path) -> Iterator[dict
 def page(saved: dict[str, Any]) -> str:
     """docs/formats.md, from the results."""
     head = saved["provenance"]
-    first = ["| form | file | read | right | faults | the answer |", f"|{' --- |' * 6}"]
+    first = ["| form | command | read | right | faults | the answer |", f"|{' --- |' * 6}"]
     for row in saved["forms"]:
         read = f"{row['read']} {row['kind']}"
         read += f", {row['with_evidence']} with evidence" if row["kind"] == "questions" else ""
@@ -342,7 +342,8 @@ def page(saved: dict[str, Any]) -> str:
         right = ", ".join(f"{arm} {hit}/{n}" for arm, (hit, n) in row["right"].items())
         told = "; ".join(row["faults"]) or "none"
         first.append(
-            f"| {row['form']} | `{row['file']}` | {read} | {right} | {told} | {row['answer']} |"
+            f"| {row['form']} (`{row['file']}`) | `{row['command']}` | {read} | {right} | {told} |"
+            f" {row['answer']} |"
         )
     second = ["| rows with | arm | valid | right (95 % CI) | fields right |", f"|{' --- |' * 5}"]
     for row in saved["strength"]:
@@ -358,9 +359,8 @@ def page(saved: dict[str, Any]) -> str:
             "",
             f"Measured by `{head['command']}` with {head['generator']}; not typed.",
             "",
-            "A folder was made in each form and assessed:"
-            " `python3 workbook.py assess FOLDER`. Questions come with pages of the handbook in"
-            " `documents/`; a context that came with a question was found in them, where it is"
+            "A folder was made in each form and assessed. Questions come with pages of the handbook"
+            " in `documents/`; a context that came with a question and was found in them is"
             " evidence. The folders are tiny, so their shares say that the form was read and"
             " judged, not how good a system is.",
             "",

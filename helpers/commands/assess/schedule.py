@@ -250,7 +250,10 @@ class _Measuring:
 
     def _open(self) -> set[str]:
         """The arms of pairs that are not settled yet, and would be on the cases that there are."""
-        there = {step.name: len(step.cases) for step in self.steps}
+        there = {
+            step.name: self.seen(step.name) if step.name in self.stopped else len(step.cases)
+            for step in self.steps
+        }
         pairs = [p for p in self.pairs(list(self.tables)) if all(one in there for one in p)]
         found: set[str] = set()
         for pair in pairs:
