@@ -44,11 +44,14 @@ WITHOUT = ("nearest neighbour", "classifier", "keywords")
 
 def of_training(grid: Grid, setting: TrainingSetting, evidence: Findings) -> Findings:
     """The evidence with all that concerns judgements as the lab measured it: the tuned model of
-    this very setting (all its seeds), and the systems that the same labels buy without training.
+    this very setting (all its seeds, one's own run before the reference's of that seed), and the
+    systems that the same labels buy without training.
 
     Of those without a language model the one that is most often right stands for all: that is
     strict with the tuned model, for it was chosen on these tickets.
     """
+    source = "yours" if grid.cells(setting, here=True) else "reference"
+    grid = _with_own_seeds(grid, setting)
     score = training_grid.score_of(grid, setting)
     model, there = str(grid.provenance.get("generator", "")), _arms(grid, setting)
     found = {
@@ -56,7 +59,7 @@ def of_training(grid: Grid, setting: TrainingSetting, evidence: Findings) -> Fin
             f"06.lab/{setting.key}",
             *(float(score[name]) for name in ("share", "low", "high")),
             score["n"],
-            source=_whose(grid, setting),
+            source=source,
             says=NAMES["tuned"][2],
             rows=setting.rows,
             model=model,
@@ -68,7 +71,8 @@ def of_training(grid: Grid, setting: TrainingSetting, evidence: Findings) -> Fin
     kept = evidence.without(*(name for name, about in NAMES.items() if about[1] == JUDGEMENTS))
     own = {r["seed"]: r["right"] for r in grid.cells(setting)}
     sides = {**there, "tuned": (str(setting), setting.rows, own)}
-    order = [name for name in NAMES if name in sides]  # the simpler first, as they are walked
+    # the simpler first, as they are walked; nobody walks to the most frequent label
+    order = [name for name in NAMES if name in sides and name != "majority"]
     pairs = {
         (first, second): _difference(grid, first, second, sides)
         for at, first in enumerate(order)
@@ -151,8 +155,15 @@ def _difference(grid: Grid, first: str, second: str, sides: Mapping[str, Arm]) -
     return _of_comparison(f"06.lab/{ends[0][0]} → {ends[1][0]}", told)
 
 
-def _whose(grid: Grid, setting: TrainingSetting) -> str:
-    return "yours" if grid.cells(setting)[0]["here"] else "reference"
+def _with_own_seeds(grid: Grid, setting: TrainingSetting) -> Grid:
+    """The grid with what was trained here among the seeds of this setting."""
+    sides = [{r["seed"]: r for r in grid.cells(setting, here)} for here in (False, True)]
+    if not all(sides):
+        return grid
+    seeds = {**sides[0], **sides[1]}.values()
+    cell = {id(row) for side in sides for row in side.values()}
+    others = (row for row in grid.rows if id(row) not in cell)
+    return replace(grid, rows=(*others, *({**row, "here": False} for row in seeds)))
 
 
 # --- the chunking lab -----------------------------------------------------------------------------

@@ -157,19 +157,28 @@ def test_what_nobody_measured_has_no_answer():
         assert "t-grey" in one._repr_html_()
 
 
-def test_an_own_run_is_a_finding_of_ones_own():
+def trained_here(setting, right: str):
+    """The evidence after a run of one's own, all tickets right or all wrong."""
     grid = training_grid.load_grid()
-    n = len(grid.dev_ids)
-    row = {
-        **vars(TrainingSetting(96)),
-        **dict.fromkeys(MEASURES, "1" * n),
-        "here": True,
-        "n": n,
-        "seconds": 9.0,
-    }
-    both = training_grid.joined(grid, row)
-    found = lab_findings.of_training(both, TrainingSetting(96), load_findings())
-    assert (found["tuned"].source, found["tuned"].value) == ("yours", 1.0)
+    bits = dict.fromkeys(MEASURES, right * len(grid.dev_ids))
+    row = {**vars(setting), **bits, "here": True, "n": len(grid.dev_ids), "seconds": 9.0}
+    return lab_findings.of_training(training_grid.joined(grid, row), setting, findings())
+
+
+def test_an_own_run_is_a_finding_of_ones_own():
+    found = trained_here(TrainingSetting(96), "1")["tuned"]
+    assert (found.source, found.value) == ("yours", 1.0)
+
+
+def test_an_own_run_counts_among_the_seeds_of_the_reference():
+    setting = TrainingSetting(256)
+    known = {r["seed"]: r["right"] for r in training_grid.load_grid().cells(setting)}
+    another, again = (trained_here(replace(setting, seed=s), "1")["tuned"] for s in (99, 0))
+    shares = [bits.count("1") / len(bits) for bits in known.values()]
+    assert another.value == pytest.approx((sum(shares) + 1) / (len(shares) + 1))
+    first = known[0].count("1") / len(known[0])
+    assert again.value == pytest.approx((sum(shares) - first + 1) / len(shares))
+    assert (another.source, again.source) == ("yours", "yours")
 
 
 @pytest.fixture
