@@ -419,8 +419,9 @@ for name, (hits, seen) in offered.items():
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Nothing about an index is special: manifest, gate, registry and rollback are the same code. One thing is harder: change the embedder and *every* vector changes, so old and new index stand side by side until the gate has spoken. And mind the candidate
-# that loses a few points and passes: this gate has fewer cases than the other one, and says so in its margin.
+# Nothing about an index is special: manifest, gate, registry and rollback are the same code. The chunker finds more, surely, and is stopped all the same: notebook 03 did not count what reached the wrong eyes, and what was *not measured* does not pass.
+# Of the cheaper embedders one loses a few points, which this gate cannot tell from none (it has fewer cases than the other one, and says so in its margin), and the other one loses too much. One thing is harder than with an adapter: change the embedder and *every*
+# vector changes, so old and new index stand side by side until the gate has spoken.
 # </details>
 #
 # ## What the adapter costs to serve
