@@ -191,7 +191,7 @@ def test_a_what_if_says_its_plan_and_its_end():
     assert "worse: " in said
 
 
-def test_another_candidate_goes_to_other_customers():
+def test_another_candidate_is_tried_on_other_customers():
     """Else the same people would try every release."""
     right = RIGHT | {"its twin": RIGHT["worse"]}
     one, two = (what_if(right, name).report.canary for name in ("worse", "its twin"))
