@@ -212,7 +212,7 @@ verdicts["fewer labels"].table.round(3)
 # ### The offer that forgot to refuse
 #
 # The question desk has a release, too: RAG that says "I don't know." where even its best passage is weak (the threshold of notebook 01, chosen on these questions). Users complained, so somebody offers it without the threshold.
-# **Predict:** is it better or worse on the questions that have an answer? And on those that should be refused, because no document answers them or this user may not read it?
+# The plan reckons with answers that differ on a tenth of the questions. **Predict:** is it better or worse on the questions that have an answer? And on those that should be refused, because no document answers them or this user may not read it?
 
 # %%
 from helpers.experiments.refusals import ARMS, load_refusals
@@ -441,14 +441,21 @@ even.map("pays from {:,.0f} requests on".format).to_frame()
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Measured once, as ratios within one run (`workbook.py bench serve` measures it on yours), so a busy machine counts for all ways alike. The break-even moves by what the adapter costs at every request: cheap to keep and slow, or fast and one more set of weights for
-# each. That is a choice about how many adapters you serve and how many requests each of them gets; it is not free, and an estimate that forgets it is too early.
+# Measured once, as ratios within one run (`workbook.py bench serve` measures it on your machine), so a busy machine counts for all ways alike. The break-even moves by what the adapter costs at every request: cheap to keep and slower, or fast and one more set of weights
+# for each. Compare the last row at one and at sixteen requests: the more are answered at once, the more of the time is reading, and a prompt that is read once for all adapters then saves more than its adapter costs. So it is a choice about how many adapters you serve and how
+# many requests each of them gets; it is not free, and an estimate that forgets it comes out too early.
 # </details>
 #
 # ## The burden, side by side
 #
 # Counted from what this notebook did: parts to version, parts that a release changes, minutes to make one, seconds to go back, who signs. The minutes of tuning are those of the grid; those of the index are timed here on 64 chunks and
 # counted up, so that vectors in the cache make it no faster.
+#
+# <details><summary><b>What to look for</b> (open it after the table)</summary>
+#
+# Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary. And a tuned model cannot
+# forget on request: there its burden is larger than any table shows (notebook 07).
+# </details>
 
 # %%
 pinned = parts | {"adapter": None, "labels": None, "data": settings.DATA / "handbook"}
@@ -460,13 +467,6 @@ for n in (None, 128):
 minutes = {"tuned": rows["more labels"]["seconds"] / 60, "RAG": embedders.minutes(documents)}
 backs = {"tuned": back, "RAG": shelf.rollback("to show it")}
 release.burden({"tuned": [first, shipped], "RAG": rag}, minutes, backs).T
-
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary. And a tuned model cannot
-# forget on request: there its burden is larger than any table shows (notebook 07).
-# </details>
 
 # %% [markdown]
 # ## What we found
