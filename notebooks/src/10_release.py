@@ -140,7 +140,7 @@ print("all right:", plots.percent(leaked.mean()), "without the leak", plots.perc
 #
 # Write `differs(manifest, files)`: `manifest` is name -> SHA-256 (hex), `files` is name -> bytes. Return the sorted names that are not as approved: changed, missing, or never approved.
 
-# %% tags=["nbval-check-output"]
+# %%
 import hashlib
 
 from helpers.exercises import exercise
@@ -154,6 +154,7 @@ def differs(manifest, files):
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.1").check(differs)
 
 # %% [markdown]
@@ -239,7 +240,7 @@ print("with them:", release.gate(desk_plan, old, new, {}, [stop]))
 # This gate is in use, and billing complains: `return [] if sum(new - old over all cases) >= 0 else list(results)`. Write `stops(results)`: `results` is slice -> list of (champion right, candidate right); return the set of
 # slices that lost more cases than chance would (one-sided sign test, 2.5 % shared among all slices).
 
-# %% tags=["nbval-check-output"]
+# %%
 from scipy.stats import binomtest
 
 
@@ -256,6 +257,7 @@ def stops(results):
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.2").check(stops)
 
 # %% [markdown]
@@ -316,7 +318,7 @@ canary_lab(right, "hurried labels")
 #
 # In the second cell write `stopped_at(evidence, alpha)`: the number (from 1) of the first ticket at which the evidence reaches 1 / alpha, or `None`. The check then runs 600 harmless canaries through it.
 
-# %% tags=["nbval-check-output"]
+# %%
 def goes_to_canary(key, share, salt):
     ### BEGIN SOLUTION 10.3
     digest = hashlib.sha256(f"{salt}/{key}".encode()).hexdigest()
@@ -324,15 +326,17 @@ def goes_to_canary(key, share, salt):
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.3").check(goes_to_canary)
 
-# %% tags=["nbval-check-output"]
+# %%
 def stopped_at(evidence, alpha):
     ### BEGIN SOLUTION 10.4
     return next((i for i, e in enumerate(evidence, start=1) if e >= 1 / alpha), None)
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.4").check(stopped_at)
 
 # %% [markdown]
