@@ -226,7 +226,7 @@ def serving_costs(costs: Serving) -> Picture:
         axes.hlines(at, table["low"], table["high"], color=colour, linewidth=1.4)
         axes.plot(table["times"], at, mark, color=colour, markersize=7, label=f"{batch} at once")
         for y, times, speed in zip(at, table["high"], table["tokens_per_second"], strict=True):
-            axes.text(times, y, f"  {speed:.0f} tokens/s", va="center", fontsize=9)
+            axes.text(times, y, f"  {speed:.3g} tokens/s", va="center", fontsize=9)
     axes.axvline(1, color=PALE, linewidth=1, zorder=0)
     axes.set_yticks(range(len(WAYS)), list(WAYS.values()))
     axes.set_ylim(len(WAYS) - 0.5, -0.5)

@@ -140,7 +140,7 @@ print("all right:", plots.percent(leaked.mean()), "without the leak", plots.perc
 #
 # Write `differs(manifest, files)`: `manifest` is name -> SHA-256 (hex), `files` is name -> bytes. Return the sorted names that are not as approved: changed, missing, or never approved.
 
-# %% tags=["nbval-check-output"]
+# %%
 import hashlib
 
 from helpers.exercises import exercise
@@ -154,6 +154,7 @@ def differs(manifest, files):
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.1").check(differs)
 
 # %% [markdown]
@@ -212,7 +213,7 @@ verdicts["fewer labels"].table.round(3)
 # ### The offer that forgot to refuse
 #
 # The question desk has a release, too: RAG that says "I don't know." where even its best passage is weak (the threshold of notebook 01, chosen on these questions). Users complained, so somebody offers it without the threshold.
-# **Predict:** is it better or worse on the questions that have an answer? And on those that should be refused, because no document answers them or this user may not read it?
+# The plan reckons with answers that differ on a tenth of the questions. **Predict:** is it better or worse on the questions that have an answer? And on those that should be refused, because no document answers them or this user may not read it?
 
 # %%
 from helpers.experiments.refusals import ARMS, load_refusals
@@ -239,7 +240,7 @@ print("with them:", release.gate(desk_plan, old, new, {}, [stop]))
 # This gate is in use, and billing complains: `return [] if sum(new - old over all cases) >= 0 else list(results)`. Write `stops(results)`: `results` is slice -> list of (champion right, candidate right); return the set of
 # slices that lost more cases than chance would (one-sided sign test, 2.5 % shared among all slices).
 
-# %% tags=["nbval-check-output"]
+# %%
 from scipy.stats import binomtest
 
 
@@ -256,6 +257,7 @@ def stops(results):
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.2").check(stops)
 
 # %% [markdown]
@@ -316,8 +318,7 @@ canary_lab(right, "hurried labels")
 #
 # In the second cell write `stopped_at(evidence, alpha)`: the number (from 1) of the first ticket at which the evidence reaches 1 / alpha, or `None`. The check then runs 600 harmless canaries through it.
 
-
-# %% tags=["nbval-check-output"]
+# %%
 def goes_to_canary(key, share, salt):
     ### BEGIN SOLUTION 10.3
     digest = hashlib.sha256(f"{salt}/{key}".encode()).hexdigest()
@@ -325,16 +326,17 @@ def goes_to_canary(key, share, salt):
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.3").check(goes_to_canary)
 
-
-# %% tags=["nbval-check-output"]
+# %%
 def stopped_at(evidence, alpha):
     ### BEGIN SOLUTION 10.4
     return next((i for i, e in enumerate(evidence, start=1) if e >= 1 / alpha), None)
     ### END SOLUTION
 
 
+# %% tags=["nbval-check-output"]
 exercise("10.4").check(stopped_at)
 
 # %% [markdown]
@@ -370,7 +372,6 @@ plots.drift_days(looks, monitor.alpha, begins)
 #
 # The probe's tickets are answered badly; until there are labels for them, yesterday's release shall answer. **Predict:** how many seconds does going back take, every hash checked again? Then a release note for those who sign, and a model card for those
 # who use it: one page each, made from what was measured.
-
 
 # %%
 def served():
@@ -422,8 +423,9 @@ for name, (hits, seen) in offered.items():
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Nothing about an index is special: manifest, gate, registry and rollback are the same code. One thing is harder: change the embedder and *every* vector changes, so old and new index stand side by side until the gate has spoken. And mind the candidate
-# that loses a few points and passes: this gate has fewer cases than the other one, and says so in its margin.
+# Nothing about an index is special: manifest, gate, registry and rollback are the same code. The chunker finds more, surely, and is stopped all the same: notebook 03 did not count what reached the wrong eyes, and what was *not measured* does not pass.
+# Of the cheaper embedders one loses a few points, which this gate cannot tell from none (it has fewer cases than the other one, and says so in its margin), and the other one loses too much. One thing is harder than with an adapter: change the embedder and *every*
+# vector changes, so old and new index stand side by side until the gate has spoken.
 # </details>
 #
 # ## What the adapter costs to serve
@@ -443,14 +445,21 @@ even.map("pays from {:,.0f} requests on".format).to_frame()
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Measured once, as ratios within one run (`workbook.py bench serve` measures it on yours), so a busy machine counts for all ways alike. The break-even moves by what the adapter costs at every request: cheap to keep and slow, or fast and one more set of weights for
-# each. That is a choice about how many adapters you serve and how many requests each of them gets; it is not free, and an estimate that forgets it is too early.
+# Measured once, as ratios within one run (`workbook.py bench serve` measures it on your machine), so a busy machine counts for all ways alike. The break-even moves by what the adapter costs at every request: cheap to keep and slower, or fast and one more set of weights
+# for each. Compare the last row at one and at sixteen requests: the more are answered at once, the more of the time is reading, and a prompt that is read once for all adapters then saves more than its adapter costs. So it is a choice about how many adapters you serve and how
+# many requests each of them gets; it is not free, and an estimate that forgets it comes out too early.
 # </details>
 #
 # ## The burden, side by side
 #
 # Counted from what this notebook did: parts to version, parts that a release changes, minutes to make one, seconds to go back, who signs. The minutes of tuning are those of the grid; those of the index are timed here on 64 chunks and
 # counted up, so that vectors in the cache make it no faster.
+#
+# <details><summary><b>What to look for</b> (open it after the table)</summary>
+#
+# Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary. And a tuned model cannot
+# forget on request: there its burden is larger than any table shows (notebook 07).
+# </details>
 
 # %%
 pinned = parts | {"adapter": None, "labels": None, "data": settings.DATA / "handbook"}
@@ -468,13 +477,6 @@ for name, row in burden.iterrows():
     for what, count in zip(("parts", "minutes", "signatures", "seconds back"), counts, strict=True):
         record(f"10.burden/{name}/{what}", f"{name}: {what} of a release", {"count": count, "n": 1})
 burden.T
-
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary. And a tuned model cannot
-# forget on request: there its burden is larger than any table shows (notebook 07).
-# </details>
 
 # %% [markdown]
 # ## What we found

@@ -189,3 +189,11 @@ def test_a_what_if_says_its_plan_and_its_end():
     said = what_if(RIGHT, "worse", share=0.1, tickets=500).sentence()
     assert said.startswith("Planned: 10 % of 500 tickets;")
     assert "worse: " in said
+
+
+def test_another_candidate_is_tried_on_other_customers():
+    """Else the same people would try every release."""
+    right = RIGHT | {"its twin": RIGHT["worse"]}
+    one, two = (what_if(right, name).report.canary for name in ("worse", "its twin"))
+    both = min(len(one), len(two))
+    assert one[:both].tolist() != two[:both].tolist()

@@ -9,7 +9,15 @@ import shutil
 import pytest
 from support.releases import make_release, parts_in
 
-from helpers.release.manifest import MANIFEST, PARTS, ReleaseError, pack, read_manifest, verify
+from helpers.release.manifest import (
+    MANIFEST,
+    PARTS,
+    ReleaseError,
+    pack,
+    read_manifest,
+    refusal,
+    verify,
+)
 
 
 @pytest.fixture
@@ -148,3 +156,16 @@ def test_the_manifest_is_readable(release):
     saved = json.loads((release / MANIFEST).read_text())
     assert set(saved["parts"]) == set(PARTS)
     assert saved["about"]["why"] == "a test"
+
+
+def test_a_refusal_is_said_part_first(release):
+    (release / "prompt.txt").write_text("Another one.")
+    assert refusal(verify, release).startswith("refused, prompt: ")
+
+
+def test_what_is_accepted_is_said_so(release):
+    assert refusal(verify, release) == "accepted"
+
+
+def test_a_table_has_a_line_for_each_part(release):
+    assert list(verify(release).table().index) == list(PARTS)

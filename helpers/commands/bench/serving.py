@@ -54,7 +54,7 @@ MADE_OF: dict[str, tuple[str | None, str]] = {
 NEW_TOKENS = 27  # of every answer: as many as a ticket's record needs
 # what is timed of it, and counted up: one token more costs what the one before did
 TIMED_TOKENS = 6  # written of each answer
-TIMED_READING = 256  # prompt tokens read of a batch, all rows together
+TIMED_READING = 128  # prompt tokens read of a batch, all rows together
 EXAMPLES = 8  # that few-shot shows in 05
 
 
