@@ -22,3 +22,18 @@ exclude_patterns = ["docs/src", "conf.py"]
 suppress_warnings = ["myst.header"]
 pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
+
+
+def give_captions_a_level(app, pagename, templatename, context, doctree):
+    """Sphinx calls the caption of a menu a heading and does not say of which level; a screen reader
+    needs that."""
+    for name in ("body", "furo_navigation_tree"):
+        if name in context:
+            context[name] = context[name].replace(
+                'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
+            )
+
+
+def setup(app):
+    # after furo has put its menu there
+    app.connect("html-page-context", give_captions_a_level, priority=900)
