@@ -1,5 +1,7 @@
 """How Sphinx renders the course. Nothing is executed: the saved outputs are shown."""
 
+import re
+
 project = "Fine-tuning or RAG?"
 html_title = project
 extensions = ["myst_nb"]
@@ -24,16 +26,18 @@ pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
 
 
-def give_captions_a_level(app, pagename, templatename, context, doctree):
-    """Sphinx calls the caption of a menu a heading and does not say of which level; a screen reader
-    needs that."""
+def open_to_everybody(app, pagename, templatename, context, doctree):
+    """Sphinx calls the caption of a menu a heading and does not say of which level, and code and
+    tables that scroll cannot be reached by keyboard."""
+    level = ('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"')
     for name in ("body", "furo_navigation_tree"):
         if name in context:
-            context[name] = context[name].replace(
-                'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
-            )
+            context[name] = context[name].replace(*level)
+    for tag in ("pre", "table"):
+        if "body" in context:
+            context["body"] = re.sub(rf"<{tag}(?=[ >])", f'<{tag} tabindex="0"', context["body"])
 
 
 def setup(app):
     # after furo has put its menu there
-    app.connect("html-page-context", give_captions_a_level, priority=900)
+    app.connect("html-page-context", open_to_everybody, priority=900)
