@@ -58,7 +58,8 @@ PAGE = (
 {% for one in part.content %}
 {% if kind(one) == "table" %}
 {% set lines = lines_of(one) %}
-<table><thead><tr>{% for cell in lines[0] %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
+<table tabindex="0">
+<thead><tr>{% for cell in lines[0] %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
 {% for line in lines[1:] %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>
 {% elif kind(one) == "list" %}
