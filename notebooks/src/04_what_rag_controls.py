@@ -193,6 +193,7 @@ plots.bars(
     f"In the wrong user's prompt: search {search}, prompt rule {rule}, cache {cache}",
     "pairs with a leak",
     guess=guess_of("04.leaks"),
+    arm="RAG",
 )
 
 # %%
