@@ -196,9 +196,9 @@ had never seen.""")
 # %%
 none = measured["defences"]["alone"]["none"]
 hit, right = none["success"]["all"], none["right without attack"]
-what_happened(f"""In the prompt, {hit["count"]} of {hit["n"]} attacks succeeded without
-any defence; without any attack, the model answered {right["count"]} of {right["n"]} of
-these questions correctly.""")
+what_happened(f"""In the prompt, {hit["count"]} of {hit["n"]} attacks succeeded
+without any defence; without any attack, the model answered {right["count"]} of
+{right["n"]} of these questions correctly.""")
 
 # %% [markdown]
 # Read the two numbers together: a model that follows hardly any instruction hardly follows an attacker's either, and that is not safety. A model
@@ -227,8 +227,8 @@ exercise("04b.3").check(my_rule)
 
 # %%
 rest = ", ".join(f.name for f in failures if not f.improved)
-answer = f"""**How does RAG fail, and would we notice?** In {n} ways here, each found by a
-count. Fixing them touched no weights; {out_of(whole)} are gone on all of their
+answer = f"""**How does RAG fail, and would we notice?** In {n} ways here, each found
+by a count. Fixing them touched no weights; {out_of(whole)} are gone on all of their
 cases."""
 what_we_found(
     answer,

@@ -152,8 +152,8 @@ cases, old = [c.case for c in changes], {c.case.id: c.old for c in changes}
 search = systems.retrieval_augmented(generator, before, 1)
 arms = {
     facts.TUNED: memorised,
-    "RAG, index before the sync": search,
-    "RAG, today's index": systems.retrieval_augmented(generator, versioned.index(), 1),
+    "RAG before the sync": search,
+    "RAG after the sync": systems.retrieval_augmented(generator, versioned.index(), 1),
 }
 after = {name: evaluate(arm, cases, QUESTIONS) for name, arm in arms.items()}
 stale, yesterday, today = after.values()
@@ -365,7 +365,10 @@ labs.what_we_found(
 )
 
 # %% [markdown]
-# Facts that stand still, that everybody may see and that need no citation are the case for weights; the verdict above says what they cost all the same. **You have seen**
+# Facts that stand still, that everybody may see and that need no citation are the case for weights; the verdict above says what they cost all the
+# same. A stronger reader would move RAG up, and leave the weights as stale as they are.
+#
+# **You have seen**
 # - memorised facts asked in trained, near and far words, and how far they reach;
 # - one change of policy made in an index and in weights, both timed, and the old value given in between;
 # - forgetting counted on what the base could do, refusals lost, and a secret taken from the weights.
