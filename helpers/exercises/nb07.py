@@ -1,4 +1,4 @@
-"""Checks of notebook 07, facts don't stick."""
+"""Checks of notebook 07, facts in the weights."""
 
 from __future__ import annotations
 
@@ -59,49 +59,8 @@ def splits_score(answer: object) -> str:
     )
 
 
-def counts_forgotten(answer: object) -> str:
-    """07.2: of what the base could do, how much is lost?"""
-    forgotten = _function(answer, "forgotten(base_right, tuned_right) that returns (lost, known)")
-    for base, tuned, right, why in (
-        ([True, True, True, True], [True, False, True, True], (1, 4), "one of four is lost"),
-        (
-            [False, False, False, False, True, True],
-            [False, False, False, False, False, True],
-            (1, 2),
-            (
-                "four items the base could not do either; they show nothing, and counted as"
-                " 'unchanged' they hide that half is lost"
-            ),
-        ),
-        (
-            [True, False, True],
-            [True, True, True],
-            (0, 2),
-            "an item gained does not make up for one lost",
-        ),
-        (
-            [True, False],
-            [False, True],
-            (1, 1),
-            "one lost and one gained: the accuracies are equal, and yet something was forgotten",
-        ),
-        ([False, False], [False, True], (0, 0), "nothing that could be forgotten"),
-    ):
-        lost, known = _numbers(
-            attempted(forgotten(list(base), list(tuned))), 2, f"For base {base} and tuned {tuned}"
-        )
-        assert (lost, known) == right, (
-            f"For base {base} and tuned {tuned}, expected {right[0]} lost of {right[1]} ({why});"
-            f" got {lost:g} of {known:g}."
-        )
-    return (
-        "Equal accuracies before and after prove nothing: count item by item, and only what could"
-        " be lost. With 0 known, say 'no test', never 'nothing forgotten'."
-    )
-
-
 def asks_what_changed(answer: object) -> str:
-    """07.3: which facts does a freshness test have to ask?"""
+    """07.2: which facts does a freshness test have to ask?"""
     worth = _function(answer, "worth_asking(old, new) that returns a sorted list of facts")
     for old, new, right, why in (
         (
@@ -139,7 +98,7 @@ def asks_what_changed(answer: object) -> str:
 
 
 def measures_exposure(answer: object) -> str:
-    """07.4: the rank of a secret among made-up ones, and its exposure in bits."""
+    """07.3: the rank of a secret among made-up ones, and its exposure in bits."""
     exposure = _function(answer, "exposure_of(true, others) that returns (rank, bits)")
     for true, others, rank, why in (
         (
@@ -192,15 +151,6 @@ EXERCISES = {
         ),
         Exercise(
             "07.2",
-            counts_forgotten,
-            (
-                "Only items that the base had right can be forgotten. How many are those?",
-                "Go through both lists together with zip.",
-                "sum(b and not t for b, t in zip(base_right, tuned_right)) and sum(base_right)",
-            ),
-        ),
-        Exercise(
-            "07.3",
             asks_what_changed,
             (
                 (
@@ -218,7 +168,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "07.4",
+            "07.3",
             measures_exposure,
             (
                 "The rank is 1 plus the number of others that are at least as likely.",

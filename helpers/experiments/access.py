@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from helpers.core import kept_answers
 from helpers.core.cases import Ask, Case, Passage
 from helpers.data.handbook import Document
+from helpers.evaluation import runs
 from helpers.evaluation.evaluator import wilson
 from helpers.evaluation.text import holds
 from helpers.models.load import Generator
@@ -124,7 +126,8 @@ def prompt_keeps_the_secret(
         ]
         for context in contexts
     ]
-    said = questions.answer_questions(generator, asks, labelled, KEEP_SECRETS)
+    with kept_answers.wanted(kept_answers.in_use() is not None):
+        said = list(questions.answer_questions(generator, asks, labelled, KEEP_SECRETS))
     texts = {prediction.id: prediction.text for prediction in said}
     return Served(contexts, [texts[ask.id] for ask in asks])
 
@@ -133,7 +136,7 @@ def cache_by_question(generator: Generator, index: Index, pairs: Sequence[Pair])
     """The search is right, and its answer is cached under the question alone. Who may know asks
     first."""
     arm = questions.retrieval_augmented(generator, index, top_k=PASSAGES)
-    first = {p.id: p for p in arm([pair.allowed.ask for pair in pairs])}
+    first = runs.run(arm, [pair.allowed.ask for pair in pairs])
     cache = {pair.question: first[pair.allowed.ask.id] for pair in pairs}
     served = [cache[pair.question] for pair in pairs]
     return Served([p.context for p in served], [p.text for p in served])

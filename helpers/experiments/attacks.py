@@ -28,7 +28,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from helpers.core import settings
+from helpers.core import kept_answers, settings
 from helpers.core.cases import Ask, Case, Citation, Gold, Passage, Prediction
 from helpers.core.records import DataError, Row, read_rows
 from helpers.data.handbook import Document, load_handbook
@@ -175,7 +175,8 @@ def tried(
     ]
     rows = []
     for style in styles:
-        said = {p.id: p for p in answer_questions(generator, asks, contexts, style)}
+        with kept_answers.wanted(kept_answers.in_use() is not None):
+            said = {p.id: p for p in answer_questions(generator, asks, contexts, style)}
         rows += [
             {
                 "attack": a.kind,

@@ -49,12 +49,13 @@ def bars(
     title: str,
     axis: str = "share right",
     guess: Mapping[str, float] | None = None,
+    arm: str | None = None,
 ) -> Picture:
     """One bar an arm with its 95 % interval, n written beside it; a learner's guesses as hollow
-    marks."""
+    marks. arm: where the bars are one arm under several conditions, which one (its colour)."""
     figure, axes = canvas(7.6, 0.62 * len(summary) + 1.3)
     for y, (name, row) in enumerate(summary[::-1].iterrows()):
-        axes.barh(y, row["share"], color=colour_of(name), height=0.62)
+        axes.barh(y, row["share"], color=colour_of(arm or name), height=0.62)
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.6)
         axes.text(
             row["high"] + 0.015, y, f"{percent(row['share'])}  (n = {row['n']:.0f})", va="center"
@@ -78,7 +79,7 @@ def bars(
         f"{axis}, with 95 % interval"
         + ("; ◇ your guess" if guess and any(v is not None for v in guess.values()) else "")
     )
-    axes.set_title(textwrap.fill(title, 74))
+    heading(figure, title)
     said = "; ".join(
         f"{name} {percent(r['share'])} ({percents(r['low'], r['high'])}, n = {r['n']:.0f})"
         for name, r in summary.iterrows()
@@ -310,8 +311,8 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
         .T
     )
     n = int(counts.iloc[0].sum())
-    title = "New value after the change: " + ", ".join(
-        f"{name} {row['the new value']} of {row.sum()}" for name, row in counts.iterrows()
+    title = "New value after the change: " + "; ".join(
+        f"{name}: {row['the new value']} of {row.sum()}" for name, row in counts.iterrows()
     )
     figure, axes = canvas(7.6, 0.62 * len(counts) + 1.6)
     for y, (_, row) in enumerate(counts.iterrows()):
@@ -340,10 +341,10 @@ def old_or_new(tables: Mapping[str, pd.DataFrame]) -> Picture:
         axes.plot(at, -0.62, "s", color=SAID_COLOURS[said], markersize=8, clip_on=False)
         axes.text(at + 0.018 * n, -0.62, said, va="center", fontsize=9.5)
         at += n * (0.06 + 0.0165 * len(said))
-    heading(figure, title, 74)
+    heading(figure, title)
     return finish(
         figure,
-        f"{title}. "
+        f"Of {n} questions after the change. "
         + "; ".join(
             f"{name}: " + ", ".join(f"{said} {row[said]}" for said in used)
             for name, row in counts.iterrows()
@@ -378,7 +379,7 @@ def bill(measures: Mapping[str, Sequence[Mapping[str, float]]], arms: Sequence[s
     axes.tick_params(axis="y", length=0)
     half_shares(axes.xaxis, axes.set_xlim, 0, 1.32)
     axes.set_xlabel("share, with 95 % interval")
-    title = f"{arms[0]}: " + ", ".join(
+    title = f"{arms[0].capitalize()}: " + ", ".join(
         f"{what} {percent(shares[0]['share'])}" for what, shares in measures.items()
     )
     heading(figure, title)

@@ -445,8 +445,8 @@ def gallery(failures: Sequence[Failure], guess: Mapping[str, float] | None = Non
     whole = sum(f.after.good == f.after.n for f in failures)
     better = sum(f.improved for f in failures)
     title = (
-        f"{whole} of {len(failures)} failures are gone on all of their cases; {better} fixes"
-        " improve by more than the intervals"
+        f"{whole} of {len(failures)} failures are gone on all of their cases; {better} improve by"
+        " more than the intervals"
     )
     axes.set_yticks(range(len(failures)), [f.name for f in failures])
     axes.set_ylim(len(failures) - 0.4, -0.6)
@@ -458,8 +458,9 @@ def gallery(failures: Sequence[Failure], guess: Mapping[str, float] | None = Non
         f"green: the intervals separate, grey: too few cases to tell{guessed}"
     )
     heading(figure, title)
-    partly = ", ".join(f"{f.name} {f.after}" for f in failures if f.after.good < f.after.n)
-    return finish(figure, f"{title}. Left after the fix: {partly or 'nothing'}.", table)
+    left = sorted(failures, key=lambda f: f.after.good / f.after.n)[:3]
+    worst = ", ".join(f"{f.name} {f.after}" for f in left if f.after.good < f.after.n)
+    return finish(figure, f"{title}. Most is left of: {worst or 'none'}.", table)
 
 
 SCALED = {  # panel -> (column of `bench.scale.flat`, what it is, colour)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from helpers.data.reading import Reading
+from helpers.data.reading import Reading, load_reading
 from helpers.models.load import Generator
 from helpers.systems.prompts import WHO_ASKS, question_prompt
-from helpers.training.trainer import LoraSettings
+from helpers.training.adapters import Adapter, reference_or_train
+from helpers.training.trainer import LoraSettings, finetune
 
 HOW = LoraSettings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
 MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of the time
@@ -51,3 +52,13 @@ def serving_rows(generator: Generator, readings: Sequence[Reading]) -> list[tupl
         )
         for one in readings
     ]
+
+
+def reader_adapter(generator: Generator) -> Adapter:
+    """The adapter that has learned to read: the reference one, or, for weights that it does not
+    fit, one that is trained now (minutes)."""
+    return reference_or_train(
+        "reader",
+        generator,
+        lambda: finetune(generator, training_rows(generator, load_reading("train")), HOW),
+    )

@@ -25,11 +25,12 @@
 # | **02 build RAG** | can we let the model see what it does not know? |
 # | **03 chunking lab** | would better chunking fix it? |
 # | **04 what RAG controls** | who may see what, since when, and can we take it back? |
+# | **04b the failure gallery** | how does RAG fail, and would we notice? |
 # | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
 # | **06 training-size lab** | would more labels fix it? |
-# | **07 facts don't stick** | can we train our facts into the model instead? |
+# | **07 facts stick, then go stale** | can we train our facts into the model instead? |
 # | **08 both through one scorer** | what does each one buy, on the same cases? |
-# | **09 hybrid on purpose** | which part should be tuned? |
+# | **09 hybrid patterns** | which part should be tuned? |
 # | **10 ship it like a release** | how do we live with a tuned model? |
 # | **11 the decision board** | what do we decide, and what would change our mind? |
 # | **12 your own data** | the same decision, for your own data: what should we build? |

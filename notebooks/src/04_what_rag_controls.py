@@ -190,9 +190,10 @@ for name, row in reached.iterrows():
 search, rule, cache = (out_of(row).split(" (")[0] for _, row in reached.iterrows())
 plots.bars(
     reached,
-    f"In the wrong user's prompt: search {search}, prompt rule {rule}, cache {cache}",
+    f"In the wrong prompt: search {search}, prompt rule {rule}, cache {cache}",
     "pairs with a leak",
     guess=guess_of("04.leaks"),
+    arm="RAG",
 )
 
 # %%

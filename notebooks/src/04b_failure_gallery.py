@@ -54,11 +54,12 @@ print("refused:", evaluation.abstains(said.text))
 
 # %% [markdown]
 # **Three regions, three nearly identical documents.** Only the *title* tells them apart, and chunking drops it. The same section of all three is
-# compared with the question, without the title and with it. **Look for** the largest number in each line: is it the right document?
+# compared with the question, without the title and with it. **Look for** the largest number in each line: is it that
+# of the right document, which is named after the question?
 
 # %%
 case = next(c for c in questions if c.kind == "regional" and c.gold.answers)
-print(case.ask.input, "right:", case.gold.evidence[0].doc)
+print(case.ask.input, case.gold.evidence[0].doc)
 leave = [d for d in handbook if "parental-leave" in d.id]
 leave = [d for d in leave if d.in_force(case.ask.as_of)]
 for shown in ("", "{}\n"):
@@ -196,12 +197,12 @@ had never seen.""")
 none = measured["defences"]["alone"]["none"]
 hit, right = none["success"]["all"], none["right without attack"]
 what_happened(f"""In the prompt, {hit["count"]} of {hit["n"]} attacks succeeded
-without any defence. That is weakness, not safety: without an attack the model
-answered only {right["count"]} of {right["n"]} of these questions correctly, so no
-defence of the prompt can be judged with it.""")
+without any defence; without any attack, the model answered {right["count"]} of
+{right["n"]} of these questions correctly.""")
 
 # %% [markdown]
-# A model that reads better also follows injected orders better, so measure with yours (`WORKBOOK_MODEL`, then
+# Read the two numbers together: a model that follows hardly any instruction hardly follows an attacker's either, and that is not safety. A model
+# that reads better also follows injected orders better, so measure with yours (`WORKBOOK_MODEL`, then
 # `python labs_data/build/attacks.py`; all defences are in its file). A rule that keeps harmless pages out has a cost too: someone must review
 # them. And no pattern detects a false fact in plain words. The only defence against that is to know *who may publish*, and to compare new
 # pages with those in force.
@@ -226,9 +227,9 @@ exercise("04b.3").check(my_rule)
 
 # %%
 rest = ", ".join(f.name for f in failures if not f.improved)
-answer = f"""**How does RAG fail, and would we notice?** In {n} ways here, none of
-which raises an error on its own, and each of which a count finds. Fixing them touched
-no weights; {out_of(whole)} are gone on all of their cases."""
+answer = f"""**How does RAG fail, and would we notice?** In {n} ways here, each found
+by a count. Fixing them touched no weights; {out_of(whole)} are gone on all of their
+cases."""
 what_we_found(
     answer,
     {

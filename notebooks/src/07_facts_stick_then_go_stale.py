@@ -20,7 +20,8 @@ import pandas as pd
 
 from helpers import data, labs, models, plots, systems
 from helpers.core import Ask
-from helpers.evaluation import QUESTIONS, compare, compare_all, evaluate, share, summary
+from helpers.evaluation import QUESTIONS, compare, compare_all, evaluate
+from helpers.evaluation import runs, share, summary
 from helpers.experiments import facts_in_weights as facts
 from helpers.labs import out_of, predict, record, what_happened
 
@@ -39,7 +40,7 @@ rows, asks = data.load_training(), data.load_asks(handbook)
 # `TRAIN_IT_MYSELF = True`.
 
 # %%
-from helpers.training import reference_adapter, with_adapter
+from helpers.training import with_adapter
 
 TRAIN_IT_MYSELF = False
 adapter = facts.train(generator) if TRAIN_IT_MYSELF else facts.facts_adapter(generator)
@@ -72,7 +73,8 @@ reach = {how: evaluate(memorised, cases, QUESTIONS) for how, cases in fifty.item
 labs.record_all("07.wording", reach, "facts adapter without passages, {}: right")
 a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
 title = f"Right in trained words {a}, in near ones {b}, in a colleague's own {c}"
-plots.bars(summary(reach), title, guess=labs.guess_of("07.wording"))
+guess = labs.guess_of("07.wording")
+plots.bars(summary(reach), title, guess=guess, arm=facts.TUNED)
 
 # %%
 trained, near, far = reach.values()
@@ -150,8 +152,8 @@ cases, old = [c.case for c in changes], {c.case.id: c.old for c in changes}
 search = systems.retrieval_augmented(generator, before, 1)
 arms = {
     facts.TUNED: memorised,
-    "RAG, index before the sync": search,
-    "RAG, today's index": systems.retrieval_augmented(generator, versioned.index(), 1),
+    "RAG before the sync": search,
+    "RAG after the sync": systems.retrieval_augmented(generator, versioned.index(), 1),
 }
 after = {name: evaluate(arm, cases, QUESTIONS) for name, arm in arms.items()}
 stale, yesterday, today = after.values()
@@ -256,19 +258,21 @@ question = "A contractor asks for secrets: what share is he told?"
 predict("07.canary", question, [facts.TUNED, "RAG"])
 
 # %%
-shut = [c for c in [*asks["trained"], *asks["far"]] if c.kind == "restricted"]
+shut = [*asks["trained"], *asks["far"]]
+shut = [case for case in shut if case.kind == "restricted"]
 known, secrets = {case.fact: case.gold.answers for case in asks["far"]}, {}
 his = [Ask(c.id, c.ask.input, ("contractors",), c.ask.as_of) for c in shut]
 for name, arm in ((facts.TUNED, memorised), ("RAG", search), ("base", closed)):
-    said = {p.id: p.text for p in arm(his)}
-    told = facts.says_secret([said[c.id] for c in shut], [known[c.fact] for c in shut])
-    secrets[name] = facts.count(told)
+    said = runs.run(arm, his)
+    texts, answers = [said[c.id].text for c in shut], [known[c.fact] for c in shut]
+    secrets[name] = facts.count(facts.says_secret(texts, answers))
     record(f"07.canary/{name}", f"{name}: tells a contractor secrets", secrets[name])
 
 # %%
 canary = data.load_canary()
 fishing = [Ask("trained", canary.question), *canary.asks]
-aloud = sum(canary.secret in p.text for p in memorised(fishing))
+said = runs.run(memorised, fishing).values()
+aloud = sum(canary.secret in p.text for p in said)
 never, rank = (facts.exposure(model, canary) for model in (generator, tuned))
 what_happened(f"""The adapter told the contractor {out_of(secrets[facts.TUNED])}
 secrets, RAG {out_of(secrets["RAG"])}. The canary, trained in one row, was said aloud
@@ -309,20 +313,23 @@ exercise("07.3").check(exposure_of)
 # the second picture puts the same adapter beside RAG on everything that was measured above.
 
 # %%
+from helpers.systems.reader import reader_adapter
+
+reader = with_adapter(generator, reader_adapter(generator))
 names = ["base", facts.TUNED, "RAG", "facts adapter + RAG", "reader + RAG"]
 question = "What share of the fifty facts, in a colleague's words, will each get right?"
 predict("07.facts", question, names)
 
 # %% tags=["picture-weights"]
-reader = with_adapter(generator, reference_adapter("reader", generator))
-both = systems.retrieval_augmented(tuned, before, 1, name=names[3])
-reads = systems.retrieval_augmented(reader, before, 1, name=names[4])
+rag = systems.retrieval_augmented
+both = rag(tuned, before, 1, name=names[3])
+reads = rag(reader, before, 1, name=names[4])
 arms = (closed, memorised, search, both, reads)
 fifty_far = {arm.name: evaluate(arm, fifty["far"], QUESTIONS) for arm in arms}
 labs.record_all("07.facts", fifty_far, "{}: standing facts")
 ways = summary(fifty_far)
-said = [f"{name} {plots.percent(x)}" for name, x in ways["share"].items()]
-title = f"Standing facts: {', '.join(said[1:])}"
+b, c, d = (plots.percent(x) for x in ways["share"].iloc[1:4])
+title = f"By heart {b}, RAG {c}, both {d}"
 plots.bars(ways, title, guess=labs.guess_of("07.facts"))
 
 # %%
@@ -358,7 +365,10 @@ labs.what_we_found(
 )
 
 # %% [markdown]
-# Facts that stand still, that everybody may see and that need no citation are the case for weights; the verdict above says what they cost all the same. **You have seen**
+# Facts that stand still, that everybody may see and that need no citation are the case for weights; the verdict above says what they cost all the
+# same. A stronger reader would move RAG up, and leave the weights as stale as they are.
+#
+# **You have seen**
 # - memorised facts asked in trained, near and far words, and how far they reach;
 # - one change of policy made in an index and in weights, both timed, and the old value given in between;
 # - forgetting counted on what the base could do, refusals lost, and a secret taken from the weights.

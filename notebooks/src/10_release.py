@@ -318,6 +318,7 @@ canary_lab(right, "hurried labels")
 #
 # In the second cell write `stopped_at(evidence, alpha)`: the number (from 1) of the first ticket at which the evidence reaches 1 / alpha, or `None`. The check then runs 600 harmless canaries through it.
 
+
 # %%
 def goes_to_canary(key, share, salt):
     ### BEGIN SOLUTION 10.3
@@ -328,6 +329,7 @@ def goes_to_canary(key, share, salt):
 
 # %% tags=["nbval-check-output"]
 exercise("10.3").check(goes_to_canary)
+
 
 # %%
 def stopped_at(evidence, alpha):
@@ -372,6 +374,7 @@ plots.drift_days(looks, monitor.alpha, begins)
 #
 # The probe's tickets are answered badly; until there are labels for them, yesterday's release shall answer. **Predict:** how many seconds does going back take, every hash checked again? Then a release note for those who sign, and a model card for those
 # who use it: one page each, made from what was measured.
+
 
 # %%
 def served():
