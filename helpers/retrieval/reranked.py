@@ -59,8 +59,8 @@ class Reranked:
     def search_all(
         self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "dense"
     ) -> list[list[Passage]]:
-        """For every ask its hits, the first `depth` by the new scores (of equals, the one that stood
-        higher), the others behind them as they were."""
+        """For every ask its hits: the first `depth` by the new scores (of equals, the one that
+        stood higher), the others behind them as they were."""
         found = self.inner.search_all(asks, max(self.depth, top_k), retriever)
         return [
             self._ordered(ask.input, hits)[:top_k] for ask, hits in zip(asks, found, strict=True)

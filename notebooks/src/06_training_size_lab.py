@@ -470,4 +470,4 @@ exercise("06.5").check((my_rows, my_verdict))
 # - each step up with a verdict, and labels told apart from mere practice;
 # - the weak field, wrong labels, and what 50 more labels would likely gain, with its uncertainty.
 #
-# **For the decision:** shares by size and the gain of tuning over few-shot are in your journal. **Next:** [07 · do facts stick in the weights?](07_facts_dont_stick.ipynb)
+# **For the decision:** shares by size and the gain of tuning over few-shot are in your journal. **Next:** [07 · do facts stick in the weights?](07_facts_stick_then_go_stale.ipynb)
