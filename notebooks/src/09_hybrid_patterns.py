@@ -292,7 +292,8 @@ exercise("09.3").check(ceilings)
 # %% [markdown]
 # ## Part four: the hybrid, part by part
 #
-# Now all parts together, on **mixed traffic**: handbook questions of dev (some of which must be refused) and requests that want a tool, a refusal or a word of thanks. One definition of right for all. One
+# Now all parts together, on **mixed traffic**: handbook questions of dev (some of which must be refused) and requests that want a tool, a refusal or a word of thanks. One definition of right for all. The
+# sample is drawn once from dev; the frozen test stays closed here, so read this as a comparison of parts and not as a promise. One
 # passage is shown, because 02 found that this small reader gets worse with three. Each system below differs from *router + RAG* in **one** part, the last in all of them.
 #
 # **Predict** the share of requests that each gets right.
@@ -307,7 +308,7 @@ hybrids = ["RAG", "router + RAG", "+ tuned search", "+ reader", "+ both"]
 predict("09.hybrid", "What share of all requests is answered rightly?", hybrids)
 
 # %%
-from helpers.systems.hybrid import router_and_rag
+from helpers.systems.hybrid import router_and_rag, routes_of
 from helpers.training import reference_or_train, with_adapter
 
 reader = with_adapter(generator, reference_or_train("reader", generator, None))
@@ -323,7 +324,7 @@ parts = {
 # %%
 systems_ = {"RAG": rag, **{n: router_and_rag(gate, one, name=n) for n, one in parts.items()}}
 results = {name: evaluate(arm, cases, MIXED) for name, arm in systems_.items()}
-routes = systems.routes_of(gate, [case.ask for case in cases])
+routes = routes_of(gate, [case.ask for case in cases])
 results = {
     name: priced(blamed(table, None if name == "RAG" else routes))
     for name, table in results.items()
