@@ -452,22 +452,20 @@ style_gain = compare(untrained[2], trained)
 saved = few["tokens_in"].mean() - tuned["tokens_in"].mean()
 what_we_found(
     f"""**Do examples teach our format, or does a better prompt do?** The form: a grammar or examples
-    in a prompt are enough. The judgement: {lines} points for the tuned model; so measure in the order
-    of what it costs: a better prompt, the labels without a language model, then training.""",
+    in a prompt are enough. The judgement: the tuned model, in points against {lines}. Measure in the
+    order of what it costs: a better prompt, the labels without a language model, then training.""",
     {
-        "narrow tasks with labels, against a better prompt": (
-            HELD.get(against[like.attrs["arm"]].verdict),
-            f"{against[like.attrs['arm']].difference:+.0%} against retrieved examples",
-        ),
-        "narrow tasks with labels, against a classifier": (
-            HELD.get(against[without_model[1].attrs["arm"]].verdict),
-            f"{against[without_model[1].attrs['arm']].difference:+.0%}",
+        "narrow tasks with labels": (
+            HELD.get(against["retrieved examples"].verdict),
+            f"{100 * against['retrieved examples'].difference:+.0f} points against the best prompt"
+            f" and {100 * against['classifier'].difference:+.0f} against the classifier"
+            f" ({against['classifier'].verdict})",
         ),
         "tone": (
             HELD.get(style_gain.verdict),
-            f"{style_gain.difference:+.0%} against six examples",
+            f"{100 * style_gain.difference:+.0f} points against six examples",
         ),
-        "fewer prompt tokens": (saved > 0, f"{saved:.0f} fewer a request"),
+        "fewer prompt tokens": (bool(saved > 0), f"{saved:.0f} fewer a request"),
     },
 )
 

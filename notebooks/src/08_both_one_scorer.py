@@ -426,7 +426,7 @@ ticket_tables = [forced, few, like, tuned, tuned_forced]
 ticket_summary([*without_model, *ticket_tables]).round(2)
 
 # %%
-for table in ticket_tables:
+for table in (*without_model, *ticket_tables):
     record(
         f"08.tickets/{table.attrs['arm']}",
         f"{table.attrs['arm']}: all four fields right on the frozen test tickets",
