@@ -159,7 +159,6 @@ def evidence_of(
         found["recall"] = _recall(search, data)
     if labels is not None and labels.rows:
         found["contradicting labels"] = _contradicting(labels, data)
-    sizes = sorted((name for name in tables if name.startswith("tuned, ")), key=rows_of)
     usage = {
         name: _usage(
             tables.get(tuned if name == "tuned" and tuned else name),
@@ -177,7 +176,6 @@ def evidence_of(
         seconds,
         many,
         about,
-        {rows_of(name): finding(name, tables[name]) for name in sizes},
         _pairs(arms, model, data),
     )
 
