@@ -166,7 +166,8 @@ def said(c):
 shown, taught, written, seen = map(said, moved)
 read = plots.percent(sentence["right"].mean())
 what_happened(
-    f"""The **assistant** gets {read} when the one sentence with the answer is in its prompt ({shown}).
+    f"""The **assistant** gets {read} when the one sentence with the answer is in its prompt
+    ({shown}).
     Eight examples of how to answer: {taught}; the answers are not in them. What is still wrong with
     the sentence in the prompt is a second problem, and it is not one of knowledge. The **sorter**
     with the rule book: {written}; with eight solved tickets: {seen}. But look at the form first:
@@ -221,7 +222,8 @@ ticket_summary([label, zero, ruled, few, forced, both]).round(2)
 knows = compare(forced, both, column="fields_right", comparisons=2)  # the form is the same
 judges = compare(label, forced, column="fields_right", comparisons=2)
 what_happened(
-    f"""With the form given, the rule book changes the share of fields right by {said(knows)}. And the
+    f"""With the form given, the rule book changes the share of fields right by
+    {said(knows)}. And the
     model that only has the form, against the most common labels, which know nothing:
     {said(judges)}. If your complaint is "the JSON breaks", a schema is the fix and costs no labels.
     If it is "the JSON is fine and the labels are wrong", you need examples, more than a prompt
@@ -405,8 +407,10 @@ exercise("01.4").check(diagnose)
 # %%
 HELD = {"better": True, "worse": False}  # no entry: it could not be told
 what_we_found(
-    f"""**Is it knowledge, behaviour, boundaries, or the test?** *Knowledge*: the assistant, shown the
-    sentence ({shown}; n = {len(answerable)}). *Behaviour*: the sorter, shown solved tickets ({seen};
+    f"""**Is it knowledge, behaviour, boundaries, or the test?** *Knowledge*: the assistant,
+    shown the
+    sentence ({shown}; n = {len(answerable)}). *Behaviour*: the sorter, shown solved tickets
+    ({seen};
     n = {len(tickets)}). *Boundaries*: a threshold outside the model ({said(verdict)}). *The test*:
     one full stop turned "{verdict.verdict}" into "{flipped.verdict}". Nothing was trained.""",
     {

@@ -322,7 +322,8 @@ what_happened(
     f"""{(~seen).sum()} of {len(seen)} questions went to the model without the sentence that answers
     them: no model and no training could have read it. Of the {seen.sum()} that had it, {read} were
     answered rightly. ({by_luck} were right without the whole sentence: a part was enough, or
-    another passage said so.) What lies between the right document and the right sentence is a matter
+    another passage said so.) What lies between the right document and the right sentence is
+    a matter
     of cutting and searching: notebook 03."""
 )
 

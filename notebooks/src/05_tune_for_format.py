@@ -100,9 +100,11 @@ from helpers.evaluation import compare
 
 better_prompt = compare(few, like, column="fields_right")
 what_happened(
-    f"""Form and judgement are two things, and form is the easy half: {few["valid"].sum()} of {len(few)}
+    f"""Form and judgement are two things, and form is the easy half: {few["valid"].sum()}
+    of {len(few)}
     records are valid with fixed examples, {forced["valid"].sum()} with the grammar. Being valid is
-    not being right: constrained, {plots.percent(forced["right"].mean())} have all four fields right;
+    not being right: constrained, {plots.percent(forced["right"].mean())} have all four
+    fields right;
     the most common labels, which have no skill, {plots.percent(majority["right"].mean())}. Which
     examples stand in the prompt matters, too: looked up instead of fixed,
     {100 * better_prompt.difference:+.0f} points of fields ({100 * better_prompt.low:+.0f} to
@@ -287,7 +289,8 @@ what_happened(
     f"""Trained on {full.card["rows"]} labels, {plots.percent(tuned["right"].mean())} have all four
     fields right ({plots.percent(small["right"].mean())} with 64). In points against the others, all
     intervals holding at once: {lines}. Measurably ahead of {", ".join(ahead) or "none"}; where an
-    interval covers zero, the cheaper one is the better choice. {tuned["valid"].sum()} of {len(tuned)}
+    interval covers zero, the cheaper one is the better choice. {tuned["valid"].sum()} of
+    {len(tuned)}
     tuned records are valid; a grammar on top put {mended} more right: it cannot mend a wrong label.
     How many labels the gain takes is the question of notebook 06."""
 )
@@ -451,8 +454,10 @@ against = {one.first: one for one in gains}
 style_gain = compare(untrained[2], trained)
 saved = few["tokens_in"].mean() - tuned["tokens_in"].mean()
 what_we_found(
-    f"""**Do examples teach our format, or does a better prompt do?** The form: a grammar or examples
-    in a prompt are enough. The judgement: the tuned model, in points against {lines}. Measure in the
+    f"""**Do examples teach our format, or does a better prompt do?** The form: a grammar or
+    examples
+    in a prompt are enough. The judgement: the tuned model, in points against {lines}.
+    Measure in the
     order of what it costs: a better prompt, the labels without a language model, then training.""",
     {
         "narrow tasks with labels": (

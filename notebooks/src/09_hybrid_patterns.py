@@ -409,8 +409,10 @@ exercise("09.4").check(rewritten)
 gain = {one.second: f"{100 * one.difference:+.0f} points: {one.verdict}" for one in against}
 routing = results["router + RAG"]["right"].mean() - results["RAG"]["right"].mean()
 rows = [
-    ("router", "which part answers; when to refuse or ask back", "router", f"{100 * routing:+.0f} points (over RAG)"),
-    ("retrieval (and its tuning)", "facts: current, permitted, cited", "search", gain["+ tuned search"]),
+    ("router", "which part answers; when to refuse or ask back", "router",
+     f"{100 * routing:+.0f} points (over RAG)"),
+    ("retrieval (and its tuning)", "facts: current, permitted, cited", "search",
+     gain["+ tuned search"]),
     ("reader (tuned)", "how to read, cite and say “I don't know”", "reading", gain["+ reader"]),
     ("tool", "what is exact: status, sums, dates", "tool", "needs none"),
 ]  # fmt: skip

@@ -7,8 +7,7 @@
 # **Time:** 20 minutes to read · 5 minutes to run · 30 minutes of exercises. **Before:** 01 and 11 help; nothing is required. Without a folder of your own you work on a filled example; one line changes that.
 #
 # **By the end you can**
-# - put documents, questions and labelled examples into a folder, in the files that you have, and get a decision with its reasons in minutes;
-# - see before any training whether your labels can be learnt from;
+# - put documents, questions and labelled examples into a folder, in the files that you have, see whether your labels can be learnt from, and get a decision with its reasons in minutes;
 # - read the report: which differences are real, which part is to blame for a wrong answer, what was not measured;
 # - write thirty questions in an hour that tell your options apart, and say how many more you need.
 

@@ -131,17 +131,25 @@ def test_going_back_and_forth_is_a_pointer(cache, cheap, folder):
 
 
 def test_dropped_history_leaves_the_current_version_as_number_one(cache, cheap, folder):
-    """And what only earlier versions held is embedded again when it comes back."""
     shelf, other = VersionedIndex("s", 32, 0), VersionedIndex("other", 32, 0)
-    path, before = folder / "rule-0.md", (folder / "rule-0.md").read_text()
+    path = folder / "rule-0.md"
     shelf.sync(folder)
     other.sync(folder)
-    path.write_text(before.replace("lasts 3 days", "lasts 99 days"))
+    path.write_text(path.read_text().replace("lasts 3 days", "lasts 99 days"))
     shelf.sync(folder)
     assert shelf.drop_history() == 1
     assert [v.number for v in shelf.versions] == [1]
     assert "99 days" in "".join(found(shelf, "thing 0 lasts days"))
     assert "3 days" in "".join(found(other, "thing 0 lasts days")), "another shelf answers from it"
+
+
+def test_what_only_earlier_versions_held_is_embedded_again(cache, cheap, folder):
+    shelf = VersionedIndex("s", 32, 0)
+    path, before = folder / "rule-0.md", (folder / "rule-0.md").read_text()
+    shelf.sync(folder)
+    path.write_text(before.replace("lasts 3 days", "lasts 99 days"))
+    shelf.sync(folder)
+    shelf.drop_history()
     path.write_text(before)
     assert shelf.sync(folder).embedded == 1
 
