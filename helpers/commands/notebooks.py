@@ -242,7 +242,7 @@ def rewrite(numbers: list[str]) -> int:
             for solutions, path in ((False, learner_path(source)), (True, solution_path(source)))
         }
         if None in made.values():
-            changed.append(source.name[:2])
+            changed.append(number_of(source))
             continue
         for path, book in made.items():
             write_notebook(book, path)

@@ -102,7 +102,7 @@ def test_thirty_questions_are_thirty():
 def test_every_notebook_has_its_page_in_the_guide():
     text = (kit.DOCS / "INSTRUCTOR.md").read_text(encoding="utf-8")
     parts = dict(re.findall(r"^## (\d\d) · .*?\n(.*?)(?=^## |\Z)", text, re.M | re.S))
-    assert set(parts) >= {source.name[:2] for source in SOURCES}
+    assert set(parts) >= {notebooks.number_of(source) for source in SOURCES}
     wanted = ("**Aim.**", "get wrong**", "with answers**", "Where to cut.", "the kernel dies.")
     assert [
         (number, word) for number in parts for word in wanted if word not in parts[number]

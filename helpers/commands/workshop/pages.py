@@ -37,7 +37,7 @@ def pictures() -> dict[str, dict[str, str]]:
                 image = _first_image(cell)
                 if image is None:
                     raise ValueError(f"{source.stem}: the cell of picture-{name} shows no picture")
-                found[name] = {"img": image, "from": source.name[:2], "title": title}
+                found[name] = {"img": image, "from": notebooks.number_of(source), "title": title}
     return found
 
 

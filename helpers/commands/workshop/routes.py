@@ -65,7 +65,7 @@ def kit() -> dict:
 
 
 def lessons() -> dict[str, Lesson]:
-    return {source.name[:2]: lesson_of(source) for source in notebooks.sources()}
+    return {notebooks.number_of(source): lesson_of(source) for source in notebooks.sources()}
 
 
 def routes() -> list[Route]:

@@ -86,7 +86,7 @@ def _lesson_of(source: Path, version: str) -> Lesson:
         for place, name in enumerate((name for name in weights if name), start=1)
     )
     title = first.splitlines()[0].partition("· ")[2]
-    return Lesson(source.name[:2], title, read, run, exercises, minutes[""], sections)
+    return Lesson(notebooks.number_of(source), title, read, run, exercises, minutes[""], sections)
 
 
 def number_of(heading: str) -> str:

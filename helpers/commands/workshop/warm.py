@@ -64,7 +64,7 @@ def warm(numbers: list[str], again: bool = False) -> int:
             print(f"[{place}/{len(wanted)}] {source.stem}", flush=True)
             seconds, problem = timed(source, journal)
             if problem:
-                failed.append(source.name[:2])
+                failed.append(notebooks.number_of(source))
                 print(problem, file=sys.stderr)
                 continue
             write_whole(mark, json.dumps({"state": state, "seconds": seconds}))
