@@ -423,8 +423,7 @@ exercise("12.3").check(ceiling)
 # but the hour in which the questions are written.
 #
 # **You have seen**
-# - a folder in other people's forms turned into baselines, systems, attribution and a decision, with its faults named and the rest used;
-# - labels that contradict each other, and the ceiling that they set;
+# - a folder in other people's forms turned into baselines, systems, attribution and a decision, and labels that contradict each other, with the ceiling that they set;
 # - which differences were real, what the minutes did not reach, and requirements that are changed without a new measurement;
 # - what good questions are made of, and the three traps that make any number look good.
 #

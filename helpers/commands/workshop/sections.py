@@ -17,7 +17,7 @@ import nbformat
 from helpers.commands import notebooks
 
 HEADING = re.compile(r"^## (.+?)\s*$", re.MULTILINE)
-EXERCISE = re.compile(r"^Exercise (\d\d\.\d)\b")
+EXERCISE = re.compile(r"^Exercise (\d\d[a-z]?\.\d)\b")
 STATED = re.compile(
     r"\*\*Time:\*\* (\d+) minutes to read · (\d+) minutes? to run · (\d+) minutes of exercises"
 )
