@@ -44,7 +44,8 @@ def test_the_verdict_comes_last_and_names_the_parts_it_rests_on(number):
 def test_the_answer_begins_with_the_title_and_counts(number):
     title = notebooks.compose(JUDGED[number], solutions=False).cells[0].source.splitlines()[0]
     answer = computed(number)[-1].split("**On trial")[0]
-    assert answer.startswith(f"**{title.partition(' · ')[2]}**")
+    asked = answer.removeprefix("**").partition("**")[0]
+    assert asked.endswith("?") and title.endswith(asked)
     assert COUNTED.search(answer)
 
 
