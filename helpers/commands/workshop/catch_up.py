@@ -65,8 +65,9 @@ def _limit(source: Path, section: str) -> tuple[int, str]:
     headings = headings_of(source)
     if not section.isdigit() or not 1 <= int(section) <= len(headings):
         raise ValueError(
-            f"notebook {notebooks.number_of(source)} has sections 1 to {len(headings)}, not {section!r};"
-            f" for their names: python3 workbook.py catch-up {notebooks.number_of(source)}"
+            f"notebook {notebooks.number_of(source)} has sections 1 to {len(headings)}, not"
+            f" {section!r}; for their names: python3 workbook.py catch-up"
+            f" {notebooks.number_of(source)}"
         )
     heading = headings[int(section) - 1]
     return section_of(book).index(heading), f"section {section}, {heading}"
