@@ -106,7 +106,7 @@ def what_to_fix(
 ) -> str:
     """One sentence: what to do before anything else is measured."""
     if ready.state == CONTRADICT:
-        return "Give up one of the requirements that leave nothing; until then a person answers."
+        return "Give up requirements that leave nothing; until then a person answers."
     if ready.state == VOLUME:
         if ready.least_volume == math.inf:
             return "Build nothing; a person answers."

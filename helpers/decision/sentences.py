@@ -72,8 +72,7 @@ def paragraphs(d: Decision) -> tuple[str, str, str]:
 
 def headline(d: Decision) -> str:
     """The direction, for a head in bold."""
-    name = d.answer
-    return f"{name[0].upper()}{name[1:]}."
+    return f"{upper_first(d.answer)}."
 
 
 def _direction(d: Decision) -> str:
@@ -129,6 +128,17 @@ def _ready(d: Decision) -> str:
     return " ".join(filter(None, [said, right_against_needed(ready, d), *_notes(ready, d)]))
 
 
+def to_give_up(d: Decision) -> str:
+    """The ways out of requirements that leave no system; where it takes two, both are named."""
+    ways = d.readiness.give_up
+    if not ways:
+        return "change what was measured: no requirement alone leaves one"
+    said = [listed([stated_as(name, d) for name in names]) for names in ways]
+    if all(len(names) == 1 for names in ways):
+        return f"give up {'one of: ' if len(said) > 1 else ''}{listed(said, 'or')}"
+    return f"give up more than one, together: {'; or '.join(said)}"
+
+
 def in_state(ready: Readiness) -> str:
     """The state in words; where no language model answers, none is to blame."""
     return ready.state if ready.state != NO or ready.models else "not good enough yet"
@@ -137,7 +147,7 @@ def in_state(ready: Readiness) -> str:
 def right_against_needed(ready: Readiness, d: Decision) -> str:
     """Right today, with interval, n and model, against right needed, and why so much."""
     if ready.state == CONTRADICT:
-        return f"Give up one of: {listed([stated_as(name, d) for name in ready.give_up], 'or')}."
+        return f"{upper_first(to_give_up(d))}."
     if ready.state == VOLUME:
         if ready.least_volume == math.inf:
             return "To serve one answer alone costs more than a person who gives it."
@@ -183,9 +193,8 @@ def _notes(ready: Readiness, d: Decision) -> Iterable[str]:
         yield f"To be shown first: {' '.join(unseen)}"
     partly = [one.kind for one in d.direction.values() if one.option is PEOPLE]
     if partly and ready.state != CONTRADICT:
-        names = listed([stated_as(name, d) for name in ready.give_up], "or")
         kinds = listed([RESPONSIBLE[kind] for kind in partly])
-        yield f"A person answers {kinds}, unless you give up one of: {names}."
+        yield f"A person answers {kinds}. To have a system, {to_give_up(d)}."
 
 
 # --- next -----------------------------------------------------------------------------------------
@@ -282,7 +291,7 @@ def _outs(d: Decision, ids: Mapping[str, str]) -> Iterable[Reason]:
     for rule, names in by.values():
         stated = "; ".join(stated_as(name, d) for name in rule.requirements)
         yield Reason(
-            f"{listed(names).capitalize()} {'is' if len(names) == 1 else 'are'} out: {rule.reason}"
+            f"{upper_first(listed(names))} {'is' if len(names) == 1 else 'are'} out: {rule.reason}"
             f"{f' ({stated})' if stated else ''}",
             tuple(ids[name] for name in rule.findings if name in ids),
             rule.requirements,
@@ -330,6 +339,11 @@ def points(share: float) -> str:
     if many < 0.1:
         return "less than 0.1 points"
     return f"{many:.0f} points" if many >= 10 or many == round(many) else f"{many:.2g} points"
+
+
+def upper_first(text: str) -> str:
+    """The first letter as at the beginning of a sentence; "RAG" stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def share(value: float) -> str:

@@ -276,7 +276,7 @@ class Panel:
 
         rows: list[Any] = []
         for name, slider in self.sliders.items():
-            slider.description_tooltip = labels[name]
+            slider.tooltip = labels[name]
             question = widgets.HTML(f"<div class='t-question'>{html.escape(labels[name])}</div>")
             rows.append(widgets.VBox([question, slider, self.axes[name]]))
         asked = [controls.row(name, one) for name, one in self.stated.items()]
@@ -289,7 +289,7 @@ class Panel:
         )
         left.add_class("t-lab-side")
         both = widgets.HBox([left, right], layout={"flex_flow": "row wrap"})
-        whole = widgets.VBox([widgets.HTML(STYLE), both, *below])
+        whole = widgets.VBox([widgets.HTML(STYLE + controls.READ_ALOUD), both, *below])
         whole.add_class("t-lab")
         return whole
 

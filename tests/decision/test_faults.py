@@ -153,7 +153,7 @@ def test_a5_all_out_is_a_contradiction(r):
 
 @pytest.mark.parametrize("r", ALL_OUT)
 def test_a5_and_says_what_to_give_up(r):
-    assert "Give up one of: " in decide(r, REF).paragraphs[1]
+    assert "Give up " in decide(r, REF).paragraphs[1]
 
 
 @pytest.mark.parametrize("r", ALL_OUT)
