@@ -31,7 +31,7 @@ from helpers.decision.options import (
     TONE,
     TUNE,
 )
-from helpers.decision.readiness import CONTRADICT, VOLUME, YES, Readiness
+from helpers.decision.readiness import CONTRADICT, NO, VOLUME, YES, Readiness
 from helpers.decision.requirements import Requirements, shown
 from helpers.decision.walk import Direction, Duel
 from helpers.evaluation.numbers import percent
@@ -120,13 +120,14 @@ def what_to_fix(
         return f"Try {names} on about {UNSEEN_N} cases; nobody has measured it."
     if ready.state == YES:
         return "Ship it behind its gates, and count right, wrong and refused answers every week."
-    if ready.n < FEWEST:
+    if ready.n < FEWEST and ready.state != NO:
         return f"Ask {FEWEST} cases or more first; on {ready.n:,.0f} nothing can be told."
     if ready.asks and above(ready.right, ready.needed):
         return "Say what share of right answers is enough; then it can be told whether it is ready."
-    failed = [gate for gate in ready.gates if gate.passed is False]
-    if failed and above(ready.right, ready.needed):
-        return f"Fix what failed its gate: {failed[0].rule.reason.rstrip('.')}."
+    gates = sorted((g for g in ready.gates if g.passed is False), key=lambda g: not g.failed)
+    if gates and above(ready.right, ready.needed):
+        what = "Fix what failed its gate" if gates[0].failed else "Show what its gate asks"
+        return f"{what}: {gates[0].rule.reason[0].lower()}{gates[0].rule.reason[1:]}"
     weights = served({kind: one.option for kind, one in directions.items()}, requirements)
 
     def lost(kind: str) -> float:
@@ -231,4 +232,5 @@ def burden(evidence: Findings) -> str:
         "way back": "{:.2g} seconds to go back",
     }
     counted = [said[name].format(value) for name, value in there.items()]
+    counted = [one.replace("1 people who sign", "1 person who signs") for one in counted]
     return f" One release, as counted: {', '.join(counted)}." if counted else ""

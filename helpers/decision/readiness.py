@@ -54,6 +54,11 @@ class Gate:
         """Clearly above its line? What was measured and straddles it has not passed."""
         return None if self.known.value is None else above(self.known, self.line) is True
 
+    @property
+    def failed(self) -> bool:
+        """Clearly below its line?"""
+        return self.known.value is not None and above(self.known, self.line) is False
+
 
 @dataclass(frozen=True)
 class Readiness:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from helpers.decision.findings import SHOWN, Span, above
 from helpers.decision.next_step import losses
-from helpers.decision.options import LOOKUPS, ORDER, PEOPLE, PROMPT, RESPONSIBLE, TONE, Option
+from helpers.decision.options import (
+    LOOKUPS,
+    ORDER,
+    PEOPLE,
+    PROMPT,
+    RESPONSIBLE,
+    RETRIEVED,
+    TONE,
+    Option,
+)
 from helpers.decision.readiness import (
     CONTRADICT,
     NO,
@@ -89,7 +98,13 @@ def _why(one: Direction, d: Decision) -> str:
         return f"{name}your requirements leave no system, so a person answers."
     if one.firmness.startswith("by requirement"):
         return f"{name}{one.option}, by your requirements only; nobody has measured it yet."
+    if one.routed_away:
+        return (
+            f"{name}{one.option}; {one.routed_away} would win less than a router that must tell the"
+            " parts apart would lose."
+        )
     beaten = [duel for duel in one.duels if duel.second is one.option and duel.pays]
+    be = verb(one.option)
     best = max(beaten, key=lambda duel: duel.gain.value or 0, default=None)
     barred = [
         stated_as(out.rules[0].requirements[0], d)
@@ -97,11 +112,11 @@ def _why(one: Direction, d: Decision) -> str:
         if ORDER[out.option] < ORDER[one.option] and out.rules[0].requirements
     ]
     if best:
-        won = f"{one.option} is {more(best.gain)} than {best.first}"
+        won = f"{one.option} {be} {more(best.gain)} than {best.first}"
     elif barred:
-        won = f"{one.option} is the simplest that your requirements leave ({listed(barred)})"
+        won = f"{one.option} {be} the simplest that your requirements leave ({listed(barred)})"
     else:
-        won = f"{one.option} is the simplest that holds"
+        won = f"{one.option} {be} the simplest that holds"
     still = [_other(duel, one.option) for duel in one.open]
     end = f"; still open: {', '.join(still)}" if still else ", and nothing is open"
     return f"{name}{won}{end}."
@@ -185,12 +200,12 @@ def _notes(ready: Readiness, d: Decision) -> Iterable[str]:
         yield "It lies so near the line that no reasonable number of cases would tell."
     if ready.asks and ready.state in (YES, PILOT, NO):
         yield "Say below which share of right answers nobody would use it."
-    failed = [gate.rule.reason for gate in ready.gates if gate.passed is False]
-    unseen = [gate.rule.reason for gate in ready.gates if gate.passed is None]
+    failed = [gate.rule.reason for gate in ready.gates if gate.failed]
+    unseen = [gate.rule.reason for gate in ready.gates if not gate.passed and not gate.failed]
     if failed and ready.state in (YES, PILOT):
         yield f"Not passed: {' '.join(failed)}"
     if unseen and ready.state in (YES, PILOT):
-        yield f"To be shown first: {' '.join(unseen)}"
+        yield f"Still to be shown: {' '.join(unseen)}"
     partly = [one.kind for one in d.direction.values() if one.option is PEOPLE]
     if partly and ready.state != CONTRADICT:
         kinds = listed([RESPONSIBLE[kind] for kind in partly])
@@ -241,7 +256,8 @@ def reasons(d: Decision) -> Iterable[Reason]:
         ]
         yield Reason(f"Look-ups are lost to {said}.", tuple(ids[name] for name in names))
     for gate in d.readiness.gates:
-        state = {True: "passed", False: "not passed", None: "not measured"}[gate.passed]
+        state = {True: "passed", False: "cannot tell", None: "not measured"}[gate.passed]
+        state = "not passed" if gate.failed else state
         yield Reason(
             f"Gate for {RESPONSIBLE[gate.kind]}: {gate.rule.reason} ({state})",
             tuple(ids[name] for name in gate.rule.findings if name in ids),
@@ -312,7 +328,8 @@ def in_words(duel: Duel) -> str:
         }[duel.pays]
         return f"{duel.second} against {duel.first} {known}; {verdict}."
     verdict = {True: "it pays", False: "it does not pay", None: "nobody can tell yet"}[duel.pays]
-    return f"{duel.second} is {more(duel.gain)} than {duel.first}; {pays_from(duel)}: {verdict}."
+    gained = f"{duel.second} {verb(duel.second)} {more(duel.gain)} than {duel.first}"
+    return f"{gained}; {pays_from(duel)}: {verdict}."
 
 
 def pays_from(duel: Duel) -> str:
@@ -339,6 +356,10 @@ def points(share: float) -> str:
     if many < 0.1:
         return "less than 0.1 points"
     return f"{many:.0f} points" if many >= 10 or many == round(many) else f"{many:.2g} points"
+
+
+def verb(option: Option) -> str:
+    return "are" if option is RETRIEVED else "is"
 
 
 def upper_first(text: str) -> str:
