@@ -282,7 +282,7 @@ def facts_in_weights(d: Decision) -> Reason | None:
     if LOOKUPS not in d.direction or not found:
         return None
     said = "; ".join(
-        f"{SHOWN[name][2].removeprefix('facts in weights: ')} {share(one.value)}"
+        f"{SHOWN[name][2].removeprefix('facts in weights: ')}: {share(one.value)}"
         for name, one in found.items()
     )
     where = {one.data for one in found.values() if one.data}

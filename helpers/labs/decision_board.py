@@ -74,6 +74,7 @@ height:auto!important;white-space:normal!important;line-height:1.3}
 .t-board .t-finding{opacity:.65;font-size:85%}
 .t-board .widget-html-content p,.t-board li{line-height:1.45}
 .t-board .t-wrong{color:#C4501B}
+.t-board .t-controls .widget-box,.t-board .widget-hslider{overflow:visible}
 .t-board .jupyter-widget-Collapse-header{color:var(--jp-ui-font-color1)}
 @media print{.t-board .t-answer-box{position:static;max-height:none}
 .t-board .t-stated{display:block!important}

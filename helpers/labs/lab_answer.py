@@ -141,13 +141,18 @@ line-height:1.4;margin-bottom:.5em}
 .t-lab-answer.t-grey{border-color:#999;background:#eee;color:#444}
 .t-axis img{display:block;width:100%}.t-axis{margin:-4px 0 4px 0;width:98%}
 .t-lab-side .widget-hslider .slider-container{margin:0 4px}
+.t-lab-side{padding-left:8px}
+.t-lab-side .widget-box,.t-lab-side .widget-hslider{overflow:visible}
+.t-lab .t-said p{line-height:1.4;margin:.2em 0 .6em}
 .t-legend ul{list-style:none;margin:.3em 0;padding:0;line-height:1.35;font-size:90%}
+.t-legend li{padding-left:1.4em;text-indent:-1.4em}
 .t-legend span{display:inline-block;width:.9em;height:.9em;margin-right:.5em;border:1px solid #777;
 vertical-align:-.1em}
 .t-lab-side .t-question{line-height:1.25;margin:.5em 0 0}
 .t-lab-side .t-told p{line-height:1.4;margin:.4em 0}
 .t-lab-side .widget-checkbox,.t-lab-side .widget-checkbox label{height:auto!important;
 white-space:normal!important;line-height:1.3}
+@media (max-width:900px){.t-lab-side{max-width:none!important}}
 @media print{.t-lab,.t-lab .jupyter-widgets{display:block!important;height:auto!important;
 width:100%!important;max-width:none;overflow:visible!important}.t-lab img{break-inside:avoid}}
 </style>"""
