@@ -25,6 +25,7 @@ from helpers.decision.options import (
     JUDGEMENTS,
     LONG,
     ORDER,
+    PROMPT,
     RESPONSIBLE,
     RETRIEVED,
     SEARCH,
@@ -120,7 +121,12 @@ def what_to_fix(
         return f"Try {names} on about {UNSEEN_N} cases; nobody has measured it."
     if ready.state == YES:
         return "Ship it behind its gates, and count right, wrong and refused answers every week."
-    if ready.n < FEWEST and ready.state != NO:
+    clear_but_few = any(
+        above(duel.gain, duel.needed) and 0 < duel.n < FEWEST
+        for one in directions.values()
+        for duel in one.open
+    )
+    if ready.n < FEWEST and (ready.state != NO or clear_but_few):
         return f"Ask {FEWEST} cases or more first; on {ready.n:,.0f} nothing can be told."
     if ready.asks and above(ready.right, ready.needed):
         return "Say what share of right answers is enough; then it can be told whether it is ready."
@@ -158,6 +164,8 @@ def _weakest(one: Direction, evidence: Findings) -> str:
         return "the query and how its parameters are read from the request"
     if one.option is SEARCH:
         return FIXES["the search"]
+    if one.option is PROMPT:
+        return "what the model cannot know: show it the text, by a search or a long prompt"
     lost = losses(evidence)
     if one.option is LONG or not one.option.searches:
         lost.pop("the search", None)

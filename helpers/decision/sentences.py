@@ -205,7 +205,7 @@ def _notes(ready: Readiness, d: Decision) -> Iterable[str]:
     if failed and ready.state in (YES, PILOT):
         yield f"Not passed: {' '.join(failed)}"
     if unseen and ready.state in (YES, PILOT):
-        yield f"Still to be shown: {' '.join(unseen)}"
+        yield f"To be shown first: {' '.join(unseen)}"
     partly = [one.kind for one in d.direction.values() if one.option is PEOPLE]
     if partly and ready.state != CONTRADICT:
         kinds = listed([RESPONSIBLE[kind] for kind in partly])
@@ -272,7 +272,7 @@ def reasons(d: Decision) -> Iterable[Reason]:
         yield Reason(
             f"Left out, since they come from another model or other data: {', '.join(d.left_out)}."
         )
-    yield from (Reason(text) for text in d.requirements.implausible())
+    yield from (Reason(upper_first(text)) for text in d.requirements.implausible())
 
 
 def facts_in_weights(d: Decision) -> Reason | None:

@@ -251,7 +251,7 @@ def test_a_gate_that_failed_asks_for_a_pilot():
 
 def test_a_gate_that_nobody_measured_is_named():
     said = decide(LOOKING.but(least_right=0.8), GOOD).paragraphs[1]
-    assert "Still to be shown: The day after a document changes" in said
+    assert "To be shown first: The day after a document changes" in said
 
 
 def test_right_today_names_interval_cases_and_model():
@@ -610,6 +610,24 @@ def test_a_router_that_was_measured_counts_for_parts():
     routed = keeping(**tool, **{"09.router/router": 0.8})
     one, other = decide(r, routed), decide(r, routed.without("router"))
     assert one.readiness.right.value == pytest.approx(0.8 * other.readiness.right.value)
+
+
+def test_a_gain_that_is_clear_but_for_its_cases_asks_for_them():
+    few = only(**{"closed book": (0, 12), "RAG": (12, 12)})
+    assert decide(LOOKING.but(least_right=0.8), few).next.fix.startswith("Ask 30 cases or more")
+
+
+def test_what_is_clearly_not_good_enough_is_fixed_though_it_rests_on_few_cases():
+    few = only(**{"closed book": (0, 20), "RAG": (1, 20)})
+    fix = decide(LOOKING.but(least_right=0.8), few).next.fix
+    assert fix.startswith("First fix what the model cannot know")
+
+
+def test_a_gate_that_nobody_can_tell_is_still_to_be_shown():
+    r = SCENARIOS["internal code search"].requirements
+    found = decide(r, load_findings())  # no leak in too few tries
+    assert "To be shown first: No user was shown" in found.paragraphs[1]
+    assert found.next.fix.startswith("Show what its gate asks: no user was shown")
 
 
 def test_labels_that_a_majority_gives_hold_tuning_back():
