@@ -7,7 +7,7 @@ is written when it is there, and `--missing` goes on where it stopped).
     docs/formats.md                     both tables
 
 A folder is made in each form, from the handbook and the training tickets, and assessed with the
-small model. The second table asks whether an arm that is held to the form of the rows is as
+small model. The second table asks whether an arm that is constrained by the form of the rows is as
 strong as it can be: rows with nulls, lists, nested objects, and the 77 labels of Banking77 (where
 that lies beside this folder).
 """
@@ -304,7 +304,7 @@ def shapes() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def strength(name: str, rows: list[dict[str, Any]], home: Path) -> Iterator[dict[str, Any]]:
-    """Few-shot as `assess` asks it, free and held to the form of the rows."""
+    """Few-shot as `assess` asks it, free and constrained by the form of the rows."""
     folder = home / name.replace(" ", "-")
     folder.mkdir()
     write_whole(folder / "examples.jsonl", lines(rows))
@@ -363,14 +363,16 @@ def page(saved: dict[str, Any]) -> str:
             "A folder was made in each form and assessed. Questions come with pages of the handbook"
             " in `documents/`; a context that came with a question and was found in them is"
             " evidence. The folders are tiny, so their shares say that the form was read and"
-            " judged, not how good a system is.",
+            " judged, not how good a system is; and since no further step is taken on so few"
+            " cases, the answer is the simplest that is left.",
             "",
             *first,
             "",
-            "## Is an arm that is held to the form as strong as it can be?",
+            "## Is a constrained arm as strong as it can be?",
             "",
-            "The form is taken from the rows, without a schema.json. Few-shot with the same"
-            " examples in the prompt, free and held to that form.",
+            "The schema is taken from the rows, without a schema.json. Few-shot with the same"
+            " examples in the prompt, free and constrained by that schema: every constrained"
+            " answer should be valid, and as often right.",
             "",
             *second,
             "",
@@ -398,7 +400,7 @@ def main() -> None:
         if not options.page and options.only != "forms":
             there = _named(saved, "strength") if options.missing else ()
             for name, rows in shapes():
-                if [one[0] for one in there].count(name) < 2:  # free, and held to the form
+                if [one[0] for one in there].count(name) < 2:  # free, and constrained
                     for row in strength(name, rows, home):
                         _keep(saved, "strength", row)
     write_whole(PAGE, page(saved))
