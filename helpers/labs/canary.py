@@ -45,6 +45,7 @@ def canary_lab(right: Mapping[str, Sequence[bool]], candidate: str | None = None
             value=start[key],
             description=labels[key],
             style=look,
+            layout={"width": "480px"},
             continuous_update=False,
         )
         for key, values in options.items()

@@ -23,7 +23,7 @@ if (said && said.textContent) handle.setAttribute('aria-valuetext', said.textCon
 });});
 name();
 new MutationObserver(name).observe(root, {childList: true, subtree: true, characterData: true});
-})(this)"></style>"""
+})(this)">.t-said p{line-height:1.4;margin:.3em 0}</style>"""
 
 
 def control(name: str, value: float | bool):

@@ -143,7 +143,6 @@ line-height:1.4;margin-bottom:.5em}
 .t-lab-side .widget-hslider .slider-container{margin:0 4px}
 .t-lab-side{padding-left:8px}
 .t-lab-side .widget-box,.t-lab-side .widget-hslider{overflow:visible}
-.t-lab .t-said p{line-height:1.4;margin:.2em 0 .6em}
 .t-legend ul{list-style:none;margin:.3em 0;padding:0;line-height:1.35;font-size:90%}
 .t-legend li{padding-left:1.4em;text-indent:-1.4em}
 .t-legend span{display:inline-block;width:.9em;height:.9em;margin-right:.5em;border:1px solid #777;
