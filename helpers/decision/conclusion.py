@@ -23,7 +23,7 @@ import pandas as pd
 
 from helpers.decision import sentences
 from helpers.decision.costs import needs_router, right, served
-from helpers.decision.findings import Findings, above, both, gain, product, span
+from helpers.decision.findings import Findings, Span, above, both, gain, product, span
 from helpers.decision.next_step import Step, next_step
 from helpers.decision.options import JUDGEMENTS, PROMPT, Option
 from helpers.decision.readiness import Readiness, readiness
@@ -127,8 +127,8 @@ def decide(
 def one_system_if_better(
     directions: dict[str, Direction], requirements: Requirements, evidence: Findings
 ) -> dict[str, Direction]:
-    """Parts of a hybrid need a router. Where it was measured and loses more than a part of its own
-    wins, the judgements stay with the prompt. Not measured: requests come by doors of their own."""
+    """Parts of a hybrid need a router, or doors of their own. Where a router was measured and
+    clearly loses more than a part of its own wins, the judgements stay with the prompt."""
     router, here = evidence.found.get("router"), directions.get(JUDGEMENTS)
     parts = {kind: one.option for kind, one in directions.items()}
     simpler = {**parts, JUDGEMENTS: PROMPT}
@@ -138,13 +138,14 @@ def one_system_if_better(
     if prompt is None or needs_router(simpler, requirements):
         return directions
     weights = served(parts, requirements)
+    misrouted = Span(1 - router.value, 1 - router.high, 1 - router.low)
     routed = product(right(here.option, JUDGEMENTS, evidence), span(router))
     wins = gain(right(PROMPT, JUDGEMENTS, evidence), routed).times(weights[JUDGEMENTS])
     for kind, weight in weights.items():
         if kind != JUDGEMENTS:
-            alone = right(parts[kind], kind, evidence)
-            wins = both(wins, gain(alone, product(alone, span(router))).times(weight))
-    if above(wins, prompt.needed * weights[JUDGEMENTS]):
+            lost = product(right(parts[kind], kind, evidence), misrouted)
+            wins = both(wins, Span(lost.value and -lost.value, -lost.high, -lost.low).times(weight))
+    if above(wins, prompt.needed * weights[JUDGEMENTS]) is not False:
         return directions
-    left = replace(here, option=PROMPT, duels=(prompt,))
+    left = replace(here, option=PROMPT, duels=(prompt,), routed_away=here.option)
     return {**directions, JUDGEMENTS: left}

@@ -25,13 +25,14 @@ from helpers.decision.options import (
     JUDGEMENTS,
     LONG,
     ORDER,
+    PROMPT,
     RESPONSIBLE,
     RETRIEVED,
     SEARCH,
     TONE,
     TUNE,
 )
-from helpers.decision.readiness import CONTRADICT, VOLUME, YES, Readiness
+from helpers.decision.readiness import CONTRADICT, NO, VOLUME, YES, Readiness
 from helpers.decision.requirements import Requirements, shown
 from helpers.decision.walk import Direction, Duel
 from helpers.evaluation.numbers import percent
@@ -106,7 +107,7 @@ def what_to_fix(
 ) -> str:
     """One sentence: what to do before anything else is measured."""
     if ready.state == CONTRADICT:
-        return "Give up one of the requirements that leave nothing; until then a person answers."
+        return "Give up requirements that leave nothing; until then a person answers."
     if ready.state == VOLUME:
         if ready.least_volume == math.inf:
             return "Build nothing; a person answers."
@@ -120,13 +121,19 @@ def what_to_fix(
         return f"Try {names} on about {UNSEEN_N} cases; nobody has measured it."
     if ready.state == YES:
         return "Ship it behind its gates, and count right, wrong and refused answers every week."
-    if ready.n < FEWEST:
+    clear_but_few = any(
+        above(duel.gain, duel.needed) and 0 < duel.n < FEWEST
+        for one in directions.values()
+        for duel in one.open
+    )
+    if ready.n < FEWEST and (ready.state != NO or clear_but_few):
         return f"Ask {FEWEST} cases or more first; on {ready.n:,.0f} nothing can be told."
     if ready.asks and above(ready.right, ready.needed):
         return "Say what share of right answers is enough; then it can be told whether it is ready."
-    failed = [gate for gate in ready.gates if gate.passed is False]
-    if failed and above(ready.right, ready.needed):
-        return f"Fix what failed its gate: {failed[0].rule.reason.rstrip('.')}."
+    gates = sorted((g for g in ready.gates if g.passed is False), key=lambda g: not g.failed)
+    if gates and above(ready.right, ready.needed):
+        what = "Fix what failed its gate" if gates[0].failed else "Show what its gate asks"
+        return f"{what}: {gates[0].rule.reason[0].lower()}{gates[0].rule.reason[1:]}"
     weights = served({kind: one.option for kind, one in directions.items()}, requirements)
 
     def lost(kind: str) -> float:
@@ -157,6 +164,8 @@ def _weakest(one: Direction, evidence: Findings) -> str:
         return "the query and how its parameters are read from the request"
     if one.option is SEARCH:
         return FIXES["the search"]
+    if one.option is PROMPT:
+        return "what the model cannot know: show it the text, by a search or a long prompt"
     lost = losses(evidence)
     if one.option is LONG or not one.option.searches:
         lost.pop("the search", None)
@@ -231,4 +240,5 @@ def burden(evidence: Findings) -> str:
         "way back": "{:.2g} seconds to go back",
     }
     counted = [said[name].format(value) for name, value in there.items()]
+    counted = [one.replace("1 people who sign", "1 person who signs") for one in counted]
     return f" One release, as counted: {', '.join(counted)}." if counted else ""

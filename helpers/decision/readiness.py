@@ -8,8 +8,9 @@ answer and the stated floor come in.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from helpers.decision.costs import (
     DAYS,
@@ -22,9 +23,9 @@ from helpers.decision.costs import (
 )
 from helpers.decision.findings import FEWEST, UNSEEN_N, Findings, Span, above, n_to_tell, variance
 from helpers.decision.options import PEOPLE, QUERY, TONE, Option
-from helpers.decision.requirements import Requirements
+from helpers.decision.requirements import FIELDS, YES_NO, Requirements
 from helpers.decision.rules import Rule
-from helpers.decision.walk import MOST_CASES, Direction
+from helpers.decision.walk import MOST_CASES, Direction, Out
 
 YES = "yes, behind gates"
 PILOT = "pilot with a person checking"
@@ -53,6 +54,11 @@ class Gate:
         """Clearly above its line? What was measured and straddles it has not passed."""
         return None if self.known.value is None else above(self.known, self.line) is True
 
+    @property
+    def failed(self) -> bool:
+        """Clearly below its line?"""
+        return self.known.value is not None and above(self.known, self.line) is False
+
 
 @dataclass(frozen=True)
 class Readiness:
@@ -61,7 +67,7 @@ class Readiness:
     right: today; n: cases of the part with fewest; models: whose answers were counted. by_cost: the
     share below which a person is cheaper; least_volume: the requests a day below which no system
     pays, however good. more: cases that would tell. asks: the floor must be stated first. give_up:
-    requirements of which one must go.
+    the ways out where nothing is left, each the requirements that must go together.
     """
 
     state: str
@@ -75,7 +81,7 @@ class Readiness:
     more: int | None
     gates: tuple[Gate, ...]
     asks: bool
-    give_up: tuple[str, ...]
+    give_up: tuple[tuple[str, ...], ...]
 
 
 def readiness(
@@ -98,7 +104,8 @@ def readiness(
     asks = not floor and by_cost < ASSUMED_FLOOR
     needed = max(floor, by_cost, ASSUMED_FLOOR if asks else 0.0)
     found = tuple(_gates(directions, requirements, evidence, gates))
-    give_up = tuple(dict.fromkeys(name for one in asked.values() for name in to_give_up(one)))
+    ways = (way for one in asked.values() for way in to_give_up(one, requirements, evidence))
+    give_up = tuple(dict.fromkeys(ways))
     state = _state(asked, known, needed, n, by_cost, asks, found)
     return Readiness(
         state,
@@ -168,18 +175,38 @@ def needed_by_cost(
     return (max(0.0, 1 - worth / error) if error else 0.0), least
 
 
-def to_give_up(direction: Direction) -> list[str]:
-    """Where a kind has no option left: the stated requirements that bar the options with the fewest
-    of them; giving one up (or, where it takes two, both) leaves something."""
-    if direction.option is not PEOPLE or not direction.out:
+def to_give_up(
+    direction: Direction, requirements: Requirements, evidence: Findings
+) -> list[tuple[str, ...]]:
+    """Where a kind has no option left: the ways out, each the requirements that must be given up
+    together, those with the fewest. No way out: an option that a rule without a requirement bars,
+    or that is too slow even for the longest wait that can be stated."""
+    if direction.option is not PEOPLE:
         return []
-    barred = [
-        list(dict.fromkeys(name for rule in out.rules for name in rule.requirements[:1]))
-        for out in direction.out
-        if all(rule.requirements for rule in out.rules)
+    ways = []
+    for out in direction.out:
+        first = {rule.requirements[0] for rule in out.rules if rule.requirements}
+        names = tuple(name for name in FIELDS if name in first)
+        if all(rule.requirements for rule in out.rules) and _frees(
+            names, out, direction.kind, requirements, evidence
+        ):
+            ways.append(names)
+    fewest = min(map(len, ways), default=0)
+    return list(dict.fromkeys(names for names in ways if len(names) == fewest))
+
+
+def _frees(
+    names: Sequence[str], out: Out, kind: str, requirements: Requirements, evidence: Findings
+) -> bool:
+    """Is the option left where these requirements stand at an end of their ranges?"""
+    ends = [
+        (True, False) if name in YES_NO else (FIELDS[name]["low"], FIELDS[name]["high"])
+        for name in names
     ]
-    fewest = min(map(len, barred), default=0)
-    return list(dict.fromkeys(name for names in barred if len(names) == fewest for name in names))
+    freed = (requirements.but(**dict(zip(names, at, strict=True))) for at in product(*ends))
+    return any(
+        not any(rule.test(out.option, kind, one, evidence) for rule in out.rules) for one in freed
+    )
 
 
 def _gates(

@@ -226,7 +226,7 @@ def right_after_a_change(option, kind, requirements, evidence):
 
 @gate("access", "leak, rights in the search")
 def rights_were_tried(option, kind, requirements, evidence):
-    """Nobody was shown what he may not see, in 30 tries or more."""
+    """No user was shown what they may not see, in 30 tries or more."""
     if kind != LOOKUPS or not (option.searches and requirements.access):
         return None
     leaked = span(evidence.found.get("leak, rights in the search"))

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from helpers.decision.findings import SHOWN, Span, above
 from helpers.decision.next_step import losses
-from helpers.decision.options import LOOKUPS, ORDER, PEOPLE, PROMPT, RESPONSIBLE, TONE, Option
+from helpers.decision.options import (
+    LOOKUPS,
+    ORDER,
+    PEOPLE,
+    PROMPT,
+    RESPONSIBLE,
+    RETRIEVED,
+    TONE,
+    Option,
+)
 from helpers.decision.readiness import (
     CONTRADICT,
     NO,
@@ -72,8 +81,7 @@ def paragraphs(d: Decision) -> tuple[str, str, str]:
 
 def headline(d: Decision) -> str:
     """The direction, for a head in bold."""
-    name = d.answer
-    return f"{name[0].upper()}{name[1:]}."
+    return f"{upper_first(d.answer)}."
 
 
 def _direction(d: Decision) -> str:
@@ -90,7 +98,13 @@ def _why(one: Direction, d: Decision) -> str:
         return f"{name}your requirements leave no system, so a person answers."
     if one.firmness.startswith("by requirement"):
         return f"{name}{one.option}, by your requirements only; nobody has measured it yet."
+    if one.routed_away:
+        return (
+            f"{name}{one.option}; {one.routed_away} would win less than a router that must tell the"
+            " parts apart would lose."
+        )
     beaten = [duel for duel in one.duels if duel.second is one.option and duel.pays]
+    be = verb(one.option)
     best = max(beaten, key=lambda duel: duel.gain.value or 0, default=None)
     barred = [
         stated_as(out.rules[0].requirements[0], d)
@@ -98,11 +112,11 @@ def _why(one: Direction, d: Decision) -> str:
         if ORDER[out.option] < ORDER[one.option] and out.rules[0].requirements
     ]
     if best:
-        won = f"{one.option} is {more(best.gain)} than {best.first}"
+        won = f"{one.option} {be} {more(best.gain)} than {best.first}"
     elif barred:
-        won = f"{one.option} is the simplest that your requirements leave ({listed(barred)})"
+        won = f"{one.option} {be} the simplest that your requirements leave ({listed(barred)})"
     else:
-        won = f"{one.option} is the simplest that holds"
+        won = f"{one.option} {be} the simplest that holds"
     still = [_other(duel, one.option) for duel in one.open]
     end = f"; still open: {', '.join(still)}" if still else ", and nothing is open"
     return f"{name}{won}{end}."
@@ -129,6 +143,17 @@ def _ready(d: Decision) -> str:
     return " ".join(filter(None, [said, right_against_needed(ready, d), *_notes(ready, d)]))
 
 
+def to_give_up(d: Decision) -> str:
+    """The ways out of requirements that leave no system; where it takes two, both are named."""
+    ways = d.readiness.give_up
+    if not ways:
+        return "change what was measured: no requirement alone leaves one"
+    said = [listed([stated_as(name, d) for name in names]) for names in ways]
+    if all(len(names) == 1 for names in ways):
+        return f"give up {'one of: ' if len(said) > 1 else ''}{listed(said, 'or')}"
+    return f"give up more than one, together: {'; or '.join(said)}"
+
+
 def in_state(ready: Readiness) -> str:
     """The state in words; where no language model answers, none is to blame."""
     return ready.state if ready.state != NO or ready.models else "not good enough yet"
@@ -137,7 +162,7 @@ def in_state(ready: Readiness) -> str:
 def right_against_needed(ready: Readiness, d: Decision) -> str:
     """Right today, with interval, n and model, against right needed, and why so much."""
     if ready.state == CONTRADICT:
-        return f"Give up one of: {listed([stated_as(name, d) for name in ready.give_up], 'or')}."
+        return f"{upper_first(to_give_up(d))}."
     if ready.state == VOLUME:
         if ready.least_volume == math.inf:
             return "To serve one answer alone costs more than a person who gives it."
@@ -175,17 +200,16 @@ def _notes(ready: Readiness, d: Decision) -> Iterable[str]:
         yield "It lies so near the line that no reasonable number of cases would tell."
     if ready.asks and ready.state in (YES, PILOT, NO):
         yield "Say below which share of right answers nobody would use it."
-    failed = [gate.rule.reason for gate in ready.gates if gate.passed is False]
-    unseen = [gate.rule.reason for gate in ready.gates if gate.passed is None]
+    failed = [gate.rule.reason for gate in ready.gates if gate.failed]
+    unseen = [gate.rule.reason for gate in ready.gates if not gate.passed and not gate.failed]
     if failed and ready.state in (YES, PILOT):
         yield f"Not passed: {' '.join(failed)}"
     if unseen and ready.state in (YES, PILOT):
         yield f"To be shown first: {' '.join(unseen)}"
     partly = [one.kind for one in d.direction.values() if one.option is PEOPLE]
     if partly and ready.state != CONTRADICT:
-        names = listed([stated_as(name, d) for name in ready.give_up], "or")
         kinds = listed([RESPONSIBLE[kind] for kind in partly])
-        yield f"A person answers {kinds}, unless you give up one of: {names}."
+        yield f"A person answers {kinds}. To have a system, {to_give_up(d)}."
 
 
 # --- next -----------------------------------------------------------------------------------------
@@ -232,7 +256,8 @@ def reasons(d: Decision) -> Iterable[Reason]:
         ]
         yield Reason(f"Look-ups are lost to {said}.", tuple(ids[name] for name in names))
     for gate in d.readiness.gates:
-        state = {True: "passed", False: "not passed", None: "not measured"}[gate.passed]
+        state = {True: "passed", False: "cannot tell", None: "not measured"}[gate.passed]
+        state = "not passed" if gate.failed else state
         yield Reason(
             f"Gate for {RESPONSIBLE[gate.kind]}: {gate.rule.reason} ({state})",
             tuple(ids[name] for name in gate.rule.findings if name in ids),
@@ -247,7 +272,7 @@ def reasons(d: Decision) -> Iterable[Reason]:
         yield Reason(
             f"Left out, since they come from another model or other data: {', '.join(d.left_out)}."
         )
-    yield from (Reason(text) for text in d.requirements.implausible())
+    yield from (Reason(upper_first(text)) for text in d.requirements.implausible())
 
 
 def facts_in_weights(d: Decision) -> Reason | None:
@@ -257,7 +282,7 @@ def facts_in_weights(d: Decision) -> Reason | None:
     if LOOKUPS not in d.direction or not found:
         return None
     said = "; ".join(
-        f"{SHOWN[name][2].removeprefix('facts in weights: ')} {share(one.value)}"
+        f"{SHOWN[name][2].removeprefix('facts in weights: ')}: {share(one.value)}"
         for name, one in found.items()
     )
     where = {one.data for one in found.values() if one.data}
@@ -282,7 +307,7 @@ def _outs(d: Decision, ids: Mapping[str, str]) -> Iterable[Reason]:
     for rule, names in by.values():
         stated = "; ".join(stated_as(name, d) for name in rule.requirements)
         yield Reason(
-            f"{listed(names).capitalize()} {'is' if len(names) == 1 else 'are'} out: {rule.reason}"
+            f"{upper_first(listed(names))} {'is' if len(names) == 1 else 'are'} out: {rule.reason}"
             f"{f' ({stated})' if stated else ''}",
             tuple(ids[name] for name in rule.findings if name in ids),
             rule.requirements,
@@ -303,7 +328,8 @@ def in_words(duel: Duel) -> str:
         }[duel.pays]
         return f"{duel.second} against {duel.first} {known}; {verdict}."
     verdict = {True: "it pays", False: "it does not pay", None: "nobody can tell yet"}[duel.pays]
-    return f"{duel.second} is {more(duel.gain)} than {duel.first}; {pays_from(duel)}: {verdict}."
+    gained = f"{duel.second} {verb(duel.second)} {more(duel.gain)} than {duel.first}"
+    return f"{gained}; {pays_from(duel)}: {verdict}."
 
 
 def pays_from(duel: Duel) -> str:
@@ -330,6 +356,15 @@ def points(share: float) -> str:
     if many < 0.1:
         return "less than 0.1 points"
     return f"{many:.0f} points" if many >= 10 or many == round(many) else f"{many:.2g} points"
+
+
+def verb(option: Option) -> str:
+    return "are" if option is RETRIEVED else "is"
+
+
+def upper_first(text: str) -> str:
+    """The first letter as at the beginning of a sentence; "RAG" stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def share(value: float) -> str:

@@ -86,7 +86,8 @@ class Duel:
 @dataclass(frozen=True)
 class Direction:
     """What to build for one kind of request: the option, how firm that is, and what it rests on.
-    duels: the option against every other that is left, the simpler one first."""
+    duels: the option against every other that is left, the simpler one first. routed_away: a part
+    of its own that would win less than a router loses (`one_system_if_better`)."""
 
     kind: str
     weight: float
@@ -94,6 +95,7 @@ class Direction:
     measured: bool
     out: tuple[Out, ...]
     duels: tuple[Duel, ...]
+    routed_away: Option | None = None
 
     @property
     def open(self) -> tuple[Duel, ...]:

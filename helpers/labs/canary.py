@@ -6,6 +6,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
+from helpers.labs.controls import READ_ALOUD
 from helpers.plots.release import TICKETS, canary_setting
 from helpers.release.canary import what_if
 
@@ -44,6 +45,7 @@ def canary_lab(right: Mapping[str, Sequence[bool]], candidate: str | None = None
             value=start[key],
             description=labels[key],
             style=look,
+            layout={"width": "480px"},
             continuous_update=False,
         )
         for key, values in options.items()
@@ -61,4 +63,5 @@ def canary_lab(right: Mapping[str, Sequence[bool]], candidate: str | None = None
     picture.add_class("t-plot")
     said.add_class("t-said")
     draw()
-    return widgets.VBox([*controls.values(), said, picture])
+    names = widgets.HTML(READ_ALOUD, layout={"display": "none"})
+    return widgets.VBox([names, *controls.values(), said, picture])

@@ -8,6 +8,23 @@ from typing import Any
 
 from helpers.decision.requirements import FIELDS, NUMBERS, shown, steps
 
+# ipywidgets gives the handle of a slider no name, and reads out the place of an option instead of
+# the option. There is no setting for either, and JupyterLab runs no <script> of a widget; but a
+# <style> says when it is loaded, there and in Voilà. To be put into one HTML widget beside the
+# sliders: each is then named by its tooltip, else by its description.
+READ_ALOUD = """<style onload="(style => {
+const root = style.closest('.jp-OutputArea-output') || document.body;
+const name = () => root.querySelectorAll('.widget-slider').forEach(slider => {
+const label = slider.querySelector('.widget-label'), said = slider.querySelector('.widget-readout');
+const about = label ? label.title || label.textContent : '';
+slider.querySelectorAll('[role=slider]').forEach(handle => {
+if (about) handle.setAttribute('aria-label', about);
+if (said && said.textContent) handle.setAttribute('aria-valuetext', said.textContent);
+});});
+name();
+new MutationObserver(name).observe(root, {childList: true, subtree: true, characterData: true});
+})(this)">.t-said p{line-height:1.4;margin:.3em 0}</style>"""
+
 
 def control(name: str, value: float | bool):
     """A check box for a yes or no, else a slider over the steps of its range and what is stated."""
@@ -21,7 +38,7 @@ def control(name: str, value: float | bool):
         options=_options(name, value),
         value=value,
         continuous_update=False,
-        description_tooltip=FIELDS[name]["question"],
+        tooltip=FIELDS[name]["question"],
         layout={"width": "98%"},
     )
 

@@ -74,6 +74,8 @@ height:auto!important;white-space:normal!important;line-height:1.3}
 .t-board .t-finding{opacity:.65;font-size:85%}
 .t-board .widget-html-content p,.t-board li{line-height:1.45}
 .t-board .t-wrong{color:#C4501B}
+.t-board .t-controls .widget-box,.t-board .widget-hslider{overflow:visible}
+.t-board .jupyter-widget-Collapse-header{color:var(--jp-ui-font-color1)}
 @media print{.t-board .t-answer-box{position:static;max-height:none}
 .t-board .t-stated{display:block!important}
 .t-board,.t-board *{overflow:visible!important}
@@ -259,7 +261,8 @@ def _laid_out(shown_as, moved, seen, typed, scenario, keep):
     both = widgets.HBox(
         [left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"}
     )
-    whole = widgets.VBox([widgets.HTML(STYLE), shown_as["answer-box"], both])
+    styled = widgets.HTML(STYLE + controls.READ_ALOUD)
+    whole = widgets.VBox([styled, shown_as["answer-box"], both])
     whole.add_class("t-board")
     return whole
 

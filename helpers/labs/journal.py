@@ -23,6 +23,7 @@ from helpers.core import settings
 from helpers.data.journal_file import Guess, Journal, JournalError, RecordedFinding, changing, load
 from helpers.evaluation.evaluator import share
 from helpers.evaluation.numbers import percent, percents
+from helpers.labs.controls import READ_ALOUD
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class GuessForm:
         before = counts.values if counts else {}
         self.sliders = {
             name: widgets.IntSlider(
-                round(100 * before.get(name, 0.5)), min=0, max=100, readout=False
+                round(100 * before.get(name, 0.5)), min=0, max=100, readout=False, tooltip=name
             )
             for name in arms
         }
@@ -163,13 +164,11 @@ class GuessForm:
             self._row(name, slider, width=max(map(len, arms)) + 2)
             for name, slider in self.sliders.items()
         ]
-        self.box = widgets.VBox(
-            [widgets.HTML(f"<b>{html.escape(question)}</b>"), *rows, self.button, self.status]
-        )
+        asked = widgets.HTML(f"{READ_ALOUD}<b>{html.escape(question)}</b>")
+        self.box = widgets.VBox([asked, *rows, self.button, self.status])
 
     def _row(self, name: str, slider: Any, width: int) -> Any:
-        """A slider and its number. The number carries the label, because a screen reader is told
-        the label of a number, but not of a slider."""
+        """A slider and its number, which carries the label that is seen."""
         import ipywidgets as widgets
 
         number = widgets.BoundedIntText(

@@ -141,13 +141,17 @@ line-height:1.4;margin-bottom:.5em}
 .t-lab-answer.t-grey{border-color:#999;background:#eee;color:#444}
 .t-axis img{display:block;width:100%}.t-axis{margin:-4px 0 4px 0;width:98%}
 .t-lab-side .widget-hslider .slider-container{margin:0 4px}
+.t-lab-side{padding-left:8px}
+.t-lab-side .widget-box,.t-lab-side .widget-hslider{overflow:visible}
 .t-legend ul{list-style:none;margin:.3em 0;padding:0;line-height:1.35;font-size:90%}
+.t-legend li{padding-left:1.4em;text-indent:-1.4em}
 .t-legend span{display:inline-block;width:.9em;height:.9em;margin-right:.5em;border:1px solid #777;
 vertical-align:-.1em}
 .t-lab-side .t-question{line-height:1.25;margin:.5em 0 0}
 .t-lab-side .t-told p{line-height:1.4;margin:.4em 0}
 .t-lab-side .widget-checkbox,.t-lab-side .widget-checkbox label{height:auto!important;
 white-space:normal!important;line-height:1.3}
+@media (max-width:900px){.t-lab-side{max-width:none!important}}
 @media print{.t-lab,.t-lab .jupyter-widgets{display:block!important;height:auto!important;
 width:100%!important;max-width:none;overflow:visible!important}.t-lab img{break-inside:avoid}}
 </style>"""
@@ -276,7 +280,7 @@ class Panel:
 
         rows: list[Any] = []
         for name, slider in self.sliders.items():
-            slider.description_tooltip = labels[name]
+            slider.tooltip = labels[name]
             question = widgets.HTML(f"<div class='t-question'>{html.escape(labels[name])}</div>")
             rows.append(widgets.VBox([question, slider, self.axes[name]]))
         asked = [controls.row(name, one) for name, one in self.stated.items()]
@@ -289,7 +293,7 @@ class Panel:
         )
         left.add_class("t-lab-side")
         both = widgets.HBox([left, right], layout={"flex_flow": "row wrap"})
-        whole = widgets.VBox([widgets.HTML(STYLE), both, *below])
+        whole = widgets.VBox([widgets.HTML(STYLE + controls.READ_ALOUD), both, *below])
         whole.add_class("t-lab")
         return whole
 

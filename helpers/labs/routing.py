@@ -12,6 +12,7 @@ from helpers.core.cases import Case
 from helpers.data.requests import ROUTES
 from helpers.evaluation.numbers import percent
 from helpers.evaluation.routing import COSTS, UNSURE, Costs, cost_matrix
+from helpers.labs.controls import READ_ALOUD
 from helpers.plots.canvas import Picture
 from helpers.plots.router import asking_back
 
@@ -163,4 +164,5 @@ def routing_lab(router: Router, cases: Sequence[Case]):
     picture.add_class("t-plot")
     said.add_class("t-said")
     draw()
-    return widgets.VBox([*sliders.values(), threshold, said, picture])
+    names = widgets.HTML(READ_ALOUD, layout={"display": "none"})
+    return widgets.VBox([names, *sliders.values(), threshold, said, picture])

@@ -314,8 +314,9 @@ def flips(decision: Decision, about: About = "direction") -> Drawing:
     # what lies behind the nearest flip is another answer, and no colour of its own
     answers = list(dict.fromkeys([here, *(one.becomes for one in found)]))
     colours = dict(zip(answers, itertools.chain(ANSWERS, itertools.repeat(FURTHER)), strict=False))
-    title = f"What would change the {about}: " + (
-        f"{len(order)} answers of yours, each alone" if order else "no answer of yours alone"
+    many = {0: "no answer of yours alone", 1: "one answer of yours"}
+    title = f"What would change the {about}: " + many.get(
+        len(order), f"{len(order)} answers of yours, each alone"
     )
     out, y = [_text(8, 22, title, 15, bold=True)], 34.0
     for answer in answers if order else []:

@@ -16,9 +16,10 @@ import nbformat
 import pytest
 from conftest import ROOT
 from support.axe import serious_faults
-from support.browser import CHROMIUM, FLAGS, free_port, opened, write_cell
+from support.browser import CHROMIUM, FLAGS, free_port, opened, unnamed_sliders, write_cell
 
 from helpers.commands import notebooks
+from helpers.decision.requirements import FIELDS
 
 pytestmark = pytest.mark.browser
 ON_A_CASE = """
@@ -46,6 +47,10 @@ def test_a_learner_moves_the_board_in_jupyterlab(lab, tmp_path):
             page.keyboard.press("ArrowRight")
             expect(page.locator(".t-cost-wrong .widget-readout")).to_have_text(value)
         expect(answer).to_contain_text("it must be right 90 %")
+        heard = page.locator(".t-cost-wrong .noUi-handle")
+        expect(heard).to_have_attribute("aria-label", FIELDS["cost_wrong"]["question"])
+        expect(heard).to_have_attribute("aria-valuetext", "50 EUR")
+        assert unnamed_sliders(page) == []
         page.get_by_text("What was measured").click()
         page.locator(".t-scenario select").select_option("internal code search")
         expect(page.locator(".t-told")).to_contain_text("Engineers ask where and how")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.browser import opened, write_cell
+from support.browser import opened, unnamed_sliders, write_cell
 
 from helpers.commands import notebooks
 
@@ -19,6 +19,7 @@ def test_a_learner_runs_the_chunking_lab(lab, tmp_path):
     with opened(lab, tmp_path, "03.ipynb", 500) as page:
         picture, said = page.locator(".t-plot img"), page.locator(".t-said")
         picture.scroll_into_view_if_needed()
+        assert unnamed_sliders(page) == []
         before, cut = picture.get_attribute("src"), page.locator(".t-chunks").inner_text()
         assert "Tokens, 64 tokens" in picture.get_attribute("alt")
         expect(said).to_contain_text("This is the baseline")
@@ -200,6 +201,7 @@ def test_a_learner_tries_canaries_by_keyboard(lab, tmp_path):
         page.locator(".t-share .noUi-handle").focus()
         page.keyboard.press("ArrowLeft")
         expect(picture).to_have_attribute("alt", re.compile("^Fewer labels on 10 %"))
+        assert unnamed_sliders(page) == []
         page.keyboard.press("ArrowLeft")
         expect(picture).to_have_attribute("alt", re.compile("^Fewer labels on 5 %"))
         page.locator(".t-tickets .noUi-handle").focus()

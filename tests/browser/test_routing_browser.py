@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.browser import opened, write_cell
+from support.browser import opened, unnamed_sliders, write_cell
 
 pytestmark = pytest.mark.browser
 
@@ -32,8 +32,8 @@ def test_a_learner_moves_prices_and_threshold(lab, tmp_path):
         expect(said).to_contain_text("It asks back about")
         before, words = picture.get_attribute("src"), said.inner_text()
         page.locator(".t-asked-back .noUi-handle").focus()
-        page.keyboard.press("End")
-        expect(page.locator(".t-asked-back .widget-readout")).to_have_text("2.00")
+        page.keyboard.press("Home")  # nothing is cheaper than asking back
+        expect(page.locator(".t-asked-back .widget-readout")).to_have_text("0.00")
         expect(said).not_to_have_text(words)
         expect(picture).not_to_have_attribute("src", before)
         page.locator(".t-threshold .noUi-handle").focus()
@@ -41,4 +41,5 @@ def test_a_learner_moves_prices_and_threshold(lab, tmp_path):
             page.keyboard.press("ArrowRight")
             expect(page.locator(".t-threshold .widget-readout")).to_have_text(share)
         expect(said).to_contain_text("It asks back about 5 %")
+        assert unnamed_sliders(page) == []
         assert "It asks back about 5 %" in picture.get_attribute("alt")

@@ -79,7 +79,7 @@ def cases():
 
 def test_widget_and_plain_cell_say_the_same(router, cases):
     lab = routing_lab(router, cases)
-    *sliders, threshold, _, picture = lab.children
+    _, *sliders, threshold, _, picture = lab.children
     sliders[0].value = 8.0
     threshold.value = 0.5
     assert routing_what_if(router, cases, missed_refusal=8.0, share_asked=0.5).alt in (

@@ -124,6 +124,14 @@ def lab(tmp_path):
         server.wait(20)
 
 
+def unnamed_sliders(page) -> list[str]:
+    """The sliders of a page that a screen reader could not name, by their widget's classes."""
+    return page.eval_on_selector_all(
+        "[role=slider]:not([aria-label])",
+        "found => found.map(one => one.closest('.widget-slider').className)",
+    )
+
+
 def write_cell(path: Path, code: str) -> None:
     """A notebook of one cell; it names its kernel, else JupyterLab would ask."""
     python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
