@@ -14,15 +14,20 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.core.cases import Ask, Case, Gold, Passage, Prediction
+from helpers.core import settings
+from helpers.core.cases import Arm, Ask, Case, Gold, Passage, Prediction
 from helpers.data.handbook import Document, may_see
 from helpers.data.requests import TODAY
 from helpers.evaluation import scores
+from helpers.evaluation.attribution import cause
 from helpers.evaluation.evaluator import Task, share
 from helpers.evaluation.refusals import abstains
 from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.routing import equal_costs
-from helpers.systems.hybrid import ASK_BACK
+from helpers.models.language_model import LanguageModel
+from helpers.retrieval.retriever import Retriever
+from helpers.systems.hybrid import ASK_BACK, router_and_rag
+from helpers.systems.questions import retrieval_augmented
 from helpers.systems.router import Router, with_costs
 from helpers.systems.tools import use_tool
 
@@ -34,7 +39,31 @@ PRICES: Mapping[str, float] = {
     "missed refusal": 3.0,
     "asked back": 0.6,
 }
-PARTS = ("router", "search", "reading", "refusing", "tool")
+PARTS = ("router", "search", "both", "distraction", "reading", "refusing", "tool")
+REFERENCE = settings.DATA / "reference" / "hybrid.json"  # by labs_data/build/hybrid.py
+
+
+# system -> (model, search): each differs from router + RAG in one part, the last two in several.
+SYSTEMS = {
+    "RAG": ("base", "search"),
+    "router + RAG": ("base", "search"),
+    "+ reranker": ("base", "reranked"),
+    "+ tuned search": ("base", "tuned"),
+    "+ reader": ("reader", "search"),
+    "+ search and reader": ("reader", "tuned"),
+    "+ all": ("reader", "tuned, reranked"),
+}
+
+
+def hybrid_arms(
+    router: Arm, models: Mapping[str, LanguageModel], searches: Mapping[str, Retriever]
+) -> dict[str, Arm]:
+    """The systems of SYSTEMS by name; the model is shown one passage. RAG alone has no router."""
+    made = {}
+    for name, (model, search) in SYSTEMS.items():
+        rag = retrieval_augmented(models[model], searches[search], top_k=1)
+        made[name] = rag if name == "RAG" else router_and_rag(router, rag, name=name)
+    return made
 
 
 def mixed_traffic(questions: Sequence[Case], requests: Sequence[Case]) -> list[Case]:
@@ -103,15 +132,22 @@ def priced(table: pd.DataFrame, prices: Mapping[str, float] = PRICES) -> pd.Data
     return table.assign(cost=cost, saved=max(prices.values()) - cost)
 
 
-def blamed(table: pd.DataFrame, routes: Mapping[str, str] | None = None) -> pd.DataFrame:
+def blamed(
+    table: pd.DataFrame,
+    routes: Mapping[str, str] | None = None,
+    oracle: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """The same table with `part`: what to blame for a wrong answer ("" for a right one).
 
     routes: ask id -> where the router sent it (see `routes_of`); None for a system that sends all
-    to the search. *router*: another part should have answered. *search*: the evidence was not among
-    the passages (what was not found, no reader can read). *reading*: it was, and the answer is
+    to the search. oracle: the same model with the evidence alone, on (at least) the questions that
+    have an answer. *router*: another part should have answered. *search*: the evidence was not
+    found, and with it the model is right. *both*: not found, and with it the model is wrong, too.
+    *distraction*: found, and with the evidence alone the model is right. *reading*: found, and
     wrong. *refusing*: there is no answer, and one was given. *tool*: it was asked rightly and
-    failed.
+    failed. Without an oracle, *search* and *reading* hold *both* and *distraction*.
     """
+    read = {} if oracle is None else dict(zip(oracle["id"], oracle["right"], strict=True))
 
     def part(row: Mapping[str, Any]) -> str:
         if row["right"]:
@@ -122,7 +158,11 @@ def blamed(table: pd.DataFrame, routes: Mapping[str, str] | None = None) -> pd.D
             return "tool"
         if row["must_refuse"]:
             return "refusing"
-        return "reading" if row["evidence_seen"] else "search"
+        seen = bool(row["evidence_seen"])
+        if oracle is None:
+            return "reading" if seen else "search"
+        found = cause(True, False, seen, read[row["id"]])
+        return "search" if found == "retrieval" else found
 
     return table.assign(part=[part(row) for row in table.to_dict("records")])
 

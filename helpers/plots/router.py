@@ -27,6 +27,8 @@ PART_COLOURS = {
     "right": "#009E73",
     "router": "#CC79A7",
     "search": "#0072B2",
+    "both": "#4B1D6B",
+    "distraction": "#56B4E9",
     "reading": "#D55E00",
     "refusing": "#E69F00",
     "tool": "#555555",

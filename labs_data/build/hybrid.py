@@ -1,0 +1,242 @@
+"""What is each part of the hybrid of notebook 09 worth? Writes reference/hybrid.json.
+
+    python labs_data/build/hybrid.py           all of dev (about twenty minutes on one core; what
+                                               comes answered with the workbook is not asked again)
+    … --test                                   the same on the frozen test splits of questions and
+                                               requests. They are opened there and then, once:
+                                               everything (router, costs, adapters, share, weight)
+                                               was fixed on dev before
+    … --milliseconds                           what one request takes in each part (CPU time)
+
+    labs_data/reference/hybrid.json   dev, test    a system: right and part, one sign a case, in
+                                                   the order of `cases`; shares; each part's gain
+                                                   over router + RAG with its 95 % interval
+                                      reranked     what the reranker said of the hits of dev, by
+                                                   `asked_key`: its weights do not come along
+                                      leaks        passages shown that were closed to who asked
+
+The reranker comes from the cache, where `retriever.py --reranker` leaves it. Each part updates its
+own key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from helpers.core import settings
+from helpers.core.cases import Arm, Case
+from helpers.core.files import write_whole
+from helpers.core.fingerprint import provenance
+from helpers.data.handbook import Document, load_handbook
+from helpers.data.questions import load_questions, load_users
+from helpers.data.requests import load_requests
+from helpers.evaluation.comparison import compare_all
+from helpers.evaluation.evaluator import QUESTIONS, evaluate
+from helpers.experiments import hybrid
+from helpers.experiments.hybrid import MIXED, PARTS
+from helpers.models import load
+from helpers.retrieval.chunking import chunk_all
+from helpers.retrieval.index import build_index
+from helpers.retrieval.reranked import Reranked, Score, asked_key
+from helpers.systems.hybrid import routes_of
+from helpers.systems.questions import evidence_contexts, oracle
+from helpers.systems.router import router_arm, train_router
+from helpers.systems.tools import use_tool
+from helpers.systems.tuned_search import tuned_search
+from helpers.training.adapters import reference_adapter, with_adapter
+from helpers.training.reranker import load_reranker, scorer
+
+SIZE, OVERLAP, DEPTH = 64, 16, 10  # the course's index; hits that are reranked
+CODE = ("retrieval", "systems", "experiments/hybrid", "evaluation/scores")
+N_TIMED = 12
+SIGNS = dict(zip(("", *PARTS), ".Rsbdrft", strict=True))  # of `part`, in the file
+
+
+class House:
+    """All parts, loaded once, and the reranker's scores as they are asked for."""
+
+    def __init__(self) -> None:
+        self.documents: Sequence[Document] = load_handbook()
+        chunks = chunk_all(self.documents, SIZE, OVERLAP)
+        plain = load.load_generator()
+        self.chunks = chunks
+        self.models = {
+            "base": plain,
+            "reader": with_adapter(plain, reference_adapter("reader", plain)),
+        }
+        router = train_router(load_requests("train"), load_requests("dev"))
+        self.router = router_arm(hybrid.always_decides(router, load_requests("dev")))
+        self.index = build_index(self.documents, SIZE, OVERLAP, say=print)
+        self.tuned = tuned_search(chunks, say=print)
+
+    def searches(self, score: Score, weight: float) -> dict[str, Any]:
+        return {
+            "search": self.index,
+            "tuned": self.tuned,
+            "reranked": Reranked(self.index, score, "minilm", DEPTH, weight),
+            "tuned, reranked": Reranked(self.tuned, score, "minilm", DEPTH, weight),
+        }
+
+
+def reranker() -> tuple[Score, dict[str, list[float]]]:
+    """The trained reranker, and what it has said so far."""
+    os.environ.setdefault("WORKBOOK_RERANKER", str(settings.cache_folder("reranker")))
+    score, said = scorer(load_reranker()), {}
+
+    def noted(question: str, texts: Sequence[str]) -> list[float]:
+        key = asked_key(question, texts)
+        if key not in said:
+            said[key] = [round(float(one), 3) for one in score(question, texts)]
+        return said[key]
+
+    return noted, said
+
+
+def best_weight() -> float:
+    """The reranker's weight that finds most in the first place on dev; of equals the larger."""
+    file = settings.DATA / "reference" / "retriever.json"
+    weights = json.loads(file.read_text(encoding="utf-8"))["reranker"]["weights"]
+    return max((float(one) for one in weights), key=lambda w: (weights[f"{w:g}"][0]["recall"], w))
+
+
+def measured(house: House, split: str, score: Score, weight: float) -> dict[str, Any]:
+    """Every system on all questions and requests of a split."""
+    questions = load_questions(split, house.documents)
+    cases = hybrid.mixed_traffic(questions, load_requests(split))
+    answerable = [case for case in questions if case.gold.answers]
+    perfect = evidence_contexts(answerable, house.chunks)
+    reads = {
+        name: evaluate(oracle(model, perfect, name), answerable, QUESTIONS)
+        for name, model in house.models.items()
+    }
+    routes, tables = routes_of(house.router, [case.ask for case in cases]), {}
+    searches = house.searches(score, weight)
+    looked_up = [case.ask for case in cases if routes[case.id] == "retrieve"]
+    for name in ("reranked", "tuned, reranked"):  # asked here, so that none is answered from a run
+        searches[name].search_all(looked_up, 1)
+    arms = hybrid.hybrid_arms(house.router, house.models, searches)
+    for name, arm in arms.items():
+        started, table = time.perf_counter(), evaluate(arm, cases, MIXED)
+        read = reads[hybrid.SYSTEMS[name][0]]
+        known = None if name == "RAG" else routes
+        tables[name] = hybrid.priced(hybrid.blamed(table, known, read))
+        print(f"{split}, {name}: {table['right'].mean():.3f}", end=" ")
+        print(f"({time.perf_counter() - started:.0f} s)", flush=True)
+    return told(tables, cases)
+
+
+def told(tables: Mapping[str, pd.DataFrame], cases: Sequence[Case]) -> dict[str, Any]:
+    """What the file keeps of these tables."""
+    start, others = tables["router + RAG"], [n for n in tables if n != "router + RAG"]
+    found: dict[str, Any] = {"n": len(cases), "cases": " ".join(case.id for case in cases)}
+    found["systems"] = {
+        name: {
+            "right": "".join(str(int(one)) for one in tables[name]["right"]),
+            "part": "".join(SIGNS[one] for one in tables[name]["part"]),
+            **_rounded(dict(row)),
+        }
+        for name, row in hybrid.ablation(tables).iterrows()
+    }
+    for column, name in (("right", "gains"), ("saved", "saved")):
+        compared = compare_all(start, [tables[n] for n in others], column=column)
+        found[f"{name} over router + RAG"] = {
+            one.second: {
+                **_rounded({"difference": one.difference, "low": one.low, "high": one.high}),
+                "level": one.level,
+                "verdict": one.verdict,
+            }
+            for one in compared
+        }
+    return found
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in row.items()}
+
+
+def leaks(house: House) -> dict[str, dict[str, int]]:
+    """Every user asks for every closed document, through the search of every system. The reranker
+    only puts into another order what it is given, so any score will do."""
+    probed = {}
+    for name, one in house.searches(lambda _, texts: list(range(len(texts))), 1.0).items():
+        table = hybrid.leaks(
+            lambda asks, one=one: one.search_all(asks, 5), house.documents, load_users()
+        )
+        probed[name] = {c: int(table[c].sum()) for c in ("asked", "passages shown", "leaked")}
+    return probed
+
+
+def milliseconds(house: House, score: Score) -> dict[str, Any]:
+    """CPU milliseconds of one request in each part, one at a time: the mean of all but the
+    first."""
+    cases = [c for c in load_questions("dev", house.documents) if c.gold.answers][: N_TIMED + 1]
+    found = [house.index.search_all([case.ask], DEPTH)[0] for case in cases]
+    hits = [[f"{hit.title}\n{hit.text}" for hit in one] for one in found]
+    perfect = evidence_contexts(cases, house.chunks)
+    numbers = [c.ask for c in load_requests("dev") if c.gold.answers == ("tool",)][: N_TIMED + 1]
+
+    def each(work: Callable[[int], object]) -> float:
+        work(0)
+        started = time.process_time()
+        for at in range(1, len(cases)):
+            work(at)
+        return round(1000 * (time.process_time() - started) / (len(cases) - 1), 1)
+
+    def once(arm: Arm) -> Callable[[int], object]:
+        return lambda at: list(arm([cases[at].ask]))
+
+    parts = {
+        "router": each(once(house.router)),
+        "tool": each(lambda at: use_tool(numbers[at])),
+        "search": each(lambda at: house.index.search_all([cases[at].ask], 1)),
+        "tuned search": each(lambda at: house.tuned.search_all([cases[at].ask], 1)),
+        "reranker": each(lambda at: score(cases[at].ask.input, hits[at])),
+    }
+    for name, model in house.models.items():
+        parts[f"an answer, {name}"] = each(once(oracle(model, perfect)))
+    return {"n": N_TIMED, "threads": _threads(), "load": round(os.getloadavg()[0], 1)} | parts
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def main() -> None:
+    settings.references_in_float32()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--test", action="store_true")
+    parser.add_argument("--milliseconds", action="store_true")
+    wish = parser.parse_args()
+    file = hybrid.REFERENCE
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    house, (score, said) = House(), reranker()
+    weight = best_weight()
+    if wish.milliseconds:
+        known["milliseconds"] = milliseconds(house, score)
+    elif wish.test:
+        known["test"] = measured(house, "test", score, weight)
+    else:
+        known["dev"] = measured(house, "dev", score, weight)
+        known["reranked"] = {"weight": weight, "depth": DEPTH, "scores": said}
+        known["leaks"] = leaks(house)
+    part = next((name for name in ("milliseconds", "test") if getattr(wish, name)), "dev")
+    about = provenance("python labs_data/build/hybrid.py", CODE, ("torch", "transformers"))
+    known.setdefault("provenance", {})[part] = about | {
+        "models": {name: model.fingerprint for name, model in house.models.items()},
+        "router": house.router.fingerprint,
+        "searches": [house.index.name, house.tuned.name],
+    }
+    write_whole(file, json.dumps(known) + "\n")
+
+
+if __name__ == "__main__":
+    main()
