@@ -37,7 +37,6 @@ from helpers.core.fingerprint import provenance
 from helpers.data.handbook import Document, load_handbook
 from helpers.data.questions import load_questions, load_users
 from helpers.data.requests import load_requests
-from helpers.evaluation.comparison import compare_all
 from helpers.evaluation.evaluator import QUESTIONS, evaluate
 from helpers.experiments import hybrid
 from helpers.experiments.hybrid import MIXED, PARTS
@@ -116,25 +115,21 @@ def measured(house: House, split: str, score: Score, weight: float) -> dict[str,
         name: evaluate(oracle(model, perfect, name), answerable, QUESTIONS)
         for name, model in house.models.items()
     }
-    routes, tables = routes_of(house.router, [case.ask for case in cases]), {}
+    routes = routes_of(house.router, [case.ask for case in cases])
     searches = house.searches(score, weight)
     looked_up = [case.ask for case in cases if routes[case.id] == "retrieve"]
     for name in ("reranked", "tuned, reranked"):  # asked here, so that none is answered from a run
         searches[name].search_all(looked_up, 1)
-    arms = hybrid.hybrid_arms(house.router, house.models, searches)
-    for name, arm in arms.items():
-        started, table = time.perf_counter(), evaluate(arm, cases, MIXED)
-        read = reads[hybrid.SYSTEMS[name][0]]
-        known = None if name == "RAG" else routes
-        tables[name] = hybrid.priced(hybrid.blamed(table, known, read))
-        print(f"{split}, {name}: {table['right'].mean():.3f}", end=" ")
+    tables = {}
+    for name, arm in hybrid.hybrid_arms(house.router, house.models, searches).items():
+        started, tables[name] = time.perf_counter(), evaluate(arm, cases, MIXED)
+        print(f"{split}, {name}: {tables[name]['right'].mean():.3f}", end=" ")
         print(f"({time.perf_counter() - started:.0f} s)", flush=True)
-    return told(tables, cases)
+    return told(hybrid.judged(tables, routes, reads), cases)
 
 
 def told(tables: Mapping[str, pd.DataFrame], cases: Sequence[Case]) -> dict[str, Any]:
     """What the file keeps of these tables."""
-    start, others = tables["router + RAG"], [n for n in tables if n != "router + RAG"]
     found: dict[str, Any] = {"n": len(cases), "cases": " ".join(case.id for case in cases)}
     found["systems"] = {
         name: {
@@ -145,14 +140,13 @@ def told(tables: Mapping[str, pd.DataFrame], cases: Sequence[Case]) -> dict[str,
         for name, row in hybrid.ablation(tables).iterrows()
     }
     for column, name in (("right", "gains"), ("saved", "saved")):
-        compared = compare_all(start, [tables[n] for n in others], column=column)
         found[f"{name} over router + RAG"] = {
             one.second: {
                 **_rounded({"difference": one.difference, "low": one.low, "high": one.high}),
                 "level": one.level,
                 "verdict": one.verdict,
             }
-            for one in compared
+            for one in hybrid.against_router(tables, column)
         }
     return found
 
