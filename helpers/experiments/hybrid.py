@@ -65,18 +65,23 @@ SYSTEMS = {
 def hybrid_arms(
     router: Arm, models: Mapping[str, LanguageModel], searches: Mapping[str, Retriever]
 ) -> dict[str, Arm]:
-    """The systems of SYSTEMS by name; the model is shown one passage. RAG alone has no router."""
+    """The systems of SYSTEMS by name, of those whose search is there; the model is shown one
+    passage. RAG alone has no router."""
     made = {}
     for name, (model, search) in SYSTEMS.items():
-        rag = retrieval_augmented(models[model], searches[search], top_k=1)
-        made[name] = rag if name == "RAG" else router_and_rag(router, rag, name=name)
+        if search in searches:
+            rag = retrieval_augmented(models[model], searches[search], top_k=1)
+            made[name] = rag if name == "RAG" else router_and_rag(router, rag, name=name)
     return made
 
 
-def kept_reranker(index: Index) -> Reranked:
-    """The course's reranker over a search, by what it said of the hits of dev: see `kept_score`."""
-    kept = json.loads(REFERENCE.read_text(encoding="utf-8"))["reranked"]
-    return Reranked(index, kept_score(kept["scores"]), "minilm", kept["depth"], kept["weight"])
+def kept_rerankers(index: Index, tuned: Index) -> dict[str, Retriever]:
+    """Both searches reranked by what the course's reranker said of their hits on dev (see
+    `kept_score`); none where hybrid.py was run without it."""
+    if (kept := json.loads(REFERENCE.read_text(encoding="utf-8")).get("reranked")) is None:
+        return {}
+    how = (kept_score(kept["scores"]), "minilm", kept["depth"], kept["weight"])
+    return {"reranked": Reranked(index, *how), "tuned, reranked": Reranked(tuned, *how)}
 
 
 def mixed_traffic(questions: Sequence[Case], requests: Sequence[Case]) -> list[Case]:

@@ -4,6 +4,7 @@ nearest neighbour may know the exam."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,12 @@ def desk_parts() -> dict[str, Any]:
         "code": ANSWERING,
         "evaluation": tickets / "dev.jsonl",
     }
+
+
+def index_parts(index: Path) -> dict[str, Any]:
+    """The same of a system without labels and adapter, whose index lies in this folder."""
+    handbook = settings.DATA / "handbook"
+    return desk_parts() | {"adapter": None, "labels": None, "data": handbook, "index": index}
 
 
 def nearest(labelled: Sequence[Case], cases: Sequence[Case]) -> np.ndarray:

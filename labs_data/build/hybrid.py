@@ -1,7 +1,8 @@
 """What is each part of the hybrid of notebook 09 worth? Writes reference/hybrid.json.
 
-    python labs_data/build/hybrid.py           all of dev (about twenty minutes on one core; what
-                                               comes answered with the workbook is not asked again)
+    python labs_data/build/hybrid.py           all of dev (what comes answered with the workbook is
+                                               not asked again)
+    … --reranker                               with the systems that rerank, too: a second a search
     … --test                                   the same on the frozen test splits of questions and
                                                requests. They are opened there and then, once:
                                                everything (router, costs, adapters, share, weight)
@@ -72,15 +73,17 @@ class House:
         }
         router = train_router(load_requests("train"), load_requests("dev"))
         self.router = router_arm(hybrid.always_decides(router, load_requests("dev")))
-        self.index = build_index(self.documents, SIZE, OVERLAP, say=print)
-        self.tuned = tuned_search(chunks, say=print)
+        self.searches: dict[str, Any] = {
+            "search": build_index(self.documents, SIZE, OVERLAP),
+            "tuned": tuned_search(chunks),
+        }
 
-    def searches(self, score: Score, weight: float) -> dict[str, Any]:
+    def reranked(self, score: Score, weight: float) -> dict[str, Any]:
+        """Both searches with the reranker behind them."""
+        how = (score, "minilm", DEPTH, weight)
         return {
-            "search": self.index,
-            "tuned": self.tuned,
-            "reranked": Reranked(self.index, score, "minilm", DEPTH, weight),
-            "tuned, reranked": Reranked(self.tuned, score, "minilm", DEPTH, weight),
+            "reranked": Reranked(self.searches["search"], *how),
+            "tuned, reranked": Reranked(self.searches["tuned"], *how),
         }
 
 
@@ -105,8 +108,9 @@ def best_weight() -> float:
     return max((float(one) for one in weights), key=lambda w: (weights[f"{w:g}"][0]["recall"], w))
 
 
-def measured(house: House, split: str, score: Score, weight: float) -> dict[str, Any]:
-    """Every system on all questions and requests of a split."""
+def measured(house: House, split: str, searches: Mapping[str, Any]) -> dict[str, Any]:
+    """Every system that can be made of these searches, on all questions and requests of a
+    split."""
     questions = load_questions(split, house.documents)
     cases = hybrid.mixed_traffic(questions, load_requests(split))
     answerable = [case for case in questions if case.gold.answers]
@@ -116,9 +120,10 @@ def measured(house: House, split: str, score: Score, weight: float) -> dict[str,
         for name, model in house.models.items()
     }
     routes = routes_of(house.router, [case.ask for case in cases])
-    searches = house.searches(score, weight)
     looked_up = [case.ask for case in cases if routes[case.id] == "retrieve"]
-    for name in ("reranked", "tuned, reranked"):  # asked here, so that none is answered from a run
+    for name in (
+        searches.keys() - house.searches.keys()
+    ):  # asked here, so that no run answers for it
         searches[name].search_all(looked_up, 1)
     tables = {}
     for name, arm in hybrid.hybrid_arms(house.router, house.models, searches).items():
@@ -159,7 +164,8 @@ def leaks(house: House) -> dict[str, dict[str, int]]:
     """Every user asks for every closed document, through the search of every system. The reranker
     only puts into another order what it is given, so any score will do."""
     probed = {}
-    for name, one in house.searches(lambda _, texts: list(range(len(texts))), 1.0).items():
+    backwards = house.reranked(lambda _, texts: list(range(len(texts))), 1.0)
+    for name, one in {**house.searches, **backwards}.items():
         table = hybrid.leaks(
             lambda asks, one=one: one.search_all(asks, 5), house.documents, load_users()
         )
@@ -171,7 +177,7 @@ def milliseconds(house: House, score: Score) -> dict[str, Any]:
     """CPU milliseconds of one request in each part, one at a time: the mean of all but the
     first."""
     cases = [c for c in load_questions("dev", house.documents) if c.gold.answers][: N_TIMED + 1]
-    found = [house.index.search_all([case.ask], DEPTH)[0] for case in cases]
+    found = [house.searches["search"].search_all([case.ask], DEPTH)[0] for case in cases]
     hits = [[f"{hit.title}\n{hit.text}" for hit in one] for one in found]
     perfect = evidence_contexts(cases, house.chunks)
     numbers = [c.ask for c in load_requests("dev") if c.gold.answers == ("tool",)][: N_TIMED + 1]
@@ -189,8 +195,8 @@ def milliseconds(house: House, score: Score) -> dict[str, Any]:
     parts = {
         "router": each(once(house.router)),
         "tool": each(lambda at: use_tool(numbers[at])),
-        "search": each(lambda at: house.index.search_all([cases[at].ask], 1)),
-        "tuned search": each(lambda at: house.tuned.search_all([cases[at].ask], 1)),
+        "search": each(lambda at: house.searches["search"].search_all([cases[at].ask], 1)),
+        "tuned search": each(lambda at: house.searches["tuned"].search_all([cases[at].ask], 1)),
         "reranker": each(lambda at: score(cases[at].ask.input, hits[at])),
     }
     for name, model in house.models.items():
@@ -207,27 +213,29 @@ def _threads() -> int:
 def main() -> None:
     settings.references_in_float32()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--test", action="store_true")
-    parser.add_argument("--milliseconds", action="store_true")
+    for part in ("--reranker", "--test", "--milliseconds"):
+        parser.add_argument(part, action="store_true")
     wish = parser.parse_args()
-    file = hybrid.REFERENCE
+    file, house = hybrid.REFERENCE, House()
     known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    house, (score, said) = House(), reranker()
-    weight = best_weight()
+    searches, weight = dict(house.searches), best_weight()
+    if wish.reranker or wish.milliseconds:
+        score, said = reranker()
+        searches |= house.reranked(score, weight)
+    split = "test" if wish.test else "dev"
     if wish.milliseconds:
         known["milliseconds"] = milliseconds(house, score)
-    elif wish.test:
-        known["test"] = measured(house, "test", score, weight)
     else:
-        known["dev"] = measured(house, "dev", score, weight)
-        known["reranked"] = {"weight": weight, "depth": DEPTH, "scores": said}
+        known[split] = measured(house, split, searches)
         known["leaks"] = leaks(house)
-    part = next((name for name in ("milliseconds", "test") if getattr(wish, name)), "dev")
+    if wish.reranker and not wish.test:
+        known["reranked"] = {"weight": weight, "depth": DEPTH, "scores": said}
     about = provenance("python labs_data/build/hybrid.py", CODE, ("torch", "transformers"))
+    part = "milliseconds" if wish.milliseconds else split
     known.setdefault("provenance", {})[part] = about | {
         "models": {name: model.fingerprint for name, model in house.models.items()},
         "router": house.router.fingerprint,
-        "searches": [house.index.name, house.tuned.name],
+        "searches": [search.name for search in searches.values()],
     }
     write_whole(file, json.dumps(known) + "\n")
 

@@ -244,19 +244,18 @@ exercise("09.3").check(ceilings)
 # %%
 others = [case for case in dev if case.gold.answers != ("retrieve",)]
 cases = hybrid.mixed_traffic(questions, others)
-print(f"{len(questions)} questions, {len(others)} other requests")
-predict("09.hybrid", "What share of all is answered rightly?", list(hybrid.SYSTEMS))
-
-# %%
 from helpers.training import reference_or_train, with_adapter
 
 reader = with_adapter(generator, reference_or_train("reader", generator, None))
 readers = {"base": generator, "reader": reader}
 searches = {"search": index, "tuned": tuned}
-searches["reranked"] = hybrid.kept_reranker(index)
-searches["tuned, reranked"] = hybrid.kept_reranker(tuned)
+searches |= hybrid.kept_rerankers(index, tuned)
 gate = systems.router_arm(router)
 arms = hybrid.hybrid_arms(gate, readers, searches)
+predict("09.hybrid", "What share of all is answered rightly?", list(arms))
+
+# %%
+print(f"{len(questions)} questions, {len(others)} other requests of dev")
 results = {name: evaluate(arm, cases, hybrid.MIXED) for name, arm in arms.items()}
 
 # %% [markdown]

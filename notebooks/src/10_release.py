@@ -355,12 +355,12 @@ print(f"{back}; answers {now} -> {served()}")
 shipped, first = (release.verify(work / n) for n in ("more labels", "champion"))
 look = monitor.look(window([case for day, case in days if day >= begins["new mix"]]))
 told = (verdicts["more labels"], tried[0].report, look, back, first)
-note = release.release_note(shipped, *told)
 scores = {n: f"{r.share:.0%} of {r.n:.0f} tickets" for n, r in table[:2].iterrows()}
-limits = ["Tickets about the Burrow were not in its training."]
-limits += [f"Losses below {100 * plan.smallest:.0f} points pass the gate sometimes."]
-card = release.model_card(shipped, scores, limits)
-display(*(Markdown(page.replace("# ", "### ", 1)) for page in (note, card)))
+limits = ["No ticket about the Burrow was in its training."]
+limits += [f"Losses below {plan.smallest:.0%} pass the gate sometimes."]
+pages = [release.release_note(shipped, *told)]
+pages += [release.model_card(shipped, scores, limits)]
+display(*(Markdown(page.replace("# ", "### ", 1)) for page in pages))
 
 # %% [markdown]
 # ## The same for an index
@@ -377,7 +377,8 @@ documents = load_handbook()
 asked = embedders.one_of_each_fact(load_questions("dev", documents))
 usual = embedders.usual_difference(asked)
 index_plan = release.plan_gate(len(asked), usual)
-base, offered = embedders.measured(documents, asked)[0], embedders.offers(documents, asked)
+base, _ = embedders.measured(documents, asked)
+offered = embedders.offers(documents, asked)
 for name, (hits, seen) in offered.items():
     stop = [release.HardStop.counted("shown to the wrong user", seen)]
     print(f"{name}: {release.gate(index_plan, base, hits, {}, stop)}\n")
@@ -396,7 +397,6 @@ for name, (hits, seen) in offered.items():
 # megabytes and two small products more in every layer, for every token. **Activated** ones (notebook 05's) leave the prompt to the bare model; what it has read serves all adapters. **Predict:** how many times as long does a request take unmerged?
 
 # %%
-from helpers.core import settings
 
 costs = release.load_serving()
 made = json.loads((parts["adapter"] / "card.json").read_text())
@@ -427,9 +427,8 @@ even.map("pays from {:,.0f} requests on".format).to_frame()
 # </details>
 
 # %%
-pinned = parts | {"adapter": None, "labels": None, "data": settings.DATA / "handbook"}
-made = [embedders.saved(work / f"index {n}", documents, n) for n in (None, 128)]
-shelf, rag = release.shelved(work / "rag", [pinned | {"index": one} for one in made])
+indexes = [embedders.saved(work / f"index {n}", documents, n) for n in (None, 128)]
+shelf, rag = release.shelved(work / "rag", [releases.index_parts(i) for i in indexes])
 backs = {"tuned": back, "RAG": shelf.rollback("to show it")}
 minutes = {"tuned": rows["more labels"]["seconds"] / 60}
 minutes["RAG"] = embedders.minutes(documents)
