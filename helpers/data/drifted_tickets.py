@@ -61,3 +61,9 @@ def load_drifted(path: Path | None = None) -> list[DriftedTicket]:
         )
         for row in read_rows(path or settings.DATA / DRIFT, DriftRow)
     ]
+
+
+def changes_begin(path: Path | None = None) -> dict[Change, dt.date]:
+    """On which day does each change come in for the first time?"""
+    drifted = load_drifted(path)
+    return {what: min(one.day for one in drifted if one.change == what) for what in CHANGES[1:]}

@@ -13,7 +13,7 @@ KEYS = [f"customer {i}" for i in range(4_000)]
 
 
 def who(answer: object) -> str:
-    """10.3: who goes to the canary?"""
+    """Of 10.3: who goes to the canary?"""
     assert callable(answer), (
         "Expected a function goes_to_canary(key, share, salt) that returns True or False; got"
         f" {type(answer).__name__}."
@@ -161,7 +161,7 @@ def _evidence(seed: int, tickets: int = 400) -> list[float]:
 
 
 def peeking(answer: object) -> str:
-    """10.4: when is a canary stopped that is looked at after every ticket?"""
+    """Of 10.3: when is a canary stopped that is looked at after every ticket?"""
     assert callable(answer), (
         "Expected a function stopped_at(evidence, alpha) that returns a ticket's number or None;"
         f" got {type(answer).__name__}."
@@ -196,22 +196,35 @@ def peeking(answer: object) -> str:
     )
 
 
+def canary(answer: object) -> str:
+    """10.3: who goes to the canary, and when is it stopped?"""
+    assert isinstance(answer, tuple | list) and len(answer) == 2, (
+        f"Expected the two functions (goes_to_canary, stopped_at); got {type(answer).__name__}."
+    )
+    return f"{who(answer[0])} {peeking(answer[1])}"
+
+
 EXERCISES = {
     e.id: e
     for e in (
         Exercise(
             "10.3",
-            who,
+            canary,
             (
                 (
-                    "Turn key and salt into one big number that is always the same:"
-                    " hashlib.sha256(f'{salt}/{key}'.encode()).hexdigest()."
+                    "goes_to_canary: turn key and salt into one big number that is always the same:"
+                    " hashlib.sha256(f'{salt}/{key}'.encode()).hexdigest(). Its first 8 hex digits"
+                    " as a number from 0 to 1 are int(digest[:8], 16) / 16**8; Python's own hash()"
+                    " of a text differs from run to run."
                 ),
                 (
-                    "The first 8 hex digits as a number from 0 to 1: int(digest[:8], 16) / 16**8."
-                    " Python's own hash() of a text differs from run to run."
+                    "stopped_at: the stop is at 1 / alpha, and it counts from then on, whatever"
+                    " comes later. enumerate(evidence, start=1) numbers the tickets."
                 ),
-                "return int(digest[:8], 16) / 16**8 < share",
+                (
+                    "return int(digest[:8], 16) / 16**8 < share; and"
+                    " next((i for i, e in enumerate(evidence, start=1) if e >= 1 / alpha), None)"
+                ),
             ),
         ),
         Exercise(
@@ -240,15 +253,6 @@ EXERCISES = {
                     "A missing file has no hash: compare manifest.get(name) with None for it, and"
                     " the other way round."
                 ),
-            ),
-        ),
-        Exercise(
-            "10.4",
-            peeking,
-            (
-                "The stop is at 1 / alpha, and it counts from then on, whatever comes later.",
-                "enumerate(evidence, start=1) numbers the tickets.",
-                "next((i for i, e in enumerate(evidence, start=1) if e >= 1 / alpha), None)",
             ),
         ),
     )

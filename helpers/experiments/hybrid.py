@@ -8,23 +8,33 @@ price for each kind of mistake, and the part to blame for each wrong answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from helpers.core.cases import Ask, Case, Gold, Passage, Prediction
+from helpers.core import settings
+from helpers.core.cases import Arm, Ask, Case, Gold, Passage, Prediction
 from helpers.data.handbook import Document, may_see
 from helpers.data.requests import TODAY
 from helpers.evaluation import scores
+from helpers.evaluation.attribution import cause
+from helpers.evaluation.comparison import Comparison, compare, compare_all
 from helpers.evaluation.evaluator import Task, share
+from helpers.evaluation.numbers import percent
 from helpers.evaluation.refusals import abstains
 from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.routing import equal_costs
-from helpers.systems.hybrid import ASK_BACK
+from helpers.models.language_model import LanguageModel
+from helpers.retrieval.index import Index
+from helpers.retrieval.reranked import Reranked, kept_score
+from helpers.retrieval.retriever import Retriever
+from helpers.systems.hybrid import ASK_BACK, router_and_rag
+from helpers.systems.questions import retrieval_augmented
 from helpers.systems.router import Router, with_costs
-from helpers.systems.tools import use_tool
+from helpers.systems.tools import choose_tool, use_tool
 
 # A default to argue with, as in `routing.COSTS`: what one such mistake costs, where a wrong answer
 # costs 1.
@@ -34,7 +44,44 @@ PRICES: Mapping[str, float] = {
     "missed refusal": 3.0,
     "asked back": 0.6,
 }
-PARTS = ("router", "search", "reading", "refusing", "tool")
+PARTS = ("router", "search", "both", "distraction", "reading", "refusing", "tool")
+REFERENCE = settings.DATA / "reference" / "hybrid.json"  # by labs_data/build/hybrid.py
+SEARCHES = settings.DATA / "reference" / "retriever.json"  # by labs_data/build/retriever.py
+ROUTED = settings.DATA / "reference" / "router.json"  # by labs_data/build/router.py
+
+
+# system -> (model, search): each differs from router + RAG in one part, the last two in several.
+SYSTEMS = {
+    "RAG": ("base", "search"),
+    "router + RAG": ("base", "search"),
+    "+ reranker": ("base", "reranked"),
+    "+ tuned search": ("base", "tuned"),
+    "+ reader": ("reader", "search"),
+    "+ search and reader": ("reader", "tuned"),
+    "+ all": ("reader", "tuned, reranked"),
+}
+
+
+def hybrid_arms(
+    router: Arm, models: Mapping[str, LanguageModel], searches: Mapping[str, Retriever]
+) -> dict[str, Arm]:
+    """The systems of SYSTEMS by name, of those whose search is there; the model is shown one
+    passage. RAG alone has no router."""
+    made = {}
+    for name, (model, search) in SYSTEMS.items():
+        if search in searches:
+            rag = retrieval_augmented(models[model], searches[search], top_k=1)
+            made[name] = rag if name == "RAG" else router_and_rag(router, rag, name=name)
+    return made
+
+
+def kept_rerankers(index: Index, tuned: Index) -> dict[str, Retriever]:
+    """Both searches reranked by what the course's reranker said of their hits on dev (see
+    `kept_score`); none where hybrid.py was run without it."""
+    if (kept := json.loads(REFERENCE.read_text(encoding="utf-8")).get("reranked")) is None:
+        return {}
+    how = (kept_score(kept["scores"]), "minilm", kept["depth"], kept["weight"])
+    return {"reranked": Reranked(index, *how), "tuned, reranked": Reranked(tuned, *how)}
 
 
 def mixed_traffic(questions: Sequence[Case], requests: Sequence[Case]) -> list[Case]:
@@ -103,15 +150,22 @@ def priced(table: pd.DataFrame, prices: Mapping[str, float] = PRICES) -> pd.Data
     return table.assign(cost=cost, saved=max(prices.values()) - cost)
 
 
-def blamed(table: pd.DataFrame, routes: Mapping[str, str] | None = None) -> pd.DataFrame:
+def blamed(
+    table: pd.DataFrame,
+    routes: Mapping[str, str] | None = None,
+    oracle: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """The same table with `part`: what to blame for a wrong answer ("" for a right one).
 
     routes: ask id -> where the router sent it (see `routes_of`); None for a system that sends all
-    to the search. *router*: another part should have answered. *search*: the evidence was not among
-    the passages (what was not found, no reader can read). *reading*: it was, and the answer is
+    to the search. oracle: the same model with the evidence alone, on (at least) the questions that
+    have an answer. *router*: another part should have answered. *search*: the evidence was not
+    found, and with it the model is right. *both*: not found, and with it the model is wrong, too.
+    *distraction*: found, and with the evidence alone the model is right. *reading*: found, and
     wrong. *refusing*: there is no answer, and one was given. *tool*: it was asked rightly and
-    failed.
+    failed. Without an oracle, *search* and *reading* hold *both* and *distraction*.
     """
+    read = {} if oracle is None else dict(zip(oracle["id"], oracle["right"], strict=True))
 
     def part(row: Mapping[str, Any]) -> str:
         if row["right"]:
@@ -122,9 +176,26 @@ def blamed(table: pd.DataFrame, routes: Mapping[str, str] | None = None) -> pd.D
             return "tool"
         if row["must_refuse"]:
             return "refusing"
-        return "reading" if row["evidence_seen"] else "search"
+        seen = bool(row["evidence_seen"])
+        if oracle is None:
+            return "reading" if seen else "search"
+        found = cause(True, False, seen, read[row["id"]])
+        return "search" if found == "retrieval" else found
 
     return table.assign(part=[part(row) for row in table.to_dict("records")])
+
+
+def judged(
+    tables: Mapping[str, pd.DataFrame],
+    routes: Mapping[str, str],
+    reads: Mapping[str, pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
+    """The tables of SYSTEMS with `part` (see `blamed`) and `cost` (see `priced`). reads: what
+    "base" and "reader" say with the evidence alone."""
+    return {
+        name: priced(blamed(table, None if name == "RAG" else routes, reads[SYSTEMS[name][0]]))
+        for name, table in tables.items()
+    }
 
 
 def by_part(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -154,6 +225,80 @@ def ablation(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("system")
 
 
+def against_router(tables: Mapping[str, pd.DataFrame], column: str = "right") -> list[Comparison]:
+    """Every system against router + RAG, on the same requests; all intervals hold together."""
+    others = [table for name, table in tables.items() if name != "router + RAG"]
+    return compare_all(tables["router + RAG"], others, column=column)
+
+
+def over_rag(tables: Mapping[str, pd.DataFrame]) -> Comparison:
+    """What the router alone wins: router + RAG against RAG."""
+    return compare(tables["RAG"], tables["router + RAG"])
+
+
+def savings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What every system saves of the cost of a request, against router + RAG, in words."""
+    return [
+        f"{one.second}: saves {one.difference:+.2f} a request ({one.low:+.2f} to {one.high:+.2f}:"
+        f" {one.verdict})"
+        for one in against_router(tables, "saved")
+    ]
+
+
+def responsibilities(
+    pattern: Mapping[str, tuple[str, str, str]], lost: Mapping[str, float], won: Mapping[str, str]
+) -> pd.DataFrame:
+    """Pattern -> responsibility: what each is for, the share that its part loses today, and what
+    changing it won. pattern: name -> (what it is for, a part of `lost`, a key of `won`)."""
+    rows = [
+        (name, says, percent(lost[part]), won[key]) for name, (says, part, key) in pattern.items()
+    ]
+    columns = ["pattern", "is responsible for", "lost there today", "what changing it won here"]
+    return pd.DataFrame(rows, columns=columns).set_index("pattern")
+
+
+# --- the router and the tools ---------------------------------------------------------------------
+
+
+def kept_routing() -> pd.DataFrame:
+    """The router and its baselines on the frozen test of the requests, as labs_data/build/router.py
+    measured them: each figure with its 95 % interval."""
+    arms = json.loads(ROUTED.read_text(encoding="utf-8"))["test"]["arms"]
+    said = {
+        arm: {
+            name: f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
+            for name, one in told.items()
+        }
+        for arm, told in arms.items()
+    }
+    return pd.DataFrame(said).T.rename_axis("on test")
+
+
+def tool_calls(requests: Sequence[Case]) -> pd.DataFrame:
+    """One row for each request that wants a tool; right: the tool was chosen, and answered without
+    an error."""
+    rows = [
+        {
+            "id": case.id,
+            "right": choose_tool(case.ask.input) == case.kind.split(",")[0]
+            and use_tool(case.ask).error is None,
+        }
+        for case in requests
+        if case.gold.answers == ("tool",)
+    ]
+    return pd.DataFrame(rows)
+
+
+def kept_milliseconds() -> list[str]:
+    """What one request takes in each part, as labs_data/build/hybrid.py timed it, in words."""
+    kept = json.loads(REFERENCE.read_text(encoding="utf-8")).get("milliseconds")
+    if kept is None:
+        return ["Not timed yet: labs_data/build/hybrid.py --milliseconds"]
+    told = {name: one for name, one in kept.items() if name not in ("n", "threads", "load")}
+    said = ", ".join(f"{name} {one:,.0f}" for name, one in told.items())
+    return [f"CPU milliseconds of one request (mean of {kept['n']}): {said}"]
+
+
 # --- the search alone -----------------------------------------------------------------------------
 
 
@@ -172,6 +317,44 @@ def found_at(
         for case, passages in zip(cases, lists, strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def recall_table(
+    cases: Sequence[Case], found: Mapping[str, Sequence[Sequence[Passage]]]
+) -> pd.DataFrame:
+    """Evidence found among the first k passages: a line a k, a column a search."""
+    return pd.DataFrame(
+        {
+            name: {k: found_at(name, cases, lists, k)["right"].mean() for k in (1, 3, 5, 10)}
+            for name, lists in found.items()
+        }
+    ).rename_axis("passages")
+
+
+def search_gains(
+    cases: Sequence[Case], found: Mapping[str, Sequence[Sequence[Passage]]]
+) -> list[Comparison]:
+    """The second of two searches against the first: evidence found among the first 1, 3 and 5."""
+    return [
+        compare(
+            *(found_at(f"{name}, first {k}", cases, lists, k) for name, lists in found.items()),
+            comparisons=3,
+        )
+        for k in (1, 3, 5)
+    ]
+
+
+def load_searches() -> dict[str, Any]:
+    """What labs_data/build/retriever.py measured of searches."""
+    return json.loads(SEARCHES.read_text(encoding="utf-8"))
+
+
+def ways_found(results: Mapping[str, Any]) -> pd.DataFrame:
+    """A line for each way to search, a column for each k: the share of evidence found on dev."""
+    ways = results["tuned"]["ways"]
+    return pd.DataFrame(
+        {name: {row["k"]: round(row["recall"], 3) for row in rows} for name, rows in ways.items()}
+    ).T
 
 
 def measured_once(results: Mapping[str, Any]) -> list[str]:

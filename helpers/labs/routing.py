@@ -65,8 +65,7 @@ class RoutingCase:
         (wrong, of), (missed, of_refused) = self.wrong_refusals, self.missed_refusals
         return (
             f"It asks back about {percent(self.asked_back)} and costs {self.cost:.2f} a request;"
-            f" of {of} requests to be answered it refuses {wrong}, and of {of_refused} to be"
-            f" refused it lets {missed} pass"
+            f" {wrong} of {of} are refused wrongly, {missed} of {of_refused} refusals missed"
         )
 
     def picture(self) -> Picture:

@@ -43,6 +43,20 @@ COLOURS = {
     "base + oracle": "#66AAD0",
     "reader + RAG": "#D55E00",
     "reader + oracle": "#E69E66",
+    # the router's baselines, and the hybrids behind it
+    "keywords": "#999999",
+    "router": "#56B4E9",
+    "router + RAG": "#56B4E9",
+    "+ reranker": "#9A6700",
+    "+ tuned search": "#009E73",
+    "+ reader": "#D55E00",
+    "+ search and reader": "#E69E66",
+    "+ all": "#4B1D6B",
+    # the release in use, and what is offered in its place
+    "champion": "#0072B2",
+    "more labels": "#009E73",
+    "fewer labels": "#D55E00",
+    "hurried labels": "#CC79A7",
 }
 OTHER = "#56B4E9"
 # What became of an answer, in the order in which it is drawn. A cause wears the colour of the arm

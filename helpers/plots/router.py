@@ -27,6 +27,8 @@ PART_COLOURS = {
     "right": "#009E73",
     "router": "#CC79A7",
     "search": "#0072B2",
+    "both": "#4B1D6B",
+    "distraction": "#56B4E9",
     "reading": "#D55E00",
     "refusing": "#E69F00",
     "tool": "#555555",
@@ -62,12 +64,7 @@ def calibration(bins: pd.DataFrame, error: Mapping[str, float], title: str) -> P
         f" {100 * error['high']:.1f}, n = {error['n']}; a perfectly calibrated router would show"
         f" {100 * error['if_calibrated']:.1f})"
     )
-    points = "; ".join(
-        f"says {percent(one['confidence'])}, is right in {percent(one['right'])} (n ="
-        f" {one['n']:.0f})"
-        for _, one in bins.iterrows()
-    )
-    return finish(figure, f"{title}. {told}. {points}.", bins)
+    return finish(figure, f"{title}. {told}.", bins)
 
 
 @styled
@@ -125,8 +122,8 @@ def asking_back(
 
 @styled
 def parts(lost: pd.DataFrame, title: str) -> Picture:
-    """Which part loses how much? A bar a system: right, and lost to each part; every piece wide
-    enough says its share, and the words of the picture say them all.
+    """Which part loses how much? A bar a system: right, and lost to each part. Every piece wide
+    enough says its share, and the picture's table has them all.
 
     lost: from `experiments.hybrid.by_part`. Raises ValueError without a system.
     """
@@ -168,8 +165,5 @@ def parts(lost: pd.DataFrame, title: str) -> Picture:
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"share of {lost['n'].iloc[0]:.0f} requests (in the bars: per cent)")
     heading(figure, title)
-    said = "; ".join(
-        f"{system}: " + ", ".join(f"{name} {percent(row[name])}" for name in named)
-        for system, row in lost.iterrows()
-    )
-    return finish(figure, f"{title}. {said} (n = {lost['n'].iloc[0]:.0f}).", lost)
+    right = ", ".join(f"{name} {percent(share)}" for name, share in lost["right"].items())
+    return finish(figure, f"{title}. Right of {lost['n'].iloc[0]:.0f} requests: {right}.", lost)

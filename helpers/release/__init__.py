@@ -16,8 +16,8 @@ from helpers.release.drift import (
 from helpers.release.gate import GatePlan, HardStop, gate, plan_gate, power
 from helpers.release.leaks import leaked_ids
 from helpers.release.manifest import Manifest, ReleaseError, pack, refusal, verify
-from helpers.release.note import burden, model_card, release_note
-from helpers.release.registry import PromotionError, Registry
+from helpers.release.note import burden, counts_of, model_card, release_note
+from helpers.release.registry import PromotionError, Registry, shelved
 from helpers.release.serving import Serving, load_serving
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Serving",
     "Window",
     "burden",
+    "counts_of",
     "evidence",
     "first_alarm",
     "gate",
@@ -48,6 +49,7 @@ __all__ = [
     "refusal",
     "release_note",
     "replay",
+    "shelved",
     "text_test",
     "verify",
     "watch",

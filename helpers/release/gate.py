@@ -116,6 +116,7 @@ class GateVerdict:
             f"{'PASS' if self.passed else 'STOP'}: {100 * self.difference:+.1f} points (surely"
             f" above {100 * self.low:+.1f}; margin {-100 * self.plan.margin:+.1f}),"
             f" {self.lost} cases lost and {self.gained} gained of {self.plan.n}"
+            f"{'; surely better' if self.surely_better else ''}"
         )
         return "\n".join([head, *(f"  {reason}" for reason in self.reasons)])
 

@@ -130,6 +130,18 @@ def burden(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def counts_of(burden: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """What a decision weighs of `burden`: (system, what) -> parts, minutes, signatures and seconds
+    back."""
+    found = {}
+    for name, row in burden.iterrows():
+        found[name, "parts"] = row["parts to version"]
+        found[name, "minutes"] = row["minutes to make"]
+        found[name, "signatures"] = len(row["who signs"].split(", "))
+        found[name, "seconds back"] = row["seconds to roll back"]
+    return found
+
+
 def _signers(parts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(SIGNS[part] for part in parts))
 

@@ -13,14 +13,14 @@ import contextlib
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from helpers.core import settings
 from helpers.core.files import write_whole
 from helpers.core.records import parse_json
-from helpers.release.manifest import Manifest, ReleaseError, verify
+from helpers.release.manifest import Manifest, ReleaseError, What, pack, verify
 
 REGISTRY = "registry.json"
 LAYOUT = 1
@@ -153,3 +153,15 @@ class Registry:
         plain = {"layout": LAYOUT, **asdict(replace(state, log=(*state.log, line)))}
         # a fixed name beside it: killed writers leave one file, and the next one overwrites it
         write_whole(self.file, json.dumps(plain, indent=1) + "\n", self.file.with_suffix(".aside"))
+
+
+def shelved(
+    folder: Path, versions: Sequence[Mapping[str, What]]
+) -> tuple[Registry, list[Manifest]]:
+    """A registry of these versions of one system, each packed, proposed and promoted in turn: the
+    last one is its champion. Raises ReleaseError for parts that `pack` refuses."""
+    registry, packed = Registry(folder / "registry"), []
+    for number, parts in enumerate(versions):
+        packed.append(pack(folder / f"version {number}", parts))
+        registry.promote(registry.propose(folder / f"version {number}"), registry.state.champion)
+    return registry, packed

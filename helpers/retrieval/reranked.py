@@ -10,7 +10,8 @@ training, from the language model itself: `question_likelihood`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from helpers.core.cases import Ask, Passage
@@ -74,6 +75,30 @@ class Reranked:
         points = self.weight * new + (1 - self.weight) * scaled([hit.score for hit in head])
         order = sorted(range(len(head)), key=lambda at: (-points[at], at))
         return [*(replace(head[at], score=float(points[at])) for at in order), *rest]
+
+
+def asked_key(question: str, texts: Sequence[str]) -> str:
+    """A name for a question and the hits that it was scored with."""
+    return hashlib.sha256("\0".join([question, *texts]).encode()).hexdigest()[:16]
+
+
+def kept_score(scores: Mapping[str, Sequence[float]]) -> Score:
+    """What a reranker said earlier, so that a search can be reranked where its weights are not:
+    `asked_key` -> one score a hit.
+
+    Raises KeyError for a question, or for hits, that it was not asked about.
+    """
+
+    def score(question: str, texts: Sequence[str]) -> Sequence[float]:
+        if (key := asked_key(question, texts)) not in scores:
+            raise KeyError(
+                f"no kept score for {question!r} with these {len(texts)} hits; the search or the"
+                " documents have changed: run labs_data/build/retriever.py --reranker, then"
+                " labs_data/build/hybrid.py"
+            )
+        return scores[key]
+
+    return score
 
 
 QUESTION_AFTER = """Write a question that this text answers.

@@ -7,7 +7,8 @@ reference/retriever.json.
     … --saved                                           measure the adapter that is saved again
     … --questions                                       tune the questions' side alone, to compare
     … --reranker                                        train a cross-encoder, too (about five
-                                                        minutes)
+                                                        minutes), and keep it in the cache for
+                                                        hybrid.py
     … --scifact DIR [--passages N]                      nDCG@10 on SciFact before and after; with N,
                                                         on its judged passages and N others
 
@@ -210,8 +211,10 @@ def reranker(lessons: Lessons, cases: Sequence[Case], index: Index) -> dict[str,
     how = RerankerSettings()
     pairs = lessons.pairs(how.lookalikes)[: len(load_questions("train"))]
     started = time.process_time()
-    score = scorer(train_reranker(pairs, how))
+    model = train_reranker(pairs, how)
     cpu_seconds, known = round(time.process_time() - started, 1), {}
+    model.save_pretrained(str(settings.cache_folder("reranker")))
+    score = scorer(model)
 
     def once(question: str, texts: Sequence[str]) -> Sequence[float]:
         if question not in known:

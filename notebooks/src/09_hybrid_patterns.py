@@ -12,18 +12,14 @@
 # - fill in *pattern → responsibility* for your own system, and tell the one thing that tuning cannot win back, with its one exception.
 
 # %%
-import json
-
 import pandas as pd
 from IPython.display import display
 
 from helpers import models, plots, systems
-from helpers.core import settings
-from helpers.data import load_handbook, load_questions, load_requests, load_users, pick
+from helpers.data import load_handbook, load_questions, load_requests, load_users
 from helpers.evaluation import evaluate, routing_summary, routing_task, share
 from helpers.labs import guess_of, predict, record
 
-pd.set_option("display.max_colwidth", 90)
 documents, generator = load_handbook(), models.load_generator()
 train, dev = load_requests("train"), load_requests("dev")
 print(f"{len(train)} requests to learn from, {len(dev)} to choose on; four routes:")
@@ -45,40 +41,33 @@ names = ["majority label", "keywords", "nearest neighbour", "router"]
 predict("09.router", "What share of requests goes to the right part?", names)
 
 # %%
-from helpers.experiments.hybrid import always_decides
+from helpers.experiments import hybrid
 
 asks_back = systems.train_router(train, dev)
-router = always_decides(asks_back, dev)  # the same, taking the likeliest route each time
-print({body: f"macro-F1 {told['macro_f1']:.2f} on dev" for body, told in router.tried.items()})
+router = hybrid.always_decides(asks_back, dev)  # the likeliest route each time
+arms = [systems.majority_label(train), systems.keyword_router()]
+arms += [systems.nearest_neighbour(train), systems.router_arm(router)]
+arms += [systems.router_arm(asks_back, "router, asks back")]
+routed = {arm.name: evaluate(arm, dev, routing_task()) for arm in arms}
+{body: f"macro-F1 {told['macro_f1']:.2f} on dev" for body, told in router.tried.items()}
 
 # %%
-arms = [
-    systems.majority_label(train),
-    systems.keyword_router(),
-    systems.nearest_neighbour(train),
-    systems.router_arm(router),
-    systems.router_arm(asks_back, "router, asks back"),
-]
-routed = {arm.name: evaluate(arm, dev, routing_task()) for arm in arms}
 shares = pd.DataFrame({name: share(routed[name]) for name in names}).T
-record(
-    "09.router/router",
-    "router: dev requests sent to the part that should answer them",
-    share(routed["router"]),
-    routed["router"].attrs,
-)
+what = "router: dev requests sent to the part that should answer them"
+record("09.router/router", what, share(routed["router"]), routed["router"].attrs)
 best = plots.percent(shares["share"]["router"])
-plots.bars(
-    shares, f"The router sends {best} to the right part", "routed rightly", guess_of("09.router")
-)
+title = f"The router sends {best} to the right part"
+plots.bars(shares, title, "routed rightly", guess_of("09.router"))
 
 # %% [markdown]
 # Not every wrong route costs the same. Here a missed refusal is priced at 3, a wrong refusal at 2, asking *what do you mean?* at 0.6 (`COSTS`, a default to argue with). *Router, asks back* says the route that
-# is expected to cost least, or asks back where even that is too dear:
+# is expected to cost least, or asks back where even that is too dear. The first table is dev. The second is the **frozen test** of the requests: it was opened once, when router and costs were fixed; its
+# figures come with the workbook ([datasheet](../labs_data/DATASHEET.md)), and nothing is measured on it here.
 
 # %%
-columns = ["macro-F1", "cost", "wrong refusals", "missed refusals", "unsure", "n"]
-routing_summary(routed)[columns].round(2)
+columns = ["macro-F1", "cost", "wrong refusals", "missed refusals", "unsure"]
+display(routing_summary(routed)[[*columns, "n"]].round(2))
+hybrid.kept_routing()[columns]
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -86,24 +75,7 @@ routing_summary(routed)[columns].round(2)
 # The router that asks back has fewer right routes than the one that always decides, and costs less: it gives the doubtful requests back, and with them most of the missed refusals. Which of the two is better is a question
 # of prices, not of accuracy. Mind the baselines: a list of patterns is an honest baseline, and the nearest neighbour needs no training at all.
 # </details>
-
-# %% [markdown]
-# **The frozen test** of the requests was opened once, when router and costs were fixed; its figures come with the workbook ([datasheet](../labs_data/DATASHEET.md)), and nothing is measured on it here.
-
-# %%
-kept = json.loads((settings.DATA / "reference" / "router.json").read_text(encoding="utf-8"))
-test = kept["test"]
-pd.DataFrame(
-    {
-        arm: {
-            name: f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-            for name, one in told.items()
-        }
-        for arm, told in test["arms"].items()
-    }
-).T[columns[:-1]]
-
-# %% [markdown]
+#
 # ## May its probabilities be believed?
 #
 # A price can only be weighed with a probability that means something. Calibrated is a router that is right in 80 of 100 requests of which it says 80 %.
@@ -121,15 +93,13 @@ plots.calibration(reliability(chances.max(axis=1), right), error, says)
 # %% [markdown]
 # ## What may a mistake cost?
 #
-# Move the prices and see what the router does then. Nothing is trained again: the probabilities stay, the decisions change. *Ask back about* forces a share; by default it is the one that costs least.
+# Move the prices and see what the router does then. Nothing is trained again: the probabilities stay, the decisions change. *Ask back about* forces a share; by default it is the one that costs least. Below the
+# lab stands the same as a plain cell, with a missed refusal at ten times a wrong answer.
 
 # %%
 from helpers.labs import routing_lab, routing_what_if
 
 routing_lab(asks_back, dev)
-
-# %% [markdown]
-# The same as a plain cell, with a missed refusal at ten times a wrong answer:
 
 # %%
 routing_what_if(asks_back, dev, missed_refusal=10, wrong_refusal=2, asked_back=0.6)
@@ -195,27 +165,14 @@ exercise("09.2").check(seen)
 from helpers.core.cases import Ask
 from helpers.data.requests import TODAY
 
-attempts = {
-    "what is 17 % of 250": ("staff",),
-    "how many days until 17 August": ("staff",),
-    "status of order 4711' OR '1'='1": ("staff",),
-    "9**9**9": ("staff",),
-    "__import__('os').system('ls') + 1": ("staff",),
-}
-answers = [systems.use_tool(Ask("", text, groups, TODAY)) for text, groups in attempts.items()]
-said = {"tool": [a.tool for a in answers], "says": [a.text for a in answers]}
-pd.DataFrame(said, list(attempts))
-
-# %%
-from helpers.systems.tools import choose_tool
-
-asked = [case for case in dev if case.gold.answers[0] == "tool"]
-hit = [
-    choose_tool(c.ask.input) == c.kind.split(",")[0] and systems.use_tool(c.ask).error is None
-    for c in asked
-]
-called = pd.DataFrame({"right": hit})
-record("09.tools/query", "tool requests that one call answers, without an error", share(called))
+tried = ["what is 17 % of 250", "how many days until 17 August", "9**9**9"]
+tried += ["status of order 4711' OR '1'='1", "__import__('os').system('ls')"]
+said = [systems.use_tool(Ask("", text, ("staff",), TODAY)) for text in tried]
+called = hybrid.tool_calls(dev)
+what = "tool requests that one call answers, without an error"
+record("09.tools/query", what, share(called))
+print(f"{what}: {called['right'].sum()} of {len(called)}")
+pd.DataFrame([(a.tool, a.text) for a in said], tried, ["tool", "says"])
 
 # %% [markdown]
 # A tool that cannot do something says so, and the next request is served. Letting a model write the query or the sum would be the expensive way to get the same answer less often.
@@ -224,47 +181,32 @@ record("09.tools/query", "tool requests that one call answers, without an error"
 #
 # **Low recall cannot be tuned away**: 08 took the evidence out, and the tuned reader fell as low as the base. But the search is a model, too. Ours was tuned on questions: 313 written about facts of the
 # handbook that no dev or test question asks, and 135 about other invented worlds, each with its passage and one lookalike (LoRA, 3 MB). Passages move, too, so the index is embedded anew.
+# *What it breaks* has to be asked of every tuned search: it was tuned for questions like ours. On other people's questions, **SciFact** (claims of scientific papers), it may have lost. And there are two
+# rivals: the same index with shared words counting, too (03), which needs no training; and a **reranker**, a second small model that reads the question together with each of the first ten passages
+# and puts them into a new order. These were measured once and come with the workbook.
+#
 # **Predict**: how often is the evidence among the first five passages?
 
 # %%
-predict("09.search", "Evidence among the first five passages", ["search", "tuned search"])
-
-# %%
-from helpers.evaluation import compare, compare_all
-from helpers.experiments.chunking_grid import answerable, judge
-from helpers.experiments.hybrid import found_at, measured_once
 from helpers.retrieval import build_index, chunk_all
 
+predict("09.search", "Evidence among the first five", ["search", "tuned search"])
 index = build_index(documents, chunk_size=64, overlap=16)
 tuned = systems.tuned_search(chunk_all(documents, 64, 16))
-looked_up = answerable(load_questions("dev", documents))
-found = {
-    name: one.search_all([case.ask for case in looked_up], 10)
-    for name, one in (("search", index), ("tuned search", tuned))
-}
-recall = pd.DataFrame(
-    {name: {k: judge(looked_up, [p[:k] for p in ps])["recall"] for k in (1, 3, 5, 10)}
-     for name, ps in found.items()}
-)  # fmt: skip
-display(recall.rename_axis("passages").round(3))
-gains = [
-    compare(*(found_at(f"{name}, first {k}", looked_up, ps, k) for name, ps in found.items()))
-    for k in (1, 3, 5)
-]
-plots.differences(gains, "Evidence found: the tuned search against the search before")
-
-# %% [markdown]
-# *What it breaks* has to be asked of every tuned search: it was tuned for questions like ours. On other people's questions, **SciFact** (claims of scientific papers), it may have lost. And there is a rival
-# without training: the same index, with shared words counting, too (03). All of this was measured once and comes with the workbook.
+questions = load_questions("dev", documents)
+answerable = [case for case in questions if case.gold.answers]
 
 # %%
-searched = json.loads((settings.DATA / "reference" / "retriever.json").read_text(encoding="utf-8"))
-ways = {
-    name: {row["k"]: round(row["recall"], 3) for row in rows}
-    for name, rows in searched["tuned"]["ways"].items()
-}
-display(pd.DataFrame(ways).T.rename_axis("evidence found on dev, k ="))
-print(*measured_once(searched), sep="\n")
+asks = [case.ask for case in answerable]
+found = {"search": index.search_all(asks, 10)}
+found["tuned search"] = tuned.search_all(asks, 10)
+display(hybrid.recall_table(answerable, found).round(3))
+gains = hybrid.search_gains(answerable, found)
+title = "Evidence found: the tuned search against the one before"
+display(plots.differences(gains, title))
+searched = hybrid.load_searches()
+display(hybrid.ways_found(searched).rename_axis("evidence found on dev, k ="))
+print(*hybrid.measured_once(searched), sep="\n")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -292,94 +234,81 @@ exercise("09.3").check(ceilings)
 # %% [markdown]
 # ## Part four: the hybrid, part by part
 #
-# Now all parts together, on **mixed traffic**: handbook questions of dev (some of which must be refused) and requests that want a tool, a refusal or a word of thanks. One definition of right for all. The
-# sample is drawn once from dev; the frozen test stays closed here, so read this as a comparison of parts and not as a promise. One
-# passage is shown, because 02 found that this small reader gets worse with three. Each system below differs from *router + RAG* in **one** part, the last in all of them.
+# Now all parts together, on **mixed traffic**: all handbook questions of dev (some of which must be refused) and its requests that want a tool, a refusal or a word of thanks. One definition of right for
+# all. The frozen test stays closed here, so read this as a comparison of parts and not as a promise. One
+# passage is shown, because 02 found that this small reader gets worse with three. The first four systems after *router + RAG* differ from it in **one** part, the last two in several. The reranker's weights are too large to come along; what it said of these
+# hits does.
 #
 # **Predict** the share of requests that each gets right.
 
 # %%
-from helpers.experiments.hybrid import MIXED, ablation, blamed, by_part, mixed_traffic, priced
-
-some = pick(load_questions("dev", documents), 84)
-others = pick([case for case in dev if case.gold.answers != ("retrieve",)], 36)
-cases = mixed_traffic(some, others)
-hybrids = ["RAG", "router + RAG", "+ tuned search", "+ reader", "+ both"]
-predict("09.hybrid", "What share of all requests is answered rightly?", hybrids)
-
-# %%
-from helpers.systems.hybrid import router_and_rag, routes_of
+others = [case for case in dev if case.gold.answers != ("retrieve",)]
+cases = hybrid.mixed_traffic(questions, others)
 from helpers.training import reference_or_train, with_adapter
 
 reader = with_adapter(generator, reference_or_train("reader", generator, None))
+readers = {"base": generator, "reader": reader}
+searches = {"search": index, "tuned": tuned}
+searches |= hybrid.kept_rerankers(index, tuned)
 gate = systems.router_arm(router)
-rag = systems.retrieval_augmented(generator, index, top_k=1)
-parts = {
-    "router + RAG": rag,
-    "+ tuned search": systems.retrieval_augmented(generator, tuned, top_k=1),
-    "+ reader": systems.retrieval_augmented(reader, index, top_k=1),
-    "+ both": systems.retrieval_augmented(reader, tuned, top_k=1),
-}
+arms = hybrid.hybrid_arms(gate, readers, searches)
+predict("09.hybrid", "What share of all is answered rightly?", list(arms))
 
 # %%
-systems_ = {"RAG": rag, **{n: router_and_rag(gate, one, name=n) for n, one in parts.items()}}
-results = {name: evaluate(arm, cases, MIXED) for name, arm in systems_.items()}
-routes = routes_of(gate, [case.ask for case in cases])
-results = {
-    name: priced(blamed(table, None if name == "RAG" else routes))
-    for name, table in results.items()
-}
-table = ablation(results)
-display(table.round(2))
-a, b, c = (plots.percent(table["share"][name]) for name in ("RAG", "router + RAG", "+ both"))
-plots.bars(
-    table,
-    f"RAG alone {a}, behind a router {b}, with tuned search and reader {c}",
-    "requests answered rightly",
-    guess_of("09.hybrid"),
-)
-
-# %%
-against = compare_all(results["router + RAG"], [results[n] for n in hybrids if n != "router + RAG"])
-plots.differences(against, "Each part, against router + RAG")
+print(f"{len(questions)} questions, {len(others)} other requests of dev")
+results = {name: evaluate(arm, cases, hybrid.MIXED) for name, arm in arms.items()}
 
 # %% [markdown]
-# Whose fault is what is left? *Router*: another part should have answered. *Search*: the evidence was not in the passage. *Reading*: it was, and the answer is wrong. *Refusing*: nothing answers it, and an answer was given.
+# Every wrong answer gets one part to blame. For that the same model is asked once more with the evidence alone, the **oracle** of 01: what it then gets right, a perfect search would have saved.
+# *Router*: another part should have answered. *Search*: the evidence was not in the passage, and with it this model is right. *Both*: it was not there, and the model would not have
+# read it either. *Distraction*: it was there, and the model is right only with the evidence alone. *Reading*: it was there, and the answer is wrong. *Refusing*: nothing answers it, and an answer was given.
 
 # %%
-lost = by_part(results)
-worst = lost.loc["router + RAG", ["router", "search", "reading", "refusing", "tool"]].idxmax()
-display(plots.parts(lost, f"Behind the router most is lost to: {worst}"))
-costly = compare_all(
-    results["router + RAG"],
-    [results[n] for n in hybrids if n != "router + RAG"],
-    column="saved",
-)
-for one in costly:
-    print(f"{one.second}: saves {one.difference:+.2f} a request ({one.verdict})")
+from helpers.evaluation import QUESTIONS
+from helpers.systems.hybrid import routes_of
+
+perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
+reads = {
+    name: evaluate(systems.oracle(model, perfect, name), answerable, QUESTIONS)
+    for name, model in readers.items()
+}
+routes = routes_of(gate, [case.ask for case in cases])
+results = hybrid.judged(results, routes, reads)
+
+# %%
+table = hybrid.ablation(results)
+display(table.round(2))
+first, behind, every = (plots.percent(table["share"].iloc[at]) for at in (0, 1, -1))
+title = f"RAG alone {first}, behind a router {behind}, with all parts {every}"
+display(plots.bars(table, title, "requests answered rightly", guess_of("09.hybrid")))
+against = hybrid.against_router(results)
+print(*hybrid.savings(results), sep="\n")
+plots.differences(against, "Each part, against router + RAG")
+
+# %%
+lost = hybrid.by_part(results)
+worst = lost.loc["router + RAG", list(hybrid.PARTS)].idxmax()
+plots.parts(lost, f"Behind the router most is lost to: {worst}")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Follow one colour down the bars. What the router sent to the wrong place, no later part can save. What the search did not find stays lost under any reader: the blue piece is as long with the tuned reader as
-# without; only the tuned *search* can shorten it. The reader shortens *reading* and *refusing*, and may lengthen the wrong refusals in the table. Where the differences say *cannot tell*, this traffic is too small for so small a gain, and
-# money spent there would be a bet.
+# Follow one colour down the bars. What the router sent to the wrong place, no later part can save. The two dark pieces, *search* and *both*, are what was not found: together they are as long with the tuned reader as
+# without, because no reader reads what is not there; only another *search* can shorten them. What a better reader changes is how they are split: it would read more of what a perfect search brought. It also shortens *reading* and
+# *refusing*, and may lengthen the wrong refusals in the table. Where the differences say *cannot tell*, this traffic is too small for so small a gain, and money spent there would be a bet.
 # </details>
 #
 # ## Does access hold through every part?
 #
-# Every user asks for every document that is closed to them, by its title and all of its headings. Whatever search is behind the router, the rights are in the query.
+# Every user asks for every document that is closed to them, by its title and all of its headings. Whatever search is behind the router, the rights are in the query; a reranker only sees what it is given. Beside it: what one request takes in each part.
 
 # %%
-from helpers.experiments.hybrid import leaks
-
-probed = {
-    name: leaks(lambda asks, one=one: one.search_all(asks, 5), documents, load_users())
-    for name, one in (("search", index), ("tuned search", tuned))
-}
-leaked = {name: f"{t['leaked'].sum()} of {t['passages shown'].sum()}" for name, t in probed.items()}
-print("passages of closed documents that were shown:", leaked)
-probed["tuned search"]
+print(*hybrid.kept_milliseconds(), sep="\n")
+for name in ("search", "tuned"):
+    probed = hybrid.leaks(searches[name].search_all, documents, load_users())
+    leaked, shown = probed["leaked"].sum(), probed["passages shown"].sum()
+    print(f"{name}: {leaked} of {shown} passages shown were of closed documents")
+probed
 
 # %% [markdown]
 # ## Exercise 09.4 · Asking as somebody else
@@ -406,21 +335,16 @@ exercise("09.4").check(rewritten)
 # The table that a team needs before it tunes anything: which part is responsible for what, how much is lost there today, and what tuning it gained **here**. All numbers are yours, from above.
 
 # %%
-gain = {one.second: f"{100 * one.difference:+.0f} points: {one.verdict}" for one in against}
-routing = results["router + RAG"]["right"].mean() - results["RAG"]["right"].mean()
-rows = [
-    ("router", "which part answers; when to refuse or ask back", "router",
-     f"{100 * routing:+.0f} points (over RAG)"),
-    ("retrieval (and its tuning)", "facts: current, permitted, cited", "search",
-     gain["+ tuned search"]),
-    ("reader (tuned)", "how to read, cite and say “I don't know”", "reading", gain["+ reader"]),
-    ("tool", "what is exact: status, sums, dates", "tool", "needs none"),
-]  # fmt: skip
-now = lost.loc["router + RAG"]
-pd.DataFrame(
-    [(p, what, plots.percent(now[part]), won) for p, what, part, won in rows],
-    columns=["pattern", "is responsible for", "lost there today", "what tuning it gained here"],
-).set_index("pattern")
+won = {one.second: one.verdict_in_points() for one in against}
+won["router"] = hybrid.over_rag(results).verdict_in_points("over RAG alone")
+won["tool"] = "needs none"
+pattern = {
+    "router": ("which part answers, when to refuse", "router", "router"),
+    "search": ("facts: current, permitted, cited", "search", "+ tuned search"),
+    "reader": ("how to read, cite, say “I don't know”", "reading", "+ reader"),
+    "tool": ("what is exact: status, sums, dates", "tool", "tool"),
+}
+hybrid.responsibilities(pattern, lost.loc["router + RAG"], won)
 
 # %% [markdown]
 # ## What we found

@@ -12,21 +12,6 @@
 # - run a canary that may be looked at after every ticket, and know its power beforehand;
 # - see drift on the day it begins, and go back to yesterday's answers, byte by byte, in one call.
 
-# %%
-import json
-import tempfile
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-from IPython.display import Markdown, display
-
-from helpers import plots, release
-from helpers.data import load_tickets, pick
-from helpers.experiments import TrainingSetting, training_grid
-
-work = Path(tempfile.mkdtemp())  # the shop floor of this notebook
-
 # %% [markdown]
 # ## Four adapters
 #
@@ -37,30 +22,23 @@ work = Path(tempfile.mkdtemp())  # the shop floor of this notebook
 # customer had labels withdrawn, and one on 256 labels of which a hurried team got a part wrong. What counts is the whole record: are **all four fields** right, so that nobody has to touch the ticket? **Predict** it.
 
 # %%
+from helpers.experiments import TrainingSetting, training_grid
 from helpers.labs import guess_of, predict, record
 
 grid = training_grid.load_grid()
 fewer = max(size.rows for size in grid.sizes() if size.rows < 256)
 noise = max(row["label_noise"] for row in grid.rows if row["rows"] == 256)
-offers = {
-    "champion": TrainingSetting(256),
-    "more labels": TrainingSetting(grid.most),
-    "fewer labels": TrainingSetting(fewer),
-    "hurried labels": TrainingSetting(256, label_noise=noise),
-}
+offers = {"champion": TrainingSetting(256), "more labels": TrainingSetting(grid.most)}
+offers["fewer labels"] = TrainingSetting(fewer)
+offers["hurried labels"] = TrainingSetting(256, label_noise=noise)
 predict("10.desk", "The share of tickets with all four fields right", list(offers))
 
 # %%
-from helpers.evaluation import wilson
-from helpers.evaluation.bits import to_flags
+from helpers import plots
+from helpers.evaluation.bits import shares_right, to_flags
 
 rows = {name: grid.cells(setting)[0] for name, setting in offers.items()}
-right = {name: to_flags(row["right"]) for name, row in rows.items()}
-table = pd.DataFrame(
-    [(np.mean(f), *wilson(sum(f), len(f)), len(f)) for f in right.values()],
-    index=list(right),
-    columns=["share", "low", "high", "n"],
-)
+table = shares_right({name: row["right"] for name, row in rows.items()})
 title = f"All four right: {plots.percent(table['share'].max())} at most"
 plots.bars(table, title, "tickets all right", guess=guess_of("10.desk"))
 
@@ -76,17 +54,14 @@ plots.bars(table, title, "tickets all right", guess=guess_of("10.desk"))
 # loading notice?
 
 # %%
-from helpers.core import settings
-from helpers.core.fingerprint import ANSWERING
-from helpers.models import weights
-from helpers.systems import TICKET_PROMPT
+import tempfile
+from pathlib import Path
 
-tickets, reference = settings.DATA / "tickets", settings.DATA / "reference"
-adapter = reference / "adapters" / "format"
-parts = {"data": tickets / "train.jsonl", "labels": tickets / "LABELS.md", "index": None}
-parts |= {"weights": weights.prepare(weights.SMOLLM2), "adapter": adapter}
-parts |= {"prompt": TICKET_PROMPT.tuned, "code": ANSWERING}
-parts |= {"evaluation": tickets / "dev.jsonl"}
+from helpers import release
+from helpers.experiments.releases import desk_parts
+
+work = Path(tempfile.mkdtemp())  # the shop floor of this notebook
+parts = desk_parts()  # what answers tickets, and what judged it
 release.pack(work / "pinned", parts).table()
 
 # %%
@@ -115,18 +90,18 @@ print("weights as a .bin:", release.refusal(release.pack, work / "handed", hande
 # the gate judges. **Predict:** the share that it has right. And what would a gate say that reads nothing but scores?
 
 # %%
-from helpers.evaluation import TICKETS, evaluate
-from helpers.systems import nearest_neighbour
+import json
 
-labelled, exam = load_tickets("train"), {case.id: case for case in load_tickets("dev")}
-cases = [exam[i] for i in grid.dev_ids]
+from helpers.data import load_tickets, pick
+from helpers.experiments import releases
+
+labelled, cases = load_tickets("train"), releases.exam(grid)
 drive = [*labelled, *pick(cases, 64)]
 card = work / "vendor.json"
 card.write_text(json.dumps({"about": {"ids": [case.id for case in drive]}}))
 print(release.refusal(release.pack, work / "vendor", parts | {"adapter": card}))
-systems = [nearest_neighbour(known) for known in (drive, labelled)]
-leaked, honest = (evaluate(one, cases, TICKETS)["right"] for one in systems)
-print("all right:", plots.percent(leaked.mean()), "without the leak", plots.percent(honest.mean()))
+leaked, honest = (releases.nearest(known, cases) for known in (drive, labelled))
+print(f"right: {leaked.mean():.0%}, without the leak {honest.mean():.0%}")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -165,16 +140,13 @@ exercise("10.1").check(differs)
 # and on how often two *equally good* systems differ: seeds of the champion's recipe tell.
 
 # %% tags=["picture-gate"]
-seeds = [to_flags(row["right"]) for row in grid.cells(TrainingSetting(256))]
-differ = float(np.mean([np.not_equal(seeds[0], other).mean() for other in seeds[1:]]))
-urgent = {c.id for c in cases if c.gold.output["priority"] in ("urgent", "high")}
-groups = {
-    "written by hand": [c.id for c in cases if c.kind == "written"],
-    "needs a human": [c.id for c in cases if c.gold.output["needs_human"]],
-    "urgent or high": urgent,
-}
+import numpy as np
+
+seeds = [to_flags(row["right"]) for row in grid.cells(offers["champion"])]
+differ = float(np.mean([np.not_equal(seeds[0], s).mean() for s in seeds[1:]]))
+groups = releases.slices(cases)
 plan = release.plan_gate(len(cases), differ, {n: len(ids) for n, ids in groups.items()})
-print(f"two seeds of one recipe differ on {plots.percent(differ)}; {plan}")
+print(f"two seeds of one recipe differ on {differ:.0%}; {plan}")
 plots.gate_power(plan)
 
 # %% [markdown]
@@ -190,16 +162,16 @@ plots.gate_power(plan)
 # the form is one: an answer that is no valid record breaks the desk's software.
 
 # %%
-answers = {n: dict(zip(grid.dev_ids, flags, strict=True)) for n, flags in right.items()}
-answers["vendor"] = dict(zip(grid.dev_ids, map(bool, leaked), strict=True))
-champion, verdicts = answers.pop("champion"), {}
-for name, said in answers.items():
-    valid = to_flags(rows[name]["valid"]) if name in rows else [True]
-    invalid = [not flag for flag in valid]
-    form = release.HardStop.counted("invalid records", invalid, allowed=0.02)
-    verdicts[name] = release.gate(plan, champion, said, groups, [form])
-    better = "; surely better" if verdicts[name].surely_better else ""
-    print(f"{name}: {verdicts[name]}{better}\n")
+right = {name: to_flags(row["right"]) for name, row in rows.items()}
+champion = releases.by_id(grid, right["champion"])
+verdicts = {}
+for name, flags in {**right, "vendor": leaked}.items():
+    if name != "champion":
+        broken = releases.invalid(rows.get(name))
+        form = release.HardStop.counted("invalid records", broken, allowed=0.02)
+        said = releases.by_id(grid, flags)
+        verdict = verdicts[name] = release.gate(plan, champion, said, groups, [form])
+        print(f"{name}: {verdict}\n")
 verdicts["fewer labels"].table.round(3)
 
 # %% [markdown]
@@ -291,15 +263,14 @@ except release.PromotionError as error:
 # customers who get the worse answers.
 
 # %%
-pair = ("more labels", "fewer labels")
-tried = [release.what_if(right, name, share=0.2) for name in pair]
-for case in tried:
-    print(case.sentence(), "\n")
-plots.canary_evidence(tried)
+from IPython.display import Markdown, display
 
-# %%
 from helpers.labs import canary_lab
 
+tried = [release.what_if(right, n, share=0.2) for n in ("more labels", "fewer labels")]
+for case in tried:
+    print(case.sentence(), "\n")
+display(plots.canary_evidence(tried))
 canary_lab(right, "hurried labels")
 
 # %% [markdown]
@@ -310,36 +281,29 @@ canary_lab(right, "hurried labels")
 # In the lab: a small canary is kind to customers and blind; a long one finds small losses late.
 # </details>
 #
-# ## Exercise 10.3 · Who goes to the canary?
+# ## Exercise 10.3 · Who goes to the canary, and when does it stop?
 #
 # Write `goes_to_canary(key, share, salt)`: the same customer always gets the same answer, about `share` of them go, a larger share keeps those who were in, and another salt (the release) chooses others.
 #
-# ## Exercise 10.4 · Looking after every ticket
-#
-# In the second cell write `stopped_at(evidence, alpha)`: the number (from 1) of the first ticket at which the evidence reaches 1 / alpha, or `None`. The check then runs 600 harmless canaries through it.
+# Then write `stopped_at(evidence, alpha)`: the number (from 1) of the first ticket at which the evidence reaches 1 / alpha, or `None`. The check runs 600 harmless canaries through it.
 
 
 # %%
 def goes_to_canary(key, share, salt):
-    ### BEGIN SOLUTION 10.3
+    ### BEGIN SOLUTION 10.3a
     digest = hashlib.sha256(f"{salt}/{key}".encode()).hexdigest()
     return int(digest[:8], 16) / 16**8 < share
     ### END SOLUTION
 
 
-# %% tags=["nbval-check-output"]
-exercise("10.3").check(goes_to_canary)
-
-
-# %%
 def stopped_at(evidence, alpha):
-    ### BEGIN SOLUTION 10.4
-    return next((i for i, e in enumerate(evidence, start=1) if e >= 1 / alpha), None)
+    ### BEGIN SOLUTION 10.3b
+    return next((i for i, e in enumerate(evidence, 1) if e >= 1 / alpha), None)
     ### END SOLUTION
 
 
 # %% tags=["nbval-check-output"]
-exercise("10.4").check(stopped_at)
+exercise("10.3").check((goes_to_canary, stopped_at))
 
 # %% [markdown]
 # ## Then the world changes
@@ -349,18 +313,17 @@ exercise("10.4").check(stopped_at)
 # classifier of notebook 06 answers, which costs no minutes). **Predict** the day of the first alarm, and which signal gives it.
 
 # %%
-registry.promote(ids["more labels"], ids["champion"], "gate and canary passed")
 from functools import partial
 
-from helpers.data.drifted_tickets import CHANGES, load_drifted
+from helpers.data.drifted_tickets import changes_begin, load_drifted
 from helpers.systems import linear_classifier
 
-days = [(d.day, d.case) for d in load_drifted()]
+registry.promote(ids["more labels"], ids["champion"], "gate and canary passed")
+days, begins = [(d.day, d.case) for d in load_drifted()], changes_begin()
 window = partial(release.window_of, arm=linear_classifier(labelled), field="category")
 before = [c for c in (*cases, *labelled[::2]) if c.kind == "written"]
 monitor = release.Monitor(window(before))
 looks = release.watch(monitor, days, window)
-begins = {what: min(d.day for d in load_drifted() if d.change == what) for what in CHANGES[1:]}
 plots.drift_days(looks, monitor.alpha, begins)
 
 # %% [markdown]
@@ -378,28 +341,26 @@ plots.drift_days(looks, monitor.alpha, begins)
 
 # %%
 def served():
-    """A name for what the champion answers, replayed from the recipe that it pins."""
-    recipe = TrainingSetting(**json.loads((registry.champion()[0] / "adapter.json").read_text()))
-    return hashlib.sha256(grid.cells(recipe)[0]["right"].encode()).hexdigest()[:12]
+    """A name for what the champion answers, replayed from its recipe."""
+    recipe = json.loads((registry.champion()[0] / "adapter.json").read_text())
+    flags = grid.cells(TrainingSetting(**recipe))[0]["right"]
+    return hashlib.sha256(flags.encode()).hexdigest()[:12]
 
 
 now = served()
 back = registry.rollback("drift: the Burrow")
-yesterday = hashlib.sha256(rows["champion"]["right"].encode()).hexdigest()[:12]
-print(f"{back}; answers {now} -> {served()}, as before: {served() == yesterday}")
+print(f"{back}; answers {now} -> {served()}")
 
 # %%
-shipped, first = (release.verify(work / name) for name in ("more labels", "champion"))
+shipped, first = (release.verify(work / n) for n in ("more labels", "champion"))
 look = monitor.look(window([case for day, case in days if day >= begins["new mix"]]))
-said = (verdicts["more labels"], tried[0].report, look, back, first)
-note = release.release_note(shipped, *said)
-shares = {
-    name: f"{plots.percent(r.share)} of {r.n:.0f} tickets" for name, r in table[:2].iterrows()
-}
-limits = [f"Losses below {100 * plan.smallest:.0f} points pass the gate sometimes."]
-limits += ["Tickets about the Burrow were not in its training."]
-for page in (note, release.model_card(shipped, shares, limits)):
-    display(Markdown(page.replace("# ", "### ", 1)))
+told = (verdicts["more labels"], tried[0].report, look, back, first)
+scores = {n: f"{r.share:.0%} of {r.n:.0f} tickets" for n, r in table[:2].iterrows()}
+limits = ["No ticket about the Burrow was in its training."]
+limits += [f"Losses below {plan.smallest:.0%} pass the gate sometimes."]
+pages = [release.release_note(shipped, *told)]
+pages += [release.model_card(shipped, scores, limits)]
+display(*(Markdown(page.replace("# ", "### ", 1)) for page in pages))
 
 # %% [markdown]
 # ## The same for an index
@@ -410,18 +371,17 @@ for page in (note, release.model_card(shipped, shares, limits)):
 
 # %%
 from helpers.data import load_handbook, load_questions
-from helpers.experiments import ChunkingSetting, embedders
+from helpers.experiments import embedders
 
 documents = load_handbook()
 asked = embedders.one_of_each_fact(load_questions("dev", documents))
-index_plan = release.plan_gate(len(asked), embedders.usual_difference(asked))
+usual = embedders.usual_difference(asked)
+index_plan = release.plan_gate(len(asked), usual)
 base, _ = embedders.measured(documents, asked)
-chunker = ChunkingSetting("sentences", 128, top_k=3)
-offered = {"chunker": (embedders.in_the_grid(asked, chunker), [])}
-offered |= {f"{n} numbers": embedders.measured(documents, asked, n) for n in (128, 64)}
+offered = embedders.offers(documents, asked)
 for name, (hits, seen) in offered.items():
-    leaks = release.HardStop.counted("shown to the wrong user", seen)
-    print(f"{name}: {release.gate(index_plan, base, hits, {}, [leaks])}\n")
+    stop = [release.HardStop.counted("shown to the wrong user", seen)]
+    print(f"{name}: {release.gate(index_plan, base, hits, {}, stop)}\n")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -437,10 +397,12 @@ for name, (hits, seen) in offered.items():
 # megabytes and two small products more in every layer, for every token. **Activated** ones (notebook 05's) leave the prompt to the bare model; what it has read serves all adapters. **Predict:** how many times as long does a request take unmerged?
 
 # %%
-costs, made = release.load_serving(), json.loads((adapter / "card.json").read_text())
+
+costs = release.load_serving()
+made = json.loads((parts["adapter"] / "card.json").read_text())
 for many in (1, 8):
-    size = {way: f"{costs.weights_mb(way, many):,.0f} MB" for way in ("merged", "unmerged")}
-    print(f"weights for {many} adapters: {size}")
+    merged, beside = (costs.weights_mb(way, many) for way in ("merged", "unmerged"))
+    print(f"{many} adapters: merged {merged:,.0f} MB, unmerged {beside:,.0f} MB")
 display(plots.serving_costs(costs))
 even = costs.break_even(costs.plan(made["rows"], made["seconds"]))
 even.map("pays from {:,.0f} requests on".format).to_frame()
@@ -465,20 +427,15 @@ even.map("pays from {:,.0f} requests on".format).to_frame()
 # </details>
 
 # %%
-pinned = parts | {"adapter": None, "labels": None, "data": settings.DATA / "handbook"}
-rag, shelf = [], release.Registry(work / "rag registry")
-for n in (None, 128):
-    index = embedders.saved(work / f"index {n}", documents, n)
-    rag.append(release.pack(work / f"rag {n}", pinned | {"index": index}))
-    shelf.promote(shelf.propose(work / f"rag {n}"), shelf.state.champion)
-minutes = {"tuned": rows["more labels"]["seconds"] / 60, "RAG": embedders.minutes(documents)}
+indexes = [embedders.saved(work / f"index {n}", documents, n) for n in (None, 128)]
+shelf, rag = release.shelved(work / "rag", [releases.index_parts(i) for i in indexes])
 backs = {"tuned": back, "RAG": shelf.rollback("to show it")}
+minutes = {"tuned": rows["more labels"]["seconds"] / 60}
+minutes["RAG"] = embedders.minutes(documents)
 burden = release.burden({"tuned": [first, shipped], "RAG": rag}, minutes, backs)
-for name, row in burden.iterrows():
-    signs = len(row["who signs"].split(", "))
-    counts = (row["parts to version"], row["minutes to make"], signs, row["seconds to roll back"])
-    for what, count in zip(("parts", "minutes", "signatures", "seconds back"), counts, strict=True):
-        record(f"10.burden/{name}/{what}", f"{name}: {what} of a release", {"count": count, "n": 1})
+for (name, what), n in release.counts_of(burden).items():
+    says = f"{name}: {what} of a release"
+    record(f"10.burden/{name}/{what}", says, {"count": n, "n": 1})
 burden.T
 
 # %% [markdown]

@@ -10,7 +10,7 @@ from conftest import assert_right, assert_takes_anything_and_speaks, assert_told
 from scipy.stats import binomtest
 
 
-@pytest.mark.parametrize("id", [f"10.{i}" for i in range(1, 5)])
+@pytest.mark.parametrize("id", [f"10.{i}" for i in range(1, 4)])
 def test_every_exercise_takes_anything_and_speaks(id, capsys):
     assert_takes_anything_and_speaks(id, capsys)
 
@@ -39,6 +39,10 @@ def differs(manifest, files):
     return sorted(n for n in {*manifest, *found} if manifest.get(n) != found.get(n))
 
 
+def goes(key, share, salt):
+    return number(f"{salt}/{key}") < share
+
+
 def first(evidence, alpha):
     return next((i for i, e in enumerate(evidence, start=1) if e >= 1 / alpha), None)
 
@@ -46,10 +50,9 @@ def first(evidence, alpha):
 @pytest.mark.parametrize(
     ("id", "answer"),
     [
-        ("10.3", lambda key, share, salt: number(f"{salt}/{key}") < share),
+        ("10.3", (goes, first)),
         ("10.2", by_level(lambda slices: 0.025 / slices)),
         ("10.1", differs),
-        ("10.4", first),
     ],
 )
 def test_right_answers_are_right(id, answer):
@@ -65,11 +68,19 @@ def the_average_decides(results):
 @pytest.mark.parametrize(
     ("id", "answer", "told"),
     [
-        ("10.3", lambda key, share, salt: random.random() < share, "first and to the other later"),
-        ("10.3", lambda key, share, salt: number(key) < share, "r1 and of r2"),
-        ("10.3", lambda key, share, salt: number(f"{salt}/{key}") < 0.2, "0 is nobody"),
-        ("10.3", lambda key, share, salt: number(f"{salt}{share}{key}") < share, "left the canary"),
-        ("10.3", lambda key, share, salt: True, "expected about 20 %"),
+        (
+            "10.3",
+            (lambda key, share, salt: random.random() < share, first),
+            "first and to the other later",
+        ),
+        ("10.3", (lambda key, share, salt: number(key) < share, first), "r1 and of r2"),
+        ("10.3", (lambda key, share, salt: number(f"{salt}/{key}") < 0.2, first), "0 is nobody"),
+        (
+            "10.3",
+            (lambda key, share, salt: number(f"{salt}{share}{key}") < share, first),
+            "left the canary",
+        ),
+        ("10.3", (lambda key, share, salt: True, first), "expected about 20 %"),
         ("10.2", the_average_decides, "billing loses 12"),
         ("10.2", by_level(lambda slices: 0.025), "twenty slices"),
         (
@@ -87,13 +98,14 @@ def the_average_decides(results):
             lambda m, f: sorted(n for n in m if hashed(f).get(n) != m[n]),
             "nobody approved",
         ),
-        ("10.4", lambda e, alpha: first(e, alpha) and first(e, alpha) - 1, "count from 1"),
+        ("10.3", (goes, lambda e, a: first(e, a) and first(e, a) - 1), "count from 1"),
         (
-            "10.4",
-            lambda e, alpha: len(e) if e and e[-1] >= 1 / alpha else None,
+            "10.3",
+            (goes, lambda e, alpha: len(e) if e and e[-1] >= 1 / alpha else None),
             "at the third ticket",
         ),
-        ("10.4", lambda e, alpha: first(e, 0.05), "level of 1 %"),
+        ("10.3", (goes, lambda e, alpha: first(e, 0.05)), "level of 1 %"),
+        ("10.3", (goes,), "Expected the two functions"),
     ],
 )
 def test_wrong_answers_are_told_why(id, answer, told):

@@ -3,6 +3,8 @@ blame for each loss, and leaks that are counted."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -14,16 +16,19 @@ from helpers.experiments.hybrid import (
     MIXED,
     PARTS,
     PRICES,
+    SYSTEMS,
     ablation,
     blamed,
     by_part,
     found_at,
+    hybrid_arms,
     leaks,
     measured_once,
     mixed_traffic,
     priced,
 )
 from helpers.retrieval.bm25 import lexical_index
+from helpers.retrieval.reranked import Reranked
 from helpers.systems.hybrid import ASK_BACK, CHAT, REFUSED
 from helpers.systems.tools import use_tool
 
@@ -152,6 +157,21 @@ def test_who_is_to_blame(said, route, part):
     assert found.loc["q1", "part"] == part
 
 
+@pytest.mark.parametrize(
+    "context, with_the_evidence, part",
+    [
+        (SEEN, True, "distraction"),
+        (SEEN, False, "reading"),
+        (BESIDE, True, "search"),
+        (BESIDE, False, "both"),
+    ],
+)
+def test_the_oracle_says_what_a_perfect_search_would_have_saved(context, with_the_evidence, part):
+    oracle = pd.DataFrame({"id": ["q1"], "right": [with_the_evidence]})
+    found = blamed(table(q1=("18 days", (context,))), ROUTES, oracle).set_index("id")
+    assert found.loc["q1", "part"] == part
+
+
 def test_without_a_router_everything_is_looked_up():
     found = blamed(table(t=("about 42", (BESIDE,))), None).set_index("id")
     assert found.loc["t", "part"] == "router"
@@ -195,6 +215,35 @@ def test_a_search_that_forgets_who_asks_leaks(documents):
     assert leaks(careless, documents, load_users())["leaked"].sum() > 100
 
 
+class Shouts:
+    """A model that answers at once, so that all that counts is what it was shown."""
+
+    fingerprint, window_tokens = "shouts", None
+
+    def chat(self, text, system=None):
+        return text
+
+    def complete(self, prompts, max_new_tokens, schema=None):
+        for at in range(len(prompts)):
+            yield SimpleNamespace(index=at, text="!", tokens_in=0, tokens_out=1, seconds=0.0)
+
+
+@pytest.fixture(scope="module")
+def arms(documents):
+    """All systems over one search by words; the router sends everything to the search."""
+    everything = Arm("router", lambda asks: (Prediction(a.id, "retrieve") for a in asks), "all")
+    index = lexical_index(documents)
+    reranked = Reranked(index, lambda _, texts: list(range(len(texts))), "backwards", 5)
+    searches = {name: reranked if "reranked" in name else index for _, name in SYSTEMS.values()}
+    return hybrid_arms(everything, dict.fromkeys(("base", "reader"), Shouts()), searches)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_no_system_shows_a_closed_document(name, arms, documents):
+    found = leaks(lambda asks: [one.context for one in arms[name](asks)], documents, load_users())
+    assert (found["leaked"].sum(), found["passages shown"].sum() > 300) == (0, True)
+
+
 def test_what_nobody_measured_says_so():
     assert measured_once({}) == [
         "Not measured yet: SciFact, the questions' side, a reranker (labs_data/build/retriever.py)"
@@ -213,7 +262,11 @@ def test_the_table_of_parts_draws_and_tells():
     from helpers.plots.router import parts
 
     lost = by_part({"router + RAG": blamed(table(q1=("18 days", (SEEN,))), ROUTES)})
-    assert "router + RAG: right 80 %, router 0 %, search 0 %, reading 20 %" in parts(lost, "T").alt
+    drawn = parts(lost, "T")
+    assert (drawn.alt, drawn.table.loc["router + RAG", "reading"]) == (
+        "T. Right of 5 requests: router + RAG 80 %.",
+        0.2,
+    )
 
 
 def test_nothing_to_draw_is_an_error():

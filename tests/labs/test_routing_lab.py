@@ -61,7 +61,7 @@ def test_dear_missed_refusals_make_it_refuse_more():
 
 def test_the_sentence_counts_refusals():
     said = routing_case(CHANCES, GOLD, prices(missed_refusal=10), 0.0).sentence()
-    assert "of 4 requests to be answered it refuses 1, and of 2 to be refused it lets 0" in said
+    assert "1 of 4 are refused wrongly, 0 of 2 refusals missed" in said
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from helpers.core.cases import Ask, Passage
 from helpers.data.handbook import may_see
 from helpers.data.requests import TODAY
 from helpers.retrieval.bm25 import lexical_index
-from helpers.retrieval.reranked import Reranked
+from helpers.retrieval.reranked import Reranked, asked_key, kept_score
 
 HITS = [Passage("d", "T", at, at + 1, text, 1.0 - at / 10) for at, text in enumerate("abcd")]
 
@@ -70,3 +70,21 @@ def test_no_closed_document_comes_through(documents):
     shown = {p.doc for found in search.search_all(asks, 20, "bm25") for p in found}
     assert shown
     assert shown <= open_
+
+
+def test_a_kept_score_orders_as_the_reranker_did():
+    asked = []
+
+    def noted(question, hits):
+        asked.append((question, hits))
+        return backwards(question, hits)
+
+    live = texts(Reranked(Fixed(), noted, "m", depth=4), top_k=4)
+    kept = kept_score({asked_key(*asked[0]): [0.0, 1.0, 2.0, 3.0]})
+    assert texts(Reranked(Fixed(), kept, "m", depth=4), top_k=4) == live
+
+
+def test_hits_that_were_never_scored_are_an_error():
+    kept = kept_score({asked_key("q", ["another hit"]): [1.0]})
+    with pytest.raises(KeyError, match="the search or the documents have changed: run labs_data"):
+        texts(Reranked(Fixed(), kept, "m", depth=4))
