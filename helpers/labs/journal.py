@@ -247,7 +247,7 @@ class GuessForm(Form):
         import ipywidgets as widgets
 
         start = 0 if before is None else round(100 * before)
-        slider = widgets.IntSlider(start, min=0, max=100, readout=False)
+        slider = widgets.IntSlider(start, min=0, max=100, readout=False, tooltip=name)
         number = widgets.Text(
             "" if before is None else str(start),
             placeholder="?",

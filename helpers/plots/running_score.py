@@ -43,7 +43,8 @@ def running_score(climb: pd.DataFrame, notebook: str) -> Picture:
             axes.text(0.4, y, f"notebook {row['notebook']}", va="center", fontsize=9, color=GREY)
         elif name not in measured.index:
             axes.barh(y, n * 0.02, height=0.55, facecolor="none", edgecolor=GREY, linestyle="--")
-            axes.text(0.02 * n + 0.8, y, row["hollow"], va="center", fontsize=8, color=GREY)
+            why = row["hollow"] or "not measured"
+            axes.text(0.02 * n + 0.8, y, why, va="center", fontsize=8, color=GREY)
         else:
             colour = _colour(row)
             fill = {"facecolor": "none"} if row["ceiling"] else {"facecolor": colour}
@@ -63,7 +64,7 @@ def running_score(climb: pd.DataFrame, notebook: str) -> Picture:
     first, best = systems.iloc[0], systems.loc[systems["right"].idxmax()]
     title = f"The climb: {first['right']:.0f} of {n} from memory"
     if best.name != first.name:
-        title += f", {best['right']:.0f} with {best.name.split(':')[0]}"
+        title += f", {best.right:.0f} after: {best.name}"
     heading(figure, title, 88)
     return finish(figure, f"{title} ({percents(best['low'], best['high'])}).", met)
 
