@@ -43,8 +43,7 @@ def running_score(climb: pd.DataFrame, notebook: str) -> Picture:
             axes.text(0.4, y, f"notebook {row['notebook']}", va="center", fontsize=9, color=GREY)
         elif name not in measured.index:
             axes.barh(y, n * 0.02, height=0.55, facecolor="none", edgecolor=GREY, linestyle="--")
-            why = row["hollow"] or "not measured"
-            axes.text(0.02 * n + 0.8, y, why, va="center", fontsize=8, color=GREY)
+            axes.text(0.02 * n + 0.8, y, row["hollow"], va="center", fontsize=8, color=GREY)
         else:
             colour = _colour(row)
             fill = {"facecolor": "none"} if row["ceiling"] else {"facecolor": colour}

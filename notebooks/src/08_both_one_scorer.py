@@ -573,13 +573,18 @@ exercise("08.4").check((honest, exposing))
 # ## What we found
 
 # %%
+first = {
+    "retrieval": "work on the search",
+    "distraction": "show less, or rank better",
+    "reading": "work on the prompt and the reader",
+    "both": "the search first, then the reader",
+}[most]
 right_now, with_passage = out_of(share(tables["RAG"])), out_of(share(oracle))
 best_read = out_of(share(read_oracle))
 answer = f"""**What does each one buy, on the same cases?** Retrieval: {right_now}
 right with what the search found, {with_passage} with the right passage. Tuning: with
 the right passage {best_read}; for tickets, all four right in {out_of(share(tuned))}
-instead of {out_of(share(few))}. Of the wrong answers most are lost to *{most}*:
-search first, then the reader."""
+instead of {out_of(share(few))}. Most wrong answers are lost to *{most}*: {first}."""
 the_climb("08")
 
 # %%

@@ -439,9 +439,9 @@ if len(wrong):
     lost = f"{out_of(context)} wrong answers lacked or lost the evidence"
 held = True if context["low"] > 0.5 else False if context["high"] < 0.5 else None
 answer = f"""**The same decision, for your own data: what should we build?**
-{decision.answer}; alone: {decision.readiness.state}; next: {decision.next.fix}."""
+{decision.answer}; alone: {decision.readiness.state}. {decision.next.fix}"""
 display(the_climb("12"))
-what_we_found(f"{answer} {lost}.", {"missing context": (held, lost)})
+what_we_found(f"{answer} Causes: {lost}.", {"missing context": (held, lost)})
 
 # %% [markdown]
 # **You have seen**
