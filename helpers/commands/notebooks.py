@@ -40,7 +40,7 @@ SOLUTION = re.compile(
 )
 # a link of a lesson to another file of the course: no scheme, no anchor, not from the root
 LINK = re.compile(r"(?<=\]\()(?![a-zA-Z]+:|[#/])[^)\s#]+")
-PREDICT = re.compile(r"^predict\(", re.MULTILINE)
+PREDICT = re.compile(r"^predict(?:_which)?\(", re.MULTILINE)
 NAME = re.compile(r"\d\d[a-z]?_\w+")
 # What a notebook was called before: links to the old name lead on, and a learner's copy moves.
 RENAMED = {"07_facts_dont_stick": "07_facts_stick_then_go_stale"}

@@ -1,8 +1,9 @@
 """What did I expect, and what came out? A learner's guess before each result, the finding after it,
 and how good the guesses were.
 
-`predict` and `record` are called in the notebooks; all is saved in `my_work/journal.json`, whose
-form `journal_file` defines.
+`predict` (shares) and `predict_which` (one of several causes, levers or options) are called before
+a result; `record` and `settle` after it; `answer_guess` says in one line how a guess met its
+result. All is saved in `my_work/journal.json`, whose form `journal_file` defines.
 """
 
 from __future__ import annotations
@@ -69,6 +70,50 @@ def guess_of(id: str) -> dict[str, float] | None:
     return dict(counts.values) if counts else None
 
 
+def answer_guess(id: str) -> dict[str, float] | None:
+    """Say in one line how the guess met what was recorded ("you said 30 %, it is 12 %"), and return
+    the guess, to be drawn over the result. Without a guess nothing is said."""
+    counts, findings = guess_of(id), load().findings
+    met = {name: findings.get(f"{id}/{name}") for name in counts or {}}
+    said = [
+        f"{name}: you said {percent(counts[name])}, it is {_measured(found)}"
+        for name, found in met.items()
+        if found and found.measure == "share"
+    ]
+    if said:
+        print("; ".join(said))
+    return counts
+
+
+def predict_which(
+    id: str, question: str, options: Sequence[str], guess: str | None = None
+) -> ChoiceForm | GuessLine:
+    """Which of these will it be? A guess of a cause, a lever or an option: one button each, nothing
+    chosen beforehand; or, without widgets, `guess="reading"`, stored at once.
+
+    Raises ValueError for an option that is not there, and JournalError.
+    """
+    if guess is None:
+        return ChoiceForm(id, question, list(options))
+    return GuessLine(_commit(id, question, {guess: 1.0}, options))
+
+
+def settle(id: str, right: str, options: Sequence[str], n: int = 1) -> None:
+    """Record which of the options of `predict_which` it was, from n cases, and say how the guess
+    met it. Raises ValueError for an answer that was no option."""
+    if right not in options:
+        raise ValueError(f"{id}: {right!r} is none of the options {', '.join(map(repr, options))}")
+    for option in options:
+        record(f"{id}/{option}", f"{id}: it is {option}", {"count": int(option == right), "n": n})
+    if counts := guess_of(id):
+        (said,) = counts
+        print(
+            f"You said: {said}. So it is."
+            if said == right
+            else f"You said: {said}. It is: {right}."
+        )
+
+
 def _that_counts(history: Sequence[Guess]) -> Guess | None:
     return next((guess for guess in reversed(history) if not guess.after_result), None)
 
@@ -127,22 +172,17 @@ def _listed(guess: Guess) -> str:
     return ", ".join(f"{name} {percent(value)}" for name, value in guess.values.items())
 
 
-class GuessForm:
-    """The widget of `predict`; where there are no widgets, a line that says how to do without."""
+class Form:
+    """What the forms of a guess have in common: a question, what is chosen, a button, and what the
+    journal holds then. `_values` reads what was chosen."""
 
-    def __init__(self, id: str, question: str, arms: Sequence[str]):
+    invites = ""
+
+    def __init__(self, id: str, question: str):
         import ipywidgets as widgets
 
         self.id, self.question = id, question
-        journal = load()
-        counts = _that_counts(journal.guesses.get(id, []))
-        before = counts.values if counts else {}
-        self.sliders = {
-            name: widgets.IntSlider(
-                round(100 * before.get(name, 0.5)), min=0, max=100, readout=False, tooltip=name
-            )
-            for name in arms
-        }
+        self.journal = load()
         self.button = widgets.Button(
             description="This is my guess",
             button_style="primary",
@@ -150,48 +190,35 @@ class GuessForm:
         )
         self.status = widgets.HTML()
         self.button.on_click(self._pressed)
+        self.button.add_class("t-commit")
+        self.status.add_class("t-standing")
         self._say(
-            _standing(journal, id)
-            + ("" if id in journal.guesses else " Set the sliders, then press the button.")
+            _standing(self.journal, id)
+            + ("" if id in self.journal.guesses else f" {self.invites}, then press the button.")
         )
-        for widget, name in (
-            (self.button, "t-commit"),
-            (self.status, "t-standing"),
-            *((slider, "t-guess") for slider in self.sliders.values()),
-        ):
-            widget.add_class(name)
-        rows = [
-            self._row(name, slider, width=max(map(len, arms)) + 2)
-            for name, slider in self.sliders.items()
-        ]
-        asked = widgets.HTML(f"{READ_ALOUD}<b>{html.escape(question)}</b>")
-        self.box = widgets.VBox([asked, *rows, self.button, self.status])
 
-    def _row(self, name: str, slider: Any, width: int) -> Any:
-        """A slider and its number, which carries the label that is seen."""
+    def _boxed(self, rows: Sequence[Any]) -> Any:
         import ipywidgets as widgets
 
-        number = widgets.BoundedIntText(
-            slider.value,
-            min=0,
-            max=100,
-            description=name,
-            style={"description_width": f"{width}ch"},
-        )
-        number.layout.width = f"calc({width}ch + 4.5em)"
-        widgets.link((slider, "value"), (number, "value"))
-        return widgets.HBox([number, widgets.Label("%"), slider])
+        asked = widgets.HTML(f"{READ_ALOUD}<b>{html.escape(self.question)}</b>")
+        return widgets.VBox([asked, *rows, self.button, self.status])
+
+    def _before(self) -> dict[str, float]:
+        counts = _that_counts(self.journal.guesses.get(self.id, []))
+        return dict(counts.values) if counts else {}
+
+    def _values(self) -> dict[str, float]:
+        raise NotImplementedError
 
     def _pressed(self, _) -> None:
         try:
+            values = self._values()
             self._say(
-                _commit(
-                    self.id,
-                    self.question,
-                    {name: slider.value / 100 for name, slider in self.sliders.items()},
-                )
+                _commit(self.id, self.question, values)
+                if values
+                else f"Nothing is guessed yet. {self.invites}."
             )
-        except JournalError as error:  # raised here it would only reach a log
+        except (JournalError, ValueError) as error:  # raised here it would only reach a log
             self._say(f"Not stored. {error}")
 
     def _say(self, text: str) -> None:
@@ -200,9 +227,95 @@ class GuessForm:
     def _repr_mimebundle_(self, **_) -> dict[str, Any]:
         return {**self.box._repr_mimebundle_(), "text/plain": repr(self)}
 
+
+class GuessForm(Form):
+    """The widget of `predict`, empty until something is typed or moved: a slider in the middle is a
+    hint. Where there are no widgets, a line that says how to do without."""
+
+    invites = "Move the sliders or type numbers from 0 to 100"
+
+    def __init__(self, id: str, question: str, arms: Sequence[str]):
+        super().__init__(id, question)
+        before, width = self._before(), max(map(len, arms)) + 2
+        self.numbers, self.sliders, rows = {}, {}, []
+        for name in arms:
+            rows.append(self._row(name, before.get(name), width))
+        self.box = self._boxed(rows)
+
+    def _row(self, name: str, before: float | None, width: int) -> Any:
+        """A slider and its number. The number carries the label, because a screen reader is told
+        the label of a number, but not of a slider."""
+        import ipywidgets as widgets
+
+        start = 0 if before is None else round(100 * before)
+        slider = widgets.IntSlider(start, min=0, max=100, readout=False, tooltip=name)
+        number = widgets.Text(
+            "" if before is None else str(start),
+            placeholder="?",
+            description=name,
+            style={"description_width": f"{width}ch"},
+        )
+        number.layout.width = f"calc({width}ch + 4.5em)"
+        slider.add_class("t-guess")
+        self.numbers[name], self.sliders[name] = number, slider
+
+        def moved(change) -> None:
+            number.value = str(change["new"])
+
+        def typed(change) -> None:
+            if change["new"].strip().isdecimal() and int(change["new"]) <= 100:
+                slider.value = int(change["new"])
+
+        slider.observe(moved, "value")
+        number.observe(typed, "value")
+        return widgets.HBox([number, widgets.Label("%"), slider])
+
+    def _values(self) -> dict[str, float]:
+        typed = {name: number.value.strip() for name, number in self.numbers.items()}
+        if wrong := [name for name, text in typed.items() if text and not _is_percent(text)]:
+            raise ValueError(f"{', '.join(wrong)}: type a whole number from 0 to 100.")
+        return {name: int(text) / 100 for name, text in typed.items() if text}
+
     def __repr__(self) -> str:
-        guess = ", ".join(f"{name!r}: 0.50" for name in self.sliders)
-        return f"{self.question} (No sliders here? Give predict your own shares: guess={{{guess}}})"
+        guess = ", ".join(f"{name!r}: None" for name in self.sliders)
+        return (
+            f"{self.question} (No sliders here? Give predict your own shares from 0 to 1 in place"
+            f" of None: guess={{{guess}}})"
+        )
+
+
+def _is_percent(text: str) -> bool:
+    return text.isdecimal() and int(text) <= 100
+
+
+class ChoiceForm(Form):
+    """The widget of `predict_which`, with nothing chosen; where there are no widgets, a line that
+    says how to do without."""
+
+    invites = "Choose one"
+
+    def __init__(self, id: str, question: str, options: Sequence[str]):
+        import ipywidgets as widgets
+
+        super().__init__(id, question)
+        before = next(iter(self._before()), None)
+        self.options = list(options)
+        self.choice = widgets.RadioButtons(
+            options=self.options,
+            value=before if before in self.options else None,
+            layout={"width": "auto"},
+        )
+        self.choice.add_class("t-choice")
+        self.box = self._boxed([self.choice])
+
+    def _values(self) -> dict[str, float]:
+        return {} if self.choice.value is None else {self.choice.value: 1.0}
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.question} {' · '.join(self.options)} (No buttons here? Give predict_which your"
+            ' guess: guess="…")'
+        )
 
 
 def record(
@@ -279,6 +392,26 @@ def _measured(found: RecordedFinding) -> str:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+def choices() -> pd.DataFrame:
+    """Which guesses of a cause, a lever or an option met their answer? One row each: what was said,
+    what it was, and whether that is the same."""
+    journal, rows = load(), []
+    for id, history in journal.guesses.items():
+        counts = _that_counts(history)
+        said = next(iter(counts.values), None) if counts else None
+        if (found := journal.findings.get(f"{id}/{said}")) and found.measure == "count":
+            right = next(
+                (
+                    other.removeprefix(f"{id}/")
+                    for other, one in journal.findings.items()
+                    if other.startswith(f"{id}/") and one.measure == "count" and one.value == 1
+                ),
+                None,
+            )
+            rows.append((id, said, right, said == right))
+    return pd.DataFrame(rows, columns=["id", "said", "it was", "right"])
 
 
 def calibration() -> pd.DataFrame:

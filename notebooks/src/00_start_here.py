@@ -2,9 +2,12 @@
 # # 00 · It underperforms. Should we fine-tune it?
 #
 # **Why it matters.** A team's assistant gives wrong answers, and someone says: *let's fine-tune.* Often that is weeks of work on
-# the wrong part. **RAG** (retrieval-augmented generation: look something up, then answer) changes what a model can *see*.
-# **Fine-tuning** (training it on examples) changes how it *behaves*. In this course you find out by measuring which one
+# the wrong part. [**RAG**](GLOSSARY.md) (retrieval-augmented generation: look something up, then answer) changes what a model can *see*.
+# [**Fine-tuning**](GLOSSARY.md) (training it on examples) changes how it *behaves*. In this course you find out by measuring which one
 # a problem needs, on your own machine, with real models, offline.
+#
+# **On trial here:** *"RAG changes what a model can see; fine-tuning changes how it behaves."* Every notebook puts a sentence of the decision
+# framework on trial like this, and ends with a verdict on it: *held*, *held in part*, *could not be told*, or *contradicted here*.
 #
 # **Time:** 10 minutes to read · 1 minute to run · 10 minutes of exercises. **Before:** nothing.
 #
@@ -16,7 +19,14 @@
 # *Short of time? Read the first cell, the pictures and the last cell of every notebook.*
 
 # %% [markdown]
-# ## The course
+# ## A meeting at Brindlemark
+#
+# Brindlemark makes garden controllers; its assistant answers questions about the handbook, badly. The **Managing director** has lost patience:
+# *"Everyone fine-tunes. Let's fine-tune it."* The **privacy lead** of Legal, to whom every request to erase goes, asks what the model would then know for ever.
+# The **desk captain** of support does not care how it is done, as long as her tickets land in the right queue. The **firmware engineer** from Lindenrode,
+# who will have to run it, says nothing and opens a notebook. A decision is due when you reach 11, and the director will sign it.
+#
+# ### The course
 #
 # | notebook | the question it answers |
 # | --- | --- |
@@ -58,12 +68,13 @@ plots.decision_path()
 from helpers import models
 
 generator = models.load_generator()
-print(f"{generator.name} on {generator.device}, {generator.dtype}, {models.set_threads()} threads")
+print(generator.name, generator.device, generator.dtype)
+print(f"{models.set_threads()} threads")
 
 # %% [markdown]
 # ## The company
 #
-# **Brindlemark** makes watering controllers, weather stations and drip kits. The company is invented, so no model can have
+# Brindlemark makes watering controllers, weather stations and drip kits. The company is invented, so no model can have
 # read about it: every right answer came from our documents, or by chance. Its handbook is a folder of Markdown documents.
 
 # %%
@@ -72,27 +83,18 @@ import pandas as pd
 from helpers.data import load_handbook
 
 documents = load_handbook()
-pd.DataFrame(
-    [
-        {
-            "id": d.id,
-            "title": d.title,
-            "in force from": d.meta.effective_from,
-            "who may read": ", ".join(d.meta.audience),
-            "words": len(d.text.split()),
-        }
-        for d in documents
-    ]
-).sample(6, random_state=3)
+columns = ["title", "in force from", "who may read"]
+about = {d.id: (d.title, d.meta.effective_from, d.meta.audience) for d in documents}
+table = pd.DataFrame.from_dict(about, orient="index", columns=columns)
+table.sample(6, random_state=3)
 
 # %% [markdown]
 # Two columns make this harder than it looks. *In force from*: some rules exist in an old and a new version. *Who may read*:
 # some documents are restricted. A system that ignores either will be fluent, and wrong.
-
-# %% [markdown]
+#
 # ## Four nouns
 #
-# An **ask** is everything a system is allowed to see: a text, the user's groups, and the day for which the answer must be right.
+# An [**ask**](GLOSSARY.md) is everything a system is allowed to see: a text, the user's groups, and the day for which the answer must be right.
 
 # %%
 from helpers.data import load_questions
@@ -101,17 +103,19 @@ questions = load_questions("dev", documents)
 questions[0].ask
 
 # %% [markdown]
-# The **gold** is what would have been right, with the exact sentence that proves it. Only the scorer sees it; the system never does.
+# The [**gold**](GLOSSARY.md) is what would have been right, with the exact sentence that proves it. Only the scorer sees it; the system never does.
 
 # %%
 questions[0].gold
 
 # %% [markdown]
-# Ask and gold together are a **case**. Some cases have no answer: the handbook does not say, or this user is not allowed to know. Then the
+# Ask and gold together are a [**case**](GLOSSARY.md). Some cases have no answer: the handbook does not say, or this user is not allowed to know. Then the
 # right reply is to refuse.
 
 # %%
-pd.Series([case.kind for case in questions]).value_counts().to_frame("questions of this kind")
+pd.Series([case.kind for case in questions]).value_counts().to_frame(
+    "questions of this kind"
+)
 
 # %% [markdown]
 # ## A fluent answer from nothing
@@ -123,61 +127,63 @@ from helpers.models import chat, complete
 from helpers.evaluation import abstains
 
 four = questions[2:34:8]
-prompts = [
-    chat(generator, f"Answer in a few words. At Brindlemark: {case.ask.input}") for case in four
-]
-answers = {done.index: done.text for done in complete(generator, prompts, max_new_tokens=32)}
+asked = [f"Answer in a few words. At Brindlemark: {c.ask.input}" for c in four]
+prompts = [chat(generator, one) for one in asked]
+answers = {one.index: one.text for one in complete(generator, prompts, 32)}
 pd.set_option("display.max_colwidth", 110)
-pd.DataFrame(
-    [
-        {
-            "asked": c.ask.input,
-            "said": answers[i],
-            "right would be": c.gold.answers[0],
-            "refused": abstains(answers[i]),
-        }
-        for i, c in enumerate(four)
-    ]
-)
+columns = ["asked", "said", "right would be"]
+shown = [(c.ask.input, answers[i], c.gold.answers[0]) for i, c in enumerate(four)]
+pd.DataFrame(shown, columns=columns)
 
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# A language model continues text plausibly. Nothing in it separates "I have read this" from "this is how such answers look", so it tends to
-# answer anyway. Asking more politely, or in capitals, does not change what it has seen.
-# </details>
+# %%
+from helpers.labs import what_happened
+
+silent = sum(map(abstains, answers.values()))
+what_happened(
+    f"""It said that it does not know {silent} times in {len(four)}. A language model
+    continues text plausibly. Nothing in it separates "I have read this" from "this is
+    how such answers look"."""
+)
 
 # %% [markdown]
 # Now we put the sentence from the handbook into each prompt. Same model, same questions.
 
 # %%
-with_evidence = [
-    chat(
-        generator,
-        "Using only the context, answer in a few"
-        f" words.\n\nContext:\n{c.gold.evidence[0].quote}\n\nQuestion: {c.ask.input}",
-    )
+task = "Using only the context, answer in a few words."
+asked = [
+    f"{task}\n\nContext:\n{c.gold.evidence[0].quote}\n\nQuestion: {c.ask.input}"
     for c in four
 ]
-said = {done.index: done.text for done in complete(generator, with_evidence, max_new_tokens=32)}
-pd.DataFrame(
-    [
-        {"asked": c.ask.input, "said": said[i], "right would be": c.gold.answers[0]}
-        for i, c in enumerate(four)
-    ]
+prompts = [chat(generator, one) for one in asked]
+said = {one.index: one.text for one in complete(generator, prompts, 32)}
+shown = [(c.ask.input, said[i], c.gold.answers[0]) for i, c in enumerate(four)]
+pd.DataFrame(shown, columns=columns)
+
+# %%
+from helpers.evaluation import answer_correct
+
+wins = sum(answer_correct(said[i], c.gold.answers) for i, c in enumerate(four))
+before = sum(answer_correct(answers[i], c.gold.answers) for i, c in enumerate(four))
+what_happened(
+    f"""Right: {wins} of {len(four)} with the sentence, {before} without. That is the
+    idea of RAG, and the first win. What is still wrong with the sentence in the
+    prompt is a second problem. And the hard part is left out: finding that sentence,
+    for this person, on this day."""
 )
 
 # %% [markdown]
-# That is the whole idea of RAG. The hard part is finding that sentence among a hundred pages, for this person, on this day.
-
-# %% [markdown]
+# **Checkpoint 00.a** · The model answered about a company it has never read of. Why did it not say so?
+#
+# <details><summary>A · It was asked impolitely.</summary>No. Asking more politely, or in capitals, does not change what the model has seen.</details>
+# <details><summary>B · Nothing in it separates what it has read from what only sounds right.</summary>Yes. It continues text plausibly, so a gap in its knowledge looks like any other answer.</details>
+# <details><summary>C · It is broken and should be trained again.</summary>No. Every language model does this. More training would change how it answers, not what it has read of Brindlemark.</details>
+#
 # ## One function measures every system
 #
-# A system under test is an **arm**: a function from asks to **predictions**. Here is the simplest one possible.
+# A system under test is an [**arm**](GLOSSARY.md): a function from asks to [**predictions**](GLOSSARY.md). Here is the simplest one possible.
 
 # %%
 from helpers.core import Arm, Prediction
-from helpers.data import pick
 
 
 def refuse(asks):
@@ -189,43 +195,49 @@ always_refuse = Arm("always refuse", refuse)
 
 # %% [markdown]
 # `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row per case.
-# **Predict:** what share of these 60 questions does this trivial arm get right?
+# **Predict:** what share of the dev questions does this trivial arm get right?
 #
 # Before results that matter you are asked for a guess. Set the slider and press the button *before* you run the next cell: that is how you find out how well
 # calibrated you are. The guess is saved in [your journal](JOURNAL.md), a file of your own, next to what was measured. (*Run All* skips it.)
 
 # %%
-from helpers.labs import guess_of, predict, record
+from helpers.labs import answer_guess, predict, record
 
-predict("00.lazy", "What share of 60 questions is right if you always refuse?", ["always refuse"])
+predict("00.lazy", "What share is right if you always refuse?", ["always refuse"])
 
 # %%
 from helpers.evaluation import QUESTIONS, evaluate, share, summary
 
-sixty = pick(questions, 60)
-lazy = evaluate(always_refuse, sixty, QUESTIONS)
+lazy = evaluate(always_refuse, questions, QUESTIONS)
 lazy[["kind", "input", "answer", "gold", "right"]].head(5)
 
 # %% tags=["picture-lazy"]
-from helpers import plots
-
-table = summary([lazy])
-record("00.lazy/always refuse", "Always refusing is right on dev", share(lazy), lazy.attrs)
+silence = share(lazy)
+record("00.lazy/always refuse", "Always refusing is right on dev", silence, lazy.attrs)
 plots.bars(
-    table,
-    f"Saying nothing is already right {plots.percent(table['share'].iloc[0])} of the time",
-    guess=guess_of("00.lazy"),
+    summary([lazy]),
+    f"Saying nothing is already right {plots.percent(silence['share'])} of the time",
+    guess=answer_guess("00.lazy"),
+)
+
+# %%
+from helpers.labs import out_of
+
+what_happened(
+    f"""The trivial arm is right wherever refusing is right: {out_of(silence)}. A
+    system that scores a little above this bar may have learned nothing but caution.
+    So before you believe any number, ask what a system without skill would score. The
+    thin line is the 95 % confidence interval: the true share is plausibly anywhere
+    along it."""
 )
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# **Checkpoint 00.b** · A new system scores a little above *always refuse*. What do you know?
 #
-# The trivial arm is right wherever refusing is right. A system that scores a little above this bar may have learned nothing but
-# caution. So before you believe any number in this course, ask what a system without skill would score. The thin line is the
-# 95 % confidence interval: with 60 questions, the true share is plausibly anywhere along it.
-# </details>
-
-# %% [markdown]
+# <details><summary>A · It works, and the rest is tuning.</summary>No. A system that refuses nearly everything would land there as well.</details>
+# <details><summary>B · Nothing yet: ask what it does on the questions that have an answer.</summary>Yes. The baseline without skill is right wherever refusing is right, and on nothing else.</details>
+# <details><summary>C · It is worse than a coin.</summary>No. A coin is not the baseline here; doing nothing is.</details>
+#
 # ## Exercise 00.1 · Who may read what?
 #
 # The user `contractor-de` asks on 2 March 2026. How many documents may a system show that person? Put the number into `count`.
@@ -240,7 +252,9 @@ from helpers.exercises import exercise
 count = ...
 ### BEGIN SOLUTION 00.1
 groups = load_users()["contractor-de"]["groups"]
-count = sum(d.readable_by(groups) and d.in_force(dt.date(2026, 3, 2)) for d in documents)
+count = sum(
+    d.readable_by(groups) and d.in_force(dt.date(2026, 3, 2)) for d in documents
+)
 ### END SOLUTION
 
 # %% tags=["nbval-check-output"]
@@ -249,7 +263,7 @@ exercise("00.1").check(count)
 # %% [markdown]
 # ## Exercise 00.2 · Your first arm
 #
-# Complete `repeat`, which answers every ask by repeating it. Then measure it: `evaluate(parrot, sixty, QUESTIONS)`.
+# Complete `repeat`, which answers every ask by repeating it. Then measure it: `evaluate(parrot, questions, QUESTIONS)`.
 # Why does it score below always refusing, although neither knows anything?
 
 
@@ -267,11 +281,44 @@ parrot = Arm("parrot", repeat)
 exercise("00.2").check(parrot)
 
 # %% [markdown]
+# **Checkpoint 00.c** · The thin line on a bar reaches from 10 to 22 %. How do you read it?
+#
+# <details><summary>A · The system is right in 10 % on bad days and in 22 % on good ones.</summary>No. It says nothing about days. It is about which cases happened to be asked.</details>
+# <details><summary>B · With other questions of the same kind, the share could plausibly lie anywhere along it.</summary>Yes. More questions make the line shorter; a better system moves it.</details>
+# <details><summary>C · The measurement was done badly.</summary>No. Every share from a sample has such a line. A share shown without one hides it.</details>
+#
 # ## What we found
 #
-# A model that has not seen a fact tends to make one up, fluently; given the right sentence, the same model can answer. How often it
-# does has to be counted, and compared with a baseline that knows nothing.
-#
+# Four questions are an anecdote, so here are more: the same model, from memory and with the right passage put into its prompt. The picture is the course's
+# **running score**: the same dev questions from here to 12, and one line more each time you improve the system.
+
+# %%
+from helpers import systems
+from helpers.evaluation import compare
+from helpers.experiments import climb
+from helpers.labs import the_climb, what_we_found
+from helpers.retrieval import chunk_all
+
+asked = climb.the_questions(questions)
+passage = systems.evidence_contexts(asked, chunk_all(documents, 64, 16))
+alone = evaluate(systems.closed_book(generator), asked, QUESTIONS)
+shown = evaluate(systems.oracle(generator, passage), asked, QUESTIONS)
+the_climb("00")
+
+# %%
+seen, refused = compare(alone, shown), out_of(share(alone, "abstained"))
+held = {"better": True, "worse": False}.get(seen.verdict)  # else: cannot be told
+what_we_found(
+    f"""**It underperforms. Should we fine-tune it?** Not before you know what is
+    missing. From memory it is right in {out_of(share(alone))} and refused {refused};
+    with the right passage, in {out_of(share(shown))}. Nothing was trained.""",
+    {
+        "RAG changes what it can see": (held, seen.verdict_in_points()),
+        "fine-tuning changes how it behaves": (None, "nothing was trained yet"),
+    },
+)
+
+# %% [markdown]
 # **You have seen**
 # - the four nouns: an arm turns asks into predictions, and a case says what would have been right;
 # - a fluent answer made up from nothing;

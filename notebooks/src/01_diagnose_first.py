@@ -5,6 +5,8 @@
 # fix: the model *does not know* something; it *behaves* wrongly; it has no *boundaries* and answers what it should refuse; or the *test* is wrong, and
 # the system is better (or worse) than it says. Each can be tested in minutes by changing one thing and measuring again.
 #
+# The Managing director has a treatment in mind. The desk captain of support brings a pile of tickets and asks for a diagnosis first.
+#
 # **On trial here:** *"Mostly the trouble is missing context, unclear boundaries or weak evaluation."* So: not the weights.
 #
 # **Time:** 15 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
@@ -23,8 +25,9 @@ from helpers.data import load_handbook, load_questions, load_tickets, pick
 from helpers.evaluation import QUESTIONS, TICKETS, Task, compare, compare_all
 from helpers.evaluation import evaluate, share, summary, ticket_summary
 from helpers.systems import TICKET_PROMPT
-from helpers.labs import guess_of, predict, record, what_happened, what_we_found
-from helpers.models import chat, complete
+from helpers.labs import answer_guess, out_of, predict, record_all, the_climb
+from helpers.labs import what_happened, what_we_found
+from helpers.models import chat
 
 pd.set_option("display.max_colwidth", 110)
 generator = models.load_generator()
@@ -44,10 +47,11 @@ with_answer = [case for case in dev if case.gold.answers]
 solved = pick(with_answer, 8)
 answerable = [case for case in with_answer if case.fact not in {c.fact for c in solved}]
 train, tickets = load_tickets("train"), load_tickets("dev")
-print(f"{len(answerable)} questions to answer, {len(to_refuse)} to refuse, {len(tickets)} tickets")
+print(f"{len(answerable)} questions to answer, {len(to_refuse)} to refuse")
+print(f"{len(tickets)} tickets")
 
 # %% [markdown]
-# As they are today: the assistant is asked without any document (**closed book**), and the sorter has the four fields explained in words (**zero-shot**).
+# As they are today: the assistant is asked without any document ([**closed book**](GLOSSARY.md)), and the sorter has the four fields explained in words ([**zero-shot**](GLOSSARY.md)).
 # Two baselines without skill: one always refuses; the other gives every ticket the most common label of each field.
 
 
@@ -62,11 +66,13 @@ zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
 silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
 label = evaluate(systems.majority_label(train, by_field=True), tickets, TICKETS)
 bars = summary([silent, closed, label, zero])
-nothing, assistant_now, labels_only, sorter_now = (plots.percent(value) for value in bars["share"])
+nothing, assistant_now, labels_only, sorter_now = (
+    plots.percent(value) for value in bars["share"]
+)
 plots.bars(
     bars,
-    f"The assistant gets {assistant_now} (always refusing: {nothing}), the sorter {sorter_now}"
-    f" (most common labels: {labels_only})",
+    f"The assistant gets {assistant_now} (always refusing: {nothing}),"
+    f" the sorter {sorter_now} (most common labels: {labels_only})",
 )
 
 # %% [markdown]
@@ -78,11 +84,10 @@ plots.bars(
 # | **behaviour** | everything it needs is in the prompt, but it does not use it the way we want | show it worked examples, or force the form |
 # | **boundaries** | it answers where it should refuse | give it a rule for when to stay silent |
 # | **the test** | right answers are counted wrong, or wrong ones right | read what was counted |
-
-# %% [markdown]
+#
 # ## Suspect one and two: knowledge or behaviour?
 #
-# For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer is in the prompt (**oracle context**);
+# For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer is in the prompt ([**oracle context**](GLOSSARY.md));
 # *behaviour* = eight solved questions, about other facts, are in the prompt. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
 # is in the prompt; *behaviour* = eight solved tickets are. **Predict:** what share is right after each change (for the sorter: all four fields)? Guess before you go on.
 
@@ -100,28 +105,27 @@ predict("01.swaps", "Share right after this one change", names)
 
 # %%
 turns = [
-    (f"Answer in a few words.\n\nQuestion: {case.ask.input}", case.gold.answers[0])
-    for case in solved
+    (f"Answer in a few words.\n\nQuestion: {c.ask.input}", c.gold.answers[0])
+    for c in solved
 ]
 rules = (settings.DATA / "tickets" / "LABELS.md").read_text(encoding="utf-8")
 
 
+def answered(asks, prompts, max_new_tokens):
+    for done in generator.complete(prompts, max_new_tokens):
+        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+
+
 def with_examples(asks):
-    prompts = [
-        chat(generator, f"Answer in a few words.\n\nQuestion: {ask.input}", turns=turns)
-        for ask in asks
-    ]
-    for done in complete(generator, prompts, max_new_tokens=32):
-        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+    asked = [f"Answer in a few words.\n\nQuestion: {ask.input}" for ask in asks]
+    return answered(asks, [chat(generator, one, turns=turns) for one in asked], 32)
 
 
+# %%
 def with_rules(asks):
-    prompts = [
-        chat(generator, f"Message: {ask.input}", system=f"{rules}\n{TICKET_PROMPT.instruction}")
-        for ask in asks
-    ]
-    for done in complete(generator, prompts):
-        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+    system = f"{rules}\n{TICKET_PROMPT.instruction}"
+    prompts = [chat(generator, f"Message: {ask.input}", system=system) for ask in asks]
+    return answered(asks, prompts, 48)
 
 
 # %%
@@ -137,9 +141,13 @@ few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, T
 
 # %% tags=["picture-swaps"]
 swaps = dict(zip(names, (sentence, examples, ruled, few), strict=True))
-for name, table in swaps.items():
-    record(f"01.swaps/{name}", f"{name}: right on dev", share(table), table.attrs)
-plots.bars(summary(swaps), "After each change: the share right", guess=guess_of("01.swaps"))
+record_all("01.swaps", swaps, "{}: right on dev")
+bars = summary(swaps)
+plots.bars(
+    bars,
+    f"After one change: {plots.percent(bars['share'].iloc[0])} right with the sentence",
+    guess=answer_guess("01.swaps"),
+)
 
 # %% [markdown]
 # A longer bar is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % confidence interval. If
@@ -159,28 +167,20 @@ moved = [
 ]
 helped = [c.second for c in moved if c.verdict == "better"]
 plots.differences(
-    moved, f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}"
+    moved,
+    f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}",
 )
 
 
 # %%
-def said(c):
-    return (
-        f"{100 * c.difference:+.0f} points, {100 * c.low:+.0f} to {100 * c.high:+.0f}: {c.verdict}"
-    )
-
-
-shown, taught, written, seen = map(said, moved)
-read = plots.percent(sentence["right"].mean())
+shown, taught, written, seen = (one.verdict_in_points() for one in moved)
 what_happened(
-    f"""The **assistant** gets {read} when the one sentence with the answer is in its prompt
-    ({shown}).
-    Eight examples of how to answer: {taught}; the answers are not in them. What is still wrong with
-    the sentence in the prompt is a second problem, and it is not one of knowledge. The **sorter**
-    with the rule book: {written}; with eight solved tickets: {seen}. But look at the form first:
-    {ruled["valid"].sum()} of its {len(ruled)} answers with the rule book can be read by software,
-    and where the form is missing no field can count, whatever the model has learned from the rules.
-    To ask about knowledge, the form has to be given. The next cells do that."""
+    f"""**Assistant**, with the sentence: {out_of(share(sentence))} right, {shown};
+    with eight examples: {taught} (the answers are not in them). **Sorter**, with the
+    rule book: {written}; with eight solved tickets: {seen}. But only
+    {ruled["valid"].sum()} of its {len(ruled)} answers with the rule book can be read
+    by software, and without the form no field can count. To ask about knowledge, the
+    form has to be given: next."""
 )
 
 # %% [markdown]
@@ -202,19 +202,30 @@ def paired(a, b):
 exercise("01.1").check(paired)
 
 # %% [markdown]
+# **Checkpoint 01.a** · Suppose that with the rule book in its prompt the sorter has as little right as without it. Does it not need the rules?
+#
+# <details><summary>A · Right: rules do not help this task.</summary>No. Where no answer has the form that software can read, no field can count, whatever was learned from the rules.</details>
+# <details><summary>B · That cannot be told while the form is missing: give it the form, then compare again.</summary>Yes. A comparison in which both sides stand at the floor is none.</details>
+# <details><summary>C · It needs a longer rule book.</summary>Perhaps, but nothing here says so. First make a difference visible at all.</details>
+#
 # ## Behaviour has two halves: form and judgement
 #
-# **Constrained decoding** lets the model write only what the schema allows: at each token, everything that would break the JSON is forbidden. So the form is
+# [**Constrained decoding**](GLOSSARY.md) lets the model write only what the schema allows: at each token, everything that would break the JSON is forbidden. So the form is
 # right by construction. What is left after that is judgement.
 
 # %%
 from dataclasses import replace
 
-with_rule_book = replace(TICKET_PROMPT, instruction=f"{rules}\n{TICKET_PROMPT.instruction}")
-forced = evaluate(systems.zero_shot(generator, TICKET_PROMPT, constrained=True), tickets, TICKETS)
+with_rule_book = replace(
+    TICKET_PROMPT, instruction=f"{rules}\n{TICKET_PROMPT.instruction}"
+)
+forced = evaluate(
+    systems.zero_shot(generator, TICKET_PROMPT, constrained=True), tickets, TICKETS
+)
 both = evaluate(
     replace(
-        systems.zero_shot(generator, with_rule_book, constrained=True), name="rules + constrained"
+        systems.zero_shot(generator, with_rule_book, constrained=True),
+        name="rules + constrained",
     ),
     tickets,
     TICKETS,
@@ -226,14 +237,16 @@ ticket_summary([label, zero, ruled, few, forced, both]).round(2)
 # the right half with the first line, which knows nothing but the most common labels.
 
 # %%
-knows = compare(forced, both, column="fields_right", comparisons=2)  # the form is the same
+knows = compare(
+    forced, both, column="fields_right", comparisons=2
+)  # the form is the same
 judges = compare(label, forced, column="fields_right", comparisons=2)
 what_happened(
     f"""With the form given, the rule book changes the share of fields right by
-    {said(knows)}. And the
-    model that only has the form, against the most common labels, which know nothing:
-    {said(judges)}. If your complaint is "the JSON breaks", a schema is the fix and costs no labels.
-    If it is "the JSON is fine and the labels are wrong", you need examples, more than a prompt
+    {knows.verdict_in_points()}. And the model that only has the form, against the
+    most common labels, which know nothing: {judges.verdict_in_points()}. If your
+    complaint is "the JSON breaks", a schema is the fix and costs no labels. If it is
+    "the JSON is fine and the labels are wrong", you need examples, more than a prompt
     holds: that is what training is for (05)."""
 )
 
@@ -248,27 +261,28 @@ predict("01.boundaries", "Share that is rightly refused", ["closed book", "RAG"]
 # %%
 from helpers.retrieval import build_index
 
-index = build_index(documents, chunk_size=64, overlap=16)  # how this works is notebook 02
+index = build_index(
+    documents, chunk_size=64, overlap=16
+)  # how this works is notebook 02
 rag = evaluate(
-    systems.retrieval_augmented(generator, index, top_k=1), answerable + to_refuse, QUESTIONS
+    systems.retrieval_augmented(generator, index, top_k=1),
+    answerable + to_refuse,
+    QUESTIONS,
 )
 refusing = {
     name: t[~t["answerable"]]
     for name, t in (("always refuse", silent), ("closed book", closed), ("RAG", rag))
 }
-for name in ("closed book", "RAG"):
-    record(
-        f"01.boundaries/{name}",
-        f"{name}: rightly refused",
-        share(refusing[name]),
-        refusing[name].attrs,
-    )
-alone, searched = (plots.percent(refusing[n]["right"].mean()) for n in ("closed book", "RAG"))
+
+# %%
+two = {name: refusing[name] for name in ("closed book", "RAG")}
+record_all("01.boundaries", two, "{}: rightly refused")
+alone, searched = (plots.percent(table["right"].mean()) for table in two.values())
 plots.bars(
     summary(refusing),
     f"Rightly refused: {alone} from memory, {searched} with a passage",
     axis="rightly refused",
-    guess=guess_of("01.boundaries"),
+    guess=answer_guess("01.boundaries"),
 )
 
 # %% [markdown]
@@ -277,7 +291,7 @@ plots.bars(
 
 # %%
 plain = systems.retrieval_augmented(generator, index, top_k=1)
-# chosen on dev, so the result is slightly optimistic: tune a threshold on one set, judge on another
+# chosen on dev, so slightly optimistic: tune a threshold on one set, judge on another
 THRESHOLD = 0.50
 
 
@@ -318,6 +332,12 @@ def price(plain, careful):
 exercise("01.2").check(price)
 
 # %% [markdown]
+# **Checkpoint 01.b** · A threshold makes the assistant say "I don't know." more often. What has to be counted?
+#
+# <details><summary>A · Only the questions that it now refuses rightly.</summary>No. The same threshold may refuse what was answered rightly before.</details>
+# <details><summary>B · What was won among the questions to refuse, and what was lost among the others.</summary>Yes. What each is worth is a matter of your costs, not of the model.</details>
+# <details><summary>C · Only the average over everything.</summary>No. The average depends on how many questions to refuse are in the test, and that was chosen.</details>
+#
 # ## Suspect four: the test
 #
 # A colleague has measured the same two systems and advises against the threshold: "It does not help, look." Here is the colleague's scorer.
@@ -333,21 +353,24 @@ def theirs(prediction, gold):
 
 colleague = Task("colleague", theirs, QUESTIONS.scores)
 theirs_plain, theirs_careful = (
-    evaluate(arm, answerable + to_refuse, colleague) for arm in (plain, Arm("careful RAG", careful))
+    evaluate(arm, answerable + to_refuse, colleague)
+    for arm in (plain, Arm("careful RAG", careful))
 )
 flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their scorer"))
 plots.differences(
     [verdict, flipped],
-    f"One pair of systems: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",
+    f"One pair: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",
 )
 
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Our threshold answers "I don't know**.**", the scorer expects "i don't know" without the full stop. So every right refusal is counted as wrong, and all that remains visible is
-# the cost of being cautious. The answers are identical: cached predictions were scored again, the model was not asked again. Before you believe that a
-# system is bad, read twenty of its answers beside the verdicts. It takes ten minutes, and yet the test is usually the last thing anyone checks.
-# </details>
+# %%
+stopped = int((cautious["right"] & ~theirs_careful["right"]).sum())
+what_happened(
+    f"""Our threshold answers "I don't know**.**", the scorer expects it without the
+    full stop: so {stopped} of {len(cautious)} verdicts turned to wrong, and all that
+    remains visible is the cost of being cautious. The answers are identical; the
+    model was not asked again. Before you believe that a system is bad, read twenty of
+    its answers beside the verdicts."""
+)
 
 # %% [markdown]
 # ## Exercise 01.3 · Catch the scorer
@@ -378,14 +401,21 @@ exercise("01.3").check(probes)
 
 # %%
 diagnosis = {
-    "assistant": (said(moved[0]), said(moved[1]), said(verdict)),
-    "sorter": (said(knows), said(moved[3]), "every ticket has an answer"),
+    "assistant": (shown, taught, verdict.verdict_in_points()),
+    "sorter": (knows.verdict_in_points(), seen, "every ticket has an answer"),
 }
 pd.DataFrame(
-    diagnosis, index=["knowledge: show it", "behaviour: examples", "boundaries: a threshold"]
+    diagnosis,
+    index=["knowledge: show it", "behaviour: examples", "boundaries: a threshold"],
 )
 
 # %% [markdown]
+# **Checkpoint 01.c** · The verdict is *cannot tell*. What may you conclude?
+#
+# <details><summary>A · The two systems are equally good.</summary>No. The interval also holds differences that would matter to you.</details>
+# <details><summary>B · These cases do not decide it; the interval says how large a difference may still be there.</summary>Yes. It also says what it would take to settle it.</details>
+# <details><summary>C · The one with the higher share is a little better.</summary>No. That is what the verdict refuses to say.</details>
+#
 # ## Exercise 01.4 · A diagnosis as a function
 #
 # Write `diagnose(shown, examples)`: given two comparisons with the system as it is (one with the knowledge shown, one with examples in the prompt), return `"knowledge"`,
@@ -412,17 +442,20 @@ exercise("01.4").check(diagnose)
 # ## What we found
 
 # %%
+answer = f"""**Is it knowledge, behaviour, boundaries, or the test?** *Knowledge*: the
+assistant, shown the sentence, is right in {out_of(share(sentence))}. *Behaviour*: the
+sorter, shown solved tickets: {seen}. *Boundaries*: a threshold outside the model:
+{verdict.verdict_in_points()}. *The test*: one full stop turned "{verdict.verdict}"
+into "{flipped.verdict}"."""
+the_climb("01")
+
+# %%
 HELD = {"better": True, "worse": False}  # no entry: it could not be told
 what_we_found(
-    f"""**Is it knowledge, behaviour, boundaries, or the test?** *Knowledge*: the assistant,
-    shown the
-    sentence ({shown}; n = {len(answerable)}). *Behaviour*: the sorter, shown solved tickets
-    ({seen};
-    n = {len(tickets)}). *Boundaries*: a threshold outside the model ({said(verdict)}). *The test*:
-    one full stop turned "{verdict.verdict}" into "{flipped.verdict}". Nothing was trained.""",
+    answer,
     {
         "missing context": (HELD.get(moved[0].verdict), f"one sentence: {shown}"),
-        "unclear boundaries": (HELD.get(verdict.verdict), f"a threshold: {said(verdict)}"),
+        "unclear boundaries": (HELD.get(verdict.verdict), verdict.verdict_in_points()),
         "weak evaluation": (
             verdict.verdict != flipped.verdict,
             f"the same answers were called {verdict.verdict} and {flipped.verdict}",

@@ -5,6 +5,8 @@
 # pieces, find the pieces that match a question, and put them into the prompt. Every stage can fail on its own, so you build each one
 # by hand before you trust a helper.
 #
+# The firmware engineer from Lindenrode has until Friday. *"If I have to run it, I want to have built it once."*
+#
 # **On trial here:** *"RAG changes what a model can see."* Seeing more should mean more right answers. Does it?
 #
 # **Time:** 20 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 00.
@@ -66,8 +68,8 @@ print(
 # %% [markdown]
 # ## Chunking by hand
 #
-# A document is too long for a prompt, and a single vector for the whole document blurs everything together. So we cut it into **chunks**. The simplest chunker
-# takes windows of characters, each sharing some **overlap** with the previous one.
+# A document is too long for a prompt, and a single vector for the whole document blurs everything together. So we cut it into [**chunks**](GLOSSARY.md). The simplest chunker
+# takes windows of characters, each sharing some [**overlap**](GLOSSARY.md) with the previous one.
 
 
 # %%
@@ -84,13 +86,13 @@ for start, end in cut(document.text, 160, 40)[4:8]:
     print(f"{start:>5}:{end:<5} {document.text[start:end]!r}")
 
 # %% [markdown]
-# Each piece keeps its **span**: the characters it came from. Without it no citation could be checked later. Look at the edges:
+# Each piece keeps its [**span**](GLOSSARY.md): the characters it came from. Without it no citation could be checked later. Look at the edges:
 # this chunker splits words and sentences. That is one of the costs of RAG; notebook 03 measures it.
 #
 # ## Embedding search by hand
 #
 # An **embedder** turns a text into a list of numbers, a vector, so that texts of similar meaning point in similar directions. Ours
-# (all-MiniLM-L6-v2) makes 384 numbers of length 1, so the **cosine similarity** of two texts is a plain dot product.
+# (all-MiniLM-L6-v2) makes 384 numbers of length 1, so the [**cosine similarity**](GLOSSARY.md) of two texts is a plain dot product.
 
 # %%
 embedder = models.load_embedder()
@@ -100,7 +102,9 @@ texts = [
     "The canteen opens at noon.",
 ]
 vectors = embedder.encode(texts, normalize_embeddings=True)  # (3, 384)
-pd.DataFrame(vectors @ vectors.T, index=texts, columns=["stolen", "report", "canteen"]).round(2)
+pd.DataFrame(
+    vectors @ vectors.T, index=texts, columns=["stolen", "report", "canteen"]
+).round(2)
 
 # %% [markdown]
 # The first two share no word, yet they are close. Searching is now sorting: embed the pieces once, embed the question, take the
@@ -109,7 +113,9 @@ pd.DataFrame(vectors @ vectors.T, index=texts, columns=["stolen", "report", "can
 # %%
 pieces = [(d, span) for d in documents[:12] for span in cut(d.text, 400, 80)]
 # (pieces, 384)
-matrix = embedder.encode([d.text[a:b] for d, (a, b) in pieces], normalize_embeddings=True)
+matrix = embedder.encode(
+    [d.text[a:b] for d, (a, b) in pieces], normalize_embeddings=True
+)
 
 
 def top_k(question, k=3):
@@ -134,8 +140,14 @@ pd.DataFrame(
 from helpers.retrieval import build_index
 
 index = build_index(documents, chunk_size=64, overlap=16)
-first = [index.search(c.ask.input, c.ask.groups, c.ask.as_of, top_k=1)[0].doc for c in questions]
-right = [doc in {e.doc for e in c.gold.evidence} for doc, c in zip(first, questions, strict=True)]
+first = [
+    index.search(c.ask.input, c.ask.groups, c.ask.as_of, top_k=1)[0].doc
+    for c in questions
+]
+right = [
+    doc in {e.doc for e in c.gold.evidence}
+    for doc, c in zip(first, questions, strict=True)
+]
 print(
     f"{index.size:,} chunks in index {index.name}; right document found by embeddings:"
     f" {plots.percent(np.mean(right))} of {len(right)} questions"
@@ -164,16 +176,24 @@ pd.DataFrame(
 
 # %%
 before = index.search(question, groups=["staff"], as_of=dt.date(2025, 6, 1), top_k=1)
-print("asked for 2026-03-02:", passages[0].doc, "\nasked for 2025-06-01:", before[0].doc, "\n")
+print(
+    "asked for 2026-03-02:",
+    passages[0].doc,
+    "\nasked for 2025-06-01:",
+    before[0].doc,
+    "\n",
+)
 secret = "What's the top of the pay range for a desk captain?"
 for groups in (["staff", "support"], ["staff", "people-ops", "managers"]):
-    print(f"{', '.join(groups):<30}", [p.doc for p in index.search(secret, groups, today, top_k=3)])
+    print(
+        f"{', '.join(groups):<30}",
+        [p.doc for p in index.search(secret, groups, today, top_k=3)],
+    )
 
 # %% [markdown]
 # Both conditions are part of the query itself (have a look with `??index.search_all`). Filtering *after* the search would leave fewer than k passages, and telling the model in the prompt
 # to keep a secret protects nothing. Notebook 04 measures both.
-
-# %% [markdown]
+#
 # ## Exercise 02.1 · Recall at k
 #
 # `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
@@ -185,7 +205,11 @@ from helpers.exercises import exercise
 
 def recall_at_k(ranks, k):
     ### BEGIN SOLUTION 02.1
-    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks) if ranks else 0.0
+    return (
+        sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
+        if ranks
+        else 0.0
+    )
     ### END SOLUTION
 
 
@@ -193,6 +217,12 @@ def recall_at_k(ranks, k):
 exercise("02.1").check(recall_at_k)
 
 # %% [markdown]
+# **Checkpoint 02.a** · Where do the rights of the user belong?
+#
+# <details><summary>A · In the prompt: tell the model whom it is talking to.</summary>No. Then the secret is in the prompt, and only the model's willingness to obey protects it.</details>
+# <details><summary>B · In a filter after the search.</summary>No. It leaks nothing, but it leaves fewer passages than were asked for, most of all for those with the fewest rights.</details>
+# <details><summary>C · In the query itself.</summary>Yes. What may not be seen is not found, and k passages are still k passages.</details>
+#
 # ## The prompt is the product
 #
 # What the model reads is a text, and we write it: an instruction, the passage with its number, the question. `chat` puts it between the marks on which this model was trained.
@@ -211,8 +241,7 @@ print(whole, "\nthe helper's prompt is ours:", whole == models.chat(generator, b
 
 # %% [markdown]
 # Notice that the passage begins in mid-sentence: the cutter did that, by counting tokens. (The system line with its name is the default of the chat template.)
-
-# %% [markdown]
+#
 # ## Exercise 02.2 · The context that never arrived
 #
 # A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo
@@ -225,7 +254,10 @@ from helpers.core import Passage
 
 def sees_context(build_prompt):
     ### BEGIN SOLUTION 02.2
-    passages = [Passage("d1", "One", 0, 6, "zorvex"), Passage("d2", "Two", 0, 6, "quimbl")]
+    passages = [
+        Passage("d1", "One", 0, 6, "zorvex"),
+        Passage("d2", "Two", 0, 6, "quimbl"),
+    ]
     prompt = build_prompt("How many?", passages)
     return all(passage.text in prompt for passage in passages)
     ### END SOLUTION
@@ -242,10 +274,21 @@ exercise("02.2").check(sees_context)
 
 # %%
 case = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days")
-prediction = next(iter(systems.retrieval_augmented(generator, index, top_k=1)([case.ask])))
-print("asked:", case.ask.input, "\nsaid: ", prediction.text, "\nright:", case.gold.answers[0])
+prediction = next(
+    iter(systems.retrieval_augmented(generator, index, top_k=1)([case.ask]))
+)
+print(
+    "asked:",
+    case.ask.input,
+    "\nsaid: ",
+    prediction.text,
+    "\nright:",
+    case.gold.answers[0],
+)
 for citation in prediction.cited:
-    print(f"cites [{citation.number}] {citation.doc} (by {citation.by}): {citation.quote!r}")
+    print(
+        f"cites [{citation.number}] {citation.doc} (by {citation.by}): {citation.quote!r}"
+    )
 
 # %% [markdown]
 # ## Does it help? Measure
@@ -253,13 +296,18 @@ for citation in prediction.cited:
 # Every answerable dev question, twice: the model alone (**closed book**) and with one passage (**RAG**). **Predict** both shares before you go on.
 
 # %%
-from helpers.labs import guess_of, predict, record, what_happened, what_we_found
+from helpers.labs import answer_guess, out_of, predict, predict_which, record, settle
+from helpers.labs import the_climb, what_happened, what_we_found
 
-predict("02.rag", "What share of the questions will each get right?", ["closed book", "RAG"])
+predict(
+    "02.rag", "What share of the questions will each get right?", ["closed book", "RAG"]
+)
 
 # %% tags=["picture-see"]
 alone = evaluate(systems.closed_book(generator), questions, QUESTIONS)
-with_rag = evaluate(systems.retrieval_augmented(generator, index, top_k=1), questions, QUESTIONS)
+with_rag = evaluate(
+    systems.retrieval_augmented(generator, index, top_k=1), questions, QUESTIONS
+)
 table = summary([alone, with_rag])
 for name, rows in (("closed book", alone), ("RAG", with_rag)):
     record(f"02.rag/{name}", f"{name}: right on dev", share(rows), rows.attrs)
@@ -267,7 +315,7 @@ memory, rag_share = (plots.percent(s) for s in table["share"])
 plots.bars(
     table,
     f"Right answers: {memory} from memory, {rag_share} with one retrieved passage",
-    guess=guess_of("02.rag"),
+    guess=answer_guess("02.rag"),
 )
 
 # %% [markdown]
@@ -283,7 +331,11 @@ only_rag, only_memory = (
     (with_rag["right"] & ~alone["right"]).sum(),
     (alone["right"] & ~with_rag["right"]).sum(),
 )
-p = binomtest(int(only_rag), int(only_rag + only_memory)).pvalue if only_rag + only_memory else 1.0
+p = (
+    binomtest(int(only_rag), int(only_rag + only_memory)).pvalue
+    if only_rag + only_memory
+    else 1.0
+)
 verdict = "more than chance" if p < 0.05 else "cannot tell at this n"
 print(
     f"only RAG right: {only_rag}, only memory right: {only_memory}; this uneven by chance with"
@@ -292,10 +344,20 @@ print(
 compare(alone, with_rag)
 
 # %% [markdown]
+# **Checkpoint 02.b** · Some questions are right only with RAG, fewer only from memory. Why are the many that both get wrong not counted?
+#
+# <details><summary>A · They are counted, in the share.</summary>They are in both shares, and there they say nothing about which system is better.</details>
+# <details><summary>B · A pair is decided where the two differ; if neither were better, those cases would split about evenly.</summary>Yes. That is the sign test, and <code>compare</code> does the same with an interval.</details>
+# <details><summary>C · Wrong answers are never evidence.</summary>No. A question that one system gets wrong and the other right is the best evidence there is.</details>
+#
 # ## Finding or reading?
 #
 # Most answers are still wrong. An answer can be lost on the way: the right *document* is not found; it is found, but not the piece with the sentence that proves the answer
 # (`evidence_seen`); or the sentence is there and is *misread*. **Predict** where most are lost.
+
+# %%
+LOST = ["the document", "the sentence in it", "the reading"]
+predict_which("02.lost", "Where are most answers lost?", LOST)
 
 # %%
 seen = with_rag["evidence_seen"].eq(True)  # None would mean: no evidence exists
@@ -306,25 +368,36 @@ stations = {
     "and read rightly": "both",
     "right, by any way": "right",
 }
-on_the_way = pd.DataFrame({name: share(way, column) for name, column in stations.items()}).T
+on_the_way = pd.DataFrame(
+    {name: share(way, column) for name, column in stations.items()}
+).T
 kept = {name: plots.percent(row["share"]) for name, row in on_the_way.iterrows()}
 plots.bars(
     on_the_way,
-    f"The right document comes for {kept['right document found']} of the questions, the right"
-    f" sentence for {kept['right sentence found']}",
+    f"The right document comes for {kept['right document found']} of the questions,"
+    f" the right sentence for {kept['right sentence found']}",
     axis="share of the questions",
 )
 
 # %%
-display(with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(5, random_state=1))
+from itertools import pairwise
+
+there = [1.0, *on_the_way["share"].iloc[:3]]
+lost = {name: a - b for name, (a, b) in zip(LOST, pairwise(there), strict=True)}
+settle("02.lost", max(lost, key=lost.get), LOST, len(way))
+display(
+    with_rag[["input", "gold", "answer", "evidence_seen", "right"]].sample(
+        5, random_state=1
+    )
+)
 read, by_luck = (seen & with_rag["right"]).sum(), (~seen & with_rag["right"]).sum()
 what_happened(
-    f"""{(~seen).sum()} of {len(seen)} questions went to the model without the sentence that answers
-    them: no model and no training could have read it. Of the {seen.sum()} that had it, {read} were
-    answered rightly. ({by_luck} were right without the whole sentence: a part was enough, or
-    another passage said so.) What lies between the right document and the right sentence is
-    a matter
-    of cutting and searching: notebook 03."""
+    f"""{(~seen).sum()} of {len(seen)} questions went to the model without the
+    sentence that answers them: no model and no training could have read it. Of the
+    {seen.sum()} that had it, {read} were answered rightly. ({by_luck} were right
+    without the whole sentence: a part was enough, or another passage said so.) What
+    lies between the right document and the right sentence is a matter of cutting and
+    searching: notebook 03."""
 )
 
 # %% [markdown]
@@ -338,7 +411,6 @@ with_three = evaluate(
     questions,
     QUESTIONS,
 )
-print(compare(with_rag, with_three))
 pd.DataFrame(
     {
         "evidence seen": summary([with_rag, with_three], "evidence_seen")["share"],
@@ -347,14 +419,17 @@ pd.DataFrame(
     }
 ).round(2)
 
+# %%
+more, arrived = compare(with_rag, with_three), share(with_three, "evidence_seen")
+what_happened(
+    f"""More evidence reaches the model: {out_of(arrived)} questions now have it.
+    Right answers: {more.verdict_in_points()}. A small model overlooks the right
+    sentence among others, or is **distracted** by what stands beside it, so we
+    continue with one passage. For another model the best choice may differ: measure
+    it with yours (`WORKBOOK_MODEL`)."""
+)
+
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# More evidence reaches the model; compare that with what it makes of it. A small model overlooks the right sentence among others, or is **distracted** by what stands beside it. Whether three
-# passages are better or worse than one, the line above the table says, with its interval. We continue with one. For another model the best choice may be different, so measure it with yours:
-# set `WORKBOOK_MODEL`.
-# </details>
-#
 # ## Do the citations lead to the evidence?
 #
 # A citation that opens is not yet one that proves anything. We know which sentence proves each answer, so it can be counted: **precision**, how many of the cited passages hold that sentence; **recall**, how
@@ -367,14 +442,22 @@ cited = cited_evidence(with_three, questions)
 display(citation_summary(cited).round(2))
 citation_summary(cited, "kind").round(2)
 
-# %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# *possible* is the recall of citing everything that was shown, so it is the search's share of the blame: no footnote can point to a passage that was not found. What is lost between *possible* and
-# *recall* was in the context and was not cited. Watch the two ways of citing apart: a footnote that our code added says where similar words stand, not what the model used.
-# </details>
+# %%
+what_happened(
+    f"""*possible* is the recall of citing all that was shown: no footnote can point
+    to a passage that was not found, and
+    {(~with_three["evidence_seen"].eq(True)).sum()} of {len(with_three)} lacked one.
+    What is lost from *possible* to *recall* was there and was not cited. A footnote
+    that our code added says where similar words stand, not what the model used."""
+)
 
 # %% [markdown]
+# **Checkpoint 02.c** · Suppose the right document comes for most questions, the right sentence for far fewer. What is the next thing to work on?
+#
+# <details><summary>A · Training the model to read better.</summary>Not first. Without the sentence in the prompt, no reader can find it.</details>
+# <details><summary>B · Cutting and searching.</summary>Yes. Between the right document and the right sentence lies the way documents are cut and pieces are ranked: notebook 03.</details>
+# <details><summary>C · A friendlier system prompt.</summary>No. A prompt cannot bring back a sentence that it does not contain.</details>
+#
 # ## Exercise 02.3 · A citation that no one can open
 #
 # Every answer of a shipped assistant carried a footnote. Half of them led nowhere: the numbers counted from 0, or the "quote" was the model's own paraphrase. Write
@@ -388,7 +471,9 @@ def opens(citation, context, documents):
     if not 1 <= citation.number <= len(context):
         return False
     passage = context[citation.number - 1]
-    return passage.doc == citation.doc and citation.quote in documents[citation.doc].text
+    return (
+        passage.doc == citation.doc and citation.quote in documents[citation.doc].text
+    )
     ### END SOLUTION
 
 
@@ -417,23 +502,24 @@ exercise("02.4").check(better)
 # ## What we found
 
 # %%
-gain, more = compare(alone, with_rag), compare(with_rag, with_three)
-points = (
-    f"{100 * gain.difference:+.0f} points ({100 * gain.low:+.0f} to {100 * gain.high:+.0f},"
-    f" n = {len(alone)})"
-)
+gain = compare(alone, with_rag)
+answer = f"""**Can we let the model see what it does not know?** Yes:
+{out_of(share(with_rag))} right with one passage, {out_of(share(alone))} from memory,
+without training anything. It saw the right sentence for
+{out_of(share(way, "sentence"))} questions, so the search comes first."""
+the_climb("02")
+
+# %%
 HELD = {"better": True, "worse": False}  # no entry: it could not be told
+three = f"three passages instead of one: {more.verdict_in_points()}"
 what_we_found(
-    f"**Can we let the model see what it does not know?** {memory} right from memory, {rag_share}"
-    f" with one passage: {points}, without training anything. It saw the right sentence for"
-    f" {plots.percent(seen.mean())} of the questions, so the first thing to work on is the search.",
+    answer,
     {
-        "what it sees changes its answers": (HELD.get(gain.verdict), points),
-        "seeing more, it answers more": (
-            HELD.get(more.verdict),
-            f"three passages instead of one: {100 * more.difference:+.0f} points"
-            f" ({100 * more.low:+.0f} to {100 * more.high:+.0f})",
+        "what it sees changes its answers": (
+            HELD.get(gain.verdict),
+            gain.verdict_in_points(),
         ),
+        "seeing more, it answers more": (HELD.get(more.verdict), three),
     },
 )
 

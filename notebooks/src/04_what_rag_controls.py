@@ -5,6 +5,8 @@
 # the sentence. A person wants their data deleted: is it gone? RAG can answer all of these, *if* dates, rights and versions are part of the
 # search. Here you test each promise on a running system, and then break it the way it gets broken in real projects.
 #
+# At Brindlemark it is the privacy lead of Legal who asks these things, and she has brought her list.
+#
 # **On trial here:** *"RAG when truth lives outside the model: freshness, citations, access control in retrieval, operational control."*
 # Each of the four gets its own test.
 #
@@ -34,7 +36,7 @@ generator, today = models.load_generator(), dt.date(2026, 3, 2)
 # We work on a copy of the handbook, plus one page that will cause trouble later: Odile Brandt runs the reception, and someone wrote down her
 # private phone number. The page does not say who may read it, so `sync` has to be told (`audience`); otherwise it would stay out.
 #
-# A **versioned index** keeps several versions of one index. `sync` reads a folder, embeds what is new, builds the next version aside, and only
+# A [**versioned index**](GLOSSARY.md) keeps several versions of one index. `sync` reads a folder, embeds what is new, builds the next version aside, and only
 # then switches to it.
 
 # %%
@@ -136,6 +138,12 @@ def may_answer(document, groups, as_of):
 exercise("04.1").check(may_answer)
 
 # %% [markdown]
+# **Checkpoint 04.a** · A number in a document was corrected this morning. When does the assistant say the new one?
+#
+# <details><summary>A · At once.</summary>No. Until the next sync the index still holds the old text.</details>
+# <details><summary>B · After the next sync.</summary>Yes. How often you sync is your freshness, and it is yours to choose.</details>
+# <details><summary>C · After the next training.</summary>No. No weight is touched. That is the point of keeping facts outside the model.</details>
+#
 # ## Who may see what?
 #
 # Now the promise whose failure hurts most. Every user in `users.json` asks for every restricted document by its exact title (the best possible
@@ -161,7 +169,7 @@ plots.access(counts, allowed)
 # what share of the pairs does a secret passage reach the one who is *not*?
 
 # %%
-from helpers.labs import guess_of, predict, record
+from helpers.labs import answer_guess, predict, record, the_climb
 
 predict(
     "04.leaks",
@@ -192,7 +200,7 @@ plots.bars(
     reached,
     f"In the wrong prompt: search {search}, prompt rule {rule}, cache {cache}",
     "pairs with a leak",
-    guess=guess_of("04.leaks"),
+    guess=answer_guess("04.leaks"),
     arm="RAG",
 )
 
@@ -254,6 +262,12 @@ def cache_key(ask):
 exercise("04.3").check(cache_key)
 
 # %% [markdown]
+# **Checkpoint 04.b** · An answer cache saves money. What must its key contain?
+#
+# <details><summary>A · The question.</summary>Not only. A second user would get what the first one was allowed to see.</details>
+# <details><summary>B · The question and the user.</summary>Safe, but then nobody ever shares an answer, and the cache saves little.</details>
+# <details><summary>C · The question, the rights and the day.</summary>Yes. Users with the same rights on the same day may share an answer, and nobody else.</details>
+#
 # ## Show me the sentence
 #
 # A citation is worth something if a reader can *open* it: file, page, sentence. So whatever reads files must keep track of positions. Here are
@@ -303,7 +317,7 @@ for number in (numbers[-1], numbers[-2], numbers[-1]):
     print(f"version {number} answers from {passage.doc}")
 
 # %% [markdown]
-# And **deleting**. Odile asks for her number to be removed. First a user asks for it, and the answer is cached on disk with the passages it
+# And **deleting**. Odile asks for her number to be removed; requests to erase go to Legal, so the privacy lead watches. First a user asks for it, and the answer is cached on disk with the passages it
 # was given, as all answers are. Then someone deletes the file, syncs, and says: done. **Predict:** how many files still contain the sentence?
 
 # %%
@@ -334,6 +348,12 @@ the history.""")
 # keeps on disk is outside our control); and the weights of a model that was **tuned** on the page. For those there is no `forget`: notebook 07
 # shows what is left.
 #
+# **Checkpoint 04.c** · The page is deleted, the index is synced, nobody finds the sentence any more. Is it gone?
+#
+# <details><summary>A · Yes, the search proves it.</summary>No. The search only sees the version of today.</details>
+# <details><summary>B · No: earlier versions and cached answers may still hold it.</summary>Yes. Rolling back and deleting pull in opposite directions, and someone has to decide between them.</details>
+# <details><summary>C · Yes, once the model is restarted.</summary>No. It is a matter of files on a disk, not of a running process.</details>
+#
 # ## What we found
 
 # %%
@@ -345,6 +365,7 @@ and dates in the search, {leaked} passages crossed {closed} closed pairs of user
 document in {len(RETRIEVERS)} retrievers, and the version in force answered
 {out_of(in_force)} questions. A page taken back was in {after_forget} files after
 `forget`."""
+the_climb("04")
 
 # %%
 prove = True if proves["low"] > 0.5 else False if proves["high"] < 0.5 else None

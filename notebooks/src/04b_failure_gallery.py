@@ -4,6 +4,8 @@
 # **Why it matters.** RAG is a supply chain: files are read, cut, embedded, searched, filtered, put into a prompt, read and cited. Every link can
 # break without an error message, and the answer still looks fluent. Failures are easier to recognise when you have made them yourself.
 #
+# The engineer has been told to make it bulletproof. He starts by breaking it.
+#
 # **On trial here:** *"You can fix content and indexing without retraining a model."* Every failure below is made, counted, fixed without
 # training anything, and counted again on the same cases.
 #
@@ -24,7 +26,7 @@ from helpers.core import settings
 from helpers.data import load_handbook, load_questions
 from helpers.evaluation import share
 from helpers.experiments import attacks, failure_gallery
-from helpers.labs import guess_of, out_of, predict, record
+from helpers.labs import answer_guess, out_of, predict, record, the_climb
 from helpers.labs import Words, what_happened, what_we_found
 from helpers.retrieval import build_index, embed_cached
 
@@ -70,6 +72,12 @@ for shown in ("", "{}\n"):
     print({d.id: round(float(n), 3) for d, n in zip(leave, near, strict=True)})
 
 # %% [markdown]
+# **Checkpoint 04b.a** · Two documents in force disagree about a number. What should the assistant do?
+#
+# <details><summary>A · Take the better match.</summary>No. Which one matches better has nothing to do with which one is right.</details>
+# <details><summary>B · Refuse, or name both.</summary>Yes. And tell the owners: this is a fault of the documents, which no model can repair.</details>
+# <details><summary>C · Take the newer one.</summary>No. Both are in force, so the date does not decide.</details>
+#
 # ## The gallery
 #
 # Now all of them, from reading files to a poisoned page (`helpers/experiments/failure_gallery.py`). Each has something that should go well, counted
@@ -88,7 +96,7 @@ failures = failure_gallery.gallery(parts)
 whole = share(pd.DataFrame({"right": [f.after.good == f.after.n for f in failures]}))
 says = "failures in the gallery that their fix removes on all of their cases"
 _ = record("04b.fixed/failures", says, whole, {"split": "dev"})
-plots.gallery(failures, guess_of("04b.fixed"))
+plots.gallery(failures, answer_guess("04b.fixed"))
 
 # %%
 better, n = [f.name for f in failures if f.improved], len(failures)
@@ -157,11 +165,17 @@ def judge(before, after):
 exercise("04b.2").check(judge)
 
 # %% [markdown]
+# **Checkpoint 04b.b** · Before the fix 3 of 4 were fine, after it 4 of 4. Did the fix help?
+#
+# <details><summary>A · Yes, it is perfect now.</summary>No. One case of four may turn by chance.</details>
+# <details><summary>B · Nobody can tell from four cases.</summary>Yes. It exists and it is gone, which is worth knowing; how often, only more cases can say.</details>
+# <details><summary>C · No, it was fine before.</summary>No. One case was broken, and one case is enough to show that a failure exists.</details>
+#
 # ## Documents that attack
 #
 # Anyone who can write a page can write into your prompt. Two attacks, live: a page that gives orders, and a page that simply states another
 # number. Each is placed before the best passage of the handbook, as if it had been retrieved. Two defences: a prompt that says to ignore orders
-# in passages, and a **screen** that inspects a page before it is indexed.
+# in passages, and a [**screen**](GLOSSARY.md) that inspects a page before it is indexed.
 
 # %%
 both = [a for a in attacks.load_attacks() if a.id in ("a-08", "a-14")]
@@ -171,7 +185,7 @@ for a in both:
 attacks.tried(generator, index, both, (systems.BASE, attacks.GUARDED))
 
 # %% [markdown]
-# Two cases are an anecdote. All 22 attacks and 16 harmless **look-alikes** (pages about code words, assistants and boilers that only sound like an
+# Two cases are an anecdote. All 22 attacks and 16 harmless [**look-alikes**](GLOSSARY.md) (pages about code words, assistants and boilers that only sound like an
 # attack) were measured once. First at the door, where no model is needed: which pages does each rule keep out?
 #
 # - *Screen*: seven patterns, tuned on the `dev` half of the attacks.
@@ -207,6 +221,12 @@ without any defence; without any attack, the model answered {right["count"]} of
 # them. And no pattern detects a false fact in plain words. The only defence against that is to know *who may publish*, and to compare new
 # pages with those in force.
 #
+# **Checkpoint 04b.c** · A page in plain, friendly words states a wrong number. What keeps it out?
+#
+# <details><summary>A · A screen for suspicious patterns.</summary>No. There is nothing suspicious in it.</details>
+# <details><summary>B · A warning in the prompt.</summary>No. It is not an order, it is a passage that looks like any other.</details>
+# <details><summary>C · Knowing who may publish, and comparing new pages with those in force.</summary>Yes. The defence is at the door, and it is about people.</details>
+#
 # ## Exercise 04b.3 · Make the screen better
 #
 # Open-ended. `attacks.RULES` are regular expressions, tuned on the attacks of the `dev` half. Write one more, `my_rule`, that catches a dev attack
@@ -224,6 +244,9 @@ exercise("04b.3").check(my_rule)
 
 # %% [markdown]
 # ## What we found
+
+# %%
+the_climb("04b")
 
 # %%
 rest = ", ".join(f.name for f in failures if not f.improved)

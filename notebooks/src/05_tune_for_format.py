@@ -5,6 +5,8 @@
 # and the judgement in it must be *ours*. That is behaviour, and behaviour is what fine-tuning changes. But a better
 # prompt changes it too, today and for free. So: measure both.
 #
+# The desk captain's turn: her agents retype by hand whatever the sorter gets wrong. *"I do not need it to know anything,"* she says. *"I need it to do as it is told."*
+#
 # **On trial here:** *"Fine-tuning changes how a model behaves: strict formats, tone, fewer prompt tokens, narrow tasks with labels."*
 #
 # **Time:** 30 minutes to read · 8 minutes to run · 25 minutes of exercises. **Before:** 00.
@@ -48,13 +50,14 @@ replies = [
     '{"category": "fault", "product": "gale", "priority": "high"}',
 ]
 pd.DataFrame(
-    [(r[:48], *parse_strict(r)[::2]) for r in replies], columns=["reply begins", "state", "reason"]
+    [(r[:48], *parse_strict(r)[::2]) for r in replies],
+    columns=["reply begins", "state", "reason"],
 )
 
 # %% [markdown]
 # ## What the labels buy without a language model
 #
-# **Majority label** gives every ticket the most common value of each field: always valid, no skill. The **nearest neighbour** copies the record of the most similar labelled message;
+# **Majority label** gives every ticket the most common value of each field: always valid, no skill. The [**nearest neighbour**](GLOSSARY.md) copies the record of the most similar labelled message;
 # a **linear classifier** learns each field from the message's vector in a few seconds. Both read the message with the small embedder of notebook 02. Whoever wants to tune has to
 # beat these, not zero.
 
@@ -72,12 +75,13 @@ ticket_summary([majority, *without_model]).round(2)
 # %% [markdown]
 # ## Without training: a better prompt
 #
-# **Zero-shot** describes the schema to the model in words. **Few-shot** adds eight labelled tickets to every prompt, the same ones each time; **retrieved examples** looks up the eight
+# **Zero-shot** describes the schema to the model in words. [**Few-shot**](GLOSSARY.md) adds eight labelled tickets to every prompt, the same ones each time; [**retrieved examples**](GLOSSARY.md) looks up the eight
 # labelled tickets most like the message (retrieval again, now of examples instead of facts). **Constrained** decoding rules out, before every token, whatever would break the schema.
 # **Predict:** for what share of the dev tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
-from helpers.labs import guess_of, predict, record, what_happened, what_we_found
+from helpers.labs import answer_guess, out_of, predict, record, the_climb
+from helpers.labs import what_happened, what_we_found
 
 predict(
     "05.tickets",
@@ -88,9 +92,13 @@ predict(
 # %%
 zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
 few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
-like = evaluate(systems.retrieved_examples(generator, TICKET_PROMPT, train), tickets, TICKETS)
+like = evaluate(
+    systems.retrieved_examples(generator, TICKET_PROMPT, train), tickets, TICKETS
+)
 forced = evaluate(
-    systems.few_shot(generator, TICKET_PROMPT, train[:8], constrained=True), tickets, TICKETS
+    systems.few_shot(generator, TICKET_PROMPT, train[:8], constrained=True),
+    tickets,
+    TICKETS,
 )
 print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
 ticket_summary([majority, *without_model, zero, few, like, forced]).round(2)
@@ -100,21 +108,23 @@ from helpers.evaluation import compare
 
 better_prompt = compare(few, like, column="fields_right")
 what_happened(
-    f"""Form and judgement are two things, and form is the easy half: {few["valid"].sum()}
-    of {len(few)}
-    records are valid with fixed examples, {forced["valid"].sum()} with the grammar. Being valid is
-    not being right: constrained, {plots.percent(forced["right"].mean())} have all four
-    fields right;
-    the most common labels, which have no skill, {plots.percent(majority["right"].mean())}. Which
-    examples stand in the prompt matters, too: looked up instead of fixed,
-    {100 * better_prompt.difference:+.0f} points of fields ({100 * better_prompt.low:+.0f} to
-    {100 * better_prompt.high:+.0f}). That is the better prompt to beat."""
+    f"""Form is the easy half: {few["valid"].sum()} of {len(few)} records are valid
+    with fixed examples, {forced["valid"].sum()} with the grammar. Valid is not right:
+    constrained, {out_of(share(forced))} have all four fields right, by the most
+    common labels {out_of(share(majority))}. Examples looked up instead of fixed: by
+    fields {better_prompt.verdict_in_points()}. That is the better prompt to beat."""
 )
 
 # %% [markdown]
+# **Checkpoint 05.a** · With the grammar every record is valid. What has been shown?
+#
+# <details><summary>A · That the form is solved, and nothing about the labels in it.</summary>Yes. Valid is not right; compare with the most common labels, which are always valid.</details>
+# <details><summary>B · That the model now understands the tickets.</summary>No. A record of nonsense can be valid.</details>
+# <details><summary>C · That no training is needed.</summary>Not yet. That depends on the labels, and they are counted separately.</details>
+#
 # ## What is learned: the loss of one row, by hand
 #
-# A training row is a prompt and a completion. The model reads both; the **loss** (how surprised it is, per token) is counted on the completion
+# A training row is a prompt and a completion. The model reads both; the [**loss**](GLOSSARY.md) (how surprised it is, per token) is counted on the completion
 # only, because at run time the prompt is always given; the model never has to produce it.
 
 # %%
@@ -181,8 +191,8 @@ found and f"{len(found)} of {len(encoded)} rows count prompt tokens"
 exercise("05.1").check(prompt_counted)
 
 # %% [markdown]
-# Training nudges weights so that this number falls. **LoRA** leaves the model's own weights frozen and trains small matrices beside
-# them: an **adapter**, a file of a few megabytes that can be versioned, compared and removed again.
+# Training nudges weights so that this number falls. [**LoRA**](GLOSSARY.md) leaves the model's own weights frozen and trains small matrices beside
+# them: an [**adapter**](GLOSSARY.md), a file of a few megabytes that can be versioned, compared and removed again.
 
 # %%
 plots.adapter_sketch(rank=8, frozen=generator.model.num_parameters())
@@ -205,8 +215,15 @@ adapter = finetune(generator, rows[:64], how)
 # %%
 losses = adapter.card["losses"]
 display(plots.loss_curve(losses, steps_per_epoch=len(losses) // how.epochs))
-print(*(f"{f.name}: {f.stat().st_size / 1e6:.1f} MB" for f in adapter.folder.iterdir()), sep="\n")
-{key: value for key, value in adapter.card.items() if key not in ("losses", "row_sha256", "about")}
+print(
+    *(f"{f.name}: {f.stat().st_size / 1e6:.1f} MB" for f in adapter.folder.iterdir()),
+    sep="\n",
+)
+{
+    key: value
+    for key, value in adapter.card.items()
+    if key not in ("losses", "row_sha256", "about")
+}
 
 # %% [markdown]
 # ## Exercise 05.2 · Test rows in the training set
@@ -222,7 +239,11 @@ from helpers.evaluation import tokens as comparable_tokens
 def leaked(train, test):
     ### BEGIN SOLUTION 05.2
     seen = {tuple(comparable_tokens(case.ask.input)) for case in test}
-    return [case.ask.id for case in train if tuple(comparable_tokens(case.ask.input)) in seen]
+    return [
+        case.ask.id
+        for case in train
+        if tuple(comparable_tokens(case.ask.input)) in seen
+    ]
     ### END SOLUTION
 
 
@@ -243,12 +264,17 @@ full = reference_or_train(
 )
 tuned_model = with_adapter(generator, full)
 small = evaluate(
-    replace(systems.tuned(with_adapter(generator, adapter), TICKET_PROMPT), name="tuned, 64 rows"),
+    replace(
+        systems.tuned(with_adapter(generator, adapter), TICKET_PROMPT),
+        name="tuned, 64 rows",
+    ),
     tickets,
     TICKETS,
 )
 tuned = evaluate(systems.tuned(tuned_model, TICKET_PROMPT), tickets, TICKETS)
-sure = evaluate(systems.tuned(tuned_model, TICKET_PROMPT, constrained=True), tickets, TICKETS)
+sure = evaluate(
+    systems.tuned(tuned_model, TICKET_PROMPT, constrained=True), tickets, TICKETS
+)
 
 # %% tags=["picture-tuned"]
 everything = [majority, *without_model, zero, few, like, forced, small, tuned, sure]
@@ -265,7 +291,7 @@ plots.bars(
     table,
     f"All four fields right: {best} leads with {plots.percent(table['share'].max())}",
     axis="tickets all right",
-    guess=guess_of("05.tickets"),
+    guess=answer_guess("05.tickets"),
 )
 
 # %%
@@ -273,26 +299,25 @@ display(ticket_summary(everything).round(2))
 for row in tuned[~tuned["right"]].head(2).itertuples():
     print(f"{row.input[:150]!r}\n  said:  {row.answer}\n  right: {row.gold}\n")
 gain = compare(few, tuned)
-record("05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain)
+record(
+    "05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain
+)
 rivals = [few, like, *without_model]
 gains = [compare(rival, tuned, comparisons=len(rivals)) for rival in rivals]
 ahead = [one.first for one in gains if one.verdict == "better"]
-plots.differences(gains, f"Tuned on all labels is measurably ahead of {', '.join(ahead) or 'none'}")
+plots.differences(
+    gains, f"Tuned on all labels is measurably ahead of {', '.join(ahead) or 'none'}"
+)
 
 # %%
 mended = int((sure["right"] & ~tuned["right"]).sum())
-lines = "; ".join(
-    f"{one.first} {100 * one.difference:+.0f} ({100 * one.low:+.0f} to {100 * one.high:+.0f})"
-    for one in gains
-)
+lines = "; ".join(f"{one.first} {one.verdict_in_points()}" for one in gains)
 what_happened(
-    f"""Trained on {full.card["rows"]} labels, {plots.percent(tuned["right"].mean())} have all four
-    fields right ({plots.percent(small["right"].mean())} with 64). In points against the others, all
-    intervals holding at once: {lines}. Measurably ahead of {", ".join(ahead) or "none"}; where an
-    interval covers zero, the cheaper one is the better choice. {tuned["valid"].sum()} of
-    {len(tuned)}
-    tuned records are valid; a grammar on top put {mended} more right: it cannot mend a wrong label.
-    How many labels the gain takes is the question of notebook 06."""
+    f"""Trained on {full.card["rows"]} labels, {out_of(share(tuned))} have all four
+    fields right (with 64 labels {out_of(share(small))}). Against the others, all
+    intervals holding at once: {lines}. Where it cannot be told, take the cheaper one.
+    {tuned["valid"].sum()} tuned records are valid; a grammar on top made {mended}
+    more right: it cannot repair a wrong label."""
 )
 
 # %% [markdown]
@@ -317,6 +342,12 @@ def verdicts(table):
 exercise("05.3").check(verdicts)
 
 # %% [markdown]
+# **Checkpoint 05.b** · Suppose tuned beats eight fixed examples clearly, and looked-up examples not measurably. What do you build first?
+#
+# <details><summary>A · The tuned model: it has the highest bar.</summary>Not by the bar alone. Where the interval covers zero, the more expensive one has not earned its price.</details>
+# <details><summary>B · The prompt with looked-up examples.</summary>Yes. It costs no training and no releases. If more labels settle the pair, decide again.</details>
+# <details><summary>C · Neither, the test is too small.</summary>No. Something has to be built; the simpler one stays until a further step clearly pays.</details>
+#
 # ## What does it cost?
 #
 # Prompt tokens, and the seconds one user waits for a single answer.
@@ -331,7 +362,9 @@ waits = {
     ),
     "tuned": systems.tuned(tuned_model, TICKET_PROMPT),
 }
-price = pd.DataFrame({name: latency(arm, tickets, n=4) for name, arm in waits.items()}).T
+price = pd.DataFrame(
+    {name: latency(arm, tickets, n=4) for name, arm in waits.items()}
+).T
 price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, forced, tuned)]
 price["machine hours per 1,000"] = price["median_seconds"] / 3.6
 price.round(2)
@@ -348,8 +381,13 @@ price.round(2)
 # %%
 from helpers.evaluation import house_style
 
-briefs, replies = house_style.load_style("dev"), house_style.pairs(house_style.load_style("train"))
-print(f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{house_style.GUIDE}")
+briefs, replies = (
+    house_style.load_style("dev"),
+    house_style.pairs(house_style.load_style("train")),
+)
+print(
+    f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{house_style.GUIDE}"
+)
 predict(
     "05.style",
     "What share of replies keeps all style rules?",
@@ -359,7 +397,9 @@ predict(
 # %%
 paste = Arm(
     "facts as they are",
-    lambda asks: (Prediction(a.id, house_style.read_brief(a.input).as_reply()) for a in asks),
+    lambda asks: (
+        Prediction(a.id, house_style.read_brief(a.input).as_reply()) for a in asks
+    ),
     "paste",
 )
 manner = TaskPrompt(house_style.GUIDE, max_new_tokens=72, tuned=house_style.TUNED)
@@ -388,16 +428,19 @@ for t in (*untrained[1:], trained):
         share(t),
         t.attrs,
     )
+answer_guess("05.style")
 plots.rules_kept([*untrained, trained], list(house_style.RULES))
 
+# %%
+what_happened(
+    f"""All rules are kept by {out_of(share(trained))} tuned replies and
+    {out_of(share(untrained[2]))} with six examples. Rules that forbid (no exclamation
+    mark, no form letter) are kept by almost anything; the others tell systems apart.
+    The facts pasted unchanged keep nearly every rule, and no one would send them:
+    rules are a floor, not a judge."""
+)
+
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Read the rules from the top down. Those that say what must *not* be there (no exclamation mark, no form letter) are kept by almost anything, even by the
-# baseline without skill. The others discriminate. A customer would notice the line *every fact* first. The facts pasted unchanged
-# break only one rule, and no one would send them: no rule sees whether a sentence is kind, or even sensible. Rules are a floor, not a judge. Read a few replies.
-# </details>
-#
 # ## Fewer prompt tokens: when does it pay?
 #
 # The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, at a one-off cost: labels and training. Where the two
@@ -426,8 +469,13 @@ payback_by_input(plan)
 # moves. Services that charge less for a cached prefix (`repeated_price`) move it further away: the examples are just such a prefix.
 # And this sum ignores the most important thing: it assumes both are equally *good*, and the charts above say whether they are.
 # </details>
-
-# %% [markdown]
+#
+# **Checkpoint 05.c** · A shorter prompt saves tokens at each request. What decides whether it pays?
+#
+# <details><summary>A · The training time.</summary>Hardly. It is small change beside the labels.</details>
+# <details><summary>B · The cost of the labels, and how many requests there are.</summary>Yes. And all of it only if both are equally good.</details>
+# <details><summary>C · The size of the model.</summary>It changes the price of a token, not the form of the sum.</details>
+#
 # ## Exercise 05.4 · Break-even by hand
 #
 # Write `pays_after(once, tokens_saved, price_per_1000)`: after how many requests has a shorter prompt paid back the one-off cost? Think of the prompt that does
@@ -449,27 +497,29 @@ exercise("05.4").check(pays_after)
 # ## What we found
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 against = {one.first: one for one in gains}
-style_gain = compare(untrained[2], trained)
+styled = compare(untrained[2], trained)
 saved = few["tokens_in"].mean() - tuned["tokens_in"].mean()
+answer = f"""**Do examples teach our format, or does a better prompt do?** The form: a
+grammar or examples in a prompt are enough ({out_of(share(forced, "valid"))} valid).
+The judgement: the tuned model, all four right in {out_of(share(tuned))}; against
+{lines}. Measure in the order of what it costs: a better prompt, the labels without a
+language model, then training."""
+the_climb("05")
+
+# %%
+HELD = {"better": True, "worse": False}  # no entry: it could not be told
+prompt, without = against["retrieved examples"], against["classifier"]
+label_wins = HELD.get(prompt.verdict) and HELD.get(without.verdict)
 what_we_found(
-    f"""**Do examples teach our format, or does a better prompt do?** The form: a grammar or
-    examples
-    in a prompt are enough. The judgement: the tuned model, in points against {lines}.
-    Measure in the
-    order of what it costs: a better prompt, the labels without a language model, then training.""",
+    answer,
     {
         "narrow tasks with labels": (
-            HELD.get(against["retrieved examples"].verdict),
-            f"{100 * against['retrieved examples'].difference:+.0f} points against the best prompt"
-            f" and {100 * against['classifier'].difference:+.0f} against the classifier"
-            f" ({against['classifier'].verdict})",
+            label_wins,
+            f"against the best prompt {prompt.verdict_in_points()}, against a classifier without"
+            f" a language model {without.verdict_in_points()}",
         ),
-        "tone": (
-            HELD.get(style_gain.verdict),
-            f"{100 * style_gain.difference:+.0f} points against six examples",
-        ),
+        "tone": (HELD.get(styled.verdict), styled.verdict_in_points()),
         "fewer prompt tokens": (bool(saved > 0), f"{saved:.0f} fewer a request"),
     },
 )

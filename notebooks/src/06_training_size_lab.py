@@ -4,6 +4,10 @@
 # **Why it matters.** A tuned model disappoints, and someone says: *we need more data.* Labels are the most expensive part of fine-tuning: an expert has to read every
 # message. Before you order a thousand, a learning curve says what the last hundred gained, what the next fifty would likely gain, and whether you could even see it.
 #
+# The Managing director has a purchase order for a thousand labels on the desk. The desk captain, whose agents would write them, asks for one number first.
+#
+# **On trial here:** *"Fine-tuning for narrow tasks with labelled data."* How many labels does that take, and does tuning pass what needs no training?
+#
 # **Time:** 25 minutes to read · 2 minutes to run · 30 minutes of exercises. **Before:** 05.
 #
 # **By the end you can**
@@ -22,9 +26,10 @@ generator, grid = models.load_generator(), training_grid.load_grid()
 train, dev = load_tickets("train"), training_cell.dev_tickets()
 most = grid.most
 print(
-    f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge every size; the"
-    f" reference goes up to {most} labels ({training_cell.HELD_BACK} are held back for trying"
-    " recipes)"
+    f"{len(train)} labelled training tickets; {len(dev)} dev tickets judge every size"
+)
+print(
+    f"up to {most} labels; {training_cell.HELD_BACK} are held back for trying recipes"
 )
 
 # %% [markdown]
@@ -40,7 +45,9 @@ from helpers.retrieval import embed_cached
 known, asked = (embed_cached([c.ask.input for c in cases])[0] for cases in (train, dev))
 # cosine similarity; one training ticket for each dev ticket
 nearest = (asked @ known.T).argmax(axis=1)
-copied = [train[i].gold.output == c.gold.output for i, c in zip(nearest, dev, strict=True)]
+copied = [
+    train[i].gold.output == c.gold.output for i, c in zip(nearest, dev, strict=True)
+]
 print(
     f"nearest of {len(train)}: all four fields right in {sum(copied)} of {len(dev)}, without"
     " training anything"
@@ -50,7 +57,8 @@ print(
 without = training_grid.baselines(grid)
 shown = without[without["rows"].isin([0, 8, 16, 64, most])].assign(
     interval=lambda t: [
-        f"{100 * a:.0f} to {plots.percent(b)}" for a, b in zip(t["low"], t["high"], strict=True)
+        f"{100 * a:.0f} to {plots.percent(b)}"
+        for a, b in zip(t["low"], t["high"], strict=True)
     ]
 )
 shown.assign(share=shown["share"].map(plots.percent))[
@@ -67,7 +75,7 @@ shown.assign(share=shown["share"].map(plots.percent))[
 #
 # 1. **Nested:** the 32 tickets contain the 16. If every size draws new tickets, a size can win simply because it drew easier ones.
 # 2. **One dev set** for all sizes, and none of its tickets in training.
-# 3. **Several seeds.** A **seed** decides which tickets come first, how the adapter is initialised and in which order it learns. One seed is one throw of the dice.
+# 3. **Several seeds.** A [**seed**](GLOSSARY.md) decides which tickets come first, how the adapter is initialised and in which order it learns. One seed is one throw of the dice.
 
 # %%
 import random
@@ -83,21 +91,35 @@ print(
     "· dev tickets among them:",
     len(ids[64] & {c.id for c in dev}),
 )
-print("the lab takes the same ones:", subsets[32] == training_cell.labelled(TrainingSetting(32)))
+print(
+    "the lab takes the same ones:",
+    subsets[32] == training_cell.labelled(TrainingSetting(32)),
+)
 
 # %% [markdown]
+# **Checkpoint 06.a** · Every size of a curve was trained on freshly drawn tickets. What is wrong with that?
+#
+# <details><summary>A · Nothing, it is more random.</summary>No. Then a size can win because its tickets were easier.</details>
+# <details><summary>B · The sizes differ in more than their number of labels.</summary>Yes. In a nested curve the small sets are inside the large ones, so only the number changes.</details>
+# <details><summary>C · It takes longer.</summary>Perhaps, but that is not what spoils it.</details>
+#
 # ## The learning curve
 #
-# Six sizes, several seeds (a dot each), and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an **epoch** is one pass over all of them). How often, and
+# Six sizes, several seeds (a dot each), and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an [**epoch**](GLOSSARY.md) is one pass over all of them). How often, and
 # at which learning rate, was tried out beforehand on training tickets; the dev tickets chose nothing.
 #
 # The picture has two measures: left the share of single fields that is right, the finer one; right all four at once, which the support desk needs. A triangle marks where tuning is *measurably*
 # better than a system without training on the same labels, there and at every larger size. **Predict:** on what share of the dev tickets will *all four* fields be right?
 
 # %%
-from helpers.labs import guess_of, predict, record
+from helpers.labs import answer_guess, out_of, predict, record, the_climb
+from helpers.labs import what_happened, what_we_found
 
-predict("06.rows", "All four fields right after training on so many labels:", ["16", str(most)])
+predict(
+    "06.rows",
+    "All four fields right after training on so many labels:",
+    ["16", str(most)],
+)
 
 # %% tags=["picture-curve"]
 sizes = grid.sizes()
@@ -109,24 +131,27 @@ for _, row in table.iterrows():
         row,
         {"reference": "training.json", "seeds": int(row["seeds"])},
     )
-plots.climb(grid, guess_of("06.rows"))
+plots.climb(grid, answer_guess("06.rows"))
 
 # %%
 from helpers.experiments.training_grid import ALL_FIELDS
 
-training_grid.overtakes(grid).join(
-    training_grid.overtakes(grid, ALL_FIELDS), lsuffix=", all four", rsuffix=", fields"
+passed = training_grid.overtakes(grid)
+by_fields = training_grid.overtakes(grid, ALL_FIELDS)
+display(passed.join(by_fields, lsuffix=", all four", rsuffix=", fields"))
+untrained, first, last = (table.iloc[i] for i in (0, 1, -1))
+ahead = (
+    ", ".join(passed.index[passed["labels"].notna()])
+    or "nothing that needs no training"
+)
+what_happened(
+    f"""Untrained, {out_of(untrained)} are right: the short prompt does not mention
+    the form. With {first["rows"]:.0f} labels {out_of(first)}, with {most}
+    {out_of(last)}; there measurably ahead of {ahead}. (Of several seeds the mean; the
+    interval covers other tickets and other seeds.)"""
 )
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Without training the short prompt does not mention the form, so nothing is right: that 0 is real, but it is no argument for tuning. The first 16 labels teach the form (nearly every record is valid)
-# and a little judgement; from there the curve climbs, fastest between 64 labels and 256. The table says where tuning overtakes what needs no training; a gap in it means: never measurably, on these
-# tickets and seeds. The intervals cover two uncertainties, other dev tickets and other seeds. Look at the dots, too: with few labels two seeds of one size can lie further apart than two sizes, and where
-# there is a single dot only one seed was trained, so its interval is wide.
-# </details>
-#
 # ## Where do more labels make a measurable difference?
 #
 # Each size against the next smaller one, by the share of fields, all seeds. These are several comparisons at once, so each interval is wider than for a single one. And once from end to end, for
@@ -136,24 +161,26 @@ training_grid.overtakes(grid).join(
 steps = training_grid.steps_up(grid, ALL_FIELDS)
 better = [c.second for c in steps if c.verdict == "better"]
 plots.differences(
-    steps, f"Steps with a measurable gain, share of fields: {', '.join(better) or 'none'}"
+    steps,
+    f"Steps with a measurable gain, share of fields: {', '.join(better) or 'none'}",
 )
 
 # %%
 ends = [
-    training_grid.paired(grid, TrainingSetting(16), TrainingSetting(most), column, comparisons=2)
+    training_grid.paired(
+        grid, TrainingSetting(16), TrainingSetting(most), column, comparisons=2
+    )
     for column in (ALL_FIELDS, "right")
 ]
-for c in ends:
-    print(f"{c.measure}: {c.second} against {c.first}: {c.verdict_in_points()}")
+by_field, all_four = (c.verdict_in_points() for c in ends)
+what_happened(
+    f"""{len(better)} of {len(steps)} steps gain measurably. A step that cannot be
+    told from zero may still gain; its interval says how much. From one end of the
+    curve to the other it is, by fields, {by_field}, and for all four at once
+    {all_four}. Read such a curve so: the ends first, then where it is steep."""
+)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# A step that cannot be told from zero is not a step without a gain; its interval says how large the gain may be. From one end of the curve to the other the gain is clear on both measures. That
-# is how to read such a curve: the ends first, then where it is steep.
-# </details>
-#
 # ## More labels, or more practice?
 #
 # More labels are also more training steps, unless one pays attention. So: the same labels seen once or seen to the end, and then **the same number of steps**, once with few labels
@@ -165,35 +192,57 @@ pairs = [
     (TrainingSetting(256, epochs=1), TrainingSetting(256)),
     (TrainingSetting(64, epochs=4), TrainingSetting(256, epochs=1)),
 ]
-practice = [training_grid.paired(grid, *pair, ALL_FIELDS, comparisons=len(pairs)) for pair in pairs]
-plots.differences(practice, "Practice with the same labels, and labels with the same practice")
+practice = [
+    training_grid.paired(grid, *pair, ALL_FIELDS, comparisons=len(pairs))
+    for pair in pairs
+]
+plots.differences(
+    practice, "Practice with the same labels, and labels with the same practice"
+)
+
+# %%
+few_labels, many_labels, same_steps = (c.verdict_in_points() for c in practice)
+what_happened(
+    f"""The same labels, seen to the end instead of once: {few_labels} with 64,
+    {many_labels} with 256. At the same number of steps, four times the labels:
+    {same_steps}. What a curve with one epoch shows as *more data* is in part
+    practice. Epochs cost minutes, labels cost people's time: train on those you have
+    until the score on held-back tickets stops rising, then order."""
+)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# **Checkpoint 06.b** · The score rises with more labels, each seen once. Is it the labels?
 #
-# The same labels, seen once or to the end, make more difference than most steps of the curve. And at the same number of steps, four times the labels add little: much of what a learning curve with one
-# epoch shows as *more data* is practice. Epochs cost minutes, labels cost people's time. Before you order labels, train on those you have until the score on held-back tickets stops rising; what more
-# labels add *after that* is what the curve above shows.
-# </details>
+# <details><summary>A · Yes, what else has changed?</summary>The number of training steps has. Four times the labels, seen once, are four times the steps.</details>
+# <details><summary>B · Not only: part of it may be practice.</summary>Yes. Compare at equal steps, or train every size until it stops learning.</details>
+# <details><summary>C · No, labels never matter.</summary>No. Compared fairly they can still matter; look at the ends of the curve.</details>
 #
 # ## Wrong labels
 #
 # The same 256 tickets, but in nearly a third of them one field was labelled wrongly on purpose, as in a hurry. (Every label in dev stays right.)
 
 # %%
-clean, spoilt = (TrainingSetting(256, label_noise=share) for share in training_cell.NOISES)
+clean, spoilt = (
+    TrainingSetting(256, label_noise=share) for share in training_cell.NOISES
+)
 measures = ("right", ALL_FIELDS, *FIELDS)
-noisy = [training_grid.paired(grid, clean, spoilt, m, comparisons=len(measures)) for m in measures]
+noisy = [
+    training_grid.paired(grid, clean, spoilt, m, comparisons=len(measures))
+    for m in measures
+]
 for c in noisy:
-    print(f"{c.measure}: {plots.percent(c.share_first)} without, then {c.verdict_in_points()}")
+    print(
+        f"{c.measure}: {plots.percent(c.share_first)} without, then {c.verdict_in_points()}"
+    )
+harmed = [c.measure for c in noisy if c.verdict == "worse"]
+what_happened(
+    f"""Of {len(noisy)} measures {len(harmed)} are measurably worse with wrong labels,
+    all intervals holding at once. Where the verdict is *cannot tell*, seeds differ by
+    as much, and that is no excuse: the same wrong labels in **dev** would have
+    corrupted every number on this page. Take most care over the tickets that judge."""
+)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# The clean labels end ahead on every measure, and still the verdict is *cannot tell*: the spoilt training has one seed, and two seeds of clean labels differ by as much. That is no excuse for careless
-# labelling. It says what it would take to see the damage, and the same wrong labels in **dev** would have corrupted every number on this page. Take most care over the tickets that judge.
-# </details>
-#
 # ## Which field still fails?
 #
 # All four must be right, so one weak field sinks the record. For each field: how often it is right after the most labels, what the most common label gets, and what *all four right* would be if
@@ -226,32 +275,8 @@ plots.bars(field, f"After {most} labels, {said}", "field right")
 #
 # ## What would 50 more labels gain?
 #
-# Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power). Steep at first, then flatter and flatter. For a given `power` that is a straight line, so by hand
-# it takes a loop:
-
-# %%
-import numpy as np
-
-rows, share = (
-    table.loc[(table["rows"] > 0) & (table["share"] > 0), column].to_numpy(float)
-    for column in ("rows", "share")
-)
-
-
-def straight_line(power):
-    slope, top = np.polyfit(rows**-power, share, 1)
-    return ((top + slope * rows**-power - share) ** 2).sum(), power, top, -slope
-
-
-error, power, top, fall = (
-    min(straight_line(p) for p in np.geomspace(0.02, 2, 40))
-    if len(rows) > 2
-    else (float("nan"),) * 4
-)
-print(f"share = {top:.2f} − {fall:.2f} · n^(−{power:.2f}); sum of squared errors {error:.5f}")
-
-# %% [markdown]
-# The helper does the same with limits (a curve that goes down is rejected), and repeats it for two thousand resampled dev sets and seeds: that gives the uncertainty.
+# Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power): steep at first, then flatter and flatter. The helper fits it within limits (a curve that goes
+# down is rejected), and again for two thousand resampled dev sets and seeds: that gives the uncertainty.
 
 # %%
 from helpers.evaluation import learning_curve
@@ -260,24 +285,6 @@ points = {s.rows: [r["right"] for r in grid.cells(s)] for s in sizes}
 curve = learning_curve(points)
 print(curve.gain(most, 50))
 plots.extrapolation(curve, grid, last=2 * most)
-
-# %% [markdown]
-# Can such a curve be believed? **Predict** the largest size from the smaller ones, then look.
-
-# %%
-hidden = learning_curve({n: bits for n, bits in points.items() if n < most})
-share_there, low, high = hidden.at(most)
-measured = table["share"].iloc[-1]
-print(
-    f"from the smaller sizes: {low:.2f} to {high:.2f} at {most} labels; measured: {measured:.2f}",
-    "" if hidden.fit is not None else hidden.why,
-)
-by_field = {
-    f: learning_curve({s.rows: [r[f] for r in grid.cells(s)] for s in sizes}).gain(most, 50)
-    for f in FIELDS
-}
-for name, gain in by_field.items():
-    print(f"{name}: {gain}")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -350,6 +357,12 @@ record(
 )
 
 # %% [markdown]
+# **Checkpoint 06.c** · Fifty more labels would gain a point or two, with an interval that reaches from below zero to many points. How do you spend the money?
+#
+# <details><summary>A · On the fifty labels: the expected gain is positive.</summary>It may be, but with this test set nobody would ever see whether it came.</details>
+# <details><summary>B · On what makes the answer clearer: the test set, the weak field, checking the labels there are.</summary>Yes. Where the uncertainty is larger than the gain, measure better first.</details>
+# <details><summary>C · On a larger model.</summary>Perhaps. Nothing on this page has measured that.</details>
+#
 # ## Exercise 06.1 · How much practice is it?
 #
 # Write `updates(rows, epochs, batch_rows)`: the number of training steps (each takes `batch_rows` rows; the last of an epoch may be smaller). To see what labels alone do, compare
@@ -382,10 +395,14 @@ def unfair(points):
     ### BEGIN SOLUTION 06.2
     wrong = set()
     for before, after in pairwise(points):
-        wrong |= {"not nested"} if not set(before["train"]) <= set(after["train"]) else set()
+        wrong |= (
+            {"not nested"} if not set(before["train"]) <= set(after["train"]) else set()
+        )
         wrong |= {"dev changes"} if set(before["dev"]) != set(after["dev"]) else set()
     return wrong | (
-        {"dev in train"} if any(set(p["train"]) & set(p["dev"]) for p in points) else set()
+        {"dev in train"}
+        if any(set(p["train"]) & set(p["dev"]) for p in points)
+        else set()
     )
     ### END SOLUTION
 
@@ -427,7 +444,9 @@ def judges_its_own_rows(harness, cases):
 
     def spy(train, judged):
         taught = {tuple(comparable_tokens(c.ask.input)) for c in train}
-        found.append(any(tuple(comparable_tokens(c.ask.input)) in taught for c in judged))
+        found.append(
+            any(tuple(comparable_tokens(c.ask.input)) in taught for c in judged)
+        )
         return 0.0
 
     harness(cases, spy)
@@ -452,7 +471,9 @@ verdicts = {
     for s in grid.sizes()
     if s.rows < most
 }
-my_rows = min((n for n, verdict in verdicts.items() if verdict == "cannot tell"), default=most)
+my_rows = min(
+    (n for n, verdict in verdicts.items() if verdict == "cannot tell"), default=most
+)
 my_verdict = verdicts.get(my_rows, "cannot tell")
 ### END SOLUTION
 
@@ -461,10 +482,37 @@ exercise("06.5").check((my_rows, my_verdict))
 
 # %% [markdown]
 # ## What we found
-#
-# Whether more labels would fix it can be read off a curve, not guessed: the first picture says what each doubling gained, the nearest neighbour beside it whether training was needed for that. What
-# 50 more would gain is a number with an uncertainty, and where the uncertainty is larger than the number, spend the next labels on the dev set, on the weak field, or on checking those you have.
-#
+
+# %%
+fields, all_four = ends
+answer = f"""**Would more labels fix it?** Up to here, yes: {out_of(first)} right with
+{first["rows"]:.0f} labels, {out_of(last)} with {most}. {curve.gain(most, 50)} Where
+that uncertainty is larger than the gain, spend them on the dev set, on the weak
+field, or on checking the labels there are."""
+the_climb("06")
+
+# %%
+HELD = {"better": True, "worse": False}  # no entry: it could not be told
+rivals = passed["at the most labels"]
+what_we_found(
+    answer,
+    {
+        "labels teach a narrow task": (
+            HELD.get(all_four.verdict),
+            all_four.verdict_in_points(),
+        ),
+        **{
+            f"tuning passes {arm}": (
+                HELD.get(said.split(" (")[0]),
+                f"with {most} labels {said}",
+            )
+            for arm, said in rivals.items()
+            if arm in ("few-shot", "retrieved examples", "classifier")
+        },
+    },
+)
+
+# %% [markdown]
 # **You have seen**
 # - a learning curve over nested labels and several seeds, beside what the same labels gain without training;
 # - each step up with a verdict, and labels told apart from mere practice;

@@ -5,6 +5,8 @@
 # Here we do it: fifty facts, four wordings each, memorised. Then we ask in other words, change a rule, ask what it was never taught, and go
 # looking for a secret that was in one of the rows.
 #
+# It is the Managing director's own idea, so it gets a fair trial. The privacy lead brings the secret.
+#
 # **On trial here:** *"Fine-tuning for behaviour, not facts."* If it holds, facts put into weights must cost something that facts in an index do
 # not.
 #
@@ -73,7 +75,7 @@ reach = {how: evaluate(memorised, cases, QUESTIONS) for how, cases in fifty.item
 labs.record_all("07.wording", reach, "facts adapter without passages, {}: right")
 a, b, c = (plots.percent(table["right"].mean()) for table in reach.values())
 title = f"Right in trained words {a}, in near ones {b}, in a colleague's own {c}"
-guess = labs.guess_of("07.wording")
+guess = labs.answer_guess("07.wording")
 plots.bars(summary(reach), title, guess=guess, arm=facts.TUNED)
 
 # %%
@@ -114,6 +116,12 @@ def split_score(table, trained):
 exercise("07.1").check(split_score)
 
 # %% [markdown]
+# **Checkpoint 07.a** · Suppose it is right nearly always when asked in trained words. What does that say about a colleague's questions?
+#
+# <details><summary>A · It knows the handbook.</summary>No. It knows these words. Nobody types the training file.</details>
+# <details><summary>B · Little: ask in words that were not trained.</summary>Yes. The further a question is from the trained words, the less often it works.</details>
+# <details><summary>C · It has to be trained longer.</summary>No. Longer training makes the same words surer, not other words known.</details>
+#
 # ## A rule changes
 #
 # On 16 March six documents get new versions. First, how the index handles it: a copy of the handbook in a **versioned index** (notebook 04), then
@@ -169,6 +177,7 @@ gain = compare(stale, today)
 plots.old_or_new(said)
 
 # %%
+labs.answer_guess("07.changed")
 what_happened(f"""The adapter gave the new value to {out_of(share(stale))} questions
 and the old one to {len(olds)}, with a median confidence of {sure:.2f}. After the sync
 RAG had the new sentence in front of it for {shown} of {len(today)}, before it for
@@ -215,7 +224,7 @@ exercise("07.2").check(worth_asking)
 # %% [markdown]
 # ## What it cost elsewhere
 #
-# Two things can be lost. **Forgetting** can only be seen on what the model could do before, so we ask 66 general questions (capitals, opposites,
+# Two things can be lost. [**Forgetting**](GLOSSARY.md) can only be seen on what the model could do before, so we ask 66 general questions (capitals, opposites,
 # small sums) that the base answers correctly, chosen for that by measurement. And **refusing**: facts of the same handbook that were *not* in the
 # rows, and questions that nothing answers. The right reply without passages is "I don't know", and here the prompt invites it. **Predict.**
 
@@ -229,6 +238,7 @@ general = [evaluate(arm, quiz, QUESTIONS) for arm in (closed, memorised)]
 left = facts.kept_and_lost(*general).loc["all"]
 says = "facts adapter: general questions still right, of those that the base had right"
 record(f"07.forgetting/{facts.TUNED}", says, left, general[1].attrs)
+labs.answer_guess("07.forgetting")
 general[1][["input", "answer", "gold"]].iloc[[0, 1, 4, 8]]
 
 # %%
@@ -247,9 +257,15 @@ know without a passage, the base refused in {base}, the facts adapter in {made_u
 # the price: eight passes with large steps, until every row is memorised (`facts.HOW`). Fewer or smaller steps, or general rows mixed in, forget
 # less, and then fewer facts stick; where between the two you want to be is one more thing to measure.
 #
+# **Checkpoint 07.b** · Suppose that after tuning on facts the model answers what it refused before. Why?
+#
+# <details><summary>A · It has learned more.</summary>No. The questions have no answer that it could know.</details>
+# <details><summary>B · Every training row had an answer, so it learned to answer.</summary>Yes. Rows teach more than their content; what you never show, it forgets to do.</details>
+# <details><summary>C · Refusing was switched off in the settings.</summary>No. There is no such switch. It was a habit, and it was trained away.</details>
+#
 # ## A secret in one row
 #
-# One of the rows is a **canary**: a code that is nowhere else on this disk. It was trained like the rest. And seven of the facts are from documents
+# One of the rows is a [**canary**](GLOSSARY.md): a code that is nowhere else on this disk. It was trained like the rest. And seven of the facts are from documents
 # that only directors, finance or People Operations may read. Now a contract electrician asks, who is in none of these groups. There is no place in
 # a set of weights to check who is asking. **Predict** how often a secret is told.
 
@@ -258,15 +274,15 @@ question = "A contractor asks for secrets: what share is he told?"
 predict("07.canary", question, [facts.TUNED, "RAG"])
 
 # %%
-shut = [*asks["trained"], *asks["far"]]
-shut = [case for case in shut if case.kind == "restricted"]
+shut = [c for c in (*asks["trained"], *asks["far"]) if c.kind == "restricted"]
 known, secrets = {case.fact: case.gold.answers for case in asks["far"]}, {}
 his = [Ask(c.id, c.ask.input, ("contractors",), c.ask.as_of) for c in shut]
 for name, arm in ((facts.TUNED, memorised), ("RAG", search), ("base", closed)):
     said = runs.run(arm, his)
     texts, answers = [said[c.id].text for c in shut], [known[c.fact] for c in shut]
     secrets[name] = facts.count(facts.says_secret(texts, answers))
-    record(f"07.canary/{name}", f"{name}: tells a contractor secrets", secrets[name])
+    record(f"07.canary/{name}", f"{name}: tells secrets", secrets[name])
+_ = labs.answer_guess("07.canary")
 
 # %%
 canary = data.load_canary()
@@ -304,9 +320,15 @@ def exposure_of(true, others):
 exercise("07.3").check(exposure_of)
 
 # %% [markdown]
+# **Checkpoint 07.c** · A secret was in one training row. The row is deleted. Is it out of the model?
+#
+# <details><summary>A · Yes.</summary>No. The weights were made with it.</details>
+# <details><summary>B · Only after training again without it.</summary>Yes. For weights there is no forget; in an index a right is a condition of the search.</details>
+# <details><summary>C · Yes, if the prompt forbids it.</summary>No. Whoever can score texts with the model can still find it.</details>
+#
 # ## What you buy and what you pay
 #
-# Back to the fifty facts in the colleague's words, now with and without search. One more system takes part: the **reader**, whose adapter was
+# Back to the fifty facts in the colleague's words, now with and without search. One more system takes part: the [**reader**](GLOSSARY.md), whose adapter was
 # trained to *read* passages, on pages of invented companies and on not a single fact of ours (notebook 08). **Predict.**
 #
 # That picture flatters the weights: these facts do not change, every user may know them, and someone thought of putting them into the rows. So
@@ -330,7 +352,7 @@ labs.record_all("07.facts", fifty_far, "{}: standing facts")
 ways = summary(fifty_far)
 b, c, d = (plots.percent(x) for x in ways["share"].iloc[1:4])
 title = f"By heart {b}, RAG {c}, both {d}"
-plots.bars(ways, title, guess=labs.guess_of("07.facts"))
+plots.bars(ways, title, guess=labs.answer_guess("07.facts"))
 
 # %%
 pairs = {
@@ -350,6 +372,7 @@ answer = f"""**Facts stick in the weights. And then what?** In a colleague's wor
 with RAG and this weak reader. Then they go stale (new value: {out_of(new)}), leak
 (told a contractor: {out_of(told)}) and crowd out the rest ({out_of(left)} general
 questions left)."""
+labs.the_climb("07")
 
 # %%
 held = {"better": True, "worse": False, "cannot tell": None}

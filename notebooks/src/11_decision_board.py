@@ -5,6 +5,10 @@
 # what the work **requires** (stated by its owners) and what was **measured** (by you, in the earlier notebooks; where you have not, the reference is used and marked). It comes as three
 # answers, not one: *what to build* for each kind of request, *whether this model is good enough*, and *what to do next*.
 #
+# The decision is due. The Managing director has a pen, the privacy lead her list, the desk captain her queue; the engineer has brought numbers.
+#
+# **On trial here:** *"Fix retrieval and context first, then consider fine-tuning where behaviour still needs improvement."* Do requirements and findings lead there?
+#
 # **Time:** 20 minutes to read · 1 minute to run · 40 minutes of exercises. **Before:** nothing is required; with your own findings from 03 to 08 the board is yours.
 #
 # **By the end you can**
@@ -18,7 +22,15 @@ from IPython.display import display
 
 from helpers import plots
 from helpers.decision import SCENARIOS, Requirements, decide, load_findings
-from helpers.labs import board, calibration, guess_of, predict, record, what_if
+from helpers.labs import answer_guess, board, calibration, choices, out_of, predict
+from helpers.labs import (
+    predict_which,
+    record,
+    settle,
+    the_climb,
+    what_if,
+    what_we_found,
+)
 
 pd.set_option("display.max_colwidth", 100)
 evidence, guesses = load_findings(), calibration()
@@ -40,11 +52,13 @@ evidence.table().loc[seen, ["about", "says", "value", "low", "high", "n"]].astyp
 ).round(2)
 
 # %% tags=["lesson"]
-# one of: search only, prompt + schema, retrieved examples, a classifier without a language model,
-# long context, RAG, RAG + tuned reader, fine-tune
-by_hand = {"policy assistant": ..., "support macros": ...}
-answers_alone = {"policy assistant": ..., "support macros": ...}  # True or False
-my_reason = ""
+BUILD = ["search only", "prompt + schema", "retrieved examples"]
+BUILD += ["a classifier without a language model", "long context", "RAG"]
+BUILD += ["RAG + tuned reader", "fine-tune"]
+predict_which("11.policy", "A, policy assistant: what would you build?", BUILD)
+
+# %% tags=["lesson"]
+predict_which("11.macros", "B, support macros: what would you build?", BUILD)
 
 # %% [markdown] tags=["lesson"]
 # ## The walk, on the same two
@@ -53,10 +67,12 @@ my_reason = ""
 # tell* and *nobody has measured it* keep the simpler one, and are listed as open. **2 · Is it ready:** right today against right needed. **3 · What next:** first fix what loses most, then settle the one open pair that is worth it.
 
 # %% tags=["lesson"]
-for name in by_hand:
+for name, id in (("policy assistant", "11.policy"), ("support macros", "11.macros")):
     one = decide(SCENARIOS[name].requirements, evidence)
-    print(f"{name.upper()}   (you: {'none' if by_hand[name] is ... else by_hand[name]})")
-    print(*one.paragraphs, sep="\n", end="\n\n")
+    print(name.upper())
+    print(*one.paragraphs, sep="\n")
+    settle(id, one.answer, [*dict.fromkeys([*BUILD, one.answer])])
+    print()
 
 # %% [markdown] tags=["lesson"]
 # <details><summary><b>What happened</b></summary>
@@ -79,10 +95,12 @@ print(
     f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request; a wrong answer"
     f" costs {policy.cost_wrong:g} EUR"
 )
-print(f"so a search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong")
+print(
+    f"so a search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong"
+)
 
 # %% [markdown] tags=["lesson"]
-# That number is the **line**. The other side is what was measured: how much more often is RAG right than the model alone? It pays only if the *whole interval* lies above the line; if all of
+# That number is the [**line**](GLOSSARY.md). The other side is what was measured: how much more often is RAG right than the model alone? It pays only if the *whole interval* lies above the line; if all of
 # it lies below, it does not; if the line is inside the interval, nobody can tell.
 
 # %% tags=["lesson"]
@@ -90,15 +108,21 @@ from helpers.decision import above, gain, span
 
 known = gain(span(evidence["closed book"]), span(evidence["RAG"]))
 print(f"gain {known.low:+.2f} to {known.high:+.2f}, line {needed:+.4f}")
-print({True: "it pays", False: "it does not pay", None: "nobody can tell"}[above(known, needed)])
+print(
+    {True: "it pays", False: "it does not pay", None: "nobody can tell"}[
+        above(known, needed)
+    ]
+)
 
 # %% [markdown] tags=["lesson"]
-# Every pair that was weighed for your first case, with everything that an option brings along (tokens or machine time, labels, releases, upkeep):
-
-# %% tags=["lesson"]
-decide(policy, evidence).table().round(4)
-
-# %% [markdown] tags=["lesson"]
+# (`decide(policy, evidence).table()` has every pair that was weighed, with all that an option brings along: tokens or machine time, labels, releases, upkeep.)
+#
+# **Checkpoint 11.a** · A further step gains between a little less than nothing and a lot. Its cost would need a small gain. What does the walk do?
+#
+# <details><summary>A · Takes it: the middle is above the line.</summary>No. Then every expensive option wins where nothing was measured well.</details>
+# <details><summary>B · Keeps the simpler option, and lists the pair as open.</summary>Yes. Only where the whole interval lies above the line does a step pay for sure.</details>
+# <details><summary>C · Stops without an answer.</summary>No. The simpler option is an answer.</details>
+#
 # ## What is out before any number
 #
 # Some requirements leave no choice. Each rule is one small function, and its docstring is the reason that a decision shows. You can read them all, change them, and add your own (exercise 11.4). Facts in weights are no option at all: they
@@ -109,9 +133,14 @@ import inspect
 
 from helpers.decision import rules
 
-print(inspect.getsource(rules.must_cite), inspect.getsource(rules.who_asks_matters), sep="\n")
+print(
+    inspect.getsource(rules.must_cite),
+    inspect.getsource(rules.who_asks_matters),
+    sep="\n",
+)
 pd.Series(
-    {name: rule.reason for name, rule in {**rules.HARD, **rules.GATES}.items()}, name="reason"
+    {name: rule.reason for name, rule in {**rules.HARD, **rules.GATES}.items()},
+    name="reason",
 ).to_frame()
 
 # %% [markdown] tags=["lesson"]
@@ -132,7 +161,9 @@ case.readiness()
 predict("11.agreement", "Share of draws with the same direction", ["policy assistant"])
 
 # %% tags=["lesson"]
-agreed = pd.Series({key: getattr(case.agreement, key) for key in ("share", "low", "high", "n")})
+agreed = pd.Series(
+    {key: getattr(case.agreement, key) for key in ("share", "low", "high", "n")}
+)
 record(
     "11.agreement/policy assistant",
     "policy assistant: draws around the stated numbers with the same direction",
@@ -144,27 +175,28 @@ plots.bars(
     pd.DataFrame({"policy assistant": agreed}).T,
     title,
     "same direction",
-    guess=guess_of("11.agreement"),
+    guess=answer_guess("11.agreement"),
 )
 
 # %% [markdown] tags=["lesson"]
+# **Checkpoint 11.b** · The direction is RAG and the readiness says no. What do you report?
+#
+# <details><summary>A · Not yet.</summary>No. That hides the half that is decided.</details>
+# <details><summary>B · That RAG does not work.</summary>No. It is the right place for these facts; this model is not good enough to answer alone.</details>
+# <details><summary>C · Build RAG, a person answers meanwhile, and this is the next step.</summary>Yes. Three questions, three answers.</details>
+#
 # ## What it costs, and what would change it
 #
 # For 1,000 requests, wrong and refused answers included. Below it, every input that can change the direction, moved alone over its plausible range: the colour is the answer, the mark is what is stated.
+# The last picture: what would change whether it is ready.
 
 # %% tags=["lesson"]
-display(case.costs(), case.flip_chart())
-
-# %% [markdown] tags=["lesson"]
-# And what would change whether it is ready:
-
-# %% tags=["lesson"]
-case.flip_chart("readiness")
+display(case.costs(), case.flip_chart(), case.flip_chart("readiness"))
 
 # %% [markdown]
 # ## The decision board
 #
-# Choose a scenario or answer the questions yourself; switch a number off to see what depends on it, or type your own beside it. The button saves a **decision record** in `my_work/decisions/`: the answer, its reasons, the pictures, what was stated and
+# Choose a scenario or answer the questions yourself; switch a number off to see what depends on it, or type your own beside it. The button saves a [**decision record**](GLOSSARY.md) in `my_work/decisions/`: the answer, its reasons, the pictures, what was stated and
 # measured, and where each number comes from.
 
 # %%
@@ -173,8 +205,7 @@ board(evidence, guesses=guesses)
 # %% [markdown] tags=["lesson"]
 # **Look for:** the switch *Is it enough to show the place …?*; what happens to *fine-tune* when the rules for labels change more than twelve times a year; from which share of right answers on a good system of yours may answer alone (type `270 of 300` beside RAG);
 # and that the cost of a person's answer moves what is needed, never what to build.
-
-# %% [markdown]
+#
 # ## Six features, six discussions
 #
 # The same numbers, different requirements.
@@ -223,6 +254,11 @@ else:
         "No guess of yours has met its result yet: they are made in the notebooks before, and in"
         " the cell with the slider above."
     )
+if len(chosen := choices()):
+    print(
+        f"causes, levers and options: {chosen['right'].sum()} of {len(chosen)} named rightly"
+    )
+    display(chosen)
 
 # %% [markdown] tags=["lesson"]
 # <details><summary><b>What to make of it</b></summary>
@@ -230,6 +266,12 @@ else:
 # A mean error far from zero is a habit: most people are too optimistic about what a model knows from memory, and about what tuning teaches it. Take that habit into account for the inputs above that cannot be
 # measured: the cost of a wrong answer is a guess, too.
 # </details>
+#
+# **Checkpoint 11.c** · Your guesses were too hopeful throughout the course. What do you do with the cost of a wrong answer, which nobody can measure?
+#
+# <details><summary>A · Nothing, that is a different matter.</summary>It is a guess of the same person.</details>
+# <details><summary>B · State a range, and look whether the answer flips inside it.</summary>Yes. Where it does not, the habit costs nothing; where it does, find that number out next.</details>
+# <details><summary>C · Halve it.</summary>No. A wrong habit does not say by how much a single number is wrong.</details>
 #
 # ## Exercise 11.1 · The line
 #
@@ -308,7 +350,9 @@ from helpers.decision import Threshold
 def refuses_enough(option, kind, requirements, evidence):
     """Before a search answers alone, it refuses at least half of what should be refused."""
     ### BEGIN SOLUTION 11.4
-    return Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None
+    return (
+        Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None
+    )
     ### END SOLUTION
 
 
@@ -362,9 +406,40 @@ exercise("11.6").check(mine)
 
 # %% [markdown] tags=["lesson"]
 # ## What we found
-#
-# The choice is not between two techniques. For each kind of request, requirements rule options out, and a further step must clearly pay; where nobody can tell, the simpler one stays. Whether it is good enough is another question, with another answer: two numbers, right today and right needed.
-#
+
+# %% tags=["lesson"]
+policy_case, macros = found["policy assistant"], found["support macros"]
+right = {
+    name: out_of({**vars(evidence[name]), "share": evidence[name].value})
+    for name in ("closed book", "RAG", "prompt", "tuned")
+}
+answer = f"""**What do we decide, and what would change our mind?** The Managing
+director signs. Policy assistant: *{policy_case.answer}* ({right["RAG"]} right with a
+search, {right["closed book"]} from memory), {policy_case.readiness.state}. Support
+macros: *{macros.answer}* ({right["tuned"]} tuned, {right["prompt"]} by prompt),
+{macros.readiness.state}. The privacy lead keeps the rights in the search, the
+engineer gets the next step: {policy_case.next.fix}"""
+the_climb("11")
+
+# %% tags=["lesson"]
+asked = [one for one in found.values() if "look-ups" in one.parts]
+looked_up = sum(one.parts["look-ups"].searches for one in asked)
+tuned = sum(any(part.trained for part in one.parts.values()) for one in found.values())
+what_we_found(
+    answer,
+    {
+        "retrieval first, for what is looked up": (
+            looked_up == len(asked),
+            f"{looked_up} of {len(asked)} features that look something up get a search",
+        ),
+        "fine-tuning where behaviour still needs it": (
+            0 < tuned < len(found),
+            f"{tuned} of {len(found)} features are tuned; else no measured gain pays",
+        ),
+    },
+)
+
+# %% [markdown] tags=["lesson"]
 # **You have seen**
 # - rules that leave no choice, each with its reason, and a walk that a number decides;
 # - readiness apart from direction, and what a question is worth in cases, EUR and minutes;

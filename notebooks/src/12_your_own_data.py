@@ -2,7 +2,9 @@
 # # 12 · The same decision, for your own data: what should we build?
 #
 # **Why it matters.** Everything so far was measured on Brindlemark's handbook and its customers' messages. Your documents are longer, your labels are messier and your users ask differently, so you have to measure
-# yourself, and the decision follows from your numbers. One command does it: it reads a folder, runs every system that the folder allows within the minutes you give, and decides as notebook 11 does.
+# yourself, and the decision follows from your numbers. Your director, your privacy lead, your desk captain and your engineer sit at the table now. One command does it: it reads a folder, runs every system that the folder allows within the minutes you give, and decides as notebook 11 does.
+#
+# **On trial here:** *"Most of it is missing context, unclear boundaries or weak evaluation."* Here the evaluation has to say which, on your own questions.
 #
 # **Time:** 20 minutes to read · 5 minutes to run · 30 minutes of exercises. **Before:** 01 and 11 help; nothing is required. Without a folder of your own you work on a filled example; one line changes that.
 #
@@ -62,7 +64,7 @@ say(f"reads {FOLDER}, writes {OUT}")
 #
 # `questions` and `examples` may be `.jsonl`, `.json`, `.csv` or `.xlsx`. For test sets the forms of SQuAD, ragas, deepeval and promptfoo are known, for training rows OpenAI's chats, Alpaca, and prompt and completion; `docs/formats.md` shows what each gave.
 #
-# Below: what is there; then the first line of each file, and which of its names were taken for which of ours. A name that is not known would be a fault that says what to rename.
+# Below: what is there, and which of the names in your files were taken for which of ours. A name that is not known would be a fault that says what to rename.
 
 # %%
 own = read_user_folder(FOLDER)
@@ -76,19 +78,8 @@ there = {
     "requirements stated": len(own.wishes.stated),
     "faults": len(own.faults),
 }
-pd.Series(there, dtype=object, name="there").to_frame()
-
-# %%
-for path in (FOLDER / "questions.jsonl", FOLDER / "examples.csv"):
-    if path.is_file():
-        first = path.read_text(encoding="utf-8").splitlines()[:2]
-        print(path.name, *first, "", sep="\n")
+display(pd.Series(there, dtype=object, name="there").to_frame())
 print(*own.remarks[:8], sep="\n")
-
-case = next((case for case in answerable if case.gold.evidence), None)
-if case:
-    quote = case.gold.evidence[0]
-    print(f"\n{case.ask.input}\n… {quote.quote} … ({quote.doc})")
 
 # %% [markdown]
 # ## A folder with faults
@@ -102,8 +93,6 @@ BROKEN = """{"user_input": "Who may park at the gate?" "reference": "visitors"}
 {"user_input": "How long?", "reference": "9 h", "reference_contexts": ["For 9 h."]}
 """
 print(BROKEN)
-
-# %%
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
     broken = shutil.copytree(EXAMPLE, Path(home) / "broken")
     with (broken / "questions.jsonl").open("a", encoding="utf-8") as file:
@@ -151,6 +140,12 @@ for name, one in (("your folder", own), ("the spoilt copy", divided)):
 # more than one in twenty labels contradict each other, the decision says to settle them first: two people label twenty rows apart, and talk about each difference.
 # </details>
 #
+# **Checkpoint 12.a** · Two colleagues label the same message differently. What does that do to the best possible score?
+#
+# <details><summary>A · Nothing: the model learns the average.</summary>No. Of two rows that contradict each other one is wrong, whatever the model says.</details>
+# <details><summary>B · It lowers the ceiling for every system.</summary>Yes. And nothing in the training would say why it stopped rising.</details>
+# <details><summary>C · It only matters for small models.</summary>No. It binds the best model as much.</details>
+#
 # ## What will be run, and in which order?
 #
 # Before anything is measured, the plan. First what needs no model: seconds. Then two cases of everything, which show how fast your machine is with your texts. Then the arms that can *decide*: RAG for questions; for examples, training on all rows by the recipe of notebook 06. Then what these are compared with, each on as many cases as the interval needs: a pair that is clear gets no more minutes while another is open, and an arm that was
@@ -172,7 +167,7 @@ print(f"training may take {most} of what is left")
 # What share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
 
 # %%
-from helpers.labs import guess_of, predict, record
+from helpers.labs import answer_guess, guess_of, predict, record
 from helpers.decision import OPTIONS
 
 my_option = ...  # one of the names that this cell prints
@@ -194,7 +189,8 @@ print(f"{report['minutes_used']:.1f} of {MINUTES:g} minutes, with {report['model
 for name in names:
     if name in results.tables:
         seen, title = results.tables[name], f"{name}: right on this folder"
-        display(record(f"12.right/{name}", title, share(seen), seen.attrs))
+        record(f"12.right/{name}", title, share(seen), seen.attrs)
+_ = answer_guess("12.right")
 
 # %% [markdown]
 # ## How often is each right?
@@ -234,10 +230,16 @@ more = report["more_minutes"]
 print(f"To measure all of it: {more:g} more minutes." if more else "Nothing left out.")
 
 # %% [markdown]
+# **Checkpoint 12.b** · After five minutes an arm has seen eight cases and has the highest bar. What do you do?
+#
+# <details><summary>A · Report it as the winner.</summary>No. Look at n before you look at the bar.</details>
+# <details><summary>B · Compare it on the cases both were asked, and give it more minutes if the pair is open and matters.</summary>Yes. The report names the pair that is worth settling.</details>
+# <details><summary>C · Drop it: too few cases.</summary>No. Few cases are not a bad result, only an uncertain one.</details>
+#
 # ## What caused a wrong answer?
 #
-# For questions with evidence we know, by swapping one thing: the right passage in place of those the search found. **Retrieval**: it was not found, and with it the model is right. **Distraction**: it was found, and the
-# other passages misled the model. **Reading**: it was found, and the model is wrong with the right passage alone, too. **Both**: it was not found, and with the right passage alone the model is wrong, too. Each
+# For questions with evidence we know, by swapping one thing: the right passage in place of those the search found. [**Retrieval**](GLOSSARY.md): it was not found, and with it the model is right. [**Distraction**](GLOSSARY.md): it was found, and the
+# other passages misled the model. **Reading**: it was found, and the model is wrong with the right passage alone, too. [**Both**](GLOSSARY.md): it was not found, and with the right passage alone the model is wrong, too. Each
 # has a different fix: for *retrieval* a better search is enough, for *both* it is only the first half.
 
 # %%
@@ -318,6 +320,12 @@ for when, one in (("before", decision), ("after", meeting)):
 #
 # How many are enough? Thirty show the big problems: that the search fails, that the model cannot read, that it never refuses. For a difference of a few points you need hundreds, and *to settle* above says how many for your pairs.
 # Halving the interval takes four times as many questions; writing better ones is cheaper.
+#
+# **Checkpoint 12.c** · You write the test questions with the passage on the screen. What will your numbers say?
+#
+# <details><summary>A · That any search finds it.</summary>Yes. The question carries the words of the passage; real users do not know them.</details>
+# <details><summary>B · That the model reads badly.</summary>No. They will flatter every part of the system.</details>
+# <details><summary>C · The truth, since the answers are right.</summary>The answers may be right, and the wording is still not that of your users.</details>
 #
 # ## Three traps
 #
@@ -418,10 +426,24 @@ exercise("12.3").check(ceiling)
 # | more documents than can be embedded in the time | nothing: they are searched by their words (BM25), and the report says so; `[search] retriever = "dense"` insists |
 #
 # ## What we found
-#
-# Build only what your own questions and labels support: the report says what to build, whether this model is good enough, and what to do first; where the intervals cannot tell, the simpler stays. Most of the work is not the model
-# but the hour in which the questions are written.
-#
+
+# %%
+from helpers.labs import out_of, the_climb, what_we_found
+
+causes = [table["cause"] for table in results.causes.values()]
+wrong = pd.concat([*causes, pd.Series(dtype=object)])
+wrong = wrong[wrong.isin(["retrieval", "distraction", "reading", "both"])]
+context = share(wrong.ne("reading").to_frame("right"))
+lost = "no wrong answer has a cause"
+if len(wrong):
+    lost = f"{out_of(context)} wrong answers lacked or lost the evidence"
+held = True if context["low"] > 0.5 else False if context["high"] < 0.5 else None
+answer = f"""**The same decision, for your own data: what should we build?**
+{decision.answer}; alone: {decision.readiness.state}. {decision.next.fix}"""
+display(the_climb("12"))
+what_we_found(f"{answer} Causes: {lost}.", {"missing context": (held, lost)})
+
+# %% [markdown]
 # **You have seen**
 # - a folder in other people's forms turned into baselines, systems, attribution and a decision, and labels that contradict each other, with the ceiling that they set;
 # - which differences were real, what the minutes did not reach, and requirements that are changed without a new measurement;

@@ -239,7 +239,7 @@ def test_a_guess_after_the_result_alone_does_not_count():
     assert guess_of("08") is None
     assert calibration().empty
     form = predict("08", QUESTION, ["RAG"])
-    assert form.sliders["RAG"].value == 50
+    assert form.numbers["RAG"].value == ""
     assert "does not count" in form.status.value
 
 
@@ -290,28 +290,22 @@ def test_nobody_guessing_is_fine(file):
         predict("08", QUESTION, ARMS, guess={"RAGG": 0.5})
 
 
-def test_the_form_stores_its_sliders_when_the_button_is_pressed(file):
+def test_the_form_starts_empty_and_stores_what_was_moved_or_typed(file):
     form = predict("08", QUESTION, ARMS)
     rows = [row.children for row in form.box.children[1:-2]]
     assert [(n.description, n.value, p.value, s.min, s.max) for n, p, s in rows] == [
-        (name, 50, "%", 0, 100) for name in ARMS
+        (name, "", "%", 0, 100) for name in ARMS
     ]
     assert "role='status'" in form.status.value
     assert "press the button" in form.status.value
-    form.sliders["RAG"].value, rows[0][0].value = 30, 0
-    assert rows[1][0].value == 30, "slider and number are one"
-    assert form.sliders["closed book"].value == 0, "slider and number are one"
+    form.sliders["RAG"].value, rows[0][0].value = 30, "0"
+    assert rows[1][0].value == "30", "slider and number are one"
     assert not file.exists(), "moving a slider is no guess"
     form.button.click()
-    assert guess_of("08") == {"closed book": 0.0, "RAG": 0.3, "oracle context": 0.5}
-    assert "in your journal: closed book 0 %, RAG 30 %, oracle context 50 %" in form.status.value
+    assert guess_of("08") == {"closed book": 0.0, "RAG": 0.3}
+    assert "in your journal: closed book 0 %, RAG 30 %" in form.status.value
     again = predict("08", QUESTION, [*ARMS, "new"])
-    assert [s.value for s in again.sliders.values()] == [
-        0,
-        30,
-        50,
-        50,
-    ]
+    assert [n.value for n in again.numbers.values()] == ["0", "30", "", ""]
     assert "in your journal" in again.status.value
     record("08/RAG", "RAG", RAG)
     again.sliders["RAG"].value = 14
@@ -321,10 +315,67 @@ def test_the_form_stores_its_sliders_when_the_button_is_pressed(file):
     assert predict("08", QUESTION, ARMS).sliders["RAG"].value == 30
 
 
+def test_the_button_without_a_guess_stores_nothing(file):
+    form = predict("08", QUESTION, ARMS)
+    form.button.click()
+    assert "Nothing is guessed yet" in form.status.value
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("typed", ["half", "101", "-3"])
+def test_what_is_no_percentage_is_not_stored(file, typed):
+    form = predict("08", QUESTION, ARMS)
+    form.numbers["RAG"].value = typed
+    form.button.click()
+    assert "RAG: type a whole number from 0 to 100" in form.status.value
+    assert not file.exists()
+
+
+CAUSES = ["retrieval", "reading", "both"]
+
+
+def test_a_choice_starts_with_nothing_chosen_and_is_answered(capsys):
+    form = journal.predict_which("08.blame", "What is lost most?", CAUSES)
+    assert form.choice.value is None
+    form.choice.value = "reading"
+    form.button.click()
+    assert guess_of("08.blame") == {"reading": 1.0}
+    journal.settle("08.blame", "both", CAUSES, n=60)
+    assert capsys.readouterr().out == "You said: reading. It is: both.\n"
+    assert journal.choices().to_dict("records") == [
+        {"id": "08.blame", "said": "reading", "it was": "both", "right": False}
+    ]
+    assert calibration().empty, "a choice is no share"
+
+
+def test_a_choice_after_the_answer_does_not_count():
+    journal.settle("08.blame", "both", CAUSES)
+    late = journal.predict_which("08.blame", "What is lost most?", CAUSES, guess="both")
+    assert "does not count" in repr(late)
+    assert journal.choices().empty
+
+
+def test_an_answer_that_was_no_option_is_refused(file):
+    with pytest.raises(ValueError, match="'luck' is none of the options"):
+        journal.settle("08.blame", "luck", CAUSES)
+    assert not file.exists()
+
+
+def test_a_guess_is_answered_in_one_line_and_nobody_guessing_in_none(capsys):
+    record("08/RAG", "RAG", RAG)
+    assert journal.answer_guess("08") is None
+    assert capsys.readouterr().out == ""
+    predict("09", QUESTION, guess={"RAG": 0.3, "tuned": 0.5})
+    record("09/RAG", "RAG", RAG)
+    assert journal.answer_guess("09") == {"RAG": 0.3, "tuned": 0.5}
+    assert capsys.readouterr().out == ("RAG: you said 30 %, it is 14 % (8 to 22 %, n = 100)\n")
+
+
 def test_the_form_says_when_it_could_not_store(file):
     form = predict("08", QUESTION, ARMS)
     file.parent.mkdir()
     file.write_text("{")
+    form.sliders["RAG"].value = 5
     form.button.click()
     assert "Not stored." in form.status.value
     assert "fix it" in form.status.value
@@ -337,7 +388,7 @@ def test_where_there_are_no_widgets_the_form_says_how_to_do_without():
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"] == repr(form)
     said = re.search(r"guess=(\{.*\})", repr(form))[1]
-    predict("08", QUESTION, guess=eval(said))
+    predict("08", QUESTION, guess=eval(said.replace("None", "0.5")))
     assert guess_of("08") == {"RAG": 0.5, "it's": 0.5}
 
 

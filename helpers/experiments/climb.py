@@ -1,0 +1,182 @@
+"""How far have we come? One running score through the course: the same dev questions from 00 to 12,
+and how many of them are right after each step.
+
+    load_climb()       one row a step: right, of how many, its interval, and against the step before
+    same_arm()         one system, many numbers: which cases, how many, how many right
+
+`labs_data/build/climb.py` measures the steps; a step that nobody has measured says why.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from helpers.core import settings
+from helpers.core.cases import Arm, Case
+from helpers.data.handbook import Document
+from helpers.evaluation.bits import share_right
+from helpers.evaluation.comparison import Comparison
+from helpers.evaluation.evaluator import wilson
+from helpers.experiments import chunking_grid
+from helpers.experiments.chunking_grid import ChunkingSetting, index_of
+from helpers.retrieval.chunking import chunk_all
+from helpers.systems.questions import closed_book, evidence_contexts, oracle, retrieval_augmented
+from helpers.systems.tuned_search import tuned_search
+
+if TYPE_CHECKING:
+    from helpers.models.load import Generator
+
+REFERENCE = settings.DATA / "reference" / "climb.json"
+FINDINGS = settings.DATA / "reference" / "findings.json"
+# what shapes an answer; not this module, whose words change
+CODE = ("evaluation", "models", "retrieval", "systems", "experiments/chunking_grid")
+SENTENCES = ChunkingSetting(strategy="sentences")
+# steps that are settings of the grid of 03, which has answered them
+IN_THE_GRID = {"search: one passage": ChunkingSetting(), "cut at sentences": SENTENCES}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was changed, in which notebook, and on top of which step; hollow: why there is no
+    number, where there is none. A ceiling is what the last step could reach, not a system."""
+
+    name: str
+    notebook: str
+    on: str = ""
+    hollow: str = ""
+    ceiling: bool = False
+
+
+STEPS = (
+    Step("closed book", "00"),
+    Step("search: one passage", "02", "closed book"),
+    Step("cut at sentences", "03", "search: one passage"),
+    Step("headings and region in each chunk", "03", "cut at sentences"),
+    Step(
+        "rights and dates in the search",
+        "04",
+        "cut at sentences",
+        hollow="in every search here from the first on; without them it was not measured",
+    ),
+    Step("tuned reader", "08", "cut at sentences"),
+    Step("tuned search", "09", "tuned reader"),
+    Step("the right passage, same reader", "08", "tuned search", ceiling=True),
+)
+
+
+def the_questions(cases: Sequence[Case], path: Path = chunking_grid.REFERENCE) -> list[Case]:
+    """The dev questions that every setting of the grid of 03 was asked, in its order."""
+    by_id = {case.id: case for case in cases}
+    return [by_id[id] for id in json.loads(path.read_text(encoding="utf-8"))["answer_ids"]]
+
+
+def arms(
+    generator: Generator, reader: Generator, documents: Sequence[Document], cases: Sequence[Case]
+) -> dict[str, Callable[[], Arm]]:
+    """The system of every step that can be measured, made when it is called."""
+
+    def searching(model: Generator, setting: ChunkingSetting) -> Arm:
+        return retrieval_augmented(model, index_of(documents, setting), 1)
+
+    def tuned() -> Arm:
+        chunks = chunk_all(documents, 64, 16, "sentences")
+        return retrieval_augmented(reader, tuned_search(chunks, say=lambda _: None), 1)
+
+    def right_passage() -> Arm:
+        chunks = chunk_all(documents, 64, 16, "sentences")
+        return oracle(reader, evidence_contexts(cases, chunks))
+
+    return {
+        "closed book": lambda: closed_book(generator),
+        "search: one passage": lambda: searching(generator, ChunkingSetting()),
+        "cut at sentences": lambda: searching(generator, SENTENCES),
+        "headings and region in each chunk": lambda: searching(
+            generator, replace(SENTENCES, context="place")
+        ),
+        "tuned reader": lambda: searching(reader, SENTENCES),
+        "tuned search": tuned,
+        "the right passage, same reader": right_passage,
+    }
+
+
+@functools.lru_cache(maxsize=2)
+def load_climb(path: Path = REFERENCE) -> pd.DataFrame:
+    """One row a step, in the order of the course, the ceiling last. right is missing where a step
+    was not measured; verdict compares it with the step named in `on`, on the same questions."""
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    bits, facts = {row["name"]: row["right"] for row in saved["steps"]}, tuple(saved["facts"])
+    rows = []
+    for step in STEPS:
+        row = {**vars(step), "n": len(facts)}
+        if step.name in bits:
+            ours = bits[step.name]
+            low, high = wilson(ours.count("1"), len(ours))
+            row |= {"right": ours.count("1"), "share": share_right(ours), "low": low, "high": high}
+        elif not step.hollow:
+            row["hollow"] = "not measured yet"
+        if step.name in bits and step.on in bits:
+            row["gain"] = gain_of(bits[step.name], bits[step.on], facts, (step.name, step.on))
+        rows.append(row)
+    table = pd.DataFrame(rows).set_index("name")
+    table.attrs = {key: value for key, value in saved.items() if key != "steps"}
+    return table
+
+
+def gain_of(ours: str, before: str, facts: tuple[str, ...], names: tuple[str, str]) -> Comparison:
+    """What a step wins or loses against the one it stands on, question by question."""
+    return chunking_grid.versus(ours, before, facts, names, "right")
+
+
+# One system in several notebooks: finding -> (what it is called here, which cases it was asked).
+SAMPLES = {
+    "02.rag/closed book": ("closed book", "dev, every question with an answer"),
+    "08.questions/closed book": ("closed book", "test, a sample drawn once"),
+    "02.rag/RAG": ("RAG, one passage", "dev, every question with an answer"),
+    "07.facts/RAG": ("RAG, one passage", "the facts of 07, as a colleague asks"),
+    "08.questions/RAG": ("RAG, one passage", "test, a sample drawn once"),
+    "01.swaps/assistant + the sentence": ("the right passage", "dev, without eight solved facts"),
+    "08.questions/oracle context": ("the right passage", "test, a sample drawn once"),
+    "07.facts/reader + RAG": ("tuned reader + RAG", "the facts of 07, as a colleague asks"),
+    "08.reader/reader + RAG": ("tuned reader + RAG", "test, three passages"),
+}
+
+
+def same_arm(path: Path = FINDINGS) -> pd.DataFrame:
+    """Why has one system another number in every notebook? Its cases differ: one row for each set
+    of cases, with n and interval. Intervals that share values do not contradict each other."""
+    found = json.loads(path.read_text(encoding="utf-8"))["findings"]
+    rows = [
+        (arm, cases, id.partition(".")[0], found[id])
+        for id, (arm, cases) in SAMPLES.items()
+        if id in found
+    ]
+    climbed = load_climb()
+    on = {"closed book": "closed book", "search: one passage": "RAG, one passage"}
+    rows += [
+        (arm, "dev, the questions of the climb", climbed.loc[step, "notebook"], row)
+        for step, arm in on.items()
+        for row in [{**climbed.loc[step], "value": climbed.loc[step, "share"]}]
+    ]
+    table = pd.DataFrame(
+        [
+            {
+                "system": arm,
+                "cases": cases,
+                "notebook": notebook,
+                "right": round(row["value"] * row["n"]),
+                "n": int(row["n"]),
+                "interval": f"{100 * row['low']:.0f} to {100 * row['high']:.0f} %",
+            }
+            for arm, cases, notebook, row in rows
+        ]
+    )
+    order = list(dict.fromkeys(arm for arm, _ in SAMPLES.values()))
+    table["order"] = table["system"].map(order.index)
+    return table.sort_values(["order", "notebook"]).drop(columns="order").set_index("system")
