@@ -44,6 +44,7 @@ NEEDS_DISK_GB = 4.0
 GRACE_SECONDS = 10  # for a child that is asked to end; JupyterLab ends its kernels first
 NOTEBOOKS = "helpers.commands.notebooks"
 WORKSHOP = "helpers.commands.workshop"
+HUB_CONFIG = ROOT / "deploy" / "jupyterhub" / "jupyterhub_config.py"
 WINDOWS = os.name == "nt"
 
 
@@ -315,7 +316,7 @@ def make_environment(extra: str | None) -> None:
     # had.
     marks = sorted(
         {ready_mark(None), ready_mark(extra), *done}
-        & {ready_mark(one) for one in (None, "test", "bench", "site")}
+        & {ready_mark(one) for one in (None, "test", "bench", "site", "hub")}
     )
     write_whole(VENV / "workbook-ready.json", json.dumps(marks))
     under_way.unlink()
@@ -746,6 +747,43 @@ def board(options: argparse.Namespace) -> int:
     return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths))
 
 
+def hub(options: argparse.Namespace) -> int:
+    """The course for a room on this machine: JupyterHub, an account a learner (as root)."""
+    python = set_up("hub")
+    if options.ip not in ("127.0.0.1", "localhost", "::1"):
+        say(
+            f"the hub will listen at {options.ip} without TLS: passwords can be read on the way."
+            " deploy/jupyterhub/README.md has the reverse proxy that belongs in front"
+        )
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if not root:
+        say(
+            "*** started as an ordinary user: all learners share this account and can read and"
+            " change each other's files. For a trial only; as root each has an account ***"
+        )
+    port = free_port(options.ip, options.port)
+    host = f"[{options.ip}]" if ":" in options.ip else options.ip
+    folder = Path(as_typed(os.environ.get("WORKBOOK_HUB") or ROOT / "hub"))
+    ports = {
+        "WORKBOOK_HUB": str(folder),
+        "WORKBOOK_HUB_URL": f"http://{host}:{port}",
+        "WORKBOOK_HUB_PORT": str(free_port("127.0.0.1", 0)),
+        "WORKBOOK_HUB_PROXY_PORT": str(free_port("127.0.0.1", 0)),
+    }
+    say(
+        f"opening the hub at http://{host}:{port}/ ; Ctrl-C ends it, and every learner's server."
+        f" You are `instructor`; your password is in {folder / 'state' / 'instructor_password'}"
+    )
+    return call(python, "-m", "jupyterhub", "-f", HUB_CONFIG, **ports)
+
+
+def hand_out(options: argparse.Namespace) -> int:
+    """Put a fixed notebook, or one solved up to a section, beside every learner's own copy."""
+    words = [options.notebook, *filter(None, [options.section])]
+    words += [f"--to={name}" for name in options.to or []]
+    return call(set_up("hub"), "-m", "helpers.commands.hub.hand_out", *words)
+
+
 def free_port(ip: str, first: int) -> int:
     """The first of twenty ports that is free at this address; 0: any. Raises SetupError where there
     is none, or one may not listen there."""
@@ -1041,6 +1079,34 @@ COMMANDS = [
                 help="address to listen on (default: 127.0.0.1, this machine only)",
             ),
             NO_BROWSER,
+        ],
+    ),
+    (
+        "hub",
+        hub,
+        "serve the course to a room from this machine (JupyterHub, installed for this)",
+        [
+            option("--port", type=int, default=8000, help="port (default: 8000)"),
+            option(
+                "--ip",
+                default="127.0.0.1",
+                help="address to listen on (default: 127.0.0.1, this machine only)",
+            ),
+        ],
+    ),
+    (
+        "hand-out",
+        hand_out,
+        "on the hub: put a notebook beside every learner's copy, fixed or solved up to a section",
+        [
+            option("notebook", metavar="NN", help="its number, as 05"),
+            option(
+                "section",
+                nargs="?",
+                metavar="SECTION",
+                help="solved up to here (number, or end); without it, the notebook as it is now",
+            ),
+            option("--to", action="append", metavar="NAME", help="this learner only; repeatable"),
         ],
     ),
     (
