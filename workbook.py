@@ -764,17 +764,13 @@ def hub(options: argparse.Namespace) -> int:
     port = free_port(options.ip, options.port)
     host = f"[{options.ip}]" if ":" in options.ip else options.ip
     folder = Path(as_typed(os.environ.get("WORKBOOK_HUB") or ROOT / "hub"))
-    ports = {
-        "WORKBOOK_HUB": str(folder),
-        "WORKBOOK_HUB_URL": f"http://{host}:{port}",
-        "WORKBOOK_HUB_PORT": str(free_port("127.0.0.1", 0)),
-        "WORKBOOK_HUB_PROXY_PORT": str(free_port("127.0.0.1", 0)),
-    }
+    where = {"WORKBOOK_HUB": str(folder), "WORKBOOK_HUB_URL": f"http://{host}:{port}"}
     say(
         f"opening the hub at http://{host}:{port}/ ; Ctrl-C ends it, and every learner's server."
-        f" You are `instructor`; your password is in {folder / 'state' / 'instructor_password'}"
+        f" You are `instructor`; your password is in {folder / 'state' / 'instructor_password'},"
+        " and your board at /services/room/"
     )
-    return call(python, "-m", "jupyterhub", "-f", HUB_CONFIG, **ports)
+    return call(python, "-m", "jupyterhub", "-f", HUB_CONFIG, **where)
 
 
 def hand_out(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import compileall
 import os
 import secrets
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -24,20 +25,35 @@ if root:
         (settings.ROOT / "my_work").chmod(0o700)
 
 
-def kept_secret(name: str, size: int) -> str:
-    """A secret of the hub's own, made at the first start."""
+def kept(name: str, make) -> str:
+    """Something of the hub's own, made at the first start."""
     file = state / name
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(size) + "\n")
+        file.write_text(f"{make()}\n")
     return file.read_text().strip()
+
+
+def kept_secret(name: str, size: int) -> str:
+    return kept(name, lambda: secrets.token_urlsafe(size))
+
+
+def kept_port(name: str) -> int:
+    """A port on loopback, the same after a crash: servers that lived on come back to it."""
+
+    def free() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return int(kept(name, free))
 
 
 # --- the network: loopback, unless told otherwise; behind a reverse proxy with TLS it stays there
 c.JupyterHub.bind_url = os.environ["WORKBOOK_HUB_URL"]
 c.JupyterHub.hub_ip = "127.0.0.1"
-c.JupyterHub.hub_port = int(os.environ["WORKBOOK_HUB_PORT"])
-c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{os.environ['WORKBOOK_HUB_PROXY_PORT']}"
+c.JupyterHub.hub_port = kept_port("hub_port")
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{kept_port('proxy_port')}"
 c.ConfigurableHTTPProxy.command = [str(Path(sys.executable).parent / "configurable-http-proxy")]
 c.ConfigurableHTTPProxy.auth_token = kept_secret("proxy_token", 32)
 c.ConfigurableHTTPProxy.pid_file = str(state / "proxy.pid")
@@ -112,6 +128,13 @@ c.JupyterHub.services = [
             *(sys.executable, "-m", "jupyterhub_idle_culler", "--cull-every=300"),
             f"--timeout={os.environ.get('WORKBOOK_HUB_IDLE_SECONDS') or 3600}",
         ],
+    },
+    {
+        "name": "room",  # the instructor's board: only admins have the scope to use it
+        "url": f"http://127.0.0.1:{kept_port('room_port')}",
+        "command": [sys.executable, "-m", "helpers.commands.hub.room_service"],
+        "environment": {"WORKBOOK_HUB": str(places.hub_folder())},
+        "oauth_no_confirm": True,
     },
 ]
 if not root:

@@ -58,8 +58,6 @@ class Hub:
             "WORKBOOK_HUB": str(folder / "hub"),
             "WORKBOOK_HUB_ACCOUNTS": self.prefix,
             "WORKBOOK_HUB_URL": self.address,
-            "WORKBOOK_HUB_PORT": str(free_port()),
-            "WORKBOOK_HUB_PROXY_PORT": str(free_port()),
             "WORKBOOK_CACHE": str(folder / "cache"),
             "WORKBOOK_WEIGHTS": str(settings.cache_folder("weights")),
             **more,

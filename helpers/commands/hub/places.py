@@ -48,15 +48,29 @@ def home_of(learner: str) -> Path:
     return hub_folder() / "homes" / account_of(learner)
 
 
-def run_of(learner: str) -> Path:
+def run_of(home: Path) -> Path:
     """Where the sockets of a learner's kernels lie; as root at a short path."""
-    return RUN / account_of(learner) if os.geteuid() == 0 else home_of(learner) / ".run"
+    return RUN / home.name if os.geteuid() == 0 else home / ".run"
+
+
+def learner_environment(home: Path) -> dict[str, str]:
+    """What a learner's processes see beyond the hub's own words: private places for all they
+    write, and the weights that all share, which only the hub's account may change."""
+    return {
+        "USER": home.name,
+        "HOME": str(home),
+        "WORKBOOK_MY_WORK": str(home / "my_work"),
+        "WORKBOOK_CACHE": str(home / "cache"),
+        "WORKBOOK_WEIGHTS": str(settings.cache_folder("weights")),
+        "JUPYTER_RUNTIME_DIR": str(run_of(home)),
+        "MPLCONFIGDIR": str(home / "cache" / "matplotlib"),
+    }
 
 
 def prepare() -> None:
     """Make the hub's folders. Raises PlaceError where they cannot serve."""
     top = hub_folder()
-    over = len(str(run_of("x" * 20) / SOCKET)) - LONGEST_SOCKET_CHARS
+    over = len(str(run_of(home_of("x" * 20)) / SOCKET)) - LONGEST_SOCKET_CHARS
     if over > 0:
         raise PlaceError(
             f"{top} is {over} characters too long a path for the kernels' sockets; set WORKBOOK_HUB"
@@ -123,7 +137,7 @@ def make_account(learner: str) -> Path:
             f"the account {name} of this machine is not the hub's (its home is {entry.pw_dir}); set"
             " WORKBOOK_HUB_ACCOUNTS to another prefix"
         )
-    for folder in (home, run_of(learner)):
+    for folder in (home, run_of(home)):
         if not os.path.lexists(folder):
             folder.mkdir(mode=0o700)
             os.chown(folder, entry.pw_uid, entry.pw_gid)
@@ -132,6 +146,12 @@ def make_account(learner: str) -> Path:
             raise PlaceError(f"{folder} is there and does not belong to {name}; move it away")
         folder.chmod(0o700)
     return home
+
+
+def homes() -> list[Path]:
+    """The homes of all who have entered."""
+    found = (hub_folder() / "homes").glob("*")
+    return sorted(path for path in found if path.is_dir() and not path.is_symlink())
 
 
 def read_own(home: Path, file: str) -> bytes | None:
@@ -143,7 +163,12 @@ def read_own(home: Path, file: str) -> bytes | None:
         handle = os.open(home / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as opened:
+    try:
         found = os.fstat(handle)
         plain = stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE_BYTES
-        return opened.read() if plain and found.st_uid == owner else None
+        if not plain or found.st_uid != owner:
+            return None
+        with open(handle, "rb", closefd=False) as opened:
+            return opened.read()
+    finally:
+        os.close(handle)

@@ -12,21 +12,6 @@ from helpers.commands.hub import places
 from helpers.core import settings
 
 
-def learner_environment(learner: str) -> dict[str, str]:
-    """What a learner's processes see beyond the hub's own words: private places for all they
-    write, and the weights that all share, which only the hub's account may change."""
-    home = places.home_of(learner)
-    return {
-        "USER": places.account_of(learner),
-        "HOME": str(home),
-        "WORKBOOK_MY_WORK": str(home / "my_work"),
-        "WORKBOOK_CACHE": str(home / "cache"),
-        "WORKBOOK_WEIGHTS": str(settings.cache_folder("weights")),
-        "JUPYTER_RUNTIME_DIR": str(places.run_of(learner)),
-        "MPLCONFIGDIR": str(home / "cache" / "matplotlib"),
-    }
-
-
 class SharedAccountSpawner(LocalProcessSpawner):
     """All learners in the account of the hub: for a trial. They can read each other's files."""
 
@@ -34,7 +19,7 @@ class SharedAccountSpawner(LocalProcessSpawner):
         return lambda: None
 
     def user_env(self, env):
-        return env | learner_environment(self.user.name)
+        return env | places.learner_environment(places.home_of(self.user.name))
 
     def _options_and_place(self) -> None:
         home = places.home_of(self.user.name)
