@@ -931,6 +931,8 @@ def doctor(options: argparse.Namespace) -> int:
     ]
     if whole:
         lines += inside(python)
+    if options.room:
+        lines += room_lines(python, options.room) if whole else [("room", False, "unknown", start)]
     for name, ok, found, fix in lines:
         print(f"{'ok ' if ok else 'FIX'}  {name:<16} {found}{'' if ok else f'  ->  {fix}'}")
     return 0 if all(ok for _, ok, _, _ in lines) else 1
@@ -985,6 +987,17 @@ def inside(python: Path) -> list[tuple[str, bool, str, str]]:
         fix = f"delete {shown(VENV)} and run: python3 workbook.py lab"
         return [("packages", False, said, fix)]
     return [tuple(line) for line in json.loads(done.stdout.strip().splitlines()[-1])]
+
+
+def room_lines(python: Path, learners: int) -> list[tuple[str, bool, str, str]]:
+    """Will this machine hold so many learners? From what the load test measured."""
+    words = [str(python), "-m", "helpers.commands.hub.capacity", str(learners)]
+    how = {"cwd": ROOT, "capture_output": True, "text": True, **tied()}
+    done = subprocess.run(words, env=environment(python), **how)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160]
+        return [("room", False, said, "run deploy/load/load_test.py")]
+    return [tuple(line) for line in json.loads(done.stdout)]
 
 
 def memory_gb() -> float | None:
@@ -1253,7 +1266,12 @@ COMMANDS = [
         "check every file of labs_data: one line a fault, exit 1 if there is any",
         [],
     ),
-    ("doctor", doctor, "say what this machine has and what it lacks", []),
+    (
+        "doctor",
+        doctor,
+        "say what this machine has and what it lacks",
+        [option("--room", type=int, metavar="N", help="also: will it hold N learners at once?")],
+    ),
 ]
 
 

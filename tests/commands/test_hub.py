@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from support.browser import CHROMIUM, FLAGS
 from support.hub import running_hub, skip_unless_installed, skip_unless_root
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "02_build_rag.ipynb"
+GUESS = {"question": "?", "values": {"RAG": 0.3}, "made": "2026-03-02T09:14:07Z"}
+GUESSES = {"02.rag": [GUESS | {"after_result": False}]}
+JOURNAL = json.dumps({"format": 1, "guesses": GUESSES, "findings": {}})
 
 # Runs in a kernel: what of another learner, and of the hub, can this account touch? Nothing is
 # changed: a file is opened for writing and closed again.
@@ -89,7 +93,7 @@ def carl(hub):
     said = in_kernel(
         carl,
         "import os\nfrom pathlib import Path\n"
-        "Path(os.environ['WORKBOOK_MY_WORK'], 'journal.json').write_text('{\"mine\": 1}')\n"
+        f"Path(os.environ['WORKBOOK_MY_WORK'], 'journal.json').write_text({JOURNAL!r})\n"
         "index = Path(os.environ['WORKBOOK_CACHE'], 'indexes', 'x')\n"
         "index.parent.mkdir(parents=True, exist_ok=True)\n"
         "index.write_text('passages')\nsecret = 41\nprint(os.getppid())",
@@ -211,6 +215,49 @@ def test_no_kernel_listens_on_a_port(anna, carl):
     ports = "import glob, json, os\nprint([json.load(open(f))['transport'] for f in glob.glob("
     ports += "os.environ['JUPYTER_RUNTIME_DIR'] + '/kernel-*.json')])"
     assert set(re.findall(r"'(\w+)'", in_kernel(carl, ports, carl.kernel))) == {"ipc"}
+
+
+def test_a_learner_does_not_see_the_board(hub, anna):
+    assert anna.http.get(f"{hub.address}/services/room/?names=1").status_code == 403
+
+
+def test_the_hub_hands_out_beside_a_learners_copy_in_their_account(hub, anna, carl):
+    notebooks = hub.home("anna") / "my_work" / "notebooks"
+    own = (notebooks / NOTEBOOK).read_bytes()
+    words = ["-m", "helpers.commands.hub.hand_out", "02", "2"]
+    done = subprocess.run(hub.reachable([sys.executable, *words]), env=hub.env, cwd=ROOT)
+    assert done.returncode == 0
+    (given,) = notebooks.glob("02_*.from-instructor-solved-to-2-1.ipynb")
+    assert given.stat().st_uid == notebooks.stat().st_uid != 0
+    assert (notebooks / NOTEBOOK).read_bytes() == own
+
+
+@pytest.mark.browser
+def test_the_instructor_sees_the_rooms_guesses_in_a_browser(hub, carl):
+    from playwright.sync_api import expect, sync_playwright
+    from support.axe import serious_faults
+
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    password = (hub.folder / "hub" / "state" / "instructor_password").read_text().strip()
+    asked = []
+    with sync_playwright() as play:
+        page = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{hub.address}/services/room/")
+        page.get_by_label("Username").fill("instructor")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="The room")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("1 guess,")).to_be_visible()
+        expect(page.get_by_text("Measured")).to_have_count(0)
+        page.get_by_role("link", name="Show the outcome").click()
+        expect(page.get_by_text("Measured")).to_have_count(1)
+        expect(page.get_by_text(f"{hub.prefix}-carl")).to_have_count(0)
+        page.get_by_role("link", name="With names").click()
+        expect(page.get_by_text(f"{hub.prefix}-carl")).to_have_count(1)
+        assert serious_faults(page) == []
+    assert [url for url in asked if not url.startswith((hub.address, "data:"))] == []
 
 
 def test_a_killed_kernel_costs_no_file(hub, anna):

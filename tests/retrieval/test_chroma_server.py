@@ -4,6 +4,7 @@ that asks who is there."""
 from __future__ import annotations
 
 import contextlib
+import os
 import runpy
 import shutil
 import subprocess
@@ -136,6 +137,8 @@ def proxy(server, tmp_path):
     text = text.replace("127.0.0.1:8443", f"127.0.0.1:{port}").replace(
         "http://127.0.0.1:8000", server.url
     )
+    if os.geteuid() == 0:  # its workers would be nobody's, whom this folder is closed to
+        text = f"user root;\n{text}"
     (tmp_path / "nginx.conf").write_text(text)
     words = ["-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr"]
     process = subprocess.Popen([NGINX, *words])

@@ -69,7 +69,7 @@ class Hub:
         command = [sys.executable, "-m", "jupyterhub", "-f", str(config)]
         with (self.folder / "hub.log").open("a") as log:
             self.process = subprocess.Popen(
-                self._reachable(command), env=self.env, cwd=ROOT, stdout=log, stderr=log
+                self.reachable(command), env=self.env, cwd=ROOT, stdout=log, stderr=log
             )
         for _ in range(300):
             with contextlib.suppress(httpx.HTTPError):
@@ -81,7 +81,8 @@ class Hub:
         self.stop()
         raise AssertionError(f"the hub did not start: {self.log()[-3000:]}")
 
-    def _reachable(self, command: list[str]) -> list[str]:
+    def reachable(self, command: list[str]) -> list[str]:
+        """The command, run where other accounts may run this Python, too."""
         base = Path(sys.executable).resolve()
         if os.geteuid() != 0 or not base.is_relative_to("/root"):
             return command
