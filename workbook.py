@@ -44,6 +44,7 @@ NEEDS_DISK_GB = 4.0
 GRACE_SECONDS = 10  # for a child that is asked to end; JupyterLab ends its kernels first
 NOTEBOOKS = "helpers.commands.notebooks"
 WORKSHOP = "helpers.commands.workshop"
+HUB_CONFIG = ROOT / "deploy" / "jupyterhub" / "jupyterhub_config.py"
 WINDOWS = os.name == "nt"
 
 
@@ -315,7 +316,7 @@ def make_environment(extra: str | None) -> None:
     # had.
     marks = sorted(
         {ready_mark(None), ready_mark(extra), *done}
-        & {ready_mark(one) for one in (None, "test", "bench", "site")}
+        & {ready_mark(one) for one in (None, "test", "bench", "site", "hub")}
     )
     write_whole(VENV / "workbook-ready.json", json.dumps(marks))
     under_way.unlink()
@@ -746,6 +747,39 @@ def board(options: argparse.Namespace) -> int:
     return call(python, *words, JUPYTER_PATH=os.pathsep.join(paths))
 
 
+def hub(options: argparse.Namespace) -> int:
+    """The course for a room on this machine: JupyterHub, an account a learner (as root)."""
+    python = set_up("hub")
+    if options.ip not in ("127.0.0.1", "localhost", "::1"):
+        say(
+            f"the hub will listen at {options.ip} without TLS: passwords can be read on the way."
+            " deploy/jupyterhub/README.md has the reverse proxy that belongs in front"
+        )
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if not root:
+        say(
+            "*** started as an ordinary user: all learners share this account and can read and"
+            " change each other's files. For a trial only; as root each has an account ***"
+        )
+    port = free_port(options.ip, options.port)
+    host = f"[{options.ip}]" if ":" in options.ip else options.ip
+    folder = Path(as_typed(os.environ.get("WORKBOOK_HUB") or ROOT / "hub"))
+    where = {"WORKBOOK_HUB": str(folder), "WORKBOOK_HUB_URL": f"http://{host}:{port}"}
+    say(
+        f"opening the hub at http://{host}:{port}/ ; Ctrl-C ends it, and every learner's server."
+        f" You are `instructor`; your password is in {folder / 'state' / 'instructor_password'},"
+        " and your board at /services/room/"
+    )
+    return call(python, "-m", "jupyterhub", "-f", HUB_CONFIG, **where)
+
+
+def hand_out(options: argparse.Namespace) -> int:
+    """Put a fixed notebook, or one solved up to a section, beside every learner's own copy."""
+    words = [options.notebook, *filter(None, [options.section])]
+    words += [f"--to={name}" for name in options.to or []]
+    return call(set_up("hub"), "-m", "helpers.commands.hub.hand_out", *words)
+
+
 def free_port(ip: str, first: int) -> int:
     """The first of twenty ports that is free at this address; 0: any. Raises SetupError where there
     is none, or one may not listen there."""
@@ -897,6 +931,8 @@ def doctor(options: argparse.Namespace) -> int:
     ]
     if whole:
         lines += inside(python)
+    if options.room:
+        lines += room_lines(python, options.room) if whole else [("room", False, "unknown", start)]
     for name, ok, found, fix in lines:
         print(f"{'ok ' if ok else 'FIX'}  {name:<16} {found}{'' if ok else f'  ->  {fix}'}")
     return 0 if all(ok for _, ok, _, _ in lines) else 1
@@ -951,6 +987,17 @@ def inside(python: Path) -> list[tuple[str, bool, str, str]]:
         fix = f"delete {shown(VENV)} and run: python3 workbook.py lab"
         return [("packages", False, said, fix)]
     return [tuple(line) for line in json.loads(done.stdout.strip().splitlines()[-1])]
+
+
+def room_lines(python: Path, learners: int) -> list[tuple[str, bool, str, str]]:
+    """Will this machine hold so many learners? From what the load test measured."""
+    words = [str(python), "-m", "helpers.commands.hub.capacity", str(learners)]
+    how = {"cwd": ROOT, "capture_output": True, "text": True, **tied()}
+    done = subprocess.run(words, env=environment(python), **how)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it does not start"])[-1][:160]
+        return [("room", False, said, "run deploy/load/load_test.py")]
+    return [tuple(line) for line in json.loads(done.stdout)]
 
 
 def memory_gb() -> float | None:
@@ -1041,6 +1088,34 @@ COMMANDS = [
                 help="address to listen on (default: 127.0.0.1, this machine only)",
             ),
             NO_BROWSER,
+        ],
+    ),
+    (
+        "hub",
+        hub,
+        "serve the course to a room from this machine (JupyterHub, installed for this)",
+        [
+            option("--port", type=int, default=8000, help="port (default: 8000)"),
+            option(
+                "--ip",
+                default="127.0.0.1",
+                help="address to listen on (default: 127.0.0.1, this machine only)",
+            ),
+        ],
+    ),
+    (
+        "hand-out",
+        hand_out,
+        "on the hub: put a notebook beside every learner's copy, fixed or solved up to a section",
+        [
+            option("notebook", metavar="NN", help="its number, as 05"),
+            option(
+                "section",
+                nargs="?",
+                metavar="SECTION",
+                help="solved up to here (number, or end); without it, the notebook as it is now",
+            ),
+            option("--to", action="append", metavar="NAME", help="this learner only; repeatable"),
         ],
     ),
     (
@@ -1191,7 +1266,12 @@ COMMANDS = [
         "check every file of labs_data: one line a fault, exit 1 if there is any",
         [],
     ),
-    ("doctor", doctor, "say what this machine has and what it lacks", []),
+    (
+        "doctor",
+        doctor,
+        "say what this machine has and what it lacks",
+        [option("--room", type=int, metavar="N", help="also: will it hold N learners at once?")],
+    ),
 ]
 
 

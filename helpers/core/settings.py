@@ -8,6 +8,7 @@ from the environment.
     WORKBOOK_EMBEDDER  another embedder: folder, or owner/name of a hub (default: MiniLM)
     WORKBOOK_RERANKER  a cross-encoder that reranks: folder, or owner/name of a hub (default: none)
     CHROMA_URL         a Chroma server for the indexes (default: none; in the cache)
+    CHROMA_TOKEN       what a reverse proxy before that server wants to see (default: none)
     WORKBOOK_DEVICE    cpu, cuda, mps (default: the best one present)
     WORKBOOK_DTYPE     float32, bfloat16, float16 (default: see reference_dtype)
     WORKBOOK_THREADS   threads for torch (default: physical cores)
@@ -102,9 +103,15 @@ def live() -> bool:
 
 
 def chroma_url() -> str | None:
-    """Which Chroma server holds the indexes, if any, as http://127.0.0.1:8000? It checks no
-    passwords: keep it where only you can reach it."""
+    """Which Chroma server holds the indexes, if any, as http://127.0.0.1:8000, or with a
+    cohort's database http://127.0.0.1:8000/may? It checks no passwords: keep it where only you can
+    reach it."""
     return os.environ.get("CHROMA_URL") or None
+
+
+def chroma_token() -> str | None:
+    """Which token does the reverse proxy before the Chroma server want, if any?"""
+    return os.environ.get("CHROMA_TOKEN") or None
 
 
 def stay_offline() -> None:

@@ -224,24 +224,38 @@ def remove(name: str) -> int:
 
 
 def connect(url: str):
-    """A client of the Chroma server at this URL. Raises ConnectionError that says what to do."""
+    """A client of the Chroma server at this URL; its path, as in http://127.0.0.1:8000/may, is the
+    database of a cohort (default: the server's own). Raises ConnectionError that says what to do.
+    """
     settings.stay_offline()
     import chromadb
 
     parts = urlsplit(url if "://" in url else f"http://{url}")
+    cohort, token = parts.path.strip("/"), settings.chroma_token()
     try:
         return chromadb.HttpClient(
             parts.hostname or "127.0.0.1",
             parts.port or 8000,
             ssl=parts.scheme == "https",
+            headers={"Authorization": f"Bearer {token}"} if token else None,
             settings=chromadb.Settings(anonymized_telemetry=False),
+            database=cohort or chromadb.DEFAULT_DATABASE,
         )
     except Exception as error:
-        raise ConnectionError(
-            f"CHROMA_URL: no Chroma server answers at {url} ({type(error).__name__}); start one"
-            " with `chroma run --path FOLDER --host 127.0.0.1 --port 8000`, or unset CHROMA_URL to"
-            " keep indexes in the cache"
-        ) from error
+        raise ConnectionError(_advice(url, cohort, error)) from error
+
+
+def _advice(url: str, cohort: str, error: Exception) -> str:
+    if cohort and "not found" in str(error).lower():
+        return (
+            f"CHROMA_URL: the server at {url} has no database for the cohort {cohort!r}; make it"
+            f" with `python deploy/chroma/cohorts.py add {cohort}`"
+        )
+    return (
+        f"CHROMA_URL: no Chroma server answers at {url} ({type(error).__name__}); start one"
+        " with `chroma run --path FOLDER --host 127.0.0.1 --port 8000`, or unset CHROMA_URL to"
+        " keep indexes in the cache"
+    )
 
 
 def names(client) -> Iterator[str]:

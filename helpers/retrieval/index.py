@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from helpers.core import settings
 from helpers.core.cases import Ask, Passage
 from helpers.core.fingerprint import code_of
 from helpers.data.handbook import Document
@@ -260,9 +261,15 @@ class Index:
         try:
             yield
         except Exception as error:  # chromadb raises many types, some of them from Rust
+            stopped = (
+                f" Or did the Chroma server stop ({url})? Start it again on the same folder:"
+                " nothing is lost; then run this cell again"
+                if (url := settings.chroma_url())
+                else ""
+            )
             raise IndexUnusableError(
                 f"index {self.name} does not answer ({type(error).__name__}: {error}); was it"
-                " removed? Build or open it again"
+                f" removed? Build or open it again.{stopped}"
             ) from error
 
     @functools.cached_property

@@ -38,9 +38,7 @@ def catch_up(number: str, section: str) -> int:
     (source,) = notebooks.sources([number])
     path, limit, where = notebooks.copy_path(source), *_limit(source, section)
     mine = _read(path)
-    fits = mine is not None and mine.metadata.get("workbook", {}).get(
-        "source_sha256"
-    ) == notebooks.source_hash(source)
+    fits = _of_this_edition(mine, source)
     book, folded = brought_to(source, limit, mine if fits else None)
     saved = notebooks.set_aside(path, "before-catch-up", notebooks.as_text(book))
     if saved is None:
@@ -55,6 +53,20 @@ def catch_up(number: str, section: str) -> int:
     print("in JupyterLab: File, Reload Notebook from Disk; click the heading of the section; Run,")
     print("Run All Above Selected Cell")
     return 0
+
+
+def solved_up_to(source: Path, section: str) -> nbformat.NotebookNode:
+    """The learner's notebook as `catch_up` would make it, with nothing written. Raises ValueError
+    for a section that the notebook does not have."""
+    mine = _read(notebooks.copy_path(source))
+    fits = _of_this_edition(mine, source)
+    return brought_to(source, _limit(source, section)[0], mine if fits else None)[0]
+
+
+def _of_this_edition(mine: nbformat.NotebookNode | None, source: Path) -> bool:
+    return mine is not None and mine.metadata.get("workbook", {}).get(
+        "source_sha256"
+    ) == notebooks.source_hash(source)
 
 
 def _limit(source: Path, section: str) -> tuple[int, str]:
