@@ -229,7 +229,9 @@ with pd.option_context("display.max_colwidth", 500):
         .rename_axis(None)
         .style.set_uuid("six")
         .set_properties(**{"text-align": "left", "vertical-align": "top"})
-        .set_table_styles([{"selector": "th", "props": "text-align: left; vertical-align: top"}])
+        .set_table_styles(
+            [{"selector": "th", "props": "text-align: left; vertical-align: top"}]
+        )
     )
 table
 
