@@ -66,7 +66,7 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
     beside = {one: [m for m in published if m["finding"] == one] for one in rows["finding"]}
     marks = [mark for found in beside.values() for mark in found]
     title = _readiness_title(decision)
-    out, top, width = [_text(8, 22, title, 15, bold=True)], 58, WIDE - LEFT - 195
+    out, top, width = [_text(8, 22, title, 15, bold=True)], 66, WIDE - LEFT - 195
     foot = top + 34 * len(rows)
 
     def x(share: float) -> float:
