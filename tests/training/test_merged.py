@@ -3,13 +3,19 @@ cannot get there."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
 from support.tiny_model import HOW, tiny_generator, tiny_rows
 
+from helpers.data.tickets import load_tickets
 from helpers.models.generate import complete
-from helpers.training.adapters import AdapterError, merged, with_adapter
+from helpers.models.load import load_generator
+from helpers.systems import TICKET_PROMPT
+from helpers.systems.labelled import tuned_prompt
+from helpers.training.adapters import CONFIG, REFERENCE, AdapterError, merged, opened, with_adapter
 from helpers.training.trainer import finetune
 
 
@@ -76,3 +82,18 @@ def test_an_adapter_that_acts_on_answers_is_not_merged(home, generator):
     adapter = finetune(generator, tiny_rows(generator), HOW, say=lambda _: None)
     with pytest.raises(AdapterError, match="acts on answers only and cannot be merged"):
         merged(generator, adapter)
+
+
+@pytest.mark.slow
+def test_the_courses_weights_answer_a_ticket_alike_merged_and_unmerged(cache, float32, tmp_path):
+    """The adapter that comes with the workbook acts on answers only, so here it is a copy that acts
+    on prompts as well: the same numbers, and another function, which still writes records."""
+    folder = shutil.copytree(REFERENCE / "format", tmp_path / "everything")
+    config = json.loads((folder / CONFIG).read_text("utf-8")) | {"alora_invocation_tokens": None}
+    (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    plain, adapter = load_generator(), opened(folder)
+    prompt = tuned_prompt(plain, TICKET_PROMPT, load_tickets("dev")[0].ask.input)
+    one, two = (
+        next(complete(put(plain, adapter), [prompt], 12)).text for put in (merged, with_adapter)
+    )
+    assert (one, one[:1]) == (two, "{")
