@@ -31,10 +31,9 @@ pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
 # those that have an answer
 questions = [case for case in load_questions("dev", documents) if case.gold.answers]
-print(
-    f"{len(documents)} document versions, {sum(len(d.text.split()) for d in documents):,} words,"
-    f" {len(questions)} answerable questions"
-)
+words = sum(len(d.text.split()) for d in documents)
+print(f"{len(documents)} document versions, {words:,} words")
+print(f"{len(questions)} answerable questions")
 
 plots.rag_pipeline()
 
@@ -61,9 +60,7 @@ def most_shared_words(ask):
 
 
 hits = [most_shared_words(c.ask) in {e.doc for e in c.gold.evidence} for c in questions]
-print(
-    f"right document found by shared words: {plots.percent(np.mean(hits))} of {len(hits)} questions"
-)
+print(f"right document by shared words: {plots.percent(np.mean(hits))} of {len(hits)}")
 
 # %% [markdown]
 # ## Chunking by hand
@@ -286,9 +283,8 @@ print(
     case.gold.answers[0],
 )
 for citation in prediction.cited:
-    print(
-        f"cites [{citation.number}] {citation.doc} (by {citation.by}): {citation.quote!r}"
-    )
+    print(f"cites [{citation.number}] {citation.doc} (by {citation.by})")
+    print(repr(citation.quote))
 
 # %% [markdown]
 # ## Does it help? Measure
@@ -337,10 +333,8 @@ p = (
     else 1.0
 )
 verdict = "more than chance" if p < 0.05 else "cannot tell at this n"
-print(
-    f"only RAG right: {only_rag}, only memory right: {only_memory}; this uneven by chance with"
-    f" p = {p:.3f}: {verdict}"
-)
+print(f"only RAG right: {only_rag}, only memory right: {only_memory}")
+print(f"this uneven by chance with p = {p:.3f}: {verdict}")
 compare(alone, with_rag)
 
 # %% [markdown]

@@ -49,8 +49,7 @@ copied = [
     train[i].gold.output == c.gold.output for i, c in zip(nearest, dev, strict=True)
 ]
 print(
-    f"nearest of {len(train)}: all four fields right in {sum(copied)} of {len(dev)}, without"
-    " training anything"
+    f"nearest of {len(train)}: all four right in {sum(copied)} of {len(dev)}, untrained"
 )
 
 # %%
@@ -231,9 +230,8 @@ noisy = [
     for m in measures
 ]
 for c in noisy:
-    print(
-        f"{c.measure}: {plots.percent(c.share_first)} without, then {c.verdict_in_points()}"
-    )
+    clean_share = plots.percent(c.share_first)
+    print(f"{c.measure}: {clean_share} without, then {c.verdict_in_points()}")
 harmed = [c.measure for c in noisy if c.verdict == "worse"]
 what_happened(
     f"""Of {len(noisy)} measures {len(harmed)} are measurably worse with wrong labels,

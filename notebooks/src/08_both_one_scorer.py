@@ -8,7 +8,7 @@
 #
 # **On trial here:** *"If retrieval recall is low, fine-tuning will not fix it."* And where the evidence is there, does a tuned reader help?
 #
-# **Time:** 30 minutes to read · 9 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
+# **Time:** 30 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
