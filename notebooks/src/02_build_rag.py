@@ -293,7 +293,7 @@ for citation in prediction.cited:
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, predict_which, record, settle
-from helpers.labs import the_climb, what_happened, what_we_found
+from helpers.labs import held, the_climb, what_happened, what_we_found, yes_or_no
 
 predict(
     "02.rag", "What share of the questions will each get right?", ["closed book", "RAG"]
@@ -497,23 +497,22 @@ exercise("02.4").check(better)
 
 # %%
 gain = compare(alone, with_rag)
-answer = f"""**Can we let the model see what it does not know?** Yes:
-{out_of(share(with_rag))} right with one passage, {out_of(share(alone))} from memory,
-without training anything. It saw the right sentence for
-{out_of(share(way, "sentence"))} questions, so the search comes first."""
+answer = f"""**Can we let the model see what it does not know?**
+{yes_or_no(gain.verdict)}: {out_of(share(with_rag))} right with one passage,
+{out_of(share(alone))} from memory, without training anything. It saw the right
+sentence for {out_of(share(way, "sentence"))} questions, so the search comes first."""
 the_climb("02")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 three = f"three passages instead of one: {more.verdict_in_points()}"
 what_we_found(
     answer,
     {
         "what it sees changes its answers": (
-            HELD.get(gain.verdict),
+            held(gain.verdict),
             gain.verdict_in_points(),
         ),
-        "seeing more, it answers more": (HELD.get(more.verdict), three),
+        "seeing more, it answers more": (held(more.verdict), three),
     },
 )
 

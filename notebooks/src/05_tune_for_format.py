@@ -82,7 +82,7 @@ ticket_summary([majority, *without_model]).round(2)
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, record, the_climb
-from helpers.labs import what_happened, what_we_found
+from helpers.labs import held, what_happened, what_we_found
 
 predict(
     "05.tickets",
@@ -507,9 +507,8 @@ language model, then training."""
 the_climb("05")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 prompt, without = against["retrieved examples"], against["classifier"]
-label_wins = HELD.get(prompt.verdict) and HELD.get(without.verdict)
+label_wins = held(prompt.verdict) and held(without.verdict)
 what_we_found(
     answer,
     {
@@ -518,7 +517,7 @@ what_we_found(
             f"against the best prompt {prompt.verdict_in_points()}, against a"
             f" classifier without a language model {without.verdict_in_points()}",
         ),
-        "tone": (HELD.get(styled.verdict), styled.verdict_in_points()),
+        "tone": (held(styled.verdict), styled.verdict_in_points()),
         "fewer prompt tokens": (bool(saved > 0), f"{saved:.0f} fewer a request"),
     },
 )
