@@ -20,7 +20,7 @@ from helpers.labs.journal import (
 from helpers.labs.lab_answer import chunking_answer, table, training_answer
 from helpers.labs.routing import routing_lab, routing_what_if
 from helpers.labs.training import in_words, training_lab
-from helpers.labs.words import Words, out_of, what_happened, what_we_found
+from helpers.labs.words import Words, held, out_of, what_happened, what_we_found, yes_or_no
 
 __all__ = [
     "Words",
@@ -34,6 +34,7 @@ __all__ = [
     "coloured_chunks",
     "explorer",
     "guess_of",
+    "held",
     "in_words",
     "job",
     "out_of",
@@ -54,4 +55,5 @@ __all__ = [
     "what_happened",
     "what_if",
     "what_we_found",
+    "yes_or_no",
 ]

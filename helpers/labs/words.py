@@ -60,6 +60,16 @@ def verdict(parts: list[Held]) -> str:
     return "contradicted here" if any(part is False for part in parts) else "could not be told"
 
 
+def held(verdict: str) -> Held:
+    """Did a part of the sentence hold, by the verdict of a comparison?"""
+    return {"better": True, "worse": False}.get(verdict)
+
+
+def yes_or_no(verdict: str) -> str:
+    """The answer to a question whether something helps, by the verdict of a comparison."""
+    return {"better": "Yes", "worse": "No"}.get(verdict, "That could not be told")
+
+
 def out_of(result: Mapping[str, float]) -> str:
     """A share as counts with its interval, as "6 of 7 (49 to 97 %)"; result: share, low, high and
     n, as `evaluation.share` gives them."""

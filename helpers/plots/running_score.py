@@ -57,6 +57,7 @@ def running_score(climb: pd.DataFrame, notebook: str) -> Picture:
     for label, name in zip(axes.get_yticklabels(), names[::-1], strict=True):
         label.set_color(INK if name in met.index else GREY)
     axes.set_xlim(0, n * 1.02)
+    axes.set_ylim(-0.7, len(names) - 0.4)  # also where nothing is drawn
     axes.set_xlabel(f"right of the same {n} dev questions, with 95 % interval")
     axes.grid(axis="x", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -296,7 +296,7 @@ exercise("00.2").check(parrot)
 from helpers import systems
 from helpers.evaluation import compare
 from helpers.experiments import climb
-from helpers.labs import the_climb, what_we_found
+from helpers.labs import held, the_climb, what_we_found
 from helpers.retrieval import chunk_all
 
 asked = climb.the_questions(questions)
@@ -307,13 +307,12 @@ the_climb("00")
 
 # %%
 seen, refused = compare(alone, shown), out_of(share(alone, "abstained"))
-held = {"better": True, "worse": False}.get(seen.verdict)  # else: cannot be told
 what_we_found(
     f"""**It underperforms. Should we fine-tune it?** Not before you know what is
     missing. From memory it is right in {out_of(share(alone))} and refused {refused};
     with the right passage, in {out_of(share(shown))}. Nothing was trained.""",
     {
-        "RAG changes what it can see": (held, seen.verdict_in_points()),
+        "RAG changes what it can see": (held(seen.verdict), seen.verdict_in_points()),
         "fine-tuning changes how it behaves": (None, "nothing was trained yet"),
     },
 )

@@ -26,7 +26,7 @@ from helpers.evaluation import QUESTIONS, TICKETS, Task, compare, compare_all
 from helpers.evaluation import evaluate, share, summary, ticket_summary
 from helpers.systems import TICKET_PROMPT
 from helpers.labs import answer_guess, out_of, predict, record_all, the_climb
-from helpers.labs import what_happened, what_we_found
+from helpers.labs import held, what_happened, what_we_found
 from helpers.models import chat
 
 pd.set_option("display.max_colwidth", 110)
@@ -450,12 +450,11 @@ into "{flipped.verdict}"."""
 the_climb("01")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 what_we_found(
     answer,
     {
-        "missing context": (HELD.get(moved[0].verdict), f"one sentence: {shown}"),
-        "unclear boundaries": (HELD.get(verdict.verdict), verdict.verdict_in_points()),
+        "missing context": (held(moved[0].verdict), f"one sentence: {shown}"),
+        "unclear boundaries": (held(verdict.verdict), verdict.verdict_in_points()),
         "weak evaluation": (
             verdict.verdict != flipped.verdict,
             f"the same answers were called {verdict.verdict} and {flipped.verdict}",

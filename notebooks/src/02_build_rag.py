@@ -31,10 +31,9 @@ pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
 # those that have an answer
 questions = [case for case in load_questions("dev", documents) if case.gold.answers]
-print(
-    f"{len(documents)} document versions, {sum(len(d.text.split()) for d in documents):,} words,"
-    f" {len(questions)} answerable questions"
-)
+words = sum(len(d.text.split()) for d in documents)
+print(f"{len(documents)} document versions, {words:,} words")
+print(f"{len(questions)} answerable questions")
 
 plots.rag_pipeline()
 
@@ -61,9 +60,7 @@ def most_shared_words(ask):
 
 
 hits = [most_shared_words(c.ask) in {e.doc for e in c.gold.evidence} for c in questions]
-print(
-    f"right document found by shared words: {plots.percent(np.mean(hits))} of {len(hits)} questions"
-)
+print(f"right document by shared words: {plots.percent(np.mean(hits))} of {len(hits)}")
 
 # %% [markdown]
 # ## Chunking by hand
@@ -286,9 +283,8 @@ print(
     case.gold.answers[0],
 )
 for citation in prediction.cited:
-    print(
-        f"cites [{citation.number}] {citation.doc} (by {citation.by}): {citation.quote!r}"
-    )
+    print(f"cites [{citation.number}] {citation.doc} (by {citation.by})")
+    print(repr(citation.quote))
 
 # %% [markdown]
 # ## Does it help? Measure
@@ -297,7 +293,7 @@ for citation in prediction.cited:
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, predict_which, record, settle
-from helpers.labs import the_climb, what_happened, what_we_found
+from helpers.labs import held, the_climb, what_happened, what_we_found, yes_or_no
 
 predict(
     "02.rag", "What share of the questions will each get right?", ["closed book", "RAG"]
@@ -337,10 +333,8 @@ p = (
     else 1.0
 )
 verdict = "more than chance" if p < 0.05 else "cannot tell at this n"
-print(
-    f"only RAG right: {only_rag}, only memory right: {only_memory}; this uneven by chance with"
-    f" p = {p:.3f}: {verdict}"
-)
+print(f"only RAG right: {only_rag}, only memory right: {only_memory}")
+print(f"this uneven by chance with p = {p:.3f}: {verdict}")
 compare(alone, with_rag)
 
 # %% [markdown]
@@ -503,23 +497,22 @@ exercise("02.4").check(better)
 
 # %%
 gain = compare(alone, with_rag)
-answer = f"""**Can we let the model see what it does not know?** Yes:
-{out_of(share(with_rag))} right with one passage, {out_of(share(alone))} from memory,
-without training anything. It saw the right sentence for
-{out_of(share(way, "sentence"))} questions, so the search comes first."""
+answer = f"""**Can we let the model see what it does not know?**
+{yes_or_no(gain.verdict)}: {out_of(share(with_rag))} right with one passage,
+{out_of(share(alone))} from memory, without training anything. It saw the right
+sentence for {out_of(share(way, "sentence"))} questions, so the search comes first."""
 the_climb("02")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 three = f"three passages instead of one: {more.verdict_in_points()}"
 what_we_found(
     answer,
     {
         "what it sees changes its answers": (
-            HELD.get(gain.verdict),
+            held(gain.verdict),
             gain.verdict_in_points(),
         ),
-        "seeing more, it answers more": (HELD.get(more.verdict), three),
+        "seeing more, it answers more": (held(more.verdict), three),
     },
 )
 

@@ -142,7 +142,8 @@ pd.DataFrame(
 
 # %%
 from helpers.labs import answer_guess, predict, predict_which, record, settle
-from helpers.labs import out_of, the_climb, what_happened, what_we_found
+from helpers.labs import held, out_of, the_climb
+from helpers.labs import what_happened, what_we_found, yes_or_no
 
 predict(
     "03.recall",
@@ -494,27 +495,26 @@ exercise("03.4").check((my_setting, my_verdict))
 before, now = (
     out_of(one.rename({"recall": "share"})) for one in (cut_well.base, cut_well.row)
 )
-answer = f"""**Would better chunking fix it?** A good part of it. Cut at sentences,
-one passage holds the evidence for {now} questions instead of {before}, for fewer
-tokens; right answers: {cut_well.right.verdict_in_points()}. What is found is not yet
-read."""
+answer = f"""**Would better chunking fix it?** {yes_or_no(cut_well.right.verdict)}, as
+far as finding goes. Cut at sentences, one passage holds the evidence for {now}
+questions instead of {before}, for fewer tokens; right answers:
+{cut_well.right.verdict_in_points()}. What is found is not yet read."""
 the_climb("03")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 what_we_found(
     answer,
     {
         "retrieval can be fixed without training": (
-            HELD.get(title.verdict),
+            held(title.verdict),
             f"the title before each chunk: {title.verdict_in_points()}",
         ),
         "more right answers follow a better search": (
-            HELD.get(cut_well.right.verdict),
+            held(cut_well.right.verdict),
             f"one passage, cut well: {cut_well.right.verdict_in_points()}",
         ),
         "they follow more text": (
-            HELD.get(three.right.verdict),
+            held(three.right.verdict),
             f"three passages: {three.right.verdict_in_points()}",
         ),
     },

@@ -9,7 +9,7 @@
 #
 # **On trial here:** *"Fine-tuning changes how a model behaves: strict formats, tone, fewer prompt tokens, narrow tasks with labels."*
 #
-# **Time:** 30 minutes to read · 8 minutes to run · 25 minutes of exercises. **Before:** 00.
+# **Time:** 30 minutes to read · 5 minutes to run · 25 minutes of exercises. **Before:** 00.
 #
 # **By the end you can**
 # - tell *form* from *judgement*, and compare zero-shot, few-shot, constrained and tuned by both, on tickets and on a house style;
@@ -43,11 +43,12 @@ print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev ti
 
 # %%
 print(tickets[3].ask.input, "\n\n->", systems.written(tickets[3].gold))
+rest = '"product": "gale", "priority": "high"'
 replies = [
-    '{"category": "fault", "product": "gale", "priority": "high", "needs_human": false}',
-    'Sure! {"category": "fault", "product": "gale", "priority": "high", "needs_human": false}',
-    '{"category": "broken", "product": "gale", "priority": "high", "needs_human": false}',
-    '{"category": "fault", "product": "gale", "priority": "high"}',
+    '{"category": "fault", ' + rest + ', "needs_human": false}',
+    'Sure! {"category": "fault", ' + rest + ', "needs_human": false}',
+    '{"category": "broken", ' + rest + ', "needs_human": false}',
+    '{"category": "fault", ' + rest + "}",
 ]
 pd.DataFrame(
     [(r[:48], *parse_strict(r)[::2]) for r in replies],
@@ -81,7 +82,7 @@ ticket_summary([majority, *without_model]).round(2)
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, record, the_climb
-from helpers.labs import what_happened, what_we_found
+from helpers.labs import held, what_happened, what_we_found
 
 predict(
     "05.tickets",
@@ -133,10 +134,9 @@ from helpers.training import encode
 ids, prompt_tokens, _ = encode(
     generator.tokenizer, *systems.training_rows(generator, TICKET_PROMPT, train[:1])[0]
 )
-print(
-    f"{len(ids)} tokens: {prompt_tokens} of prompt, {len(ids) - prompt_tokens} to be learned:"
-    f" {generator.tokenizer.decode(ids[prompt_tokens:])!r}"
-)
+learned = ids[prompt_tokens:]
+print(f"{prompt_tokens} tokens of prompt, {len(learned)} to be learned:")
+print(repr(generator.tokenizer.decode(learned)))
 
 # %%
 import math
@@ -385,9 +385,8 @@ briefs, replies = (
     house_style.load_style("dev"),
     house_style.pairs(house_style.load_style("train")),
 )
-print(
-    f"{replies[0][0]}\n\n->\n{replies[0][1]}\n\nThe guide as a prompt:\n{house_style.GUIDE}"
-)
+print(*replies[0], sep="\n\n->\n")
+print(f"\nThe guide as a prompt:\n{house_style.GUIDE}")
 predict(
     "05.style",
     "What share of replies keeps all style rules?",
@@ -508,18 +507,17 @@ language model, then training."""
 the_climb("05")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 prompt, without = against["retrieved examples"], against["classifier"]
-label_wins = HELD.get(prompt.verdict) and HELD.get(without.verdict)
+label_wins = held(prompt.verdict) and held(without.verdict)
 what_we_found(
     answer,
     {
         "narrow tasks with labels": (
             label_wins,
-            f"against the best prompt {prompt.verdict_in_points()}, against a classifier without"
-            f" a language model {without.verdict_in_points()}",
+            f"against the best prompt {prompt.verdict_in_points()}, against a"
+            f" classifier without a language model {without.verdict_in_points()}",
         ),
-        "tone": (HELD.get(styled.verdict), styled.verdict_in_points()),
+        "tone": (held(styled.verdict), styled.verdict_in_points()),
         "fewer prompt tokens": (bool(saved > 0), f"{saved:.0f} fewer a request"),
     },
 )

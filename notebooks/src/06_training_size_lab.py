@@ -49,8 +49,7 @@ copied = [
     train[i].gold.output == c.gold.output for i, c in zip(nearest, dev, strict=True)
 ]
 print(
-    f"nearest of {len(train)}: all four fields right in {sum(copied)} of {len(dev)}, without"
-    " training anything"
+    f"nearest of {len(train)}: all four right in {sum(copied)} of {len(dev)}, untrained"
 )
 
 # %%
@@ -113,7 +112,7 @@ print(
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, record, the_climb
-from helpers.labs import what_happened, what_we_found
+from helpers.labs import held, what_happened, what_we_found, yes_or_no
 
 predict(
     "06.rows",
@@ -231,9 +230,8 @@ noisy = [
     for m in measures
 ]
 for c in noisy:
-    print(
-        f"{c.measure}: {plots.percent(c.share_first)} without, then {c.verdict_in_points()}"
-    )
+    clean_share = plots.percent(c.share_first)
+    print(f"{c.measure}: {clean_share} without, then {c.verdict_in_points()}")
 harmed = [c.measure for c in noisy if c.verdict == "worse"]
 what_happened(
     f"""Of {len(noisy)} measures {len(harmed)} are measurably worse with wrong labels,
@@ -485,25 +483,24 @@ exercise("06.5").check((my_rows, my_verdict))
 
 # %%
 fields, all_four = ends
-answer = f"""**Would more labels fix it?** Up to here, yes: {out_of(first)} right with
-{first["rows"]:.0f} labels, {out_of(last)} with {most}. {curve.gain(most, 50)} Where
-that uncertainty is larger than the gain, spend them on the dev set, on the weak
-field, or on checking the labels there are."""
+answer = f"""**Would more labels fix it?** {yes_or_no(all_four.verdict)}, up to here:
+{out_of(first)} right with {first["rows"]:.0f} labels, {out_of(last)} with {most}.
+{curve.gain(most, 50)} Where that uncertainty is larger than the gain, spend them on
+the dev set, on the weak field, or on checking the labels there are."""
 the_climb("06")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 rivals = passed["at the most labels"]
 what_we_found(
     answer,
     {
         "labels teach a narrow task": (
-            HELD.get(all_four.verdict),
+            held(all_four.verdict),
             all_four.verdict_in_points(),
         ),
         **{
             f"tuning passes {arm}": (
-                HELD.get(said.split(" (")[0]),
+                held(said.split(" (")[0]),
                 f"with {most} labels {said}",
             )
             for arm, said in rivals.items()

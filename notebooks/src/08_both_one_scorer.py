@@ -8,7 +8,7 @@
 #
 # **On trial here:** *"If retrieval recall is low, fine-tuning will not fix it."* And where the evidence is there, does a tuned reader help?
 #
-# **Time:** 30 minutes to read · 9 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
+# **Time:** 30 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
@@ -32,7 +32,7 @@ from helpers.labs import (
     record,
     record_all,
 )
-from helpers.labs import settle, the_climb, what_happened, what_we_found
+from helpers.labs import held, settle, the_climb, what_happened, what_we_found
 from helpers.retrieval import build_index, chunk_all
 
 pd.set_option("display.max_colwidth", 110)
@@ -588,7 +588,6 @@ instead of {out_of(share(few))}. Most wrong answers are lost to *{most}*: {first
 the_climb("08")
 
 # %%
-HELD = {"better": True, "worse": False}  # no entry: it could not be told
 fields = {one.first: one for one in against}["few-shot"]
 what_we_found(
     answer,
@@ -598,11 +597,11 @@ what_we_found(
             f"without the evidence the tuned reader is right in {out_of(without_it)}",
         ),
         "with the evidence, tuning helps": (
-            HELD.get(read.verdict),
+            held(read.verdict),
             read.verdict_in_points(),
         ),
         "tuning helps a narrow task": (
-            HELD.get(fields.verdict),
+            held(fields.verdict),
             fields.verdict_in_points(),
         ),
     },

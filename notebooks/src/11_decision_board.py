@@ -91,13 +91,9 @@ policy = SCENARIOS["policy assistant"].requirements
 upkeep_a_year = 12 * policy.index_hours * policy.person_per_hour
 upkeep_a_request = upkeep_a_year / (365 * policy.requests_per_day)
 needed = upkeep_a_request / policy.cost_wrong
-print(
-    f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request; a wrong answer"
-    f" costs {policy.cost_wrong:g} EUR"
-)
-print(
-    f"so a search pays when it makes {100 * needed:.2f} answers in 100 right that were wrong"
-)
+print(f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request")
+print(f"a wrong answer costs {policy.cost_wrong:g} EUR")
+print(f"so a search pays when it rights {100 * needed:.2f} wrong answers in 100")
 
 # %% [markdown] tags=["lesson"]
 # That number is the [**line**](GLOSSARY.md). The other side is what was measured: how much more often is RAG right than the model alone? It pays only if the *whole interval* lies above the line; if all of
@@ -170,7 +166,7 @@ record(
     agreed,
     {"answer": case.decision.answer},
 )
-title = f"{case.decision.answer}: {plots.percent(agreed['share'])} of the draws give this direction"
+title = f"{case.decision.answer}: {plots.percent(agreed['share'])} of the draws agree"
 plots.bars(
     pd.DataFrame({"policy assistant": agreed}).T,
     title,
@@ -247,19 +243,18 @@ table
 if len(guesses):
     display(guesses.drop(columns=["low", "high"]).round(2))
     print(
-        f"{len(guesses)} guesses; mean error {guesses['error'].mean():+.2f}, mean distance"
-        f" {guesses['error'].abs().mean():.2f}; {guesses['inside'].sum()} of {len(guesses)} inside"
-        " the interval"
+        f"{len(guesses)} guesses; mean error {guesses['error'].mean():+.2f},"
+        f" mean distance {guesses['error'].abs().mean():.2f};"
+        f" {guesses['inside'].sum()} inside the interval"
     )
 else:
     print(
-        "No guess of yours has met its result yet: they are made in the notebooks before, and in"
-        " the cell with the slider above."
+        "No guess of yours has met its result yet: they are made in the notebooks"
+        " before, and in the cell with the slider above."
     )
 if len(chosen := choices()):
-    print(
-        f"causes, levers and options: {chosen['right'].sum()} of {len(chosen)} named rightly"
-    )
+    named = chosen["right"].sum()
+    print(f"causes, levers and options: {named} of {len(chosen)} named rightly")
     display(chosen)
 
 # %% [markdown] tags=["lesson"]
@@ -350,7 +345,7 @@ from helpers.decision import Threshold
 
 
 def refuses_enough(option, kind, requirements, evidence):
-    """Before a search answers alone, it refuses at least half of what should be refused."""
+    """Before a search answers alone, it refuses half of what should be refused."""
     ### BEGIN SOLUTION 11.4
     return (
         Threshold(span(evidence["rightly refused"]), 0.5) if option.searches else None

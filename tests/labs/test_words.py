@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from helpers.evaluation.evaluator import wilson
-from helpers.labs import out_of, what_happened, what_we_found
+from helpers.labs import held, out_of, what_happened, what_we_found, yes_or_no
 from helpers.labs.words import verdict
 
 
@@ -46,3 +46,15 @@ def test_counts_are_written_with_their_interval():
 def test_a_terminal_and_a_notebook_get_the_same_text_on_one_line():
     said = what_happened("six\n   of   7")
     assert repr(said) == said._repr_markdown_() == "**What happened.** six of 7"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "part", "word"),
+    [
+        ("better", True, "Yes"),
+        ("worse", False, "No"),
+        ("cannot tell", None, "That could not be told"),
+    ],
+)
+def test_a_comparison_decides_a_part_and_a_question(verdict, part, word):
+    assert (held(verdict), yes_or_no(verdict)) == (part, word)
