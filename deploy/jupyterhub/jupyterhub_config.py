@@ -19,6 +19,7 @@ state = places.hub_folder() / "state"
 root = os.geteuid() == 0
 if root:
     places.check_reachable()
+    places.share_weights()
     # nobody else may write beside the sources, and unread bytecode costs every kernel seconds
     compileall.compile_dir(settings.ROOT / "helpers", quiet=2)
     if (settings.ROOT / "my_work").is_dir():  # the instructor's own

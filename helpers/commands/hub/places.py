@@ -119,6 +119,17 @@ def check_reachable() -> None:
         )
 
 
+def share_weights() -> None:
+    """Let every account read the prepared weights: safetensors writes files for their owner
+    alone."""
+    top = settings.cache_folder("weights")
+    for path in (top, *top.rglob("*")):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        more = 0o055 if path.is_dir() else 0o044
+        if mode | more != mode:
+            path.chmod(mode | more)
+
+
 def make_account(learner: str) -> Path:
     """The learner's account and home, made where they are missing; needs root. Raises PlaceError
     where somebody else has them."""
