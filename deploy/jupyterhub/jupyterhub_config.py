@@ -14,7 +14,7 @@ from helpers.core import settings
 
 c = get_config()  # noqa: F821 - JupyterHub runs this file
 places.prepare()
-lock = places.only_one_hub()
+places.only_one_hub()
 state = places.hub_folder() / "state"
 root = os.geteuid() == 0
 if root:

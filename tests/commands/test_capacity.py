@@ -44,9 +44,7 @@ def test_a_test_that_did_not_end_tells_nothing():
 @pytest.mark.parametrize(("gib", "enough"), [(64, True), (16, False)])
 def test_a_machine_that_is_too_small_is_told_how_many_fit(monkeypatch, gib, enough):
     monkeypatch.setattr(capacity, "rows", lambda: [ROW])
-    monkeypatch.setattr(
-        psutil, "virtual_memory", lambda: type("M", (), {"total": gib * 2**30})()
-    )
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("M", (), {"total": gib * 2**30})())
     name, ok, _, fix = capacity.lines(30)[0]
     assert (name, ok) == ("room: memory", enough)
     assert enough or fix.startswith("15 learners fit")

@@ -19,7 +19,7 @@ from support.browser import free_port
 from support.vectors import made, whole
 
 from helpers.retrieval import chroma_store
-from helpers.retrieval.index import IndexUnusableError, build_index, index_chunks, open_index
+from helpers.retrieval.index import IndexUnusableError, index_chunks, open_index
 
 COHORTS = runpy.run_path(str(ROOT / "deploy" / "chroma" / "cohorts.py"))
 NGINX = shutil.which("nginx")
@@ -188,5 +188,3 @@ def test_behind_the_proxy_a_token_opens_its_cohort_and_no_other(
     monkeypatch.delenv("CHROMA_TOKEN")
     with pytest.raises(ConnectionError):
         chroma_store.connect(f"{proxy}/may")
-    with pytest.raises(ConnectionError):
-        build_index([], 32, 8, say=quiet)

@@ -82,9 +82,12 @@ def prepare() -> None:
         folder.chmod(mode)
 
 
-def only_one_hub() -> object:
-    """A lock that lasts as long as what is returned: two hubs on one database would stop each
-    other's proxy. Raises PlaceError where another holds it."""
+HELD: list = []  # a file that is collected would take its lock along
+
+
+def only_one_hub() -> None:
+    """Take the folder for as long as this process lives: two hubs on one database would stop each
+    other's proxy. Raises PlaceError where another has it."""
     import fcntl
 
     file = (hub_folder() / "state" / "lock").open("a")
@@ -95,7 +98,7 @@ def only_one_hub() -> object:
             f"a hub works in {hub_folder()} already; stop that one, or set WORKBOOK_HUB to another"
             " folder"
         ) from None
-    return file
+    HELD.append(file)
 
 
 def check_reachable() -> None:
