@@ -22,8 +22,8 @@ def configured(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_HUB", str(tmp_path / "h"))
     monkeypatch.setenv("WORKBOOK_HUB_URL", "http://127.0.0.1:8000")
     monkeypatch.setattr(places, "LONGEST_SOCKET_CHARS", 300)  # pytest's folders are deep
-    for name in ("check_reachable", "share_weights"):
-        monkeypatch.setattr(places, name, lambda: None)
+    for name in ("check_reachable", "share", "close_own"):
+        monkeypatch.setattr(places, name, lambda *_: None)
     monkeypatch.setattr("compileall.compile_dir", lambda *_, **__: True)
 
     def run(uid: int = 1000, **env: str) -> Config:

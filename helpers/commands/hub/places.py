@@ -122,15 +122,20 @@ def check_reachable() -> None:
         )
 
 
-def share_weights() -> None:
-    """Let every account read the prepared weights: safetensors writes files for their owner
-    alone."""
-    top = settings.cache_folder("weights")
+def share(top: Path) -> None:
+    """Let every account read this folder, and no other write in it: safetensors, for one, writes
+    files for their owner alone."""
     for path in (top, *top.rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)
-        more = 0o055 if path.is_dir() else 0o044
-        if mode | more != mode:
-            path.chmod(mode | more)
+        path.chmod((mode | (0o055 if path.is_dir() else 0o044)) & ~0o022)
+
+
+def close_own() -> None:
+    """Close what the instructor did here before: their work, and caches that may hold documents of
+    their own. The weights stay open."""
+    for folder in (settings.my_work(), *settings.cache_folder().iterdir()):
+        if folder.is_dir() and folder.name != "weights":
+            folder.chmod(0o700)
 
 
 def make_account(learner: str) -> Path:
