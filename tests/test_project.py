@@ -52,6 +52,12 @@ def test_what_the_site_needs_is_tested_and_no_learners():
     assert not set(extra["site"]) & set(project()["dependencies"])
 
 
+def test_what_the_hub_needs_is_tested_and_no_learners():
+    extra = project()["optional-dependencies"]
+    assert set(extra["hub"]) <= set(extra["test"])
+    assert not set(extra["hub"]) & set(project()["dependencies"])
+
+
 def test_weight_wheels_are_pinned_by_hash():
     lines = [
         line

@@ -14,15 +14,20 @@ from helpers.core import settings
 
 c = get_config()  # noqa: F821 - JupyterHub runs this file
 places.prepare()
-lock = places.only_one_hub()
+places.only_one_hub()
 state = places.hub_folder() / "state"
 root = os.geteuid() == 0
+warmed = os.environ.get("WORKBOOK_HUB_WARMED")
 if root:
+    if not shutil.which("useradd"):
+        sys.exit("workbook: as root the hub makes accounts with useradd, which is not here")
     places.check_reachable()
+    places.share(settings.cache_folder("weights"))
+    places.close_own()
     # nobody else may write beside the sources, and unread bytecode costs every kernel seconds
     compileall.compile_dir(settings.ROOT / "helpers", quiet=2)
-    if (settings.ROOT / "my_work").is_dir():  # the instructor's own
-        (settings.ROOT / "my_work").chmod(0o700)
+    if warmed:
+        places.share(Path(warmed))
 
 
 def kept(name: str, make) -> str:
@@ -99,13 +104,18 @@ c.Spawner.environment = {
     "ANONYMIZED_TELEMETRY": "False",
     "ORT_DISABLE_TELEMETRY": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
-    "WORKBOOK_HUB_WARMED": str(settings.cache_folder()),
     # many share the cores: a thread each, or they wait for one another
     "WORKBOOK_THREADS": os.environ.get("WORKBOOK_THREADS") or "1",
     "OMP_NUM_THREADS": os.environ.get("WORKBOOK_THREADS") or "1",
 }
 c.Spawner.env_keep = ["PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL"]
-for name in ("WORKBOOK_MODEL", "WORKBOOK_EMBEDDER", "WORKBOOK_DTYPE", "CHROMA_URL"):
+for name in (
+    "WORKBOOK_MODEL",
+    "WORKBOOK_EMBEDDER",
+    "WORKBOOK_DTYPE",
+    "WORKBOOK_HUB_WARMED",
+    "CHROMA_URL",
+):
     if os.environ.get(name):
         c.Spawner.environment[name] = os.environ[name]
 c.Spawner.start_timeout = 120
@@ -145,4 +155,3 @@ if not root:
 c.JupyterHub.shutdown_on_logout = False
 if own := os.environ.get("WORKBOOK_HUB_CONFIG"):  # a company's login, or limits
     load_subconfig(own)  # noqa: F821
-shutil.which("useradd") or not root or sys.exit("workbook: the hub needs useradd to make accounts")

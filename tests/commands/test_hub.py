@@ -138,6 +138,15 @@ def test_a_learner_touches_nothing_of_another_or_of_the_hub(anna, attempts):
     assert [name for name, done in json.loads(in_kernel(anna, attempts)).items() if done] == []
 
 
+def test_every_learner_reads_the_shared_weights(anna):
+    code = (
+        "import os\nfrom pathlib import Path\n"
+        "for path in Path(os.environ['WORKBOOK_WEIGHTS']).rglob('*.safetensors'):\n"
+        "    print(len(path.open('rb').read(9)))"
+    )
+    assert in_kernel(anna, code).split() == ["9", "9"]
+
+
 def test_the_owner_can_do_all_that_is_denied_to_others(carl, attempts):
     """So none of the attempts fails for another reason than the account."""
     done = json.loads(in_kernel(carl, attempts, carl.kernel))

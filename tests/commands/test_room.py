@@ -142,6 +142,21 @@ def test_a_path_too_long_for_the_kernels_sockets_is_told(tmp_path, monkeypatch):
         places.prepare()
 
 
+def test_the_weights_are_opened_and_the_instructors_own_is_closed(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("WORKBOOK_WEIGHTS", raising=False)
+    monkeypatch.setenv("WORKBOOK_MY_WORK", str(tmp_path / "my_work"))
+    own = tmp_path / "my_work", tmp_path / "cache" / "indexes"
+    for folder in (*own, tmp_path / "cache" / "weights" / "model"):
+        folder.mkdir(parents=True)
+    file = tmp_path / "cache" / "weights" / "model" / "x.safetensors"
+    file.touch(mode=0o600)
+    places.share(settings.cache_folder("weights"))
+    places.close_own()
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert [folder.stat().st_mode & 0o777 for folder in own] == [0o700, 0o700]
+
+
 def test_the_hub_folder_is_not_tracked():
     assert "/hub/" in (ROOT / ".gitignore").read_text().split()
     assert places.hub_folder() == settings.ROOT / "hub"

@@ -82,9 +82,12 @@ def prepare() -> None:
         folder.chmod(mode)
 
 
-def only_one_hub() -> object:
-    """A lock that lasts as long as what is returned: two hubs on one database would stop each
-    other's proxy. Raises PlaceError where another holds it."""
+HELD: list = []  # a file that is collected would take its lock along
+
+
+def only_one_hub() -> None:
+    """Take the folder for as long as this process lives: two hubs on one database would stop each
+    other's proxy. Raises PlaceError where another has it."""
     import fcntl
 
     file = (hub_folder() / "state" / "lock").open("a")
@@ -95,7 +98,7 @@ def only_one_hub() -> object:
             f"a hub works in {hub_folder()} already; stop that one, or set WORKBOOK_HUB to another"
             " folder"
         ) from None
-    return file
+    HELD.append(file)
 
 
 def check_reachable() -> None:
@@ -117,6 +120,22 @@ def check_reachable() -> None:
             " open to all, as /opt is; /root is not. Put the workbook in /opt and start it with the"
             " system's Python"
         )
+
+
+def share(top: Path) -> None:
+    """Let every account read this folder, and no other write in it: safetensors, for one, writes
+    files for their owner alone."""
+    for path in (top, *top.rglob("*")):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        path.chmod((mode | (0o055 if path.is_dir() else 0o044)) & ~0o022)
+
+
+def close_own() -> None:
+    """Close what the instructor did here before: their work, and caches that may hold documents of
+    their own. The weights stay open."""
+    for folder in (settings.my_work(), *settings.cache_folder().iterdir()):
+        if folder.is_dir() and folder.name != "weights":
+            folder.chmod(0o700)
 
 
 def make_account(learner: str) -> Path:
