@@ -399,11 +399,14 @@ def what_if(
     )
 
 
-def steps_up(grid: Grid, column: str = "right") -> list[Comparison]:
-    """Each size against the next smaller one, all of them at once: where do more labels show?"""
-    sizes = grid.sizes()
+def steps_up(grid: Grid, column: str = "right", stride: int = 1) -> list[Comparison]:
+    """Each size against the next smaller one, all of them at once: where do more labels show? With
+    stride 2 every second size, after none at all, and the largest."""
+    none, *sizes = grid.sizes()
+    steps = [none, *sizes[::stride]]
+    steps += [sizes[-1]] * (steps[-1] != sizes[-1])
     return [
-        paired(grid, a, b, column, comparisons=len(sizes) - 1) for a, b in itertools.pairwise(sizes)
+        paired(grid, a, b, column, comparisons=len(steps) - 1) for a, b in itertools.pairwise(steps)
     ]
 
 

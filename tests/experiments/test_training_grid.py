@@ -125,6 +125,15 @@ def test_many_comparisons_at_once_widen_the_interval(grid):
     ]
 
 
+def test_longer_steps_end_at_the_largest_size_and_are_fewer_comparisons(grid):
+    sizes = [str(size) for size in grid.sizes()]
+    assert len(sizes) == 5
+    long = training_grid.steps_up(grid, stride=3)
+    assert [c.first for c in long] == [sizes[0], sizes[1]]
+    assert [c.second for c in long] == [sizes[1], sizes[4]]
+    assert long[0].level == pytest.approx(1 - 0.05 / 2)
+
+
 def test_only_seeds_in_common_are_paired(grid):
     mine = training_grid.joined(grid, row(TrainingSetting(96, seed=1), 30, here=True))
     assert what_if(mine, TrainingSetting(96)).baseline == TrainingSetting(64)
