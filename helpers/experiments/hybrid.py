@@ -75,10 +75,15 @@ def hybrid_arms(
     return made
 
 
+def _kept() -> dict[str, Any]:
+    """What labs_data/build/hybrid.py has measured so far."""
+    return json.loads(REFERENCE.read_text(encoding="utf-8")) if REFERENCE.exists() else {}
+
+
 def kept_rerankers(index: Index, tuned: Index) -> dict[str, Retriever]:
     """Both searches reranked by what the course's reranker said of their hits on dev (see
     `kept_score`); none where hybrid.py was run without it."""
-    if (kept := json.loads(REFERENCE.read_text(encoding="utf-8")).get("reranked")) is None:
+    if (kept := _kept().get("reranked")) is None:
         return {}
     how = (kept_score(kept["scores"]), "minilm", kept["depth"], kept["weight"])
     return {"reranked": Reranked(index, *how), "tuned, reranked": Reranked(tuned, *how)}
@@ -291,8 +296,7 @@ def tool_calls(requests: Sequence[Case]) -> pd.DataFrame:
 
 def kept_milliseconds() -> list[str]:
     """What one request takes in each part, as labs_data/build/hybrid.py timed it, in words."""
-    kept = json.loads(REFERENCE.read_text(encoding="utf-8")).get("milliseconds")
-    if kept is None:
+    if (kept := _kept().get("milliseconds")) is None:
         return ["Not timed yet: labs_data/build/hybrid.py --milliseconds"]
     told = {name: one for name, one in kept.items() if name not in ("n", "threads", "load")}
     said = ", ".join(f"{name} {one:,.0f}" for name, one in told.items())

@@ -22,10 +22,18 @@ from helpers.experiments.hybrid import (
     by_part,
     found_at,
     hybrid_arms,
+    kept_rerankers,
+    kept_routing,
     leaks,
     measured_once,
     mixed_traffic,
+    over_rag,
     priced,
+    recall_table,
+    responsibilities,
+    savings,
+    search_gains,
+    tool_calls,
 )
 from helpers.retrieval.bm25 import lexical_index
 from helpers.retrieval.reranked import Reranked
@@ -197,6 +205,49 @@ def test_evidence_is_looked_for_among_the_first_places():
     lists = [[BESIDE, SEEN]]
     right = [found_at("s", QUESTIONS[:1], lists, k)["right"].item() for k in (1, 2)]
     assert right == [False, True]
+
+
+FOUND = {"search": [[BESIDE, SEEN]] * 2, "tuned search": [[SEEN, BESIDE]] * 2}
+TWICE = [QUESTIONS[0], question("q3", "how many days?", QUESTIONS[0].gold)]
+
+
+def test_recall_grows_with_the_places():
+    assert recall_table(TWICE, FOUND).loc[[1, 3]].to_numpy().tolist() == [[0, 1], [1, 1]]
+
+
+def test_a_search_is_compared_place_by_place():
+    assert [one.difference for one in search_gains(TWICE, FOUND)] == [1, 0, 0]
+
+
+def test_a_search_that_was_never_reranked_has_no_reranker(monkeypatch, tmp_path):
+    monkeypatch.setattr("helpers.experiments.hybrid.REFERENCE", tmp_path / "hybrid.json")
+    assert kept_rerankers(None, None) == {}
+
+
+def test_the_router_wins_what_it_wins_over_rag_alone():
+    tables = {"RAG": table(t=("about 42", (BESIDE,))), "router + RAG": table()}
+    assert over_rag(tables).difference == pytest.approx(1 / 5)
+
+
+def test_savings_are_told_of_every_other_system():
+    tables = {n: priced(table(t=("no", ()) if n == "RAG" else BEST["t"])) for n in
+              ("RAG", "router + RAG")}  # fmt: skip
+    assert savings(tables)[0].startswith("hybrid: saves -0.20 a request")
+
+
+def test_tools_are_asked_for_what_they_are_for():
+    calls = tool_calls([request("t", "what is 17 % of 250", "tool"), REQUESTS[1]])
+    assert calls.empty or calls["id"].tolist() == ["t"]
+
+
+def test_who_is_responsible_is_filled_from_what_was_measured():
+    pattern = {"reader": ("how to read", "reading", "+ reader")}
+    found = responsibilities(pattern, {"reading": 0.1}, {"+ reader": "better (+8 points)"})
+    assert found.loc["reader"].tolist() == ["how to read", "10 %", "better (+8 points)"]
+
+
+def test_the_frozen_figures_of_the_router_come_with_their_intervals():
+    assert kept_routing().loc["router, asks back", "macro-F1"] == "0.80 (0.73 to 0.86)"
 
 
 def test_nobody_is_shown_a_closed_document(documents):

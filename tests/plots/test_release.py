@@ -81,4 +81,5 @@ def test_serving_says_how_many_times_as_long_each_way_takes():
     seconds = {f"{what}, bare": 1.0 for what in ("read", "write")}
     seconds |= {f"{what}, beside": 1.5 for what in ("read", "write")}
     picture = serving_costs(Serving({"rows": rows_of(1, [seconds])}))
-    assert "unmerged 1.50 at batch 1" in picture.alt
+    assert picture.table.loc[1, "times"].max() == 1.5
+    assert "takes 1.5 times as long (1 at once)" in picture.alt

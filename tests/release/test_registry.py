@@ -12,10 +12,10 @@ import time
 
 import pytest
 from conftest import until
-from support.releases import make_release
+from support.releases import make_release, parts_in
 
 from helpers.release.manifest import ReleaseError
-from helpers.release.registry import PromotionError, Registry
+from helpers.release.registry import PromotionError, Registry, shelved
 
 KILLS = 40
 
@@ -189,3 +189,11 @@ def test_a_kill_during_promotion_leaves_exactly_one_champion(registry, folders):
     assert len(champions) == KILLS
     assert len(set(champions)) == 2, "kills came before and after the switch"
     assert litter <= KILLS, "at most one half-written file at a time"
+
+
+def test_versions_are_promoted_in_their_order(tmp_path):
+    registry, packed = shelved(
+        tmp_path, [parts_in(tmp_path / name, name) for name in ("one", "two")]
+    )
+    now = registry.state
+    assert (now.champion, now.past) == (packed[1].id, (packed[0].id,))
