@@ -39,6 +39,10 @@ def what_we_found(answer: str, on_trial: Mapping[str, tuple[Held, str]]) -> Word
     """
     if not on_trial:
         raise ValueError("a verdict needs at least one part of the sentence on trial")
+    # a comparison of numpy's gives its own True, which is not Python's
+    on_trial = {
+        part: (None if held is None else bool(held), why) for part, (held, why) in on_trial.items()
+    }
     said = [
         f"{words}: "
         + "; ".join(

@@ -11,6 +11,8 @@
 #
 # **Time:** 10 minutes to read · 1 minute to run · 10 minutes of exercises. **Before:** nothing.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Four nouns*, exercise 00.1.
+#
 # **By the end you can**
 # - say what an *ask*, an *arm*, a *prediction* and a *case* are: the four nouns of this course;
 # - show that a fluent answer can be made up from nothing;

@@ -11,6 +11,8 @@
 #
 # **Time:** 15 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): exercises 01.1 and 01.4.
+#
 # **By the end you can**
 # - name, from measurements, which task lacks knowledge and which lacks behaviour;
 # - show where a system answers what it should refuse;

@@ -11,6 +11,8 @@
 #
 # **Time:** 20 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 00.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Do the citations lead to the evidence?*, exercise 02.3.
+#
 # **By the end you can**
 # - build chunking, embedding search and a prompt in a few lines each;
 # - keep access rights and dates inside the search, where they belong;

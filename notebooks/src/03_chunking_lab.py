@@ -11,6 +11,8 @@
 #
 # **Time:** 20 minutes to read · 2 minutes to run · 30 minutes of exercises. **Before:** 02.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Run it for real*, exercises 03.1 to 03.3.
+#
 # **By the end you can**
 # - say what a chunker breaks before any search has run, and show it in one document;
 # - change strategy, size, overlap, k and retriever one at a time, and read *better*, *worse* or *cannot tell*;

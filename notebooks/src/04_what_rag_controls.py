@@ -12,6 +12,8 @@
 #
 # **Time:** 20 minutes to read · 2 minutes to run · 25 minutes of exercises. **Before:** 02.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Show me the sentence*, exercise 04.1.
+#
 # **By the end you can**
 # - change, date, roll back and delete a document, and prove what the system says afterwards;
 # - measure leaks instead of promising that there are none;

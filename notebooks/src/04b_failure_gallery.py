@@ -11,6 +11,8 @@
 #
 # **Time:** 15 minutes to read · 2 minutes to run · 25 minutes of exercises. **Before:** 04.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Documents that attack*, exercise 04b.3.
+#
 # **By the end you can**
 # - make a failure on purpose, detect it by a number, fix it, and show the number again;
 # - say whether a fix helped, or whether the cases are too few to tell;

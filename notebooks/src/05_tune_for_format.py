@@ -11,6 +11,8 @@
 #
 # **Time:** 30 minutes to read · 5 minutes to run · 25 minutes of exercises. **Before:** 00.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What is learned: the loss of one row, by hand*, exercises 05.1 to 05.3.
+#
 # **By the end you can**
 # - tell *form* from *judgement*, and compare zero-shot, few-shot, constrained and tuned by both, on tickets and on a house style;
 # - train an adapter on this machine and say what it was made from;

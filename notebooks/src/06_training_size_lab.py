@@ -10,6 +10,8 @@
 #
 # **Time:** 25 minutes to read · 2 minutes to run · 30 minutes of exercises. **Before:** 05.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What would 50 more labels gain?*, *Run it for real*, exercises 06.1 to 06.4.
+#
 # **By the end you can**
 # - draw a learning curve that means something: nested labels, one dev set, several seeds, and beside it what needs no training;
 # - say between which training sizes the gain is measurable, where it is not, and where training overtakes what needs none;

@@ -12,6 +12,8 @@
 #
 # **Time:** 20 minutes to read · 4 minutes to run · 20 minutes of exercises. **Before:** 01, 02 and 05.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What it cost elsewhere*, exercises 07.1 and 07.3.
+#
 # **By the end you can**
 # - test memorised facts in words that were not trained, and say how far they reach;
 # - price a change of policy both ways: seconds to index, minutes to train, and what the system says in between;

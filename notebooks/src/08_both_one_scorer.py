@@ -10,6 +10,8 @@
 #
 # **Time:** 30 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *The same evidence, other words*, exercises 08.1, 08.2 and 08.4.
+#
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
 # - say for every wrong answer whether the search, the rest of the context, the reader, or search and reader together are to blame;

@@ -11,6 +11,8 @@
 #
 # **Time:** 20 minutes to read · 1 minute to run · 40 minutes of exercises. **Before:** nothing is required; with your own findings from 03 to 08 the board is yours.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *By hand: when does a step pay?*, exercises 11.1 to 11.5.
+#
 # **By the end you can**
 # - say which requirement rules out what, and walk from the simplest option on, a further step only where it clearly pays;
 # - tell *what to build* from *is it good enough*, and say how many cases a question is worth;

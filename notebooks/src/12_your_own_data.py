@@ -8,6 +8,8 @@
 #
 # **Time:** 20 minutes to read · 5 minutes to run · 30 minutes of exercises. **Before:** 01 and 11 help; nothing is required. Without a folder of your own you work on a filled example; one line changes that.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): exercises 12.1 to 12.3.
+#
 # **By the end you can**
 # - put documents, questions and labelled examples into a folder, in the files that you have, see whether your labels can be learnt from, and get a decision with its reasons in minutes;
 # - read the report: which differences are real, which part is to blame for a wrong answer, what was not measured;

@@ -3,6 +3,7 @@ wherever it is shown."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from helpers.evaluation.evaluator import wilson
@@ -31,6 +32,11 @@ def test_each_part_is_named_with_its_reason_under_its_own_verdict():
         "Yes, 3 of 4.\n\n**On trial: held in part.** Held: *a*, because x; *c*, because z."
         " Could not be told: *b*, because y."
     )
+
+
+def test_a_part_judged_by_numpy_is_named_like_any_other():
+    said = what_we_found("Yes.", {"a": (np.float64(1) > 0, "x"), "b": (np.float64(1) < 0, "y")})
+    assert "Held: *a*, because x. Contradicted here: *b*, because y." in said.markdown
 
 
 def test_a_verdict_on_nothing_is_refused():

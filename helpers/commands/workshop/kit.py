@@ -16,6 +16,7 @@ from pathlib import Path
 import jinja2
 
 from helpers.commands.workshop import pages, routes
+from helpers.commands.workshop.verdicts import verdicts_table
 from helpers.core import settings
 from helpers.core.files import write_whole
 from helpers.data.tickets import FIELDS
@@ -56,6 +57,7 @@ def words() -> dict[str, object]:
         "points": lambda id: f"{round(100 * get(id)['value']):+d} points",
         "route": lambda id: routes.table_of(_route(id)),
         "sections": routes.sections_table,
+        "verdicts": verdicts_table,
         "fields": FIELDS,
         "rules": len(house_style.RULES),
         "longest_answer": scores.LONGEST_ANSWER_TOKENS,
