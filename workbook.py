@@ -594,6 +594,7 @@ NOT_ON_THE_STICK = (
     ".venv*",
     ".cache",
     "my_work",
+    "learners",
     "wheels",
     "__pycache__",
     "*.egg-info",
@@ -749,6 +750,8 @@ def board(options: argparse.Namespace) -> int:
 
 def hub(options: argparse.Namespace) -> int:
     """The course for a room on this machine: JupyterHub, an account a learner (as root)."""
+    if WINDOWS:
+        raise PlaceError("JupyterHub does not run on Windows; use a Linux machine, or WSL")
     python = set_up("hub")
     if options.ip not in ("127.0.0.1", "localhost", "::1"):
         say(
@@ -763,7 +766,7 @@ def hub(options: argparse.Namespace) -> int:
         )
     port = free_port(options.ip, options.port)
     host = f"[{options.ip}]" if ":" in options.ip else options.ip
-    folder = Path(as_typed(os.environ.get("WORKBOOK_HUB") or ROOT / "hub"))
+    folder = Path(as_typed(os.environ.get("WORKBOOK_HUB") or ROOT / "learners"))
     where = {"WORKBOOK_HUB": str(folder), "WORKBOOK_HUB_URL": f"http://{host}:{port}"}
     say(
         f"opening the hub at http://{host}:{port}/ ; Ctrl-C ends it, and every learner's server."

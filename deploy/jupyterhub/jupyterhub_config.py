@@ -118,9 +118,10 @@ for name in (
 ):
     if os.environ.get(name):
         c.Spawner.environment[name] = os.environ[name]
-c.Spawner.start_timeout = 120
-c.Spawner.http_timeout = 120
-c.JupyterHub.concurrent_spawn_limit = max(2, os.cpu_count() or 2)
+# a whole room arrives at once: above the limit JupyterHub does not queue, it refuses
+c.Spawner.start_timeout = 300
+c.Spawner.http_timeout = 300
+c.JupyterHub.concurrent_spawn_limit = 100
 c.JupyterHub.active_server_limit = int(os.environ.get("WORKBOOK_HUB_LEARNERS") or 0)
 
 # --- services

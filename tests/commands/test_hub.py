@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from support.browser import CHROMIUM, FLAGS
-from support.hub import running_hub, skip_unless_installed, skip_unless_root
+from support.hub import accounts, running_hub, skip_unless_installed
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "02_build_rag.ipynb"
@@ -75,7 +75,6 @@ OF_THE_HUB = {
 @pytest.fixture(scope="module")
 def hub():
     skip_unless_installed()
-    skip_unless_root()
     with running_hub() as hub:
         yield hub
 
@@ -121,19 +120,21 @@ def attempts(hub, carl):
         hub.home("carl"),
         f"/run/workbook-hub/{hub.home('carl').name}",
         carl.server_pid,
-        hub.folder / "hub" / "state",
+        hub.place / "state",
         ROOT,
         hub.env["WORKBOOK_WEIGHTS"],
     )
     return ATTEMPTS.format(places=tuple(map(str, places)))
 
 
+@accounts
 def test_each_learner_has_an_account_of_their_own(anna, carl):
     ask = "import os; print(os.getuid())"
     found = {int(in_kernel(anna, ask)), int(in_kernel(carl, ask, carl.kernel))}
     assert len(found) == 2 and 0 not in found
 
 
+@accounts
 def test_a_learner_touches_nothing_of_another_or_of_the_hub(anna, attempts):
     assert [name for name, done in json.loads(in_kernel(anna, attempts)).items() if done] == []
 
@@ -147,12 +148,14 @@ def test_every_learner_reads_the_shared_weights(anna):
     assert in_kernel(anna, code).split() == ["9", "9"]
 
 
+@accounts
 def test_the_owner_can_do_all_that_is_denied_to_others(carl, attempts):
     """So none of the attempts fails for another reason than the account."""
     done = json.loads(in_kernel(carl, attempts, carl.kernel))
     assert {name for name, worked in done.items() if not worked} == OF_THE_HUB
 
 
+@accounts
 def test_the_hubs_account_can_do_what_is_denied_to_learners(attempts):
     done = subprocess.run([sys.executable, "-c", attempts], capture_output=True, text=True)
     found = json.loads(done.stdout)
@@ -213,6 +216,7 @@ def test_nobody_can_enter_with_anothers_name(hub, carl):
             Visitor(hub.address, name, "a guess of mine").log_in()
 
 
+@accounts
 def test_a_learner_named_as_an_account_of_the_system_gets_another(hub):
     """Through the page, "daemon" is a name like any other."""
     text = in_kernel(hub.learner("daemon"), "import pwd, os; print(pwd.getpwuid(os.getuid())[0])")
@@ -230,6 +234,7 @@ def test_a_learner_does_not_see_the_board(hub, anna):
     assert anna.http.get(f"{hub.address}/services/room/?names=1").status_code == 403
 
 
+@accounts
 def test_the_hub_hands_out_beside_a_learners_copy_in_their_account(hub, anna, carl):
     notebooks = hub.home("anna") / "my_work" / "notebooks"
     own = (notebooks / NOTEBOOK).read_bytes()
@@ -248,14 +253,13 @@ def test_the_instructor_sees_the_rooms_guesses_in_a_browser(hub, carl):
 
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    password = (hub.folder / "hub" / "state" / "instructor_password").read_text().strip()
     asked = []
     with sync_playwright() as play:
         page = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{hub.address}/services/room/")
         page.get_by_label("Username").fill("instructor")
-        page.get_by_label("Password").fill(password)
+        page.get_by_label("Password").fill(hub.instructor_password())
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", name="The room")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("1 guess,")).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 
 import nbformat
 import pytest
@@ -157,6 +158,8 @@ def test_the_weights_are_opened_and_the_instructors_own_is_closed(tmp_path, monk
     assert [folder.stat().st_mode & 0o777 for folder in own] == [0o700, 0o700]
 
 
-def test_the_hub_folder_is_not_tracked():
-    assert "/hub/" in (ROOT / ".gitignore").read_text().split()
-    assert places.hub_folder() == settings.ROOT / "hub"
+def test_the_hub_folder_is_neither_tracked_nor_put_on_a_stick():
+    assert "/learners/" in (ROOT / ".gitignore").read_text().split()
+    assert places.hub_folder() == settings.ROOT / "learners"
+    door = runpy.run_path(str(ROOT / "workbook.py"))
+    assert "learners" in door["NOT_ON_THE_STICK"]

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -40,9 +39,10 @@ def skip_unless_installed() -> None:
         pytest.skip(f"{', '.join(missing)} not installed: python3 workbook.py test installs them")
 
 
-def skip_unless_root() -> None:
-    if os.geteuid() != 0 or not shutil.which("useradd"):
-        pytest.skip("an account a learner needs root and useradd")
+accounts = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("useradd"),
+    reason="an account a learner needs root and useradd",
+)
 
 
 class Hub:
@@ -50,12 +50,14 @@ class Hub:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.folder, self.port = folder, free_port()
+        # short: without root, sockets lie in the homes
+        self.place = folder / "h"
         self.address = f"http://127.0.0.1:{self.port}"
-        self.prefix = f"t{secrets.token_hex(3)}"
+        self.prefix = f"t{secrets.token_hex(2)}"
         self.env = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
-            "WORKBOOK_HUB": str(folder / "hub"),
+            "WORKBOOK_HUB": str(self.place),
             "WORKBOOK_HUB_ACCOUNTS": self.prefix,
             "WORKBOOK_HUB_URL": self.address,
             "WORKBOOK_CACHE": str(folder / "cache"),
@@ -100,14 +102,11 @@ class Hub:
         visitor.spawn()
         return visitor
 
-    def instructor(self) -> Visitor:
-        password = (self.folder / "hub" / "state" / "instructor_password").read_text().strip()
-        visitor = Visitor(self.address, "instructor", password)
-        visitor.log_in()
-        return visitor
+    def instructor_password(self) -> str:
+        return (self.place / "state" / "instructor_password").read_text().strip()
 
     def home(self, name: str) -> Path:
-        return self.folder / "hub" / "homes" / f"{self.prefix}-{name}"
+        return self.place / "homes" / f"{self.prefix}-{name}"
 
     def kill(self) -> None:
         """As a crash would: nothing is cleaned up."""
@@ -120,6 +119,11 @@ class Hub:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(30)
             self.process.kill()
+        self._remove_accounts()
+
+    def _remove_accounts(self) -> None:
+        import pwd  # not on Windows, where the other tests are collected
+
         for entry in pwd.getpwall():
             if entry.pw_name.startswith(f"{self.prefix}-"):
                 subprocess.run(["pkill", "-KILL", "-U", str(entry.pw_uid)], check=False)
@@ -130,7 +134,7 @@ class Hub:
 @contextlib.contextmanager
 def running_hub(**more: str):
     """Outside pytest's folders, which are closed to other accounts."""
-    folder = Path(tempfile.mkdtemp(prefix="hub-"))
+    folder = Path(tempfile.mkdtemp(prefix="h-"))
     folder.chmod(0o711)
     hub = Hub(folder, **more)
     try:

@@ -3,7 +3,7 @@
 state/    the hub's own: its database, keys, the instructor's password; for its account only
 homes/    a folder for each learner, closed to the others; the list of them is closed, too
 
-WORKBOOK_HUB            that folder (default: hub here)
+WORKBOOK_HUB            that folder (default: learners here)
 WORKBOOK_HUB_ACCOUNTS   what the names of the accounts start with (default: wb)
 """
 
@@ -31,7 +31,7 @@ class PlaceError(RuntimeError):
 
 
 def hub_folder() -> Path:
-    return Path(os.environ.get("WORKBOOK_HUB") or settings.ROOT / "hub").expanduser().resolve()
+    return Path(os.environ.get("WORKBOOK_HUB") or settings.ROOT / "learners").expanduser().resolve()
 
 
 def account_of(learner: str) -> str:

@@ -14,7 +14,7 @@ import httpx
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-SPAWN_SECONDS = 120
+SPAWN_SECONDS = 300
 
 
 class VisitError(RuntimeError):
@@ -53,9 +53,12 @@ class Visitor:
             raise VisitError(f"/hub/login: {answer.status_code} for {self.name}")
 
     def spawn(self) -> None:
-        """Ask for the server and wait until it answers."""
-        self.http.get(f"{self.address}/hub/spawn")
+        """Ask for the server, again where too many do so at once, and wait until it answers."""
         begun = time.monotonic()
+        while self.http.get(f"{self.address}/hub/spawn").status_code == 429:
+            if time.monotonic() - begun > SPAWN_SECONDS:
+                raise VisitError(f"the hub was too busy for {self.name} for {SPAWN_SECONDS} s")
+            time.sleep(2)
         while time.monotonic() - begun < SPAWN_SECONDS:
             # the page, not the API: on its way the browser gets the cookies of this server
             answer = self.http.get(f"{self.base}/lab")
