@@ -247,7 +247,7 @@ def test_killed_anywhere_it_ends_in_the_same_tables(serve, tmp_path, whole, afte
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert reached.wait(60)
+    assert reached.wait(300)  # a hang, not a slow machine
     process.kill()
     process.wait()
     assert not (out / "report.json").exists()
