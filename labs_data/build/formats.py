@@ -1,6 +1,6 @@
 """Which forms of files does `assess` take, and what came out? `python labs_data/build/formats.py`
-(two hours of one busy core, most of it the tuned readers of SQuAD, ragas and the examples; each row
-is written when it is there, and `--missing` goes on where it stopped).
+(seven of the ten forms took 70 minutes on a busy machine; each row is written when it is there, and
+`--missing` goes on where it stopped).
 
     labs_data/reference/formats.json    one row a form, one row an arm of the second table, with
                                         provenance
