@@ -1,6 +1,6 @@
 """Which forms of files does `assess` take, and what came out? `python labs_data/build/formats.py`
-(two hours of one busy core, most of it the tuned readers of SQuAD, ragas and the examples; each row
-is written when it is there, and `--missing` goes on where it stopped).
+(seven of the ten forms took 70 minutes on a busy machine; each row is written when it is there, and
+`--missing` goes on where it stopped).
 
     labs_data/reference/formats.json    one row a form, one row an arm of the second table, with
                                         provenance
@@ -21,7 +21,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -303,8 +303,11 @@ def shapes() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         yield f"{len(found)} labels", [row for some in found.values() for row in some]
 
 
-def strength(name: str, rows: list[dict[str, Any]], home: Path) -> Iterator[dict[str, Any]]:
-    """Few-shot as `assess` asks it, free and constrained by the form of the rows."""
+def strength(
+    name: str, rows: list[dict[str, Any]], home: Path, there: Collection[tuple[str, ...]]
+) -> Iterator[dict[str, Any]]:
+    """Few-shot as `assess` asks it, free and constrained by the form of the rows; what is there
+    already (rows_with, arm) is not asked again."""
     folder = home / name.replace(" ", "-")
     folder.mkdir()
     write_whole(folder / "examples.jsonl", lines(rows))
@@ -314,6 +317,8 @@ def strength(name: str, rows: list[dict[str, Any]], home: Path) -> Iterator[dict
     cases = systems.shuffled_by_hash(shop.splits.test)[:TESTED]
     for held in (False, True):
         arm = labelled.few_shot(shop.model, shop.task, systems.examples_to_show(pairs), held)
+        if (name, arm.name) in there:
+            continue
         table = evaluate(arm, cases, task_of(shop.schema), live=True)
         fields = table["fields_right"].mean() if "fields_right" in table else None
         yield {
@@ -400,9 +405,8 @@ def main() -> None:
         if not options.page and options.only != "forms":
             there = _named(saved, "strength") if options.missing else ()
             for name, rows in shapes():
-                if [one[0] for one in there].count(name) < 2:  # free, and constrained
-                    for row in strength(name, rows, home):
-                        _keep(saved, "strength", row)
+                for row in strength(name, rows, home, there):
+                    _keep(saved, "strength", row)
     write_whole(PAGE, page(saved))
 
 
@@ -415,13 +419,14 @@ def _named(saved: dict[str, Any], table: str) -> list[tuple[str, ...]]:
 
 def _keep(saved: dict[str, Any], table: str, row: dict[str, Any]) -> None:
     """Put a row in the place of the one before, or at the end, and write the file: a start that is
-    stopped loses one row at most."""
+    stopped loses one row at most. A row says its own date and code, for others may be older."""
+    head = fingerprint.provenance("python labs_data/build/formats.py", CODE)
+    row = row | {"date": head["date"], "code": head["code"]["sha256"]}
     print(row, flush=True)
     at = {name: i for i, name in enumerate(_named(saved, table))}
     rows = saved.setdefault(table, [])
     i = at.get(tuple(row[key] for key in NAMED_BY[table]), len(rows))
     rows[i : i + 1] = [row]
-    head = fingerprint.provenance("python labs_data/build/formats.py", CODE)
     saved["provenance"] = head | {"generator": load.load_generator().fingerprint}
     tables = {name: saved.get(name, []) for name in NAMED_BY}
     write_measured(REFERENCE, {"provenance": saved["provenance"]}, **tables)
