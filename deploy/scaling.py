@@ -9,6 +9,7 @@ from those here, or one of the ASSUMPTIONS, which the page lists.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ ASSUMPTIONS = {
     "EUR per GiB of memory and hour": 0.005,
     "hours of a workshop": 4,
     "learners that arrive in the same minute, of all": 0.5,
+    "minutes that they may wait for their first cells": 5,
     "cores of the largest machine": 64,
     "GiB of the largest machine": 256,
     "passages embedded per second and core": 19,
@@ -45,51 +47,45 @@ class Size:
     learners: int
     memory_gib: float
     cores: float
+    cores_at_start: float
     disk_gb: float
     eur: float
     machines: int
-    start_minutes: float
     breaks: str
 
 
 def size_of(learners: int, row: dict) -> Size:
-    room = capacity.needs(learners, row)
-    memory, a = room.memory_mib / 1024, ASSUMPTIONS
-    by_memory = memory / a["GiB of the largest machine"]
-    by_cores = room.cores / a["cores of the largest machine"]
+    room, a = capacity.needs(learners, row), ASSUMPTIONS
+    memory, start = room.memory_mib / 1024, cores_at_start(learners, row)
+    cores = max(room.cores, start)
+    # how many of the largest machines each would fill
+    fills = {
+        "memory": memory / a["GiB of the largest machine"],
+        "cores, when all start": start / a["cores of the largest machine"],
+        "cores, in the lesson": room.cores / a["cores of the largest machine"],
+    }
     eur = a["hours of a workshop"] * (
-        room.cores * a["EUR per core and hour"] + memory * a["EUR per GiB of memory and hour"]
+        cores * a["EUR per core and hour"] + memory * a["EUR per GiB of memory and hour"]
     )
-    machines = max(1, -(-max(by_memory, by_cores) // 1))
     return Size(
         learners,
         memory,
         room.cores,
+        start,
         room.disk_gb,
         eur,
-        int(machines),
-        start_minutes(learners, row, room.cores),
-        first_to_break(by_memory, by_cores, learners, row, room.cores),
+        math.ceil(max(fills.values())),
+        max(fills, key=fills.get),
     )
 
 
-def start_minutes(learners: int, row: dict, cores: float) -> float:
-    """Until the last of those who arrive together has the first cell, if the test's seconds were
-    all spent on its cores and these cores share the work."""
-    at_once = learners * ASSUMPTIONS["learners that arrive in the same minute, of all"]
-    core_seconds = row["first_cell_seconds_p50"] * measured()["cores"] / row["learners"]
-    return at_once * core_seconds / max(1.0, cores) / 60
-
-
-def first_to_break(
-    by_memory: float, by_cores: float, learners: int, row: dict, cores: float
-) -> str:
-    if max(by_memory, by_cores) > 1:
-        scarce = "memory" if by_memory > by_cores else "cores"
-        return f"one machine: its {scarce}"
-    if start_minutes(learners, row, cores) > 5:
-        return "the start: servers of all who arrive together"
-    return "memory" if by_memory > by_cores else "cores"
+def cores_at_start(learners: int, row: dict) -> float:
+    """For those who come together to wait no longer than assumed. All CPU seconds of a learner are
+    taken for those of the start, which is too much: import, models and index are most of them."""
+    a = ASSUMPTIONS
+    at_once = learners * a["learners that arrive in the same minute, of all"]
+    wait_seconds = 60 * a["minutes that they may wait for their first cells"]
+    return at_once * row["cpu_seconds_per_learner"] / wait_seconds
 
 
 def measured() -> dict:

@@ -241,10 +241,13 @@ def main() -> int:
     told = parser.parse_args()
     load = os.getloadavg()[0]
     visits, costs, whole = asyncio.run(run(told))
-    row = row_of(told, visits, costs, load)
     for visit in visits:
         for failure in visit.failures:
             print(f"{visit.name}: {failure}", file=sys.stderr)
+    if not any(visit.log_in for visit in visits):
+        print(f"nobody could enter the hub at {told.address}: nothing is recorded", file=sys.stderr)
+        return 2
+    row = row_of(told, visits, costs, load)
     rows = json.loads(MEASURED.read_text())["runs"] if MEASURED.exists() else []
     write_measured(MEASURED, machine(), runs=[*rows, row])
     print(json.dumps(row, indent=1))
