@@ -356,7 +356,7 @@ shipped, first = (release.verify(work / n) for n in ("more labels", "champion"))
 look = monitor.look(window([case for day, case in days if day >= begins["new mix"]]))
 told = (verdicts["more labels"], tried[0].report, look, back, first)
 scores = {n: f"{r.share:.0%} of {r.n:.0f} tickets" for n, r in table[:2].iterrows()}
-limit = ["No ticket about the Burrow was in its training."]
+limit = ["It has seen no ticket about the Burrow."]
 limit += [f"Losses below {plan.smallest:.0%} may pass the gate."]
 pages = release.release_note(shipped, *told), release.model_card(shipped, scores, limit)
 display(*(Markdown(page.replace("# ", "### ", 1)) for page in pages))
