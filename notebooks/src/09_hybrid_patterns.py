@@ -20,7 +20,6 @@ from helpers.data import load_handbook, load_questions, load_requests, load_user
 from helpers.evaluation import evaluate, routing_summary, routing_task, share
 from helpers.labs import guess_of, predict, record
 
-pd.set_option("display.max_colwidth", 90)
 documents, generator = load_handbook(), models.load_generator()
 train, dev = load_requests("train"), load_requests("dev")
 print(f"{len(train)} requests to learn from, {len(dev)} to choose on; four routes:")
@@ -36,6 +35,7 @@ pd.Series([case.gold.answers[0] for case in train]).value_counts().to_dict()
 # the most similar request in train.
 
 # %%
+pd.set_option("display.max_colwidth", 90)
 near = [case for case in dev if case.kind.endswith("near miss")][:5]
 display(pd.DataFrame({c.ask.input: c.gold.answers[0] for c in near}, index=["route"]).T)
 names = ["majority label", "keywords", "nearest neighbour", "router"]
@@ -289,8 +289,8 @@ plots.differences(against, "Each part, against router + RAG")
 
 # %%
 lost = hybrid.by_part(results)
-worst = lost.loc["router + RAG", list(hybrid.PARTS)].idxmax()
-plots.parts(lost, f"Behind the router most is lost to: {worst}")
+worst = hybrid.worst_part(lost.loc["router + RAG"])
+plots.parts(lost, f"Behind the router most is lost to {worst}")
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
