@@ -276,7 +276,7 @@ canary_lab(right, "hurried labels")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# What the gate cannot tell from nothing, a canary still can: it sees more tickets than the gate has. The evidence against the candidate with fewer labels climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
+# A canary sees more tickets than the gate has, and so it finds losses that lie below the margin. The evidence against the candidate with fewer labels climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
 # p-value, looked at after every ticket, would stop *harmless* canaries several times as often as it says (a test counts them); this one stops 5 in 100 at most, at any time, whatever the traffic does.
 # In the lab: a small canary is kind to customers and blind; a long one finds small losses late.
 # </details>
