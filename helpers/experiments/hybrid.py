@@ -45,6 +45,7 @@ PRICES: Mapping[str, float] = {
     "asked back": 0.6,
 }
 PARTS = ("router", "search", "both", "distraction", "reading", "refusing", "tool")
+IN_WORDS = {"router": "the router", "both": "search and reader together", "tool": "a tool"}
 REFERENCE = settings.DATA / "reference" / "hybrid.json"  # by labs_data/build/hybrid.py
 SEARCHES = settings.DATA / "reference" / "retriever.json"  # by labs_data/build/retriever.py
 ROUTED = settings.DATA / "reference" / "router.json"  # by labs_data/build/router.py
@@ -213,6 +214,12 @@ def by_part(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for name, table in tables.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("system")
+
+
+def worst_part(lost: Mapping[str, float]) -> str:
+    """The part that loses most, in words; lost: a line of `by_part`."""
+    worst = max(PARTS, key=lambda part: lost[part])
+    return IN_WORDS.get(worst, worst)
 
 
 def ablation(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

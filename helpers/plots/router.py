@@ -146,11 +146,11 @@ def parts(lost: pd.DataFrame, title: str) -> Picture:
                     fontsize=9.5,
                 )
             left += row[name]
-    # the names stand over the first bar, each in its colour
-    width = 1 / len(named)
+    # the names stand over the first bar, each in its colour, as far apart as they are long
+    rooms = [len(name) + 4 for name in named]
     for at, name in enumerate(named):
         axes.text(
-            (at + 0.5) * width,
+            (sum(rooms[:at]) + rooms[at] / 2) / sum(rooms),
             -0.72,
             name,
             ha="center",

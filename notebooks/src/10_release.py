@@ -276,7 +276,7 @@ canary_lab(right, "hurried labels")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# What the gate cannot tell from nothing, a canary still can: it sees more tickets than the gate has. The evidence against the candidate with fewer labels climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
+# A canary sees more tickets than the gate has, and so it finds losses that lie below the margin. The evidence against the candidate with fewer labels climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
 # p-value, looked at after every ticket, would stop *harmless* canaries several times as often as it says (a test counts them); this one stops 5 in 100 at most, at any time, whatever the traffic does.
 # In the lab: a small canary is kind to customers and blind; a long one finds small losses late.
 # </details>
@@ -355,8 +355,8 @@ print(f"{back}; answers {now} -> {served()}")
 shipped, first = (release.verify(work / n) for n in ("more labels", "champion"))
 look = monitor.look(window([case for day, case in days if day >= begins["new mix"]]))
 told = (verdicts["more labels"], tried[0].report, look, back, first)
-scores = {n: f"{r.share:.0%} of {r.n:.0f}" for n, r in table[:2].iterrows()}
-limit = ["No ticket about the Burrow was in its training."]
+scores = {n: f"{r.share:.0%} of {r.n:.0f} tickets" for n, r in table[:2].iterrows()}
+limit = ["It has seen no ticket about the Burrow."]
 limit += [f"Losses below {plan.smallest:.0%} may pass the gate."]
 pages = release.release_note(shipped, *told), release.model_card(shipped, scores, limit)
 display(*(Markdown(page.replace("# ", "### ", 1)) for page in pages))

@@ -34,6 +34,7 @@ from helpers.experiments.hybrid import (
     savings,
     search_gains,
     tool_calls,
+    worst_part,
 )
 from helpers.retrieval.bm25 import lexical_index
 from helpers.retrieval.reranked import Reranked
@@ -194,6 +195,13 @@ def test_the_parts_of_a_system_add_up():
     worst = dict.fromkeys(BEST, ("nonsense", (BESIDE,)))
     lost = by_part({"bad": blamed(table(**worst), ROUTES)})
     assert lost.loc["bad", ["right", *PARTS]].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [("both", "search and reader together"), ("reading",) * 2]
+)
+def test_the_part_that_loses_most_is_named(part, words):
+    assert worst_part(dict.fromkeys(PARTS, 0.1) | {part: 0.3}) == words
 
 
 def test_refusals_are_counted_where_they_belong():
