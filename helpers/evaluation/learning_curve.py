@@ -56,7 +56,7 @@ class Gain:
             if self.n_to_see
             else ""
         )
-        return said + ("." if self.detectable else "; cannot tell it from nothing.") + see
+        return said + ("." if self.detectable else "; cannot tell it from zero.") + see
 
     __repr__ = __str__
 
