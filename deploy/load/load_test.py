@@ -214,6 +214,7 @@ def row_of(told: argparse.Namespace, visits: list[Visit], costs: Costs, load: fl
         if costs.cpu
         else None,
         "disk_mb_per_learner": round(max(disk_of(v.name) for v in visits) / 1e6, 1),
+        "limit_minutes": told.minutes,
     }
 
 

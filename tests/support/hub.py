@@ -24,6 +24,7 @@ from helpers.commands.hub.visitor import Visitor
 from helpers.core import settings
 from helpers.core.settings import ROOT
 
+START_SECONDS = 180  # on a machine that does other things, too
 PARTS = ("jupyterhub", "jupyterhub_idle_culler", "firstuseauthenticator", "configurable_http_proxy")
 # A Python below /root can be run by no other account. In a mount namespace of the hub's own, and
 # nowhere else, /root holds the interpreter alone and is open.
@@ -73,7 +74,8 @@ class Hub:
             self.process = subprocess.Popen(
                 self.reachable(command), env=self.env, cwd=ROOT, stdout=log, stderr=log
             )
-        for _ in range(300):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(f"{self.address}/hub/health", timeout=2).status_code == 200:
                     return
