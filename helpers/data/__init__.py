@@ -8,8 +8,8 @@ from helpers.data.facts import (
     load_training,
     renewed,
 )
-from helpers.data.handbook import HANDBOOK, Document, copy_handbook, load_handbook, may_see
-from helpers.data.ingest import read_folder
+from helpers.data.handbook import HANDBOOK, Document, load_handbook, may_see
+from helpers.data.ingest import copy_handbook, read_folder
 from helpers.data.json_schema import load_schema
 from helpers.data.label_audit import label_audit
 from helpers.data.labelled_rows import plain, read_labelled, split

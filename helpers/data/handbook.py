@@ -7,8 +7,6 @@ import datetime as dt
 import functools
 import itertools
 import re
-import shutil
-import tempfile
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -155,12 +153,6 @@ def parse_document(path: Path, text: str | None = None) -> Document:
     if not found[2].strip():
         raise DataError(f"{where}: has no text below its front matter")
     return Document(meta, found[2], path)
-
-
-def copy_handbook() -> Path:
-    """A copy of the handbook to change, in a folder of its own, without the updates."""
-    folder = Path(tempfile.mkdtemp()) / "handbook"
-    return Path(shutil.copytree(HANDBOOK, folder, ignore=shutil.ignore_patterns("updates")))
 
 
 def load_handbook(folder: Path = HANDBOOK, updates: bool = False) -> list[Document]:

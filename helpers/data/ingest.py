@@ -12,7 +12,9 @@ import hashlib
 import html
 import json
 import re
+import shutil
 import stat
+import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -24,6 +26,7 @@ from helpers.core.records import DataError, Fault
 from helpers.data.extract import extract, one_line, plain
 from helpers.data.front_matter import closing
 from helpers.data.handbook import (
+    HANDBOOK,
     Document,
     FrontMatter,
     Source,
@@ -63,6 +66,12 @@ HIDDEN = (
 )
 WHOLE = "a page that names its audience needs all of " + ", ".join(FrontMatter.model_fields)
 UNNAMED = "does not say who may read it; pass audience=[...] or add front matter"
+
+
+def copy_handbook() -> Path:
+    """A copy of the handbook to change, in a folder of its own, without the updates."""
+    folder = Path(tempfile.mkdtemp()) / "handbook"
+    return Path(shutil.copytree(HANDBOOK, folder, ignore=shutil.ignore_patterns("updates")))
 
 
 @dataclass(frozen=True)

@@ -469,18 +469,18 @@ def test_a_hostile_schema_is_refused_at_once(name, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", nobody)
     monkeypatch.setattr("urllib.request.urlopen", nobody)
     schema, said = HOSTILE[name]
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SchemaError, match=said):
         checked(schema)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_bomb_below_a_field_stops_at_the_first_row(file):
     bomb = {"type": "object", "properties": {"x": {"$ref": "#/$defs/a0"}}, "$defs": laughs()}
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SchemaError, match=r"rows.jsonl line 1: .* multiply each other"):
         read_labelled(file(*({"input": f"a {n}", "output": {"x": 1}} for n in range(50))), bomb)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     gold = Gold(output={"x": 1})
     assert task_of(bomb).scores(Prediction("a", '{"x": 1}'), gold)["valid"] is False, (
         "an answer stops no table"
@@ -488,10 +488,10 @@ def test_a_bomb_below_a_field_stops_at_the_first_row(file):
 
 
 def test_a_pattern_that_hangs_others_is_judged_in_time(file):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(LabelledError, match="does not match"):
         read_labelled(file(ok(output="a" * 3_900 + "b")), {"type": "string", "pattern": "^(a+)+$"})
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_names_like_keywords_and_data_like_references_are_no_fault():

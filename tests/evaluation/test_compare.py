@@ -217,12 +217,12 @@ def test_an_interval_lies_within_what_is_possible(rows, seed):
 
 
 def test_ten_thousand_cases_are_no_trouble():
-    dice, started = np.random.default_rng(1), time.perf_counter()
+    dice, started = np.random.default_rng(1), time.process_time()
     first, second = (
         table(list(dice.random(10_000) < p), arm) for arm, p in (("one", 0.5), ("two", 0.55))
     )
     assert compare(first, second).verdict == "better"
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 # --- refused, with a reason -----------------------------------------------------------------------

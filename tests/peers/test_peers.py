@@ -242,7 +242,7 @@ def test_transformers_ships_no_copy_to_compare_with():
 
 @pytest.mark.parametrize("text", ODD, ids=[f"{i}" for i in range(len(ODD))])
 def test_every_scorer_takes_odd_text_and_is_quick(text):
-    started = time.perf_counter()
+    started = time.process_time()
     for gold in (Gold(("17 days", text)), Gold()):
         found = scores.question_scores(Prediction("a", text), gold)
         assert found["abstained"] in (True, False)
@@ -251,7 +251,7 @@ def test_every_scorer_takes_odd_text_and_is_quick(text):
     assert parse_strict(text).ticket is None, (
         "10,000 words take well under a second on an idle machine"
     )
-    assert time.perf_counter() - started < 3, (
+    assert time.process_time() - started < 3, (
         "10,000 words take well under a second on an idle machine"
     )
 
@@ -283,10 +283,10 @@ def test_every_scorer_takes_odd_text_and_is_quick(text):
 )
 def test_no_pattern_runs_away(text):
     """A regular expression that backtracks would take minutes, not a second, on one of these."""
-    started = time.perf_counter()
+    started = time.process_time()
     scores.question_scores(Prediction("a", text), Gold(("17",)))
     scores.answer_correct(text, ["17"]), refusals.hedges(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 # --- ranked lists ---------------------------------------------------------------------------------
