@@ -301,7 +301,8 @@ removed = {
 with_it, without_it = (share(removed["reader"][i]) for i in (0, 1))
 plots.evidence_removed(
     with_evidence_removed(removed),
-    f"Tuned reader: {out_of(with_it)} right with it, {out_of(without_it)} without",
+    f"Tuned reader: {plots.percent(with_it['share'])} right with the evidence,"
+    f" {plots.percent(without_it['share'])} without it",
 )
 
 # %%
