@@ -3,11 +3,7 @@ of the cases: short in JSON, and shares, paired comparisons and bootstraps follo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-import pandas as pd
-
-from helpers.evaluation.evaluator import share
+from collections.abc import Iterable
 
 Bits = str
 
@@ -22,9 +18,3 @@ def to_flags(bits: Bits) -> list[bool]:
 
 def share_right(bits: Bits) -> float:
     return bits.count("1") / len(bits)
-
-
-def shares_right(runs: Mapping[str, Bits]) -> pd.DataFrame:
-    """One line a run: the share right, its 95 % interval low..high, and n."""
-    rows = {name: share(pd.DataFrame({"right": to_flags(bits)})) for name, bits in runs.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Case
 from helpers.core.fingerprint import ANSWERING
 from helpers.data.tickets import load_tickets
-from helpers.evaluation.bits import to_flags
-from helpers.evaluation.evaluator import TICKETS, evaluate
+from helpers.evaluation.bits import Bits, to_flags
+from helpers.evaluation.evaluator import TICKETS, evaluate, share
 from helpers.experiments.training_grid import Grid
 from helpers.models import weights
 from helpers.systems.baselines import nearest_neighbour
@@ -73,3 +74,9 @@ def invalid(row: Mapping[str, Any] | None) -> list[bool]:
     """One flag an answer of a row of the grid: was it no valid record? A system without a language
     model (None) writes nothing that could be invalid."""
     return [not flag for flag in to_flags(row["valid"])] if row else [False]
+
+
+def shares_right(runs: Mapping[str, Bits]) -> pd.DataFrame:
+    """One line a run: the share right, its 95 % interval low..high, and n."""
+    rows = {name: share(pd.DataFrame({"right": to_flags(bits)})) for name, bits in runs.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -35,7 +35,8 @@ predict("10.desk", "The share of tickets with all four fields right", list(offer
 
 # %%
 from helpers import plots
-from helpers.evaluation.bits import shares_right, to_flags
+from helpers.evaluation.bits import to_flags
+from helpers.experiments.releases import shares_right
 
 rows = {name: grid.cells(setting)[0] for name, setting in offers.items()}
 table = shares_right({name: row["right"] for name, row in rows.items()})
