@@ -42,6 +42,7 @@ PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SUPPORTED = ((3, 11), (3, 13))
 NEEDS_DISK_GB = 4.0
 GRACE_SECONDS = 10  # for a child that is asked to end; JupyterLab ends its kernels first
+HUB_GRACE_SECONDS = 90  # a room of servers takes longer, on a busy machine above all
 NOTEBOOKS = "helpers.commands.notebooks"
 WORKSHOP = "helpers.commands.workshop"
 HUB_CONFIG = ROOT / "deploy" / "jupyterhub" / "jupyterhub_config.py"
@@ -85,8 +86,9 @@ def tied() -> dict:
 
 
 @contextlib.contextmanager
-def child(command: list, **how: object):
-    """A process that has ended when the block is left, also by an exception."""
+def child(command: list, grace: float | None = None, **how: object):
+    """A process that has ended when the block is left, also by an exception; asked to end, it has
+    so many seconds (GRACE_SECONDS)."""
     process = subprocess.Popen([str(word) for word in command], cwd=ROOT, **how, **tied())
     try:
         yield process
@@ -94,7 +96,7 @@ def child(command: list, **how: object):
         try:
             if process.poll() is None:
                 process.terminate()
-                process.wait(GRACE_SECONDS)
+                process.wait(GRACE_SECONDS if grace is None else grace)
         except subprocess.TimeoutExpired:
             pass
         finally:  # also when we are asked to end once more
@@ -524,12 +526,20 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 CTRL_C = (-signal.SIGINT, 0xC000013A)  # what a process ends with: POSIX, Windows
 
 
-def call(python: Path, dash_m: str, module: str, *words: object, stdout=None, **more: str) -> int:
+def call(
+    python: Path,
+    dash_m: str,
+    module: str,
+    *words: object,
+    stdout=None,
+    grace: float | None = None,
+    **more: str,
+) -> int:
     """Run a module of the environment in this folder; its exit status is ours, and it ends with us.
     Ctrl-C goes to it, not to us. Raises KeyboardInterrupt where that was the end of it."""
     keyboard = sys.stdin is not None and sys.stdin.isatty()
     command = [python, "-c", MODULE, module, *words]
-    with child(command, stdout=stdout, env={**environment(python), **more}) as process:
+    with child(command, grace, stdout=stdout, env={**environment(python), **more}) as process:
         while process.poll() is None:
             try:
                 process.wait()
@@ -773,7 +783,8 @@ def hub(options: argparse.Namespace) -> int:
         f" You are `instructor`; your password is in {folder / 'state' / 'instructor_password'},"
         " and your board at /services/room/"
     )
-    return call(python, "-m", "jupyterhub", "-f", HUB_CONFIG, **where)
+    # it ends every learner's server itself; killed in the middle, it would leave them behind
+    return call(python, "-m", "jupyterhub", "-f", HUB_CONFIG, grace=HUB_GRACE_SECONDS, **where)
 
 
 def hand_out(options: argparse.Namespace) -> int:

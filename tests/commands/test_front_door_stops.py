@@ -127,6 +127,26 @@ def test_a_child_that_does_not_heed_is_made_to_end(start, tmp_path):
     until(lambda: not listens(port))
 
 
+def test_a_hub_has_the_time_to_end_its_servers(start, tmp_path):
+    (tmp_path / "jupyterhub.py").write_text(
+        """
+import signal, sys, time
+def end(number, frame):
+    time.sleep(2)  # longer than other children have
+    print("all servers ended", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(600)
+"""
+    )
+    process = start("hub", "--port=0", before="GRACE = 0.5\n")
+    assert "ready\n" in iter(process.stdout.readline, "")
+    process.terminate()
+    assert process.wait(30) == 143
+    assert "all servers ended" in process.stdout.read()
+
+
 def test_what_nohup_ignores_stays_ignored(start, tmp_path):
     port = free_port()
     stand_in(tmp_path, LISTENS.format(port=port))
