@@ -341,16 +341,17 @@ plots.drift_days(looks, monitor.alpha, begins)
 
 
 # %%
-def served():
-    """A name for what the champion answers, replayed from its recipe."""
-    recipe = json.loads((registry.champion()[0] / "adapter.json").read_text())
+def served(release):
+    """A name for what a release answers, replayed from its recipe."""
+    recipe = json.loads((release / "adapter.json").read_text())
     flags = grid.cells(TrainingSetting(**recipe))[0]["right"]
     return hashlib.sha256(flags.encode()).hexdigest()[:12]
 
 
-now = served()
+yesterday, now = served(work / "champion"), served(registry.champion()[0])
 back = registry.rollback("drift: the Burrow")
-print(f"{back}; answers {now} -> {served()}")
+then = served(registry.champion()[0])
+print(f"{back}; answers {now} -> {then}, byte for byte as before: {then == yesterday}")
 
 # %%
 shipped, first = (release.verify(work / n) for n in ("more labels", "champion"))
