@@ -4,6 +4,10 @@
 # **Why it matters.** "We do both" is said of most assistants, and of most of them nobody can say what the tuned half is for. A hybrid is a chain of parts, and each can be tuned: the *router* that sends
 # a request to the right part, the *search*, what *reranks* its hits, and the *reader*. Money goes into one of them first. Here you measure which one pays, on one kind of traffic, with one running score.
 #
+# **On trial here:** *"Hybrid patterns are common and should be intentional: fine-tune a classifier that decides when to retrieve, when to refuse, or which tool to call, then use RAG for grounded answers."*
+#
+# The firmware engineer has been asked for *one* budget line. Which part is it?
+#
 # **Time:** 30 minutes to read · 4 minutes to run · 30 minutes of exercises. **Before:** 02 and 08.
 #
 # **By the end you can**
@@ -106,6 +110,12 @@ routing_lab(asks_back, dev)
 routing_what_if(asks_back, dev, missed_refusal=10, wrong_refusal=2, asked_back=0.6)
 
 # %% [markdown]
+# **Checkpoint 09.a** · The router that asks back has fewer right routes and costs less. Which one do you ship?
+#
+# <details><summary>A · The one with more right routes.</summary>No. Routes are not what anybody pays for; a missed refusal costs more than a question back.</details>
+# <details><summary>B · The one that costs less at our own prices, with those prices written down.</summary>Yes. The prices decide, and whoever disagrees can change them and see what follows.</details>
+# <details><summary>C · Neither, before it has no wrong routes at all.</summary>No. The baselines are wrong more often, and without a router every mistake is still made, only elsewhere.</details>
+#
 # ## Exercise 09.1 · The cheapest route
 #
 # Write `cheapest(chances, costs)`. `chances`: route → probability that it is the right one. `costs`: (right route, said route) → what that mistake costs; a right route costs nothing and is not listed.
@@ -216,6 +226,12 @@ print(*hybrid.measured_once(searched), sep="\n")
 # *mean of base and tuned* is half the step; it is a cheap insurance against forgetting, and was tried as well. Whichever of the two found more at five on dev is what you search with here.
 # </details>
 #
+# **Checkpoint 09.b** · Low recall cannot be tuned away. Why is the search the one exception?
+#
+# <details><summary>A · It is larger than the reader.</summary>No. It is smaller. Size has nothing to do with it.</details>
+# <details><summary>B · It is the part that decides what is found, so tuning it changes recall itself.</summary>Yes. A reader only sees what was found; tuning it cannot bring back what was not.</details>
+# <details><summary>C · It forgets nothing when it is tuned.</summary>No. It may get worse on other people's questions, and that has to be measured, too.</details>
+#
 # ## Exercise 09.3 · Two ceilings
 #
 # Write `ceilings(table)` for a table with `evidence_seen` and `right`: the share that a **perfect reader** could get right with this search, and the share that this reader would get right with a **perfect search**.
@@ -313,6 +329,12 @@ for name in ("search", "tuned"):
 probed
 
 # %% [markdown]
+# **Checkpoint 09.c** · Two parts were tuned, and together they gain more than either alone seems to. What do you buy first?
+#
+# <details><summary>A · Both, since both together won.</summary>No. Two parts cost twice the upkeep; each has to win something by itself first.</details>
+# <details><summary>B · The part whose own interval lies above zero; the other waits for more cases.</summary>Yes. Where an interval covers zero, this traffic cannot tell the gain from luck.</details>
+# <details><summary>C · The part that was trained last.</summary>No. The order of training says nothing about what each one gains.</details>
+#
 # ## Exercise 09.4 · Asking as somebody else
 #
 # Many hybrids rewrite the question before they search: *"and in Canada?"* becomes a whole sentence. In one of them the rewritten question was asked by the service account, and everybody could read everything.
@@ -347,6 +369,20 @@ pattern = {
     "tool": ("what is exact: status, sums, dates", "tool", "tool"),
 }
 hybrid.responsibilities(pattern, lost.loc["router + RAG"], won)
+
+# %%
+from helpers.labs import held, out_of, the_climb, what_we_found
+
+display(the_climb("09"))
+routed_right, plain = out_of(table.iloc[1]), out_of(table.iloc[0])
+parts = {"a router in front pays": hybrid.over_rag(results)}
+parts["a tuned search finds more"] = gains[0]
+parts["a tuned reader pays"] = {one.second: one for one in against}["+ reader"]
+what_we_found(
+    f"""**Which part should be tuned?** First the router: right are {routed_right}
+    with it, {plain} without.""",
+    {it: (held(one.verdict), one.verdict_in_points()) for it, one in parts.items()},
+)
 
 # %% [markdown]
 # ## What we found

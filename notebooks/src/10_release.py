@@ -5,6 +5,8 @@
 # when there is a new product. So it is shipped like a product: pinned, gated, tried on a share of the traffic, watched, and rolled back in one call. What that takes is the governance burden of
 # tuning, and here you count it, beside that of an index.
 #
+# **On trial here:** *"Treat it like a product release with evaluation gates and rollback paths."* The desk captain wants to know who is woken when it goes wrong; the firmware engineer, how to go back.
+#
 # **Time:** 25 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 06; 08 helps.
 #
 # **By the end you can**
@@ -208,6 +210,12 @@ print("with them:", release.gate(desk_plan, old, new, {}, [stop]))
 # in other cases, those with nothing to answer, so they are counted apart and no average makes up for them. Leaks and injections (notebook 04) belong to the same list. And what was *not measured* does not pass: `HardStop("leaks", 0, 0)` stops.
 # </details>
 #
+# **Checkpoint 10.a** · A candidate passes the gate. What do you know?
+#
+# <details><summary>A · It is at least as good as the champion.</summary>No. A loss smaller than the margin passes; the curve above says how often.</details>
+# <details><summary>B · It does not lose the margin or more, and it broke no hard stop.</summary>Yes. That is all that so many cases can promise; the canary is for the rest.</details>
+# <details><summary>C · It is surely better.</summary>No. The gate says so in words where it is, and a pass alone is not that.</details>
+#
 # ## Exercise 10.2 · The gate that averages a slice away
 #
 # This gate is in use, and billing complains: `return [] if sum(new - old over all cases) >= 0 else list(results)`. Write `stops(results)`: `results` is slice -> list of (champion right, candidate right); return the set of
@@ -282,6 +290,12 @@ canary_lab(right, "hurried labels")
 # In the lab: a small canary is kind to customers and blind; a long one finds small losses late.
 # </details>
 #
+# **Checkpoint 10.b** · Somebody looks at an ordinary p-value after every ticket and stops at the first one below .05. What happens?
+#
+# <details><summary>A · Harmless canaries are stopped far more often than 5 times in 100.</summary>Yes. Every look is another chance to be wrong; a test with a stop rule of its own pays for the looks beforehand.</details>
+# <details><summary>B · Nothing, the level is the level.</summary>No. The level holds for one look. With hundreds of looks luck has hundreds of chances.</details>
+# <details><summary>C · Bad canaries get through more often.</summary>No. The error goes the other way: too much is stopped.</details>
+#
 # ## Exercise 10.3 · Who goes to the canary, and when does it stop?
 #
 # Write `goes_to_canary(key, share, salt)`: the same customer always gets the same answer, about `share` of them go, a larger share keeps those who were in, and another salt (the release) chooses others.
@@ -333,6 +347,12 @@ plots.drift_days(looks, monitor.alpha, begins)
 # It takes no labels, and for the text not even answers, to see that people write about something new; the mix of answers moves when *what they want* changes, or when the system is at a loss for the new. An alarm does
 # not say that the system is worse, only that it was tested on other traffic: the next step is to label some of the new tickets. (On 600 windows without drift the monitor cries in at most 5 of 100; a test counts.)
 # </details>
+#
+# **Checkpoint 10.c** · The drift alarm rings. Is the system worse?
+#
+# <details><summary>A · Yes, so roll back at once.</summary>No. It rings because the traffic is another; whether the answers are worse, nobody has counted yet.</details>
+# <details><summary>B · That is not known yet: label some of the new tickets, and roll back meanwhile if they matter.</summary>Yes. An alarm is about what is asked; a score needs labels.</details>
+# <details><summary>C · No, drift is normal.</summary>No. It may be harmless, and it may be the day on which half of the answers go wrong. Look.</details>
 #
 # ## Roll back, and sign
 #

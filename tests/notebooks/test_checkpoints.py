@@ -10,8 +10,6 @@ import pytest
 
 from helpers.commands import notebooks
 
-# notebooks without checkpoints so far; only to shrink
-NOT_YET = {"09", "10"}
 SOURCES = {notebooks.number_of(source): source for source in notebooks.sources()}
 CHECKPOINT = re.compile(
     r"^\*\*Checkpoint (?P<id>\d\d[a-z]?\.[a-z])\*\* · (?P<question>.+\?)\n\n"
@@ -19,7 +17,7 @@ CHECKPOINT = re.compile(
     re.MULTILINE,
 )
 OPTION = re.compile(r"<details><summary>([A-Z]) · (.+?)</summary>(.+?)</details>")
-every_notebook = pytest.mark.parametrize("number", [n for n in SOURCES if n not in NOT_YET])
+every_notebook = pytest.mark.parametrize("number", list(SOURCES))
 
 
 def text_of(number: str) -> str:
@@ -53,11 +51,6 @@ def test_every_option_is_explained(number):
         if len(why.split()) < 5
     ]
     assert short == []
-
-
-@pytest.mark.parametrize("number", sorted(NOT_YET))
-def test_a_notebook_that_has_some_leaves_the_list(number):
-    assert checkpoints(number) == []
 
 
 def test_the_right_option_is_not_always_the_same():
