@@ -71,11 +71,19 @@ plots.bars(shares, title, "routed rightly", guess_of("09.router"))
 
 # %%
 columns = ["macro-F1", "cost", "wrong refusals", "missed refusals", "unsure"]
-display(routing_summary(routed)[[*columns, "n"]].round(2))
-hybrid.kept_routing()[columns]
+from helpers.labs import what_happened
+
+told = routing_summary(routed)
+display(told[[*columns, "n"]].round(2), hybrid.kept_routing()[columns])
+sure, asks = told.loc["router"], told.loc["router, asks back"]
+what_happened(
+    f"""On dev the router that asks back costs {asks["cost"]:.2f} a request, the other
+    {sure["cost"]:.2f}: it asks back about {asks["unsure"]:.0%} and misses
+    {asks["missed refusals"]:.0%} of the refusals, not {sure["missed refusals"]:.0%}."""
+)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>Why that pays</b></summary>
 #
 # The router that asks back has fewer right routes than the one that always decides, and costs less: it gives the doubtful requests back, and with them most of the missed refusals. Which of the two is better is a question
 # of prices, not of accuracy. Mind the baselines: a list of patterns is an honest baseline, and the nearest neighbour needs no training at all.
@@ -213,14 +221,15 @@ found = {"search": index.search_all(asks, 10)}
 found["tuned search"] = tuned.search_all(asks, 10)
 display(hybrid.recall_table(answerable, found).round(3))
 gains = hybrid.search_gains(answerable, found)
-title = "Evidence found: the tuned search against the one before"
-display(plots.differences(gains, title))
+display(plots.differences(gains, "Evidence found by tuned search"))
 searched = hybrid.load_searches()
-display(hybrid.ways_found(searched).rename_axis("evidence found on dev, k ="))
+display(hybrid.ways_found(searched).rename_axis("evidence found, k ="))
 print(*hybrid.measured_once(searched), sep="\n")
+one, five = (gains[at].verdict_in_points() for at in (0, -1))
+what_happened(f"The first passage: {one}; the first five: {five}.")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>How to read the table</b></summary>
 #
 # Read the rows against each other before you praise the tuning: *words* cost nothing. Then look at the differences above: an interval that covers zero means that these questions cannot tell. The
 # *mean of base and tuned* is half the step; it is a cheap insurance against forgetting, and was tried as well. Whichever of the two found more at five on dev is what you search with here.
@@ -306,14 +315,20 @@ plots.differences(against, "Each part, against router + RAG")
 # %%
 lost = hybrid.by_part(results)
 worst = hybrid.worst_part(lost.loc["router + RAG"])
-plots.parts(lost, f"Behind the router most is lost to {worst}")
+display(plots.parts(lost, f"Behind the router most is lost to {worst}"))
+unseen, let = lost["search"] + lost["both"], lost["refusing"]
+what_happened(
+    f"""Behind the router {unseen["router + RAG"]:.0%} of the requests are lost because
+    the evidence was not found, with the tuned reader {unseen["+ reader"]:.0%}: no
+    reader reads what is not there. Lost to answers that should be refusals:
+    {let["router + RAG"]:.0%} and {let["+ reader"]:.0%}."""
+)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>How to read the bars</b></summary>
 #
 # Follow one colour down the bars. What the router sent to the wrong place, no later part can save. The two dark pieces, *search* and *both*, are what was not found: together they are as long with the tuned reader as
-# without, because no reader reads what is not there; only another *search* can shorten them. What a better reader changes is how they are split: it would read more of what a perfect search brought. It also shortens *reading* and
-# *refusing*, and may lengthen the wrong refusals in the table. Where the differences say *cannot tell*, this traffic is too small for so small a gain, and money spent there would be a bet.
+# without; only another *search* can shorten them. What a better reader changes is how they are split: it would read more of what a perfect search brought. It may lengthen the wrong refusals in the table. Where the differences say *cannot tell*, this traffic is too small for so small a gain, and money spent there would be a bet.
 # </details>
 #
 # ## Does access hold through every part?
@@ -379,8 +394,8 @@ parts = {"a router in front pays": hybrid.over_rag(results)}
 parts["a tuned search finds more"] = gains[0]
 parts["a tuned reader pays"] = {one.second: one for one in against}["+ reader"]
 what_we_found(
-    f"""**Which part should be tuned?** First the router: right are {routed_right}
-    with it, {plain} without.""",
+    f"""**Hybrid on purpose: which part should be tuned?** First the router: right are
+    {routed_right} with it, {plain} without.""",
     {it: (held(one.verdict), one.verdict_in_points()) for it, one in parts.items()},
 )
 
