@@ -315,18 +315,21 @@ def strength(
     shop = systems.Systems(read_user_folder(folder), Clock(MINUTES), progress, str)
     pairs = labelled.pairs(systems.shuffled_by_hash(shop.splits.train), shop.schema)
     cases = systems.shuffled_by_hash(shop.splits.test)[:TESTED]
+    labels = [row["output"] for row in rows]
     for held in (False, True):
         arm = labelled.few_shot(shop.model, shop.task, systems.examples_to_show(pairs), held)
         if (name, arm.name) in there:
             continue
         table = evaluate(arm, cases, task_of(shop.schema), live=True)
         fields = table["fields_right"].mean() if "fields_right" in table else None
+        # one label has no form to break: valid is what the list of labels holds
+        valid = table["valid"] if "valid" in table else table["answer"].isin(labels)
         yield {
             "rows_with": name,
             "closed": shop.constrained,
             "arm": arm.name,
             "n": len(table),
-            "valid": int(table["valid"].sum()),
+            "valid": int(valid.sum()),
             "right": int(table["right"].sum()),
             "fields_right": None if fields is None else round(float(fields), 4),
             "seconds": round(float(table["seconds"].mean()), 2),
