@@ -107,18 +107,21 @@ def test_one_slider_alone_turns_the_answer_round(lab, scenario, settings, said):
     assert [str(key) for key in settled(lab, scenario, settings)] == said
 
 
-@pytest.mark.parametrize(
-    ("setting", "changes"),
-    [
-        (TrainingSetting(256), {"epochs": 1}),
-        (TrainingSetting(256), {"label_noise": 0.3}),
-    ],
-    ids=["epochs", "wrong labels"],
-)
-def test_epochs_and_wrong_labels_count(setting, changes):
+def test_epochs_count():
     name = "forms filled in advance"
-    one, other = (answer_at("training", name, s) for s in (setting, replace(setting, **changes)))
-    assert (one.key.direction, other.key.direction) == ("fine-tune", "prompt + schema")
+    whole, hurried = (
+        answer_at("training", name, TrainingSetting(256, epochs)).key.direction
+        for epochs in (TrainingSetting().epochs, 1)
+    )
+    assert (whole, hurried) == ("fine-tune", "prompt + schema")
+
+
+def test_wrong_labels_count():
+    clean, spoilt = (
+        findings_at("training", TrainingSetting(256, label_noise=share))["tuned"]
+        for share in (0.0, 0.3)
+    )
+    assert spoilt.value < clean.value
 
 
 def test_a_classifier_is_taken_until_tuning_passes_it():
