@@ -4,6 +4,7 @@ answers or is trained, at the paces that are given."""
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from support.towns import own_folder, quiet
@@ -19,6 +20,7 @@ from helpers.commands.assess.schedule import (
     LAST,
     ArmProgress,
     Clock,
+    OutOfTimeError,
     Step,
     measure,
 )
@@ -246,11 +248,53 @@ def test_where_that_takes_too_long_all_rows_are_seen_in_fewer_rounds(trained):
     assert seconds == 60.0 * how.epochs
 
 
-def test_fewer_rounds_are_said_in_the_report(trained, shop, monkeypatch):
-    how, _, pairs = trained(60.0)
-    shop._say_rounds(pairs, how)
+@pytest.fixture
+def at_a_pace(shop, monkeypatch):
+    """Trains all rows, ten steps a round, where a step takes so many seconds, whatever was
+    estimated: how it was trained, and the seconds of its steps."""
+
+    def trained(a_step, ends):
+        pairs, taken = [("a", "b")] * len(shop.splits.train), []
+
+        def steps(generator, rows, how, progress, say):
+            for done in range(1, 10 * how.epochs + 1):
+                shop.clock.passed += a_step
+                taken.append(a_step)
+                progress(done, 10 * how.epochs, "training")
+            return SimpleNamespace(card={"seconds": 10 * how.epochs * a_step})
+
+        monkeypatch.setattr(systems, "finetune", steps)
+        monkeypatch.setattr(systems.adapters, "with_adapter", lambda *_: None)
+        monkeypatch.setattr(systems.labelled, "tuned", lambda *_: None)
+        monkeypatch.setattr(systems.Systems, "constrained", False)
+        shop.clock.training_ends = ends
+        return pairs, taken
+
+    return trained
+
+
+def test_a_training_that_proves_too_slow_is_begun_again_with_rounds_that_fit(shop, at_a_pace):
+    pairs, taken = at_a_pace(2.0, ends=100.0)
+    shop._tuned(pairs)
+    # 8 steps show the pace; of the 84 seconds left, four rounds of 20 take 80
+    assert len(taken) == 8 + 4 * 10
+    assert shop.progress["rounds"] == {str(len(pairs)): 4}
     (note,) = [one for one in shop.notes if "rounds" in one]
-    assert f"in {how.epochs} of the" in note
+    assert f"in 4 of the {recipe(TrainingSetting(len(pairs))).epochs} rounds" in note
+
+
+def test_a_training_in_time_is_left_alone(shop, at_a_pace):
+    pairs, taken = at_a_pace(0.1, ends=100.0)
+    shop._tuned(pairs)
+    assert len(taken) == 10 * recipe(TrainingSetting(len(pairs))).epochs
+    assert not [one for one in shop.notes if "rounds" in one]
+
+
+def test_where_one_round_is_too_many_little_time_is_lost(shop, at_a_pace):
+    pairs, taken = at_a_pace(12.0, ends=100.0)
+    with pytest.raises(OutOfTimeError):
+        shop._tuned(pairs)
+    assert len(taken) == 8
 
 
 def test_what_an_earlier_start_chose_is_not_chosen_anew(trained, shop):

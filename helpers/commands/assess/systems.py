@@ -28,6 +28,7 @@ from helpers.commands.assess.schedule import (
     LAST,
     ArmProgress,
     Clock,
+    OutOfTimeError,
     Step,
 )
 from helpers.core.cases import Arm, Ask, Case
@@ -63,6 +64,7 @@ OVERLAP_TOKENS = 32
 STRATEGY, LEXICAL_WEIGHT = "sentences", 0.3
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 FEW_CHUNKS = 300  # these are embedded without asking how long it takes
+PACE_STEPS = 8  # of a training: then its own pace is known, and the estimate before it forgotten
 LOADING_SECONDS = 5.0  # of the model, before it was loaded here once
 EMBED_AT_ONCE = 256
 MOST_DOUBTED = 5_000  # rows whose labels are looked at one by one: seconds a field
@@ -620,30 +622,63 @@ class Systems:
 
     def _tuned(self, pairs: labelled.Pairs) -> Arm:
         rows = labelled.training_rows(self.generator, self.task, pairs)
-        how = self.tuning.get(len(pairs)) or recipe(TrainingSetting(len(pairs)))
-        self._say_rounds(pairs, how)
-        adapter = finetune(
-            self.generator, rows, how, progress=self.clock.check_training, say=self.say
-        )
+        how, adapter = self._trained(pairs, rows)
         self._keep("training", pairs, adapter.card["seconds"])
-        tuned = adapters.with_adapter(self.generator, adapter)
-        return labelled.tuned(tuned, self.task, self.constrained)
-
-    def _say_rounds(self, pairs: labelled.Pairs, how: LoraSettings) -> None:
-        """Say and note how often the rows are practised. Other rounds than at an earlier start are
-        another arm, so nothing of it is done."""
         name, whole = f"tuned, {len(pairs)} rows", recipe(TrainingSetting(len(pairs))).epochs
-        before = (self.progress["rounds"] or {}).get(str(len(pairs)))
-        if before and before != how.epochs:
-            self.progress.begin_again([name])
-        self._keep("rounds", pairs, how.epochs)
-        self.say(f"training on {len(pairs)} rows, {how.epochs} rounds")
         if how.epochs < whole:
             self.notes.append(
                 f"“{name}” practised its rows in {how.epochs} of the {whole} rounds that the recipe"
                 " takes, for the minutes allowed no more: to its end it may be better. Give more"
                 " minutes before you decide against training."
             )
+        tuned = adapters.with_adapter(self.generator, adapter)
+        return labelled.tuned(tuned, self.task, self.constrained)
+
+    def _trained(
+        self, pairs: labelled.Pairs, rows: Sequence[tuple[str, str]]
+    ) -> tuple[LoraSettings, adapters.Adapter]:
+        """How these rows were trained on, and the adapter: in fewer rounds where the first steps
+        show that the estimate was too low. Raises OutOfTimeError where one round is too many."""
+        first, a_round = self.tuning.get(len(pairs)) or recipe(TrainingSetting(len(pairs))), 0.0
+        fewer = [how for how in self._ways(pairs) if how.epochs < first.epochs]
+        for how in (first, *fewer):
+            if self.clock.used + a_round * how.epochs > self.clock.training_ends:
+                continue
+            self._say_rounds(pairs, how)
+            try:
+                done = finetune(self.generator, rows, how, progress=self._in_time(), say=self.say)
+            except _TooSlowError as slow:
+                a_round = slow.seconds / how.epochs
+            else:
+                return how, done
+        raise OutOfTimeError
+
+    def _in_time(self) -> Callable[[float, float, str], None]:
+        """What training reports to: it ends what would not end in its part of the minutes, after a
+        few steps and not when they are over. Raises _TooSlowError, OutOfTimeError."""
+        begun: list[tuple[float, float]] = []
+
+        def told(done: float, of: float, what: str) -> None:
+            self.clock.check_training()
+            begun.append((done, self.clock.used))
+            if len(begun) != PACE_STEPS:
+                return
+            (start, at), now = begun[0], self.clock.used
+            a_step = (now - at) / (done - start)
+            if now + a_step * (of - done) > self.clock.training_ends:
+                raise _TooSlowError(a_step * of)
+
+        return told
+
+    def _say_rounds(self, pairs: labelled.Pairs, how: LoraSettings) -> None:
+        """Say and keep how often the rows are practised. Other rounds than at an earlier start are
+        another arm, so nothing of it is done."""
+        name = f"tuned, {len(pairs)} rows"
+        before = (self.progress["rounds"] or {}).get(str(len(pairs)))
+        if before and before != how.epochs:
+            self.progress.begin_again([name])
+        self._keep("rounds", pairs, how.epochs)
+        self.say(f"training on {len(pairs)} rows, {how.epochs} rounds")
 
     def _keep(self, what: str, pairs: labelled.Pairs, value: float) -> None:
         self.progress.set(what, {**(self.progress[what] or {}), str(len(pairs)): value})
@@ -656,6 +691,14 @@ class Systems:
             step for at in range(max(map(len, both))) for part in both for step in part[at : at + 1]
         ]
         return [step for step in turns if step.free] + [step for step in turns if not step.free]
+
+
+class _TooSlowError(Exception):
+    """Training would take so many seconds, which is more than its part of the minutes."""
+
+    def __init__(self, seconds: float):
+        super().__init__(f"training would take {seconds:.0f} seconds")
+        self.seconds = seconds
 
 
 def _split(examples: Sequence[Case]) -> labelled_rows.Splits:
