@@ -283,6 +283,15 @@ def test_a_training_that_proves_too_slow_is_begun_again_with_rounds_that_fit(sho
     assert f"in 4 of the {recipe(TrainingSetting(len(pairs))).epochs} rounds" in note
 
 
+def test_what_an_earlier_start_chose_too_high_is_not_the_end(shop, at_a_pace):
+    pairs, _ = at_a_pace(2.0, ends=100.0)
+    whole = recipe(TrainingSetting(len(pairs)))
+    shop.progress.set("rounds", {str(len(pairs)): 6})  # and was stopped at its first steps
+    shop.tuning[len(pairs)] = replace(whole, epochs=6)
+    shop._tuned(pairs)
+    assert shop.progress["rounds"] == {str(len(pairs)): 4}
+
+
 def test_a_training_in_time_is_left_alone(shop, at_a_pace):
     pairs, taken = at_a_pace(0.1, ends=100.0)
     shop._tuned(pairs)

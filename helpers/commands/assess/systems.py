@@ -640,8 +640,9 @@ class Systems:
         """How these rows were trained on, and the adapter: in fewer rounds where the first steps
         show that the estimate was too low. Raises OutOfTimeError where one round is too many."""
         first, a_round = self.tuning.get(len(pairs)) or recipe(TrainingSetting(len(pairs))), 0.0
-        fewer = [how for how in self._ways(pairs) if how.epochs < first.epochs]
-        for how in (first, *fewer):
+        # not `_ways`: they end at what an earlier start chose, which may be what was too slow
+        fewer = range(first.epochs - 1, 0, -1) if len(pairs) == len(self.splits.train) else ()
+        for how in (first, *(replace(first, epochs=n) for n in fewer)):
             if self.clock.used + a_round * how.epochs > self.clock.training_ends:
                 continue
             self._say_rounds(pairs, how)
