@@ -5,7 +5,7 @@
 # when there is a new product. So it is shipped like a product: pinned, gated, tried on a share of the traffic, watched, and rolled back in one call. What that takes is the governance burden of
 # tuning, and here you count it, beside that of an index.
 #
-# **On trial here:** *"Treat it like a product release with evaluation gates and rollback paths."* The desk captain wants to know who is woken when it goes wrong; the firmware engineer, how to go back.
+# The framework says: *treat it like a product release, with evaluation gates and rollback paths.* The desk captain wants to know who is woken when it goes wrong; the firmware engineer, how to go back.
 #
 # **Time:** 25 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 06; 08 helps.
 #
