@@ -1026,6 +1026,7 @@ def option(*names: str, **how: object) -> tuple:
     return names, how
 
 
+NUMBER = option("notebook", metavar="NN", help="its number, as 05")
 NO_BROWSER = option(
     "--no-browser", action="store_true", help="print the address instead of opening it"
 )
@@ -1056,7 +1057,7 @@ COMMANDS = [
         catch_up,
         "bring your copy of a notebook to the start of a section; what you wrote is kept",
         [
-            option("notebook", metavar="NN", help="its number, as 05"),
+            NUMBER,
             option(
                 "section",
                 nargs="?",
@@ -1122,7 +1123,7 @@ COMMANDS = [
         hand_out,
         "on the hub: put a notebook beside every learner's copy, fixed or solved up to a section",
         [
-            option("notebook", metavar="NN", help="its number, as 05"),
+            NUMBER,
             option(
                 "section",
                 nargs="?",
