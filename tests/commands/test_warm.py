@@ -90,6 +90,7 @@ def test_measuring_tells_cold_from_warm_by_section(course, ran, tmp_path):
     assert ran == ["2 + 2", "2 + 2"]
     row = json.loads(warm.MINUTES.read_text())["notebooks"]["78_toy"]
     assert list(row["cold"]) == list(row["warm"]) == ["", "Train"]
+    assert list(row["processor"]) == ["cold", "warm"]
 
 
 def test_measuring_one_notebook_keeps_the_lines_of_the_others(course, ran, tmp_path):
@@ -100,9 +101,18 @@ def test_measuring_one_notebook_keeps_the_lines_of_the_others(course, ran, tmp_p
 
 def test_seconds_go_to_the_section_that_spent_them(course):
     course("77", "time.sleep(0.3)")
-    seconds, problem = warm.timed(notebooks.sources(["77"])[0], "")
+    seconds, _, problem = warm.timed(notebooks.sources(["77"])[0], "")
     assert problem == ""
     assert seconds["Train"] >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("code", "busy"), [("while time.process_time() < 3: pass", True), ("time.sleep(3)", False)]
+)
+def test_seconds_of_a_processor_are_those_it_worked(course, code, busy):
+    course("77", code)
+    _, processor, _ = warm.timed(notebooks.sources(["77"])[0], "")
+    assert (processor >= 2.9) == busy
 
 
 def test_the_journal_of_a_warm_run_is_not_the_learners(course, tmp_path, my_work):

@@ -3,7 +3,8 @@
 Each notebook is executed once, with a journal of its own that is thrown away, so that its indexes,
 adapters and finished runs lie in the cache. What is warm already is passed over, so a run that was
 cut short resumes. `--measure` writes how long each section takes, cold and warm, to
-docs/minutes.json; the routes of docs/INSTRUCTOR.md are added up from that.
+docs/minutes.json, by the clock and in seconds of a processor; the routes of docs/INSTRUCTOR.md are
+added up from that.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def warm(numbers: list[str], again: bool = False) -> int:
                 print(f"[{place}/{len(wanted)}] {source.stem}: warm already", flush=True)
                 continue
             print(f"[{place}/{len(wanted)}] {source.stem}", flush=True)
-            seconds, problem = timed(source, journal)
+            seconds, _, problem = timed(source, journal)
             if problem:
                 failed.append(notebooks.number_of(source))
                 print(problem, file=sys.stderr)
@@ -92,14 +93,15 @@ def _told(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
 
 
-def timed(source: Path, journal: str, **more: str) -> tuple[dict[str, float], str]:
-    """Execute a notebook: seconds by section, and the error that stopped it ("": none)."""
+def timed(source: Path, journal: str, **more: str) -> tuple[dict[str, float], float, str]:
+    """Execute a notebook: seconds by section, seconds of a processor that all of it took, and the
+    error that stopped it ("": none)."""
     from nbclient.exceptions import CellExecutionError
 
     book = nbformat.read(notebooks.learner_path(source), 4)
     sections = section_of(book)
     seconds: dict[str, float] = dict.fromkeys(sections, 0.0)
-    begun = [0.0]
+    begun, problem, before = [0.0], "", _of_processors()
     with sign_of_life() as at:
 
         def starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
@@ -114,8 +116,15 @@ def timed(source: Path, journal: str, **more: str) -> tuple[dict[str, float], st
         try:
             notebooks.execute(book, hooks=hooks, WORKBOOK_MY_WORK=journal, **more)
         except CellExecutionError as error:
-            return seconds, str(error)
-    return seconds, ""
+            problem = str(error)
+    return seconds, _of_processors() - before, problem
+
+
+def _of_processors() -> float:
+    """Seconds of a processor that ended children, and theirs, have used: a kernel is one. A busy
+    machine makes the clock run on, not these."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 @contextmanager
@@ -152,23 +161,28 @@ def measure(numbers: list[str], folder: Path) -> int:
         "WORKBOOK_WEIGHTS": str(settings.cache_folder("weights")),
     }
     for source in notebooks.sources(numbers):
-        row: dict = {}
+        row: dict = {"processor": {}}
         for temperature in ("cold", "warm"):
-            seconds, problem = timed(source, str(folder / "my_work"), **place)
+            seconds, processor, problem = timed(source, str(folder / "my_work"), **place)
             if problem:
                 print(problem, file=sys.stderr)
                 return 1
             row[temperature] = {name: round(value, 1) for name, value in seconds.items()}
+            row["processor"][temperature] = round(processor, 1)
         known[source.stem] = row
         _write(known)
-        totals = (f"{sum(row[name].values()):.0f} s {name}" for name in ("cold", "warm"))
-        print(f"{source.stem}: {', '.join(totals)}", flush=True)
+        totals = (
+            f"{sum(row[name].values()):.0f} s {name}, {row['processor'][name]:.0f} s of a processor"
+            for name in ("cold", "warm")
+        )
+        print(f"{source.stem}: {'; '.join(totals)}", flush=True)
     return 0
 
 
 def _write(known: dict) -> None:
     head = {
-        "what": "seconds that the cells of each section take, in an empty cache and again",
+        "what": "seconds that the cells of each section take, in an empty cache and again;"
+        " processor: seconds of a processor that the whole notebook takes, its start included",
         "made_by": "python3 workbook.py warm --measure",
         "date": dt.date.today().isoformat(),
         "machine": machine(),
