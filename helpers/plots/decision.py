@@ -66,7 +66,7 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
     beside = {one: [m for m in published if m["finding"] == one] for one in rows["finding"]}
     marks = [mark for found in beside.values() for mark in found]
     title = _readiness_title(decision)
-    out, top, width = [_text(8, 22, title, 15, bold=True)], 66, WIDE - LEFT - 195
+    out, top, width = [_text(8, 22, title, 17, bold=True)], 70, WIDE - LEFT - 195
     foot = top + 34 * len(rows)
 
     def x(share: float) -> float:
@@ -75,12 +75,12 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
     for tick in (0, 0.25, 0.5, 0.75, 1):
         out += [
             _line([(x(tick), top - 8), (x(tick), foot)], "#E4E4E4"),
-            _text(x(tick), foot + 16, percent(tick), 11, PALE_INK, anchor="middle"),
+            _text(x(tick), foot + 17, percent(tick), 12.5, PALE_INK, anchor="middle"),
         ]
     out += _needed_lines(decision, x, top, foot)
     for i, row in enumerate(rows.itertuples()):
         y = top + 34 * i + 12
-        out.append(_name(LEFT - 12, y + 4, row.Index, 12.5, bold=not i))
+        out.append(_name(LEFT - 12, y + 4, row.Index, 14, bold=not i))
         for one in beside[row.finding]:
             out.append(_circle(x(one["value"]), y, "none", "#777777"))
         if math.isnan(row.value):
@@ -90,7 +90,7 @@ def readiness(decision: Decision, published: Sequence[Mapping[str, Any]] = ()) -
         out.append(_line([(x(row.low), y), (x(row.high), y)], CHOSEN, 3 if not i else 2))
         out.append(_circle(x(row.value), y, CHOSEN, "white"))
         said = f"{percent(row.value)} ({percents(row.low, row.high)}, n = {row.n:,.0f})"
-        out.append(_text(x(1) + 10, y + 4, said, 11.5))
+        out.append(_text(x(1) + 10, y + 4, said, 12.5))
     if marks:
         out.append(_text(8, foot + 36, "○ what others measured with larger models", 11.5, PALE_INK))
     words = "; ".join(
@@ -147,13 +147,17 @@ def _needed_lines(decision: Decision, x, top: float, foot: float) -> list[str]:
         word = "the stated floor" if ready.floor else "one half: state a floor"
         lines.append((ready.needed if ready.asks else ready.floor, word, ""))
     out = []
-    for i, (share, word, dashes) in enumerate(lines):
-        y = top - 12 - 13 * (len(lines) - 1 - i)
-        end = share > 0.5
+    for i, (share, word, dashes) in enumerate(sorted(lines)):
+        said, y = f"{word} ({percent(share)})", top - 11
+        # the lower share's words end at its line and the higher's begin at its own, so that no line
+        # runs through words; where there is no room for that, the words stand one above the other
+        to_the_left = len(lines) - i > 1 or (share > 0.5 and len(lines) == 1)
+        if not to_the_left and x(share) + 5 + 0.6 * 12 * len(said) > WIDE:
+            to_the_left, y = True, y - 14
         out += [
-            _line([(x(share), y + 3), (x(share), foot)], NEEDED, 2, dashes),
-            _text(x(share) + (-5 if end else 5), y + 3, f"{word} ({percent(share)})", 11, NEEDED,
-                  anchor="end" if end else "start"),
+            _line([(x(share), y), (x(share), foot)], NEEDED, 2, dashes),
+            _text(x(share) + (-5 if to_the_left else 5), y, said, 12, NEEDED,
+                  anchor="end" if to_the_left else "start"),
         ]  # fmt: skip
     return out
 

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -32,6 +33,8 @@ from helpers.labs.decision_board import (
     published,
     what_if,
 )
+from helpers.plots import decision as decision_plots
+from helpers.plots.decision import NEEDED
 
 RAG_CASE = Requirements(lookup_share=1.0, cost_refusal=5, can_train=False)
 EVIL = (
@@ -61,6 +64,30 @@ def test_the_picture_of_readiness_says_today_and_needed():
 
 def test_the_person_is_a_line_in_the_picture():
     assert "a person is cheaper below" in what_if(RAG_CASE, full()).readiness().svg
+
+
+@pytest.mark.parametrize("person", [0.1, 0.3, 0.76, 0.97])
+@pytest.mark.parametrize("floor", [0.05, 0.2, 0.8, 0.99])
+def test_no_line_of_the_picture_runs_through_words(person, floor):
+    decision = what_if(RAG_CASE, full()).decision
+    ready = replace(decision.readiness, by_cost=person, floor=floor, asks=False)
+    svg = decision_plots.readiness(replace(decision, readiness=ready)).svg
+    number = r"([\d.]+)"
+    line = rf'points="{number},{number} {number},{number}" fill="none" stroke="{NEEDED}"'
+    lines = [tuple(map(float, found)) for found in re.findall(line, svg)]
+    assert len(lines) == 2
+    words = re.findall(
+        rf'<text x="{number}" y="{number}" font-size="{number}" fill="{NEEDED}"'
+        r' text-anchor="(\w+)">([^<]+)<',
+        svg,
+    )
+    assert len(words) == 2
+    for x, y, size, anchor, said in words:
+        x, y, width = float(x), float(y), 0.55 * float(size) * len(said)
+        left, right = (x - width, x) if anchor == "end" else (x, x + width)
+        assert left > 0 and right < decision_plots.WIDE
+        through = [at for at, top, _, foot in lines if left < at < right and top < y - 1 < foot]
+        assert through == [], said
 
 
 def test_what_others_measured_is_drawn_hollow_beside_the_same_finding():

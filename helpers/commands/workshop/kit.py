@@ -20,6 +20,7 @@ from helpers.commands.workshop.verdicts import verdicts_table
 from helpers.core import settings
 from helpers.core.files import write_whole
 from helpers.data.tickets import FIELDS
+from helpers.decision.sentences import listed
 from helpers.evaluation import house_style, scores
 from helpers.evaluation.numbers import percent
 
@@ -56,6 +57,8 @@ def words() -> dict[str, object]:
         "count": lambda id: f"{round(get(id)['value'] * get(id)['n'])} of {get(id)['n']}",
         "points": lambda id: f"{round(100 * get(id)['value']):+d} points",
         "route": lambda id: routes.table_of(_route(id)),
+        "left_out": lambda id: listed(routes.left_out(_route(id))),
+        "exercise": routes.exercise_called,
         "sections": routes.sections_table,
         "verdicts": verdicts_table,
         "fields": FIELDS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,13 +79,27 @@ def bold_numbers(sentence: str) -> str:
 
     text = html.escape(sentence)
     return Markup(
-        re.sub(r"(?<![\w.])([+−-]?\d+(?:[,.]\d+)*(?: %| of \d+| points)?)", r"<b>\1</b>", text)
+        re.sub(
+            r"(?<![\w.])([+−-]?\d+(?:[,.]\d+)*(?: %| of \d+| points)?)",
+            r'<b class="number">\1</b>',
+            text,
+        )
     )
 
 
 def slides(rows: Sequence[dict]) -> str:
     """The slides, one a screen; arrow keys, or scrolling where scripts are off."""
-    return _page("slides.html", slides=_with_pictures(rows))
+    shown = [row | {"tall": _is_tall(row["img"])} for row in _with_pictures(rows)]
+    return _page("slides.html", slides=shown)
+
+
+def _is_tall(image: str) -> bool:
+    """Is this `<img>` about as tall as it is wide? Said by the first bytes of a PNG."""
+    start = re.search(r"data:image/png;base64,([\w+/]{32})", image)
+    if not start:
+        return False
+    wide, high = struct.unpack(">II", base64.b64decode(start[1])[16:24])
+    return wide < 1.3 * high
 
 
 def leaders(head: dict, rows: Sequence[dict]) -> str:
@@ -100,6 +115,8 @@ def handout(markdown: str) -> str:
     text = re.sub(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)[^)]+\)", r"\1", markdown)
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     body = re.sub(r'<img src="([\w.-]+\.svg)"', lambda m: f'<img src="{_svg(m[1])}"', body)
+    body = body.replace("☐ ", '<span class="box">☐</span>')
+    body = re.sub(r"(?<=\d) %|n = (?=\d)", lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), body)
     title = re.search(r"^# (.+)$", markdown, re.MULTILINE)
     return _page("handout.html", title=title[1] if title else "", body=body)
 

@@ -13,7 +13,6 @@ import math
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from helpers.commands import notebooks
 from helpers.commands.workshop import warm
@@ -167,8 +166,8 @@ def _where(block: Block) -> str:
     found = (
         [f"{block.notebook}, section{'s' * (len(block.sections) > 1)} {places}"] if places else []
     )
-    tasks = ", ".join(block.exercises)
-    found += [f"exercise {tasks}"] if tasks else []
+    tasks = ", ".join(sorted(block.exercises))
+    found += [f"exercise{'s' * (len(block.exercises) > 1)} {tasks}"] if tasks else []
     return "; ".join(found) or block.notebook
 
 
@@ -196,6 +195,17 @@ def sections_table(number: str) -> str:
     return "\n".join(lines)
 
 
-def notebook_path(number: str) -> Path:
-    (source,) = notebooks.sources([number])
-    return notebooks.learner_path(source)
+def left_out(route: Route) -> list[str]:
+    """The notebooks that this route does not touch."""
+    shown = {block.notebook for block in route.blocks}
+    return [number for number in lessons() if number not in shown]
+
+
+def exercise_called(number: str, title: str) -> str:
+    """The number of a notebook's exercise: ("01", "Catch the scorer") -> "01.3". Raises ValueError
+    for one that is not there."""
+    known = {one.heading: one.exercise for one in lessons()[number].sections if one.exercise}
+    for heading, exercise in known.items():
+        if heading.partition(" · ")[2] == title:
+            return exercise
+    raise ValueError(f"notebook {number} has no exercise {title!r}; it has: {', '.join(known)}")
