@@ -132,18 +132,20 @@ c.JupyterHub.load_roles = [
         "services": ["culler"],
     },
 ]
+# a service that outlives a killed hub is of no use to the next one
+tied = [sys.executable, "-m", "helpers.commands.hub.tied", str(os.getpid())]
 c.JupyterHub.services = [
     {
         "name": "culler",
         "command": [
-            *(sys.executable, "-m", "jupyterhub_idle_culler", "--cull-every=300"),
+            *(*tied, "jupyterhub_idle_culler", "--cull-every=300"),
             f"--timeout={os.environ.get('WORKBOOK_HUB_IDLE_SECONDS') or 3600}",
         ],
     },
     {
         "name": "room",  # the instructor's board: only admins have the scope to use it
         "url": f"http://127.0.0.1:{kept_port('room_port')}",
-        "command": [sys.executable, "-m", "helpers.commands.hub.room_service"],
+        "command": [*tied, "helpers.commands.hub.room_service"],
         "environment": {"WORKBOOK_HUB": str(places.hub_folder())},
         "oauth_no_confirm": True,
     },

@@ -240,12 +240,12 @@ def decision_path() -> Picture:
     """In which order is decided, and which notebook measures each fork?"""
     plane = Plane("Before you fine-tune: which question first, and where it is measured", 4.1)
     forks = (
-        ("Is the test wrong?", "01", "mend the test", "white"),
+        ("Is the test wrong?", "01", "repair the test", "white"),
         ("Are facts missing that\ndocuments hold?", "01, 02", "RAG", SEES),
         (
             "With RAG: is evidence not\nin the context?",
             "03, 04, 08",
-            "mend search and context,\nnot the model",
+            "repair search and context,\nnot the model",
             SEES,
         ),
         ("Do a prompt, a schema\nor examples do?", "05", "prompt + schema", COLOURS["few-shot"]),

@@ -105,6 +105,13 @@ def test_a_solution_unfolds(built, opened):
     assert folded.locator("pre").first.is_visible()
 
 
+@pytest.mark.parametrize("width", [400, 800, 1010, 1300])
+def test_no_page_scrolls_sideways(built, opened, width):
+    page = opened(built / "notebooks" / "00_start_here.html")
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_arrow_keys_turn_the_slides(opened):
     page = opened(kit.DOCS / "kit" / "slides.html")
     page.keyboard.press("ArrowRight")

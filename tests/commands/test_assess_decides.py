@@ -10,7 +10,7 @@ from conftest import Server
 from support.towns import TOWNS, clever, lines, own_folder, quiet, write
 from test_assess import cases_of, step
 
-from helpers.commands.assess import assess, findings, systems
+from helpers.commands.assess import assess, findings, practice, systems
 from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.schedule import ArmProgress, Clock, Step, measure
 from helpers.core.cases import Arm, Prediction
@@ -237,7 +237,7 @@ def test_the_second_estimate_measures_the_pace_again(progress, monkeypatch, tmp_
     cleared = []
     monkeypatch.setattr(time_estimate.read_per_second, "cache_clear", lambda: cleared.append(1))
     monkeypatch.setattr(time_estimate, "training_seconds", lambda *_: 5.0)
-    monkeypatch.setattr(systems, "adapter_there", lambda *_: False)
+    monkeypatch.setattr(practice, "adapter_there", lambda *_: False)
     monkeypatch.setattr(systems.labelled, "training_rows", lambda *_: [])
     shop.__dict__ |= {"generator": None, "task": None}
     shop._training_seconds([("a", "b")])

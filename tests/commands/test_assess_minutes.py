@@ -10,7 +10,7 @@ import pytest
 from support.towns import own_folder, quiet
 from test_assess import cases_of
 
-from helpers.commands.assess import findings, systems
+from helpers.commands.assess import findings, practice, systems
 from helpers.commands.assess.folder import read_user_folder
 from helpers.commands.assess.schedule import (
     COMPARED,
@@ -227,10 +227,10 @@ def trained(shop, monkeypatch):
         monkeypatch.setattr(
             time_estimate, "training_seconds", lambda _, rows, how: how.epochs * seconds
         )
-        monkeypatch.setattr(systems, "adapter_there", lambda _, rows, how: how.epochs in there)
+        monkeypatch.setattr(practice, "adapter_there", lambda _, rows, how: how.epochs in there)
         pairs = [("a", "b")] * len(shop.splits.train)
         took = shop._training_seconds(pairs)
-        return shop.tuning[len(pairs)], took, pairs
+        return shop.practice.tuning[len(pairs)], took, pairs
 
     return chosen
 
@@ -263,7 +263,7 @@ def at_a_pace(shop, monkeypatch):
                 progress(done, 10 * how.epochs, "training")
             return SimpleNamespace(card={"seconds": 10 * how.epochs * a_step})
 
-        monkeypatch.setattr(systems, "finetune", steps)
+        monkeypatch.setattr(practice, "finetune", steps)
         monkeypatch.setattr(systems.adapters, "with_adapter", lambda *_: None)
         monkeypatch.setattr(systems.labelled, "tuned", lambda *_: None)
         monkeypatch.setattr(systems.Systems, "constrained", False)
@@ -287,7 +287,7 @@ def test_what_an_earlier_start_chose_too_high_is_not_the_end(shop, at_a_pace):
     pairs, _ = at_a_pace(2.0, ends=100.0)
     whole = recipe(TrainingSetting(len(pairs)))
     shop.progress.set("rounds", {str(len(pairs)): 6})  # and was stopped at its first steps
-    shop.tuning[len(pairs)] = replace(whole, epochs=6)
+    shop.practice.tuning[len(pairs)] = replace(whole, epochs=6)
     shop._tuned(pairs)
     assert shop.progress["rounds"] == {str(len(pairs)): 4}
 
@@ -308,17 +308,17 @@ def test_where_one_round_is_too_many_little_time_is_lost(shop, at_a_pace):
 
 def test_what_an_earlier_start_chose_is_not_chosen_anew(trained, shop):
     how, _, pairs = trained(60.0)
-    shop._say_rounds(pairs, how)
+    shop.practice.say_rounds(len(pairs), how)
     shop.clock.passed = 240.0  # now even fewer would fit
     assert trained(60.0)[0] == how
 
 
 def test_more_minutes_train_it_to_its_end_and_ask_it_anew(trained, shop, progress):
     how, _, pairs = trained(60.0)
-    shop._say_rounds(pairs, how)
+    shop.practice.say_rounds(len(pairs), how)
     name = f"tuned, {len(pairs)} rows"
     progress.finish(f"{name}/0-2", 1.0)
     whole, _, _ = trained(0.1)
-    shop._say_rounds(pairs, whole)
+    shop.practice.say_rounds(len(pairs), whole)
     assert whole == recipe(TrainingSetting(len(pairs)))
     assert not progress.done(f"{name}/0-2")

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import ROOT
 from support.browser import CHROMIUM, FLAGS
@@ -284,8 +285,27 @@ def test_a_killed_kernel_costs_no_file(hub, anna):
     assert copy.read_bytes() == before
 
 
-def test_a_killed_hub_comes_back_to_the_running_kernels(hub, carl):
-    """Last: the others' browsers would have to enter again."""
+@pytest.fixture(scope="module")
+def killed(hub, carl):
+    """Last, for the others' browsers would have to enter again: the hub was killed and started
+    anew. Its services before, and those of them that were left some seconds later."""
+    services = [
+        process
+        for process in psutil.Process(hub.process.pid).children()
+        if {"jupyterhub_idle_culler", "helpers.commands.hub.room_service"} & {*process.cmdline()}
+    ]
     hub.kill()
+    _, left = psutil.wait_procs(services, timeout=10)
     hub.start()
+    return services, left
+
+
+def test_a_killed_hub_comes_back_to_the_running_kernels(carl, killed):
     assert in_kernel(carl, "print(secret + 1)", carl.kernel).strip() == "42"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a child")
+def test_no_service_outlives_a_killed_hub(killed):
+    services, left = killed
+    assert len(services) == 2
+    assert left == []

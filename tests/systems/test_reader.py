@@ -1,6 +1,8 @@
 """The reader's rows, evidence taken away, adapters that are kept, and how long training would
 take."""
 
+from typing import NamedTuple
+
 import pandas as pd
 import pytest
 
@@ -119,6 +121,36 @@ def test_more_rows_and_epochs_take_longer_and_prompts_count_once(monkeypatch):
     assert "In a hurry? rows[:2] takes about" in time_estimate.estimate_in_words(
         generator, rows, LoraSettings(epochs=400)
     )
+
+
+class OfFormat(NamedTuple):
+    """What the estimate asks of a generator."""
+
+    device: str
+    dtype: str
+
+
+def test_what_a_training_step_costs_in_float32_is_known(monkeypatch):
+    monkeypatch.setattr(time_estimate, "_seconds_to_read_and_train", lambda _: 1 / 0)
+    assert time_estimate.step_cost(OfFormat("cpu", "float32")) == time_estimate.STEP_COST
+
+
+@pytest.mark.parametrize("at", [OfFormat("cpu", "bfloat16"), OfFormat("cuda", "float32")])
+def test_in_another_format_or_on_a_card_it_is_measured(monkeypatch, at):
+    time_estimate.step_cost.cache_clear()
+    monkeypatch.setattr(time_estimate, "_seconds_to_read_and_train", lambda _: (0.5, 4.5))
+    assert time_estimate.step_cost(at) == 9.0
+
+
+@pytest.mark.slow
+def test_the_measurement_trains_and_leaves_the_model_as_it_was(monkeypatch):
+    monkeypatch.setenv("WORKBOOK_DTYPE", "bfloat16")
+    generator = load.load_generator()
+    before = {name: part.sum().item() for name, part in generator.model.named_parameters()}
+    read, trained = time_estimate._seconds_to_read_and_train(generator, tokens=64)
+    assert trained > read > 0
+    assert {name: part.sum().item() for name, part in generator.model.named_parameters()} == before
+    assert not [one for one in generator.model.parameters() if one.grad is not None]
 
 
 @pytest.mark.slow

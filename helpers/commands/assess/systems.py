@@ -17,9 +17,9 @@ import pandas as pd
 
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.language import dense_is_weak, language, warning
+from helpers.commands.assess.practice import Practice, name_of, rounds_note
 from helpers.commands.assess.schedule import (
     ALONE_PREPARATION,
-    CAREFUL,
     COMPARED,
     DECIDES,
     DECIDING_PREPARATION,
@@ -28,7 +28,6 @@ from helpers.commands.assess.schedule import (
     LAST,
     ArmProgress,
     Clock,
-    OutOfTimeError,
     Step,
 )
 from helpers.core.cases import Arm, Ask, Case
@@ -39,7 +38,6 @@ from helpers.data.label_audit import LabelAudit, label_audit
 from helpers.evaluation import retrieval_metrics
 from helpers.evaluation.evaluator import questions_task, wilson
 from helpers.evaluation.labelled_task import task_of
-from helpers.experiments.training_cell import TrainingSetting, recipe
 from helpers.models import constrain, load
 from helpers.models.endpoint import Endpoint
 from helpers.models.language_model import LanguageModel
@@ -52,7 +50,7 @@ from helpers.systems.baselines import always_refuse, best_sentence
 from helpers.systems.classifier import label_columns, linear_classifier, out_of_fold
 from helpers.systems.prompts import TaskPrompt
 from helpers.training import adapters
-from helpers.training.trainer import LoraSettings, finetune
+from helpers.training.trainer import finetune
 
 SHARES = (0.6, 0.1, 0.3)  # of the examples; the tenth that no recipe needs trains, too
 SIZES = (16, 64, 256, 1024)
@@ -64,7 +62,6 @@ OVERLAP_TOKENS = 32
 STRATEGY, LEXICAL_WEIGHT = "sentences", 0.3
 PROBE_CHUNKS, FASTEST_CHUNK_SECONDS = 48, 0.002
 FEW_CHUNKS = 300  # these are embedded without asking how long it takes
-PACE_STEPS = 8  # of a training: then its own pace is known, and the estimate before it forgotten
 LOADING_SECONDS = 5.0  # of the model, before it was loaded here once
 EMBED_AT_ONCE = 256
 MOST_DOUBTED = 5_000  # rows whose labels are looked at one by one: seconds a field
@@ -94,11 +91,11 @@ class Systems:
             remote,
             [],
         )
-        self.estimated: set[int] = set()  # rows of which it was asked how long training takes
-        self.tuning: dict[int, LoraSettings] = {}  # rows -> how they are trained on
         self.questions = shuffled_by_hash(own.questions)
         enough = len({labelled_rows.plain(case.ask.input) for case in own.examples}) >= 3
         self.splits = _split(own.examples) if enough else None
+        rows = len(self.splits.train) if self.splits else 0
+        self.practice = Practice(rows, clock, progress, say)
         if own.examples and not enough:
             self.notes.append(
                 f"{len(own.examples)} examples are too few to be split into train, dev and test;"
@@ -524,7 +521,7 @@ class Systems:
         """Trained on all rows, which can decide; and on fewer, which take its place where all
         would take too long, and else come last."""
         sizes = sorted({size for size in SIZES if size < len(pairs)} | {len(pairs)}, reverse=True)
-        names = [f"tuned, {size} rows" for size in sizes]
+        names = [name_of(size) for size in sizes]
         return [
             ask(
                 name,
@@ -594,95 +591,15 @@ class Systems:
         return DECIDING_PREPARATION if self.questions else ALONE_PREPARATION
 
     def _training_seconds(self, pairs: labelled.Pairs) -> float:
-        """How long does training on these rows take? Chooses the rounds (`self.tuning`)."""
-        from helpers.training.time_estimate import read_per_second, training_seconds
-
-        if len(pairs) in self.estimated:  # asked again, so this machine's pace is measured again
-            read_per_second.cache_clear()
-        self.estimated.add(len(pairs))
         rows = labelled.training_rows(self.generator, self.task, pairs)
-        room = self.most * max(0.0, self.clock.left) / CAREFUL
-        for how in self._ways(pairs):
-            there = adapter_there(self.generator, rows, how)
-            seconds = 0.0 if there else training_seconds(self.generator, rows, how)
-            if seconds <= room:
-                break
-        self.tuning[len(pairs)] = how
-        return seconds
-
-    def _ways(self, pairs: labelled.Pairs) -> list[LoraSettings]:
-        """How these rows may be trained on, the best first: by the recipe; where that takes too
-        long, all rows in fewer rounds. What an earlier start chose is not chosen anew."""
-        whole = recipe(TrainingSetting(len(pairs)))
-        if len(pairs) < len(self.splits.train):
-            return [whole]
-        chosen = (self.progress["rounds"] or {}).get(str(len(pairs)))
-        fewer = [chosen] if chosen else range(whole.epochs - 1, 0, -1)
-        return [whole, *(replace(whole, epochs=n) for n in fewer if n < whole.epochs)]
+        return self.practice.seconds(self.generator, len(pairs), rows, self.most)
 
     def _tuned(self, pairs: labelled.Pairs) -> Arm:
         rows = labelled.training_rows(self.generator, self.task, pairs)
-        how, adapter = self._trained(pairs, rows)
-        self._keep("training", pairs, adapter.card["seconds"])
-        name, whole = f"tuned, {len(pairs)} rows", recipe(TrainingSetting(len(pairs))).epochs
-        if how.epochs < whole:
-            self.notes.append(
-                f"“{name}” practised its rows in {how.epochs} of the {whole} rounds that the recipe"
-                " takes, for the minutes allowed no more: to its end it may be better. Give more"
-                " minutes before you decide against training."
-            )
+        how, adapter = self.practice.trained(self.generator, len(pairs), rows)
+        self.notes += filter(None, [rounds_note(len(pairs), how)])
         tuned = adapters.with_adapter(self.generator, adapter)
         return labelled.tuned(tuned, self.task, self.constrained)
-
-    def _trained(
-        self, pairs: labelled.Pairs, rows: Sequence[tuple[str, str]]
-    ) -> tuple[LoraSettings, adapters.Adapter]:
-        """How these rows were trained on, and the adapter: in fewer rounds where the first steps
-        show that the estimate was too low. Raises OutOfTimeError where one round is too many."""
-        first, a_round = self.tuning.get(len(pairs)) or recipe(TrainingSetting(len(pairs))), 0.0
-        # not `_ways`: they end at what an earlier start chose, which may be what was too slow
-        fewer = range(first.epochs - 1, 0, -1) if len(pairs) == len(self.splits.train) else ()
-        for how in (first, *(replace(first, epochs=n) for n in fewer)):
-            if self.clock.used + a_round * how.epochs > self.clock.training_ends:
-                continue
-            self._say_rounds(pairs, how)
-            try:
-                done = finetune(self.generator, rows, how, progress=self._in_time(), say=self.say)
-            except _TooSlowError as slow:
-                a_round = slow.seconds / how.epochs
-            else:
-                return how, done
-        raise OutOfTimeError
-
-    def _in_time(self) -> Callable[[float, float, str], None]:
-        """What training reports to: it ends what would not end in its part of the minutes, after a
-        few steps and not when they are over. Raises _TooSlowError, OutOfTimeError."""
-        begun: list[tuple[float, float]] = []
-
-        def told(done: float, of: float, what: str) -> None:
-            self.clock.check_training()
-            begun.append((done, self.clock.used))
-            if len(begun) != PACE_STEPS:
-                return
-            (start, at), now = begun[0], self.clock.used
-            a_step = (now - at) / (done - start)
-            if now + a_step * (of - done) > self.clock.training_ends:
-                raise _TooSlowError(a_step * of)
-
-        return told
-
-    def _say_rounds(self, pairs: labelled.Pairs, how: LoraSettings) -> None:
-        """Say and keep how often the rows are practised. Other rounds than at an earlier start are
-        another arm, so nothing of it is done."""
-        name = f"tuned, {len(pairs)} rows"
-        before = (self.progress["rounds"] or {}).get(str(len(pairs)))
-        if before and before != how.epochs:
-            self.progress.begin_again([name])
-        self._keep("rounds", pairs, how.epochs)
-        self.say(f"training on {len(pairs)} rows, {how.epochs} rounds")
-
-    def _keep(self, what: str, pairs: labelled.Pairs, value: float) -> None:
-        self.progress.set(what, {**(self.progress[what] or {}), str(len(pairs)): value})
 
     def steps(self) -> list[Step]:
         """All of them, the most informative first; questions and examples in turn, so that neither
@@ -694,28 +611,10 @@ class Systems:
         return [step for step in turns if step.free] + [step for step in turns if not step.free]
 
 
-class _TooSlowError(Exception):
-    """Training would take so many seconds, which is more than its part of the minutes."""
-
-    def __init__(self, seconds: float):
-        super().__init__(f"training would take {seconds:.0f} seconds")
-        self.seconds = seconds
-
-
 def _split(examples: Sequence[Case]) -> labelled_rows.Splits:
     """Rows to train on and to test. The recipe is fixed, so none are needed to choose it."""
     train, dev, test = labelled_rows.split(examples, shares=SHARES)
     return labelled_rows.Splits([*train, *(replace(one, split="train") for one in dev)], [], test)
-
-
-def adapter_there(generator: load.Generator, rows: Sequence, how: LoraSettings) -> bool:
-    """Was the same trained before?"""
-    from helpers.core import settings
-    from helpers.training.adapters import CARD
-    from helpers.training.trainer import adapter_fingerprint
-
-    name = adapter_fingerprint(generator, rows, how)
-    return (settings.cache_folder("adapters") / name / CARD).exists()
 
 
 def shuffled_by_hash(cases: Sequence[Case]) -> list[Case]:

@@ -136,6 +136,10 @@ def _index(sources: list[Path]) -> str:
         _menu(caption, "\n".join(name.removesuffix(".md") for name in names))
         for caption, names in PAGES.items()
     ]
+    menus.append(
+        "To show or to print: [the slides](docs/kit/slides.html), [eight pictures for"
+        " leaders](docs/kit/leaders.html)."
+    )
     aside = "\n".join(name.removesuffix(".md") for name in ASIDE)
     hidden = f"```{{toctree}}\n:hidden:\n\n{aside}\n```"
     return "\n\n".join([opening, *menus, hidden]) + "\n"
