@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 import re
 import struct
 
@@ -128,6 +130,38 @@ def test_an_exercise_is_found_by_its_title():
 def test_an_exercise_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match=r"no exercise 'Gone'; it has: Exercise 01\.1"):
         routes.exercise_called("01", "Gone")
+
+
+@pytest.fixture
+def minutes(tmp_path, monkeypatch):
+    """Writes docs/minutes.json: so many seconds of a processor for each of these notebooks."""
+    path = tmp_path / "minutes.json"
+    monkeypatch.setattr(routes.warm, "MINUTES", path)
+
+    def write(sources):
+        row = {"cold": {}, "warm": {}, "processor": {"cold": 90.0, "warm": 30.0}}
+        path.write_text(json.dumps({"notebooks": {source.stem: row for source in sources}}))
+
+    return write
+
+
+def test_the_minutes_of_warming_are_those_of_all_notebooks(minutes):
+    minutes(SOURCES)
+    assert routes.warming() == {
+        "cold": math.ceil(1.5 * len(SOURCES)),
+        "warm": math.ceil(0.5 * len(SOURCES)),
+    }
+
+
+def test_the_guide_says_how_long_warming_takes(minutes):
+    minutes(SOURCES)
+    text = kit.render(kit._source("instructor.md"))
+    assert f"took {math.ceil(1.5 * len(SOURCES))} minutes of one processor" in text
+
+
+def test_a_measurement_with_a_gap_says_nothing_of_all_notebooks(minutes):
+    minutes(SOURCES[:-1])
+    assert routes.warming() is None
 
 
 def test_what_a_route_leaves_out_is_what_none_of_its_blocks_shows():

@@ -65,6 +65,7 @@ def words() -> dict[str, object]:
         "rules": len(house_style.RULES),
         "longest_answer": scores.LONGEST_ANSWER_TOKENS,
         "numbers": list(routes.lessons()),
+        "warming": routes.warming(),
         "measured": sorted(name[:2] for name in routes.measured()),
         "lesson": lambda number: routes.lessons()[number],
     }

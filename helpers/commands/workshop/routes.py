@@ -113,6 +113,17 @@ def measured() -> dict[str, dict]:
         return {}
 
 
+def warming() -> dict[str, int] | None:
+    """How many minutes of one processor do all notebooks take in an empty cache ("cold"), and again
+    ("warm")? By the clock it is less where several work, and more on a busy machine. None where not
+    all of them were measured."""
+    found = measured()
+    rows = [found.get(source.stem, {}).get("processor") for source in notebooks.sources()]
+    if not all(rows):
+        return None
+    return {name: math.ceil(sum(row[name] for row in rows) / 60) for name in ("cold", "warm")}
+
+
 def _run_minutes(number: str, wanted: list[str], known: dict[str, Lesson]) -> int:
     """Whole minutes that these sections run, caches warm; what was not measured takes what the
     notebook states."""
