@@ -43,8 +43,9 @@ class Verdict:
     def _repr_html_(self) -> str:
         sign, colour = LOOK[self.state]
         return (
-            f"<div role='status' style='border-left:4px solid {colour};padding:.3em .8em'><strong"
-            f" style='color:{colour}'>{sign} Exercise {self.id}: {self.state}.</strong>"
+            # the words in the theme's own colour: no other can be read on a light and a dark page
+            f"<div role='status' style='border-left:4px solid {colour};padding:.3em .8em'>"
+            f"<strong>{sign} Exercise {self.id}: {self.state}.</strong>"
             f" {html.escape(self.message)}</div>"
         )
 

@@ -73,7 +73,7 @@ STYLE = """<style>.t-board{overflow:visible!important}
 height:auto!important;white-space:normal!important;line-height:1.3}
 .t-board .t-finding{opacity:.65;font-size:85%}
 .t-board .widget-html-content p,.t-board li{line-height:1.45}
-.t-board .t-wrong{color:#C4501B}
+.t-board .t-wrong{color:var(--jp-error-color1,#C4501B)}
 .t-board .t-controls .widget-box,.t-board .widget-hslider{overflow:visible}
 .t-board .jupyter-widget-Collapse-header{color:var(--jp-ui-font-color1)}
 @media print{.t-board .t-answer-box{position:static;max-height:none}

@@ -63,7 +63,8 @@ def job(label: str, work: Callable[[Progress], object], done: Callable[[object],
             )
         except Exception as error:  # nothing else would show it: a thread has no cell to print to
             at_end = (
-                f"<span role='alert' style='color:#b42318'>{type(error).__name__}: {error}</span>"
+                "<span role='alert' style='color:var(--jp-error-color1,#b42318)'>"
+                f"{type(error).__name__}: {error}</span>"
             )
         with saying:
             over.set()
