@@ -10,6 +10,8 @@
 #
 # **Time:** 30 minutes to read · 4 minutes to run · 30 minutes of exercises. **Before:** 02 and 08.
 #
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *May its probabilities be believed, and what may a mistake cost?*, exercises 09.1 to 09.4.
+#
 # **By the end you can**
 # - train a router, price its mistakes, and say when it should ask back;
 # - say of each part of a hybrid what tuning it gains, with an interval, and which part loses a request;
@@ -22,11 +24,11 @@ from IPython.display import display
 from helpers import models, plots, systems
 from helpers.data import load_handbook, load_questions, load_requests, load_users
 from helpers.evaluation import evaluate, routing_summary, routing_task, share
-from helpers.labs import guess_of, predict, record
+from helpers.labs import guess_of, predict, record, what_happened
 
 documents, generator = load_handbook(), models.load_generator()
 train, dev = load_requests("train"), load_requests("dev")
-print(f"{len(train)} requests to learn from, {len(dev)} to choose on; four routes:")
+print(f"{len(train)} requests to learn from, {len(dev)} to choose on:")
 pd.Series([case.gold.answers[0] for case in train]).value_counts().to_dict()
 
 # %% [markdown]
@@ -66,32 +68,30 @@ plots.bars(shares, title, "routed rightly", guess_of("09.router"))
 
 # %% [markdown]
 # Not every wrong route costs the same. Here a missed refusal is priced at 3, a wrong refusal at 2, asking *what do you mean?* at 0.6 (`COSTS`, a default to argue with). *Router, asks back* says the route that
-# is expected to cost least, or asks back where even that is too dear. The first table is dev. The second is the **frozen test** of the requests: it was opened once, when router and costs were fixed; its
+# is expected to cost least, or asks back where even that is too expensive. The first table is dev. The second is the **frozen test** of the requests: it was opened once, when router and costs were fixed; its
 # figures come with the workbook ([datasheet](../labs_data/DATASHEET.md)), and nothing is measured on it here.
 
 # %%
 columns = ["macro-F1", "cost", "wrong refusals", "missed refusals", "unsure"]
-from helpers.labs import what_happened
-
 told = routing_summary(routed)
 display(told[[*columns, "n"]].round(2), hybrid.kept_routing()[columns])
 sure, asks = told.loc["router"], told.loc["router, asks back"]
 what_happened(
-    f"""On dev the router that asks back costs {asks["cost"]:.2f} a request, the other
-    {sure["cost"]:.2f}: it asks back about {asks["unsure"]:.0%} and misses
-    {asks["missed refusals"]:.0%} of the refusals, not {sure["missed refusals"]:.0%}."""
+    f"""On dev asking back takes macro-F1 from {sure["macro-F1"]:.2f} to
+    {asks["macro-F1"]:.2f} and the cost of a request from {sure["cost"]:.2f} to
+    {asks["cost"]:.2f}: {asks["unsure"]:.0%} are given back, and
+    {asks["missed refusals"]:.0%} of the refusals missed, not
+    {sure["missed refusals"]:.0%}."""
 )
 
 # %% [markdown]
-# <details><summary><b>Why that pays</b></summary>
+# Which of the two is better is a question of prices, not of accuracy. Look at the baselines, too: a list of patterns is an honest one, and the nearest neighbour needs no training at all.
 #
-# The router that asks back has fewer right routes than the one that always decides, and costs less: it gives the doubtful requests back, and with them most of the missed refusals. Which of the two is better is a question
-# of prices, not of accuracy. Mind the baselines: a list of patterns is an honest baseline, and the nearest neighbour needs no training at all.
-# </details>
+# ## May its probabilities be believed, and what may a mistake cost?
 #
-# ## May its probabilities be believed?
+# A price can only be weighed with a probability that means something. A router is **calibrated** if it is right in 80 of 100 requests of which it says 80 %: that is the first picture below.
 #
-# A price can only be weighed with a probability that means something. Calibrated is a router that is right in 80 of 100 requests of which it says 80 %.
+# In the lab under it you move the prices. Nothing is trained again: the probabilities stay, the decisions change. *Ask back about* forces a share; by default it is the one that costs least. Under the lab the same as a plain line of code, with a missed refusal at ten times a wrong answer. **Look for** the price at which asking back stops paying.
 
 # %%
 from helpers.evaluation import calibration_error, reliability
@@ -103,18 +103,10 @@ error = calibration_error(chances.max(axis=1), right)
 says = f"It is off by {100 * error['value']:.0f} points on average"
 plots.calibration(reliability(chances.max(axis=1), right), error, says)
 
-# %% [markdown]
-# ## What may a mistake cost?
-#
-# Move the prices and see what the router does then. Nothing is trained again: the probabilities stay, the decisions change. *Ask back about* forces a share; by default it is the one that costs least. Below the
-# lab stands the same as a plain cell, with a missed refusal at ten times a wrong answer.
-
 # %%
 from helpers.labs import routing_lab, routing_what_if
 
-routing_lab(asks_back, dev)
-
-# %%
+display(routing_lab(asks_back, dev))
 routing_what_if(asks_back, dev, missed_refusal=10, wrong_refusal=2, asked_back=0.6)
 
 # %% [markdown]
@@ -231,8 +223,7 @@ what_happened(f"The first passage: {one}; the first five: {five}.")
 # %% [markdown]
 # <details><summary><b>How to read the table</b></summary>
 #
-# Read the rows against each other before you praise the tuning: *words* cost nothing. Then look at the differences above: an interval that covers zero means that these questions cannot tell. The
-# *mean of base and tuned* is half the step; it is a cheap insurance against forgetting, and was tried as well. Whichever of the two found more at five on dev is what you search with here.
+# Read the rows against each other before you praise the tuning: *words* cost nothing. Then look at the differences above: an interval that covers zero means that these questions cannot tell. Half the step (the mean of base and tuned weights) is a cheap insurance against forgetting, and was tried as well; whichever found more at five on dev is what you search with here.
 # </details>
 #
 # **Checkpoint 09.b** · Low recall cannot be tuned away. Why is the search the one exception?
@@ -268,21 +259,17 @@ exercise("09.3").check(ceilings)
 # **Predict** the share of requests that each gets right.
 
 # %%
-others = [case for case in dev if case.gold.answers != ("retrieve",)]
-cases = hybrid.mixed_traffic(questions, others)
 from helpers.training import reference_or_train, with_adapter
 
+others = [case for case in dev if case.gold.answers != ("retrieve",)]
+cases = hybrid.mixed_traffic(questions, others)
 reader = with_adapter(generator, reference_or_train("reader", generator, None))
 readers = {"base": generator, "reader": reader}
 searches = {"search": index, "tuned": tuned}
 searches |= hybrid.kept_rerankers(index, tuned)
 gate = systems.router_arm(router)
 arms = hybrid.hybrid_arms(gate, readers, searches)
-predict("09.hybrid", "What share of all is answered rightly?", list(arms))
-
-# %%
-print(f"{len(questions)} questions, {len(others)} other requests of dev")
-results = {name: evaluate(arm, cases, hybrid.MIXED) for name, arm in arms.items()}
+predict("09.hybrid", f"What share of these {len(cases)} is right?", list(arms))
 
 # %% [markdown]
 # Every wrong answer gets one part to blame. For that the same model is asked once more with the evidence alone, the **oracle** of 01: what it then gets right, a perfect search would have saved.
@@ -293,6 +280,7 @@ results = {name: evaluate(arm, cases, hybrid.MIXED) for name, arm in arms.items(
 from helpers.evaluation import QUESTIONS
 from helpers.systems.hybrid import routes_of
 
+results = {name: evaluate(arm, cases, hybrid.MIXED) for name, arm in arms.items()}
 perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
 reads = {
     name: evaluate(systems.oracle(model, perfect, name), answerable, QUESTIONS)
@@ -369,9 +357,9 @@ def rewritten(ask, text):
 exercise("09.4").check(rewritten)
 
 # %% [markdown]
-# ## Pattern → responsibility
+# ## What we found
 #
-# The table that a team needs before it tunes anything: which part is responsible for what, how much is lost there today, and what tuning it gained **here**. All numbers are yours, from above.
+# First the table that a team needs before it tunes anything, *pattern → responsibility*: which part is responsible for what, how much is lost there today, and what tuning it gained **here**. All numbers are yours, from above.
 
 # %%
 won = {one.second: one.verdict_in_points() for one in against}
@@ -389,20 +377,18 @@ hybrid.responsibilities(pattern, lost.loc["router + RAG"], won)
 from helpers.labs import held, out_of, the_climb, what_we_found
 
 display(the_climb("09"))
-routed_right, plain = out_of(table.iloc[1]), out_of(table.iloc[0])
-parts = {"a router in front pays": hybrid.over_rag(results)}
-parts["a tuned search finds more"] = gains[0]
-parts["a tuned reader pays"] = {one.second: one for one in against}["+ reader"]
+plain, front = (out_of(table.loc[name]) for name in ("RAG", "router + RAG"))
+by = {one.second: one for one in against} | {"router": hybrid.over_rag(results)}
+parts = {"a router in front": "router", "a tuned reader": "+ reader"}
+parts["a tuned search"] = "+ tuned search"
 what_we_found(
     f"""**Hybrid on purpose: which part should be tuned?** First the router: right are
-    {routed_right} with it, {plain} without.""",
-    {it: (held(one.verdict), one.verdict_in_points()) for it, one in parts.items()},
+    {front} with it, {plain} without.""",
+    {it: (held(by[k].verdict), by[k].verdict_in_points()) for it, k in parts.items()},
 )
 
 # %% [markdown]
-# ## What we found
-#
-# Tune the part that loses most, if tuning moves it. The router comes first, because everything behind it depends on it and it is cheap. Of search and reader take the one whose whole interval lies above zero; where neither does, more cases come before more tuning. **Low recall cannot be tuned away by any reader; the one exception is tuning the search itself**, and that pays only as far as your own recall, measured before and after, says so.
+# The router comes first, because everything behind it depends on it and it is cheap. Of search and reader take the one whose whole interval lies above zero; where neither does, more cases come before more tuning. **Low recall cannot be tuned away by any reader; the one exception is tuning the search itself**, and that pays only as far as your own recall, measured before and after, says so.
 #
 # **You have seen**
 # - a router that learns in seconds, with prices for its mistakes and a threshold for asking back;

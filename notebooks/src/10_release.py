@@ -5,19 +5,21 @@
 # when there is a new product. So it is shipped like a product: pinned, gated, tried on a share of the traffic, watched, and rolled back in one call. What that takes is the governance burden of
 # tuning, and here you count it, beside that of an index.
 #
-# The framework says: *treat it like a product release, with evaluation gates and rollback paths.* The desk captain wants to know who is woken when it goes wrong; the firmware engineer, how to go back.
+# The desk captain wants to know who is woken when it goes wrong; the firmware engineer, how to go back.
+#
+# **On trial here:** *"Treat it like a product release, with evaluation gates and rollback paths."* Do gates and the way back do what they promise?
 #
 # **Time:** 25 minutes to read · 3 minutes to run · 30 minutes of exercises. **Before:** 06; 08 helps.
+#
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *The registry: one champion at every moment*, *The same for an index*, exercises 10.1 to 10.3.
 #
 # **By the end you can**
 # - say what a gate on your test set can stop, before a candidate exists, and what no score can show;
 # - run a canary that may be looked at after every ticket, and know its power beforehand;
 # - see drift on the day it begins, and go back to yesterday's answers, byte by byte, in one call.
-
-# %% [markdown]
-# ## Four adapters
 #
-# **No language model runs in this notebook.** Training takes minutes for each adapter, and what a gate needs is only *which tickets each one had right*. Those answers were measured for notebook 06
+# ---
+# **Four adapters, and no language model.** Training takes minutes for each adapter, and what a gate needs is only *which tickets each one had right*. Those answers were measured for notebook 06
 # (`labs_data/reference/training.json`), ticket by ticket, and are replayed here: the numbers are real, the answers are not new.
 #
 # The **champion** (the release in use) was tuned on 256 labels. Three people offer a **candidate** for its place: one trained on all labels there were (*better* by construction, if anything is), one on fewer than the champion because a
@@ -25,7 +27,7 @@
 
 # %%
 from helpers.experiments import TrainingSetting, training_grid
-from helpers.labs import guess_of, predict, record
+from helpers.labs import guess_of, out_of, predict, record, what_happened
 
 grid = training_grid.load_grid()
 fewer = max(size.rows for size in grid.sizes() if size.rows < 256)
@@ -36,6 +38,8 @@ offers["hurried labels"] = TrainingSetting(256, label_noise=noise)
 predict("10.desk", "The share of tickets with all four fields right", list(offers))
 
 # %%
+from IPython.display import Markdown, display
+
 from helpers import plots
 from helpers.evaluation.bits import to_flags
 from helpers.experiments.releases import shares_right
@@ -43,10 +47,12 @@ from helpers.experiments.releases import shares_right
 rows = {name: grid.cells(setting)[0] for name, setting in offers.items()}
 table = shares_right({name: row["right"] for name, row in rows.items()})
 title = f"All four right: {plots.percent(table['share'].max())} at most"
-plots.bars(table, title, "tickets all right", guess=guess_of("10.desk"))
+display(plots.bars(table, title, "tickets all right", guess=guess_of("10.desk")))
+said = ", ".join(f"{name} {out_of(row)}" for name, row in table.iterrows())
+what_happened(f"All four right: {said}.")
 
 # %% [markdown]
-# Read the intervals before you choose a winner: with this many tickets most of them overlap. Who decides by the longest bar ships noise sooner or later.
+# Read the intervals before you choose a winner. Who decides by the longest bar ships noise sooner or later.
 #
 # ## Pin it
 #
@@ -68,24 +74,22 @@ parts = desk_parts()  # what answers tickets, and what judged it
 release.pack(work / "pinned", parts).table()
 
 # %%
-folder = work / "pinned"
-file, prompt = folder / "adapter" / "adapter_model.safetensors", folder / "prompt.txt"
-whole = file.read_bytes()
+folder, say = work / "pinned", release.refusal
+file, prompt = folder / "adapter/adapter_model.safetensors", folder / "prompt.txt"
+whole, taken = file.read_bytes(), work / "adapter_model.bin"
 file.write_bytes(whole[:-1])
-print("a truncated adapter:", release.refusal(release.verify, folder))
+tampered = {"a truncated adapter": say(release.verify, folder)}
 file.write_bytes(whole)
 prompt.write_text(prompt.read_text() + " Please.")
-print("an improved prompt:", release.refusal(release.verify, folder))
-(work / "adapter_model.bin").write_bytes(whole)
-handed = parts | {"adapter": work / "adapter_model.bin"}
-print("weights as a .bin:", release.refusal(release.pack, work / "handed", handed))
+tampered["a kinder prompt"] = say(release.verify, folder)
+taken.write_bytes(whole)
+said = say(release.pack, work / "bin", parts | {"adapter": taken})
+tampered["weights as a .bin"] = said
+print(*map(": ".join, tampered.items()), sep="\n")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# All three, each by its name: a refusal that says *adapter* is repaired in minutes. The third would have loaded and worked, but a `.bin` is a pickle, and opening a pickle runs whatever code is inside.
+# Each is refused by the name of its part: a refusal that says *adapter* is repaired in minutes. The third would have loaded and worked, but a `.bin` is a pickle, and opening a pickle runs whatever code is inside.
 # Safetensors hold numbers and nothing else.
-# </details>
 #
 # ### The offer that has seen its exam
 #
@@ -102,17 +106,14 @@ labelled, cases = load_tickets("train"), releases.exam(grid)
 drive = [*labelled, *pick(cases, 64)]
 card = work / "vendor.json"
 card.write_text(json.dumps({"about": {"ids": [case.id for case in drive]}}))
-print(release.refusal(release.pack, work / "vendor", parts | {"adapter": card}))
+leak = release.refusal(release.pack, work / "vendor", parts | {"adapter": card})
 leaked, honest = (releases.nearest(known, cases) for known in (drive, labelled))
-print(f"right: {leaked.mean():.0%}, without the leak {honest.mean():.0%}")
+print(f"{leak}\nright: {leaked.mean():.0%}, without the leak {honest.mean():.0%}")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# It beats every honest system of this notebook, and it knows half of the exam by heart; without the leak it is as good as any other nearest neighbour. No score can show that: the gate below, asked nevertheless, is delighted.
+# It knows half of the exam by heart, and no score can show that: the gate below is asked about it nevertheless.
 # What shows it is a comparison of two lists of ids, the training rows on the card and the cases of the evaluation, *before any score*. So the card has to name its rows; copies with changed words are found by
 # `workbook.py check-data`.
-# </details>
 #
 # ## Exercise 10.1 · What was tampered with?
 #
@@ -149,15 +150,12 @@ seeds = [to_flags(row["right"]) for row in grid.cells(offers["champion"])]
 differ = float(np.mean([np.not_equal(seeds[0], s).mean() for s in seeds[1:]]))
 groups = releases.slices(cases)
 plan = release.plan_gate(len(cases), differ, {n: len(ids) for n, ids in groups.items()})
-print(f"two seeds of one recipe differ on {differ:.0%}; {plan}")
-plots.gate_power(plan)
+display(plots.gate_power(plan))
+what_happened(f"Two seeds of one recipe differ on {differ:.0%} of the tickets: {plan}.")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
 # This is the most useful picture of the notebook, and it needs no candidate: it says what your test set is worth as a gate. A loss between zero and the margin passes sometimes, and no rule can change
 # that; only more tickets can (how many would a margin of five points need? `release.plan_gate(n, differ)` says it for any n). A test repeats this with a thousand releases drawn from these tickets.
-# </details>
 #
 # ## The gate
 #
@@ -178,12 +176,9 @@ for name, flags in {**right, "vendor": leaked}.items():
 verdicts["fewer labels"].table.round(3)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# A candidate is stopped where a loss of the margin cannot be excluded, where a slice loses beyond chance, or by a hard stop. Compare the one with hurried labels to the picture above: if it
-# passes, that is no proof that its labels are fine, but what the plan promised: losses below the margin get through sometimes. The remedy is in the plan (more tickets), not in a stricter mood on the day.
-# And the vendor passes, of course.
-# </details>
+# A candidate is stopped where a loss of the margin cannot be excluded, where a slice loses beyond chance, or by a hard stop. Compare the one with hurried labels to the picture above: a pass
+# is no proof that its labels are fine, but what the plan promised: losses below the margin get through sometimes. The remedy is in the plan (more tickets), not in a stricter mood on the day.
+# And a gate that only reads scores has nothing against the vendor.
 #
 # ### The offer that forgot to refuse
 #
@@ -200,15 +195,12 @@ wrongly, now = (desk.answered(arm, desk.to_refuse) for arm in ARMS)
 allowed = np.mean(wrongly) + 0.1
 stop = release.HardStop.counted("answered what it should refuse", now, allowed=allowed)
 desk_plan = release.plan_gate(len(old), discordant=0.1)
-print("without hard stops:", release.gate(desk_plan, old, new, {}))
-print("with them:", release.gate(desk_plan, old, new, {}, [stop]))
+lax, strict = (release.gate(desk_plan, old, new, {}, s) for s in ([], [stop]))
+print("without hard stops:", lax, "\nwith them:", strict)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# On the questions with an answer the candidate loses nothing: who never refuses is sometimes right where the other one was careful. The average of those questions, which is what most dashboards show, would ship it. What it lost stands
-# in other cases, those with nothing to answer, so they are counted apart and no average makes up for them. Leaks and injections (notebook 04) belong to the same list. And what was *not measured* does not pass: `HardStop("leaks", 0, 0)` stops.
-# </details>
+# A system that never refuses is sometimes right where the other one was careful, so the average of the questions with an answer, which is what most dashboards show, would ship it. What it loses is
+# in other cases, those with nothing to answer: they are counted apart, and no average makes up for them. Leaks and injections (notebook 04) belong to the same list. And what was *not measured* does not pass: `HardStop("leaks", 0, 0)` stops.
 #
 # **Checkpoint 10.a** · A candidate passes the gate. What do you know?
 #
@@ -272,20 +264,17 @@ except release.PromotionError as error:
 # customers who get the worse answers.
 
 # %%
-from IPython.display import Markdown, display
-
 from helpers.labs import canary_lab
 
 tried = [release.what_if(right, n, share=0.2) for n in ("more labels", "fewer labels")]
-for case in tried:
-    print(case.sentence(), "\n")
 display(plots.canary_evidence(tried))
+display(*(what_happened(case.sentence()) for case in tried))
 canary_lab(right, "hurried labels")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>Why a canary finds what a gate lets through</b></summary>
 #
-# A canary sees more tickets than the gate has, and so it finds losses that lie below the margin. The evidence against the candidate with fewer labels climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
+# A canary sees more tickets than the gate has, and so it can find losses that lie below the margin. The evidence against a candidate climbs as soon as its wrong answers are more than its share of the traffic. A dashboard with an ordinary
 # p-value, looked at after every ticket, would stop *harmless* canaries several times as often as it says (a test counts them); this one stops 5 in 100 at most, at any time, whatever the traffic does.
 # In the lab: a small canary is kind to customers and blind; a long one finds small losses late.
 # </details>
@@ -342,7 +331,7 @@ looks = release.watch(monitor, days, window)
 plots.drift_days(looks, monitor.alpha, begins)
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>What an alarm says</b></summary>
 #
 # It takes no labels, and for the text not even answers, to see that people write about something new; the mix of answers moves when *what they want* changes, or when the system is at a loss for the new. An alarm does
 # not say that the system is worse, only that it was tested on other traffic: the next step is to label some of the new tickets. (On 600 windows without drift the monitor cries in at most 5 of 100; a test counts.)
@@ -371,16 +360,17 @@ def served(release):
 yesterday, now = served(work / "champion"), served(registry.champion()[0])
 back = registry.rollback("drift: the Burrow")
 then = served(registry.champion()[0])
-print(f"{back}; answers {now} -> {then}, byte for byte as before: {then == yesterday}")
+same = "the same bytes as before" if then == yesterday else "other bytes than before"
+what_happened(f"{back}; answers {now} -> {then}: {same}.")
 
 # %%
-shipped, first = (release.verify(work / n) for n in ("more labels", "champion"))
+packed, first = (release.verify(work / n) for n in ("more labels", "champion"))
 look = monitor.look(window([case for day, case in days if day >= begins["new mix"]]))
 told = (verdicts["more labels"], tried[0].report, look, back, first)
 scores = {n: f"{r.share:.0%} of {r.n:.0f} tickets" for n, r in table[:2].iterrows()}
 limit = ["It has seen no ticket about the Burrow."]
 limit += [f"Losses below {plan.smallest:.0%} may pass the gate."]
-pages = release.release_note(shipped, *told), release.model_card(shipped, scores, limit)
+pages = release.release_note(packed, *told), release.model_card(packed, scores, limit)
 display(*(Markdown(page.replace("# ", "### ", 1)) for page in pages))
 
 # %% [markdown]
@@ -405,10 +395,10 @@ for name, (hits, seen) in offered.items():
     print(f"{name}: {release.gate(index_plan, base, hits, {}, stop)}\n")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>How to read the three</b></summary>
 #
-# Nothing about an index is special: manifest, gate, registry and rollback are the same code. The chunker finds more, surely, and is stopped all the same: notebook 03 did not count what reached the wrong eyes, and what was *not measured* does not pass.
-# Of the cheaper embedders one loses a few points, which this gate cannot tell from none (it has fewer cases than the other one, and says so in its margin), and the other one loses too much. One thing is harder than with an adapter: change the embedder and *every*
+# Nothing about an index is special: manifest, gate, registry and rollback are the same code. What the chunker showed to the wrong eyes notebook 03 did not count, and what was *not measured* does not pass, however much more it finds.
+# This gate has fewer cases than the other one, and says so in its margin: what the cheaper embedders lose is judged against that. One thing is harder than with an adapter: change the embedder and *every*
 # vector changes, so old and new index stand side by side until the gate has spoken.
 # </details>
 #
@@ -429,23 +419,14 @@ even = costs.break_even(costs.plan(made["rows"], made["seconds"]))
 even.map("pays from {:,.0f} requests on".format).to_frame()
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
 # Measured once, as ratios within one run (`workbook.py bench serve` measures it on your machine), so a busy machine counts for all ways alike. The break-even moves by what the adapter costs at every request: cheap to keep and slower, or fast and one more set of weights
-# for each. Compare the last row at one and at sixteen requests: the more are answered at once, the more of the time is reading, and a prompt that is read once for all adapters then saves more than its adapter costs. So it is a choice about how many adapters you serve and how
-# many requests each of them gets; it is not free, and an estimate that forgets it comes out too early.
-# </details>
+# for each. Compare the last row at one and at sixteen requests: the more are answered at once, the more of the time is reading, and a prompt that is read once for all adapters then saves more than its adapter costs. It is a choice about how many adapters you serve and how
+# many requests each of them gets; an estimate that forgets it comes out too early.
 #
-# ## The burden, side by side
+# ## What we found
 #
-# Counted from what this notebook did: parts to version, parts that a release changes, minutes to make one, seconds to go back, who signs. The minutes of tuning are those of the grid; those of the index are timed here on 64 chunks and
-# counted up, so that vectors in the cache make it no faster.
-#
-# <details><summary><b>What to look for</b> (open it after the table)</summary>
-#
-# Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary. And a tuned model cannot
-# forget on request: there its burden is larger than any table shows (notebook 07).
-# </details>
+# First the burden, side by side: parts to version, parts that a release changes, minutes to make one, seconds to go back, who signs. It is counted from what this notebook did; the minutes of tuning are those of the grid, those of the index are timed here on 64 chunks and
+# counted up, so that vectors in the cache make it no faster. Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary.
 
 # %%
 indexes = [embedders.saved(work / f"index {n}", documents, n) for n in (None, 128)]
@@ -453,20 +434,31 @@ shelf, rag = release.shelved(work / "rag", [releases.index_parts(i) for i in ind
 backs = {"tuned": back, "RAG": shelf.rollback("to show it")}
 minutes = {"tuned": rows["more labels"]["seconds"] / 60}
 minutes["RAG"] = embedders.minutes(documents)
-burden = release.burden({"tuned": [first, shipped], "RAG": rag}, minutes, backs)
+burden = release.burden({"tuned": [first, packed], "RAG": rag}, minutes, backs)
 for (name, what), n in release.counts_of(burden).items():
     says = f"{name}: {what} of a release"
     record(f"10.burden/{name}/{what}", says, {"count": n, "n": 1})
 burden.T
 
+# %%
+from helpers.labs import shipped, the_climb, what_we_found
+
+display(the_climb("10"))
+through = ", ".join(name for name, one in verdicts.items() if one.passed)
+refused, better = [*tampered.values(), leak], verdicts["more labels"]
+what_we_found(
+    f"""**Can we ship it like a release?** Shipped was *more labels*, all right on
+    {out_of(table.loc["more labels"])}; the champion on
+    {out_of(table.loc["champion"])}. A gate on scores alone lets through: {through}.
+    Canaries stopped: {shipped.stopped(tried)}.""",
+    shipped.like_a_release(refused, better, strict, back, then == yesterday),
+)
+
 # %% [markdown]
-# ## What we found
-#
-# Shipping a tuned model safely is mostly work around the model: a manifest that refuses what was not approved, a gate that knows what it can stop, a canary that may be watched, a monitor that needs no labels, and a way back that
-# takes seconds. None of it is exotic; all of it has to be there before the first release.
+# The climb has no step of 10: a release makes no answer better, it keeps the better ones. Nothing of what it takes is exotic; all of it has to be there before the first release.
 #
 # **You have seen**
-# - a gate that states beforehand what it can stop, looks at every slice, and stops one candidate and passes another;
+# - a gate that states beforehand what it can stop, looks at every slice, and counts what no average makes up for;
 # - a canary with a stop rule and a power, looked at after every ticket;
 # - drift noticed from the text alone, and a rollback to the same bytes, timed.
 #

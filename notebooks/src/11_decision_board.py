@@ -22,255 +22,80 @@
 import pandas as pd
 from IPython.display import display
 
-from helpers import plots
-from helpers.decision import SCENARIOS, Requirements, decide, load_findings
-from helpers.labs import answer_guess, board, calibration, choices, out_of, predict
-from helpers.labs import (
-    predict_which,
-    record,
-    settle,
-    the_climb,
-    what_if,
-    what_we_found,
-)
+from helpers.decision import OPTIONS, SCENARIOS, Requirements, above, decide, gain
+from helpers.decision import load_findings, span
+from helpers.labs import answer_guess, board, calibration, choices, decided, predict
+from helpers.labs import predict_which, record, settle, the_climb, what_happened
+from helpers.labs import what_if, what_we_found
 
 pd.set_option("display.max_colwidth", 100)
 evidence, guesses = load_findings(), calibration()
+found = {name: decide(one.requirements, evidence) for name, one in SCENARIOS.items()}
 
 # %% [markdown] tags=["lesson"]
 # ## First decide by hand
 #
-# Two features, and what was measured for them with the same small model (right answers, 95 % CI, n). No framework yet: what would you build, and would you let it answer alone?
+# Two features, and below them what was measured for such requests with the same small model (share of right answers, 95 % interval, n). No framework yet, only the table: what would you build, and would you let it answer alone?
 #
 # **A · policy assistant.** Staff ask about leave and travel; the answer must name its source, differs by country, and changes 50 times a year. Asking a colleague costs 6 EUR, a wrong answer 25 EUR.
 #
 # **B · support macros.** Each ticket gets a category, a product and a priority; 600 tickets are labelled; the rules for labels change four times a year. Sorting by hand costs 1.50 EUR, a wrong queue 4 EUR.
+#
+# The costs are guesses of their owners. So guess a third thing: vary every stated number of A at random, between a third and three times its value. In what share of the draws will the answer to *what to build* stay the same?
 
 # %% tags=["lesson"]
 seen = ["closed book", "RAG", "reader + RAG", "lost to the search"]
 seen += ["prompt", "retrieved examples", "classifier", "tuned"]
-evidence.table().loc[seen, ["about", "says", "value", "low", "high", "n"]].astype(
-    {"value": float, "low": float, "high": float}
-).round(2)
-
-# %% tags=["lesson"]
-BUILD = ["search only", "prompt + schema", "retrieved examples"]
-BUILD += ["a classifier without a language model", "long context", "RAG"]
-BUILD += ["RAG + tuned reader", "fine-tune"]
-predict_which("11.policy", "A, policy assistant: what would you build?", BUILD)
-
-# %% tags=["lesson"]
-predict_which("11.macros", "B, support macros: what would you build?", BUILD)
+columns = ["about", "says", "value", "low", "high", "n"]
+display(evidence.table().loc[seen, columns].infer_objects().round(2))
+BUILD = [option.name for option in OPTIONS]
+display(predict_which("11.policy", "A: what would you build?", BUILD))
+display(predict_which("11.macros", "B: what would you build to label tickets?", BUILD))
+predict("11.agreement", "A: in what share of draws the same?", ["policy assistant"])
 
 # %% [markdown] tags=["lesson"]
 # ## The walk, on the same two
 #
-# The framework asks three questions, each by itself. **1 · What to build:** what do the requirements rule out; then, for *each kind of request*, walk from the simplest option on, and take a further step only where it **clearly pays**. *Cannot
+# The framework asks three questions, each by itself, and answers each in one paragraph. **1 · What to build:** what do the requirements rule out; then, for *each kind of request*, walk from the simplest option on, and take a further step only where it **clearly pays**. *Cannot
 # tell* and *nobody has measured it* keep the simpler one, and are listed as open. **2 · Is it ready:** right today against right needed. **3 · What next:** first fix what loses most, then settle the one open pair that is worth it.
 
 # %% tags=["lesson"]
-for name, id in (("policy assistant", "11.policy"), ("support macros", "11.macros")):
-    one = decide(SCENARIOS[name].requirements, evidence)
-    print(name.upper())
-    print(*one.paragraphs, sep="\n")
-    settle(id, one.answer, [*dict.fromkeys([*BUILD, one.answer])])
+for name, id, kind in (
+    ("policy assistant", "11.policy", "look-ups"),
+    ("support macros", "11.macros", "judgements"),
+):
+    print(name.upper(), *found[name].paragraphs, sep="\n")
+    settle(id, found[name].parts[kind].name, ["a person", *BUILD])
     print()
+what_happened(decided.one_by_one(found, ("policy assistant", "support macros")))
 
 # %% [markdown] tags=["lesson"]
-# <details><summary><b>What happened</b></summary>
-#
-# For A the requirements leave RAG: a source must be named and not everybody may see everything. Whether a tuned reader is better, sixty questions cannot tell, so the simpler one stays. For B, showing the most similar labelled
-# tickets clearly beats a fixed prompt. A classifier and fine-tuning may be better still; on so few test tickets nobody can tell, so they stand as open. The house style is a kind of its own, and there tuning clearly pays. And neither feature
-# is good enough to answer alone: that is a statement about *this model*, not about RAG or fine-tuning. Mixing the two is how meetings end in "not yet".
-# </details>
+# That nothing may answer alone yet is a statement about *this model*, not about RAG or fine-tuning. Mixing the two is how meetings end in "not yet".
 #
 # ## By hand: when does a step pay?
 #
-# A further step costs more: upkeep of an index, labels, releases. In return more answers are right. How many more must be right for it to pay?
+# A further step costs more: upkeep of an index, labels, releases. In return more answers are right. How many more must be right for it to pay? That number is the [**line**](GLOSSARY.md). The other side is what was
+# measured: how much more often is RAG right than the model alone? The step pays only if the *whole interval* lies above the line. If all of it lies below, it does not pay; if the line is inside the interval, these cases cannot decide.
 
 # %% tags=["lesson"]
 policy = SCENARIOS["policy assistant"].requirements
-upkeep_a_year = 12 * policy.index_hours * policy.person_per_hour
-upkeep_a_request = upkeep_a_year / (365 * policy.requests_per_day)
-needed = upkeep_a_request / policy.cost_wrong
-print(f"upkeep {upkeep_a_year:,.0f} EUR a year, {upkeep_a_request:.3f} EUR a request")
-print(f"a wrong answer costs {policy.cost_wrong:g} EUR")
-print(f"so a search pays when it rights {100 * needed:.2f} wrong answers in 100")
-
-# %% [markdown] tags=["lesson"]
-# That number is the [**line**](GLOSSARY.md). The other side is what was measured: how much more often is RAG right than the model alone? It pays only if the *whole interval* lies above the line; if all of
-# it lies below, it does not; if the line is inside the interval, nobody can tell.
-
-# %% tags=["lesson"]
-from helpers.decision import above, gain, span
-
+a_year = 12 * policy.index_hours * policy.person_per_hour
+a_request = a_year / (365 * policy.requests_per_day)
+needed = a_request / policy.cost_wrong
 known = gain(span(evidence["closed book"]), span(evidence["RAG"]))
-print(f"gain {known.low:+.2f} to {known.high:+.2f}, line {needed:+.4f}")
-print(
-    {True: "it pays", False: "it does not pay", None: "nobody can tell"}[
-        above(known, needed)
-    ]
-)
+pays = {True: "it pays", False: "it does not pay", None: "undecided"}
+what_happened(f"""An index costs {a_year:,.0f} EUR a year, {a_request:.3f} a request.
+So the line is {100 * needed:.2f} more right answers in 100; measured are
+{100 * known.low:.0f} to {100 * known.high:.0f} more: {pays[above(known, needed)]}.""")
 
 # %% [markdown] tags=["lesson"]
-# (`decide(policy, evidence).table()` has every pair that was weighed, with all that an option brings along: tokens or machine time, labels, releases, upkeep.)
+# (`found["policy assistant"].table()` has every pair that was weighed, with all that an option brings along: tokens or machine time, labels, releases, upkeep.)
 #
 # **Checkpoint 11.a** · A further step gains between a little less than nothing and a lot. Its cost would need a small gain. What does the walk do?
 #
 # <details><summary>A · Takes it: the middle is above the line.</summary>No. Then every expensive option wins where nothing was measured well.</details>
 # <details><summary>B · Keeps the simpler option, and lists the pair as open.</summary>Yes. Only where the whole interval lies above the line does a step pay for sure.</details>
 # <details><summary>C · Stops without an answer.</summary>No. The simpler option is an answer.</details>
-#
-# ## What is out before any number
-#
-# Some requirements leave no choice. Each rule is one small function, and its docstring is the reason that a decision shows. You can read them all, change them, and add your own (exercise 11.4). Facts in weights are no option at all: they
-# are shown with what 07 measured, and never recommended.
-
-# %% tags=["lesson"]
-import inspect
-
-from helpers.decision import rules
-
-print(
-    inspect.getsource(rules.must_cite),
-    inspect.getsource(rules.who_asks_matters),
-    sep="\n",
-)
-pd.Series(
-    {name: rule.reason for name, rule in {**rules.HARD, **rules.GATES}.items()},
-    name="reason",
-).to_frame()
-
-# %% [markdown] tags=["lesson"]
-# ## Is it good enough?
-#
-# Only here the person comes in. A system pays while serving it, its wrong answers and its refusals cost less than a person who answers. That gives a share of right answers that is **needed**; a stated floor may ask for more. Below 30 cases, or past a gate that
-# failed, nothing may answer alone.
-
-# %% tags=["picture-ready", "lesson"]
-case = what_if(policy, evidence)
-case.readiness()
-
-# %% [markdown] tags=["lesson"]
-# **Predict.** Stated numbers are guesses themselves. Vary every stated number of the policy assistant at random between a third and three times its value. In what share of the draws does the direction
-# stay the same?
-
-# %% tags=["lesson"]
-predict("11.agreement", "Share of draws with the same direction", ["policy assistant"])
-
-# %% tags=["lesson"]
-agreed = pd.Series(
-    {key: getattr(case.agreement, key) for key in ("share", "low", "high", "n")}
-)
-record(
-    "11.agreement/policy assistant",
-    "policy assistant: draws around the stated numbers with the same direction",
-    agreed,
-    {"answer": case.decision.answer},
-)
-title = f"{case.decision.answer}: {plots.percent(agreed['share'])} of the draws agree"
-plots.bars(
-    pd.DataFrame({"policy assistant": agreed}).T,
-    title,
-    "same direction",
-    guess=answer_guess("11.agreement"),
-)
-
-# %% [markdown] tags=["lesson"]
-# **Checkpoint 11.b** · The direction is RAG and the readiness says no. What do you report?
-#
-# <details><summary>A · Not yet.</summary>No. That hides the half that is decided.</details>
-# <details><summary>B · That RAG does not work.</summary>No. It is the right place for these facts; this model is not good enough to answer alone.</details>
-# <details><summary>C · Build RAG, a person answers meanwhile, and this is the next step.</summary>Yes. Three questions, three answers.</details>
-#
-# ## What it costs, and what would change it
-#
-# For 1,000 requests, wrong and refused answers included. Below it, every input that can change the direction, moved alone over its plausible range: the colour is the answer, the mark is what is stated.
-# The last picture: what would change whether it is ready.
-
-# %% tags=["lesson"]
-display(case.costs(), case.flip_chart(), case.flip_chart("readiness"))
-
-# %% [markdown]
-# ## The decision board
-#
-# Choose a scenario or answer the questions yourself; switch a number off to see what depends on it, or type your own beside it. The button saves a [**decision record**](GLOSSARY.md) in `my_work/decisions/`: the answer, its reasons, the pictures, what was stated and
-# measured, and where each number comes from.
-
-# %%
-board(evidence, guesses=guesses)
-
-# %% [markdown] tags=["lesson"]
-# **Look for:** the switch *Is it enough to show the place …?*; what happens to *fine-tune* when the rules for labels change more than twelve times a year; from which share of right answers on a good system of yours may answer alone (type `270 of 300` beside RAG);
-# and that the cost of a person's answer moves what is needed, never what to build.
-#
-# ## Six features, six discussions
-#
-# The same numbers, different requirements.
-
-# %%
-found = {name: decide(one.requirements, evidence) for name, one in SCENARIOS.items()}
-rows = [
-    {
-        "scenario": name,
-        "what to build": d.answer,
-        "ready?": d.readiness.state,
-        "first": d.next.fix,
-        "discuss": SCENARIOS[name].discuss,
-    }
-    for name, d in found.items()
-]
-with pd.option_context("display.max_colwidth", 500):
-    table = (
-        pd.DataFrame(rows)
-        .set_index("scenario")
-        .rename_axis(None)
-        .style.set_uuid("six")
-        .set_properties(**{"text-align": "left", "vertical-align": "top"})
-        .set_table_styles(
-            [{"selector": "th", "props": "text-align: left; vertical-align: top"}]
-        )
-    )
-table
-
-# %% [markdown] tags=["lesson"]
-# In all six the requirements and what was measured give a direction, or name the pair that is still open; what is not good enough is this small model (where no model answers, none is to blame). So the first column would mostly survive a stronger model, the second would not: measure again
-# with yours.
-#
-# ## How good were your guesses?
-#
-# Over the course you have made guesses before the results. *Error* is guess minus value: above zero means too optimistic. *Inside* says whether the guess was inside the interval.
-
-# %% tags=["lesson"]
-if len(guesses):
-    display(guesses.drop(columns=["low", "high"]).round(2))
-    print(
-        f"{len(guesses)} guesses; mean error {guesses['error'].mean():+.2f},"
-        f" mean distance {guesses['error'].abs().mean():.2f};"
-        f" {guesses['inside'].sum()} inside the interval"
-    )
-else:
-    print(
-        "No guess of yours has met its result yet: they are made in the notebooks"
-        " before, and in the cell with the slider above."
-    )
-if len(chosen := choices()):
-    named = chosen["right"].sum()
-    print(f"causes, levers and options: {named} of {len(chosen)} named rightly")
-    display(chosen)
-
-# %% [markdown] tags=["lesson"]
-# <details><summary><b>What to make of it</b></summary>
-#
-# A mean error far from zero is a habit: most people are too optimistic about what a model knows from memory, and about what tuning teaches it. Take that habit into account for the inputs above that cannot be
-# measured: the cost of a wrong answer is a guess, too.
-# </details>
-#
-# **Checkpoint 11.c** · Your guesses were too hopeful throughout the course. What do you do with the cost of a wrong answer, which nobody can measure?
-#
-# <details><summary>A · Nothing, that is a different matter.</summary>It is a guess of the same person.</details>
-# <details><summary>B · State a range, and look whether the answer flips inside it.</summary>Yes. Where it does not, the habit costs nothing; where it does, find that number out next.</details>
-# <details><summary>C · Halve it.</summary>No. A wrong habit does not say by how much a single number is wrong.</details>
 #
 # ## Exercise 11.1 · The line
 #
@@ -311,6 +136,22 @@ def walk(steps):
 exercise("11.2").check(walk)
 
 # %% [markdown] tags=["lesson"]
+# ## Is it good enough?
+#
+# The walk has a direction. Only now the person comes in who would answer instead. A system pays while serving it, its wrong answers and its refusals cost less than that person. This gives a share of right answers that is **needed**; a stated floor may ask for more. On fewer than 30 cases, or past a gate that
+# failed, nothing may answer alone.
+
+# %% tags=["picture-ready", "lesson"]
+case = what_if(policy, evidence)
+case.readiness()
+
+# %% [markdown] tags=["lesson"]
+# **Checkpoint 11.b** · The direction is RAG and the readiness says no. What do you report?
+#
+# <details><summary>A · Not yet.</summary>No. That hides the half that is decided.</details>
+# <details><summary>B · That RAG does not work.</summary>No. It is the right place for these facts; this model is not good enough to answer alone.</details>
+# <details><summary>C · Build RAG, a person answers meanwhile, and this is the next step.</summary>Yes. Three questions, three answers.</details>
+#
 # ## Exercise 11.3 · A rule with a bug
 #
 # A colleague's rule, which shipped: `def colleague(found, needed): return "yes" if found.value > needed else "no"`. It lets a system answer alone on three cases as confidently as on three thousand. Write `fixed(found, needed)` that returns `"yes"` (the whole interval lies
@@ -337,15 +178,31 @@ exposing = counted(3, 3), 0.5
 exercise("11.3").check((fixed, exposing))
 
 # %% [markdown] tags=["lesson"]
+# ## What is out before any number
+#
+# Some requirements leave no choice, whatever was measured: what cannot name its source is out where sources must be named. Others are gates: an option may be built, and may not answer alone until something has been shown. Each rule is one small function, and its docstring is the reason that a decision shows. You can read them all, change
+# them, and add your own. Facts in weights are no option at all: they are shown with what 07 measured, and never recommended.
+
+# %% tags=["lesson"]
+import inspect
+
+from helpers.decision import Threshold, rules
+
+print(inspect.getsource(rules.must_cite), inspect.getsource(rules.who_asks_matters))
+kinds = {"rules out": rules.HARD, "gate": rules.GATES}
+pd.DataFrame(
+    [(name, kind, one.reason) for kind in kinds for name, one in kinds[kind].items()],
+    columns=["rule", "what it does", "reason"],
+).set_index("rule")
+
+# %% [markdown] tags=["lesson"]
 # ## Exercise 11.4 · A gate of yours
 #
 # Your company requires: *before any option with a search answers alone, it must refuse at least half of the questions that should be refused.* Write it as a gate: a function that returns a `Threshold` (what is known, and the line it must lie above), or `None` where the rule does
-# not apply to the option. What has not been measured is not known: `span(None)`.
+# not apply to the option. What has not been measured is not known: `span(None)`. (To make it count in this notebook: `rules.gate("rightly refused")(refuses_enough)`, and run the board again.)
+
 
 # %% tags=["lesson"]
-from helpers.decision import Threshold
-
-
 def refuses_enough(option, kind, requirements, evidence):
     """Before a search answers alone, it refuses half of what should be refused."""
     ### BEGIN SOLUTION 11.4
@@ -359,8 +216,20 @@ def refuses_enough(option, kind, requirements, evidence):
 exercise("11.4").check(refuses_enough)
 
 # %% [markdown] tags=["lesson"]
-# (To make it count in this notebook: `rules.gate("rightly refused")(refuses_enough)`, and run the board again.)
+# ## What it costs, and what would change it
 #
+# Three pictures of the policy assistant. What 1,000 requests cost, wrong and refused answers included. Then every input that can change *what to build*, moved alone over its plausible range: the colour is the answer, the mark is what is stated. Then the same for *is it ready*. Under them the answer to your third guess.
+
+# %% tags=["lesson"]
+display(case.costs(), case.flip_chart(), case.flip_chart("readiness"))
+told = "policy assistant: draws around the stated numbers with the same direction"
+agreed = {name: getattr(case.agreement, name) for name in ("share", "low", "high", "n")}
+about = {"answer": case.decision.answer}
+record("11.agreement/policy assistant", told, agreed, about)
+answer_guess("11.agreement")
+what_happened(decided.how_firm(case))
+
+# %% [markdown] tags=["lesson"]
 # ## Exercise 11.5 · Find the flip
 #
 # Write `flip(answer, low, high)`: `answer` is a function of one number, and its value at `high` differs from that at `low`. Return a number, to a thousandth of `high`, at which the answer is no longer that of `low`. Then use it: at what
@@ -381,7 +250,25 @@ def flip(answer, low, high):
 # %% tags=["nbval-check-output", "lesson"]
 exercise("11.5").check(flip)
 
+# %% [markdown]
+# ## The decision board
+#
+# The same numbers meet different requirements: first six features of other houses as a table, each with what its owners should argue about; then the board itself. Choose a scenario or answer the questions yourself; switch a number off to see what depends on it, or type your own beside it. The button saves a
+# [**decision record**](GLOSSARY.md) in `my_work/decisions/`: the answer, its reasons, the pictures, what was stated and measured, and where each number comes from.
+
+# %%
+display(decided.six(found))
+what_happened(decided.in_all(found))
+
+# %%
+board(evidence, guesses=guesses)
+
 # %% [markdown] tags=["lesson"]
+# **Look for:** the switch *Is it enough to show the place …?*; what happens to *fine-tune* when the rules for labels change more than twelve times a year; from which share of right answers on a good system of yours may answer alone (type `270 of 300` beside RAG);
+# and that the cost of a person's answer moves what is needed, never what to build.
+#
+# What to build would mostly survive a stronger model; whether it is ready would not: measure again with yours.
+#
 # ## Exercise 11.6 · Your feature
 #
 # State a feature of your own: `mine = Requirements(…)`, at least six fields different from the defaults. The check says what follows, and what you should argue about first.
@@ -404,38 +291,38 @@ mine = Requirements(
 exercise("11.6").check(mine)
 
 # %% [markdown] tags=["lesson"]
+# ## How good were your guesses?
+#
+# Over the course you have made guesses before the results. *Error* is guess minus value: above zero means too optimistic. *Inside* says whether the guess was inside the interval. A mean error far from zero is a habit; take it into account for the inputs above that nobody can
+# measure, for the cost of a wrong answer is a guess, too.
+
+# %% tags=["lesson"]
+guesses, chosen = calibration(), choices()
+for table in (guesses.drop(columns=["low", "high"]).round(2), chosen):
+    if len(table):
+        display(table)
+what_happened(decided.how_calibrated(guesses, chosen))
+
+# %% [markdown] tags=["lesson"]
+# **Checkpoint 11.c** · Your guesses were too hopeful throughout the course. What do you do with the cost of a wrong answer, which nobody can measure?
+#
+# <details><summary>A · Nothing, that is a different matter.</summary>No. It is a guess of the same person.</details>
+# <details><summary>B · State a range, and look whether the answer flips inside it.</summary>Yes. Where it does not, the habit costs nothing; where it does, find that number out next.</details>
+# <details><summary>C · Halve it.</summary>No. A wrong habit does not say by how much a single number is wrong.</details>
+#
 # ## What we found
 
 # %% tags=["lesson"]
-policy_case, macros = found["policy assistant"], found["support macros"]
-right = {
-    name: out_of({**vars(evidence[name]), "share": evidence[name].value})
-    for name in ("closed book", "RAG", "prompt", "tuned")
-}
-answer = f"""**What do we decide, and what would change our mind?** The Managing
-director signs. Policy assistant: *{policy_case.answer}* ({right["RAG"]} right with a
-search, {right["closed book"]} from memory), {policy_case.readiness.state}. Support
-macros: *{macros.answer}* ({right["tuned"]} tuned, {right["prompt"]} by prompt),
-{macros.readiness.state}. The privacy lead keeps the rights in the search, the
-engineer gets the next step: {policy_case.next.fix}"""
-the_climb("11")
-
-# %% tags=["lesson"]
-asked = [one for one in found.values() if "look-ups" in one.parts]
-looked_up = sum(one.parts["look-ups"].searches for one in asked)
-tuned = sum(any(part.trained for part in one.parts.values()) for one in found.values())
+display(the_climb("11"))
+a, b = found["policy assistant"], found["support macros"]
 what_we_found(
-    answer,
-    {
-        "retrieval first, for what is looked up": (
-            looked_up == len(asked),
-            f"{looked_up} of {len(asked)} features that look something up get a search",
-        ),
-        "fine-tuning where behaviour still needs it": (
-            0 < tuned < len(found),
-            f"{tuned} of {len(found)} features are tuned; else no measured gain pays",
-        ),
-    },
+    f"""**What do we decide, and what would change our mind?** The Managing director
+    signs. Policy assistant: *{a.answer}*, alone: {a.readiness.state}; right are
+    {decided.right_of(evidence, "RAG", "closed book")}. Support macros: *{b.answer}*,
+    alone: {b.readiness.state}; right are
+    {decided.right_of(evidence, "retrieved examples", "prompt")}. Next, for the
+    engineer: *{a.next.fix}* {decided.would_change(case)}""",
+    decided.retrieval_first(found),
 )
 
 # %% [markdown] tags=["lesson"]

@@ -12,8 +12,8 @@ from helpers.commands import notebooks
 from helpers.labs.words import PARTS, verdict
 
 COUNTED = re.compile(r"\d+ of \d+ \(\d+ to \d+ %\)")
-# 11 and 12 explain by the computed paragraphs of a decision instead: only to shrink
-FEWER = {"11": 0, "12": 0}
+# 12 explains by the computed paragraphs of a decision instead: only to shrink
+FEWER = {"12": 0}
 JUDGED = {
     notebooks.number_of(source): source
     for source in notebooks.sources()

@@ -10,11 +10,10 @@ from helpers.commands import notebooks
 from helpers.commands.workshop.sections import headings_of
 from helpers.exercises import exercise
 
-NOT_YET = {"09", "10"}  # only to shrink
 SOURCES = {notebooks.number_of(source): source for source in notebooks.sources()}
 
 
-@pytest.mark.parametrize("number", [n for n in SOURCES if n not in NOT_YET])
+@pytest.mark.parametrize("number", SOURCES)
 def test_bonus_sections_and_exercises_exist(number):
     first = notebooks.compose(SOURCES[number], solutions=False).cells[0].source
     found = re.search(
