@@ -7,6 +7,7 @@ import base64
 import functools
 import html
 import io
+import re
 import textwrap
 import threading
 from collections.abc import Callable
@@ -117,10 +118,20 @@ class Picture:
         return self.alt
 
 
+def brief(alt: str, chars: int = 250) -> str:
+    """As much of a description as a listener takes in: the finding, which comes first, and the
+    numbers that still fit; the others are in the picture's table."""
+    if len(alt) <= chars:
+        return alt
+    whole = re.split(r"(?<=[.;:]) ", alt[: chars - 1])
+    kept = " ".join(whole[:-1]) or alt[: chars - 2]
+    return f"{kept} …"
+
+
 def embedded(kind: str, data: bytes, alt: str) -> str:
     """The HTML of a picture that holds its bytes itself; kind: png or svg+xml."""
     return (
-        f'<img alt="{html.escape(alt)}" style="max-width:100%"'
+        f'<img alt="{html.escape(brief(alt))}" style="max-width:100%"'
         f' src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
     )
 
