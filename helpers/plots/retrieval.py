@@ -260,8 +260,8 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     most = f"{best['strategy']}, {best['chunk_size']} tokens, k = {best['top_k']}"
     axes.annotate(
         most,
-        (best["recall"], best["accuracy"]),
-        xytext=(8, 2),
+        (best["recall"], best["accuracy_high"]),
+        xytext=(6, -8),
         textcoords="offset points",
         fontsize=9,
     )

@@ -357,8 +357,8 @@ what_happened(
     right answers {three.right.verdict_in_points()}. One passage, cut at sentences:
     evidence {cut_well.found.verdict_in_points()}, right answers
     {cut_well.right.verdict_in_points()}. That is a search this small reader can use:
-    little text, whole thoughts. More passages it does not use: notebook 08 separates
-    finding and reading."""
+    little text, whole thoughts. Whether three passages help it stays open; notebook
+    08 separates finding and reading."""
 )
 
 # %% [markdown]
