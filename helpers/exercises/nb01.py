@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pandas as pd
 
 from helpers.evaluation.scores import answer_correct
@@ -126,38 +124,6 @@ def price(answer: object) -> str:
     )
 
 
-def diagnose(answer: object) -> str:
-    """01.4: from two verdicts to a diagnosis."""
-    assert callable(answer), (
-        f"Expected a function diagnose(shown, examples); got {type(answer).__name__}."
-    )
-    wanted = {
-        ("better", "cannot tell"): "knowledge",
-        ("cannot tell", "better"): "behaviour",
-        ("better", "better"): "both",
-        ("cannot tell", "cannot tell"): "cannot tell",
-        ("better", "worse"): "knowledge",
-        ("worse", "worse"): "cannot tell",
-    }
-    for (shown, examples), right in wanted.items():
-        # The differences point the wrong way on purpose, to catch code that reads them instead of
-        # the verdict.
-        got = attempted(
-            answer(
-                SimpleNamespace(verdict=shown, difference=-0.01),
-                SimpleNamespace(verdict=examples, difference=0.2),
-            )
-        )
-        assert got == right, (
-            f'With the knowledge shown: {shown}; with examples: {examples}. Expected "{right}"; got'
-            f" {got!r}."
-        )
-    return (
-        '"Cannot tell" is a diagnosis, too: it says to measure more cases before you build'
-        " anything."
-    )
-
-
 EXERCISES = {
     e.id: e
     for e in (
@@ -193,14 +159,6 @@ EXERCISES = {
                     " refuse, losses from the others."
                 ),
                 'won: careful["right"] & ~plain["right"] & ~plain["answerable"]',
-            ),
-        ),
-        Exercise(
-            "01.4",
-            diagnose,
-            (
-                'Look at .verdict of both; only "better" counts as help.',
-                "There are four combinations of (shown helps, examples help).",
             ),
         ),
     )

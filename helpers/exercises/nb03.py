@@ -8,26 +8,6 @@ from helpers.exercises import Exercise, attempted
 from helpers.experiments.chunking_grid import ChunkingSetting, load_grid, row_of, versus
 
 
-def fusion(answer: object) -> str:
-    """03.1: reciprocal rank fusion."""
-    assert callable(answer), (
-        "Expected a function fuse(rankings, k) that returns the ids, best first; got"
-        f" {type(answer).__name__}."
-    )
-    got = attempted(answer([["a", "b", "c"], ["b", "d", "a"]], 60))
-    assert list(got) == ["b", "a", "d", "c"], (
-        f"a is at 1 and 3, b at 2 and 1, d at 2, c at 3: expected b, a, d, c; got {got}."
-    )
-    got = list(attempted(answer([["x", "y"], [], ["y"]], 1)))
-    assert got == ["y", "x"], (
-        f"With k = 1, x has 1/2 and y has 1/3 + 1/2: expected y, x; got {got}."
-    )
-    return (
-        "Only ranks count. That is why a cosine and a BM25 score, which live on different scales,"
-        " can be fused without any tuning."
-    )
-
-
 def _sound(text: str) -> list[tuple[int, int]]:
     return [(i, min(i + 40, len(text))) for i in range(0, len(text), 30)]
 
@@ -52,7 +32,7 @@ def _drops_tables(text: str) -> list[tuple[int, int]]:
 
 
 def keeps_text(answer: object) -> str:
-    """03.2: a check that finds the chunker that loses text."""
+    """03.1: a check that finds the chunker that loses text."""
     assert callable(answer), (
         "Expected a function lost_text(cutter, text) that returns the characters in no chunk;"
         f" got {type(answer).__name__}."
@@ -91,7 +71,7 @@ def keeps_text(answer: object) -> str:
 
 
 def unread(answer: object) -> str:
-    """03.3: the part of an index that the embedder never read."""
+    """03.2: the part of an index that the embedder never read."""
     assert callable(answer), (
         f"Expected a function unread_share(token_counts, limit); got {type(answer).__name__}."
     )
@@ -113,7 +93,7 @@ def unread(answer: object) -> str:
 
 
 def choice(answer: object) -> str:
-    """03.4: the best setting within a budget of tokens, and whether it is really better."""
+    """03.3: the best setting within a budget of tokens, and whether it is really better."""
     assert isinstance(answer, tuple | list) and len(answer) == 2, (
         f"Expected (setting, verdict); got {answer!r}."
     )
@@ -175,18 +155,6 @@ EXERCISES = {
     for e in (
         Exercise(
             "03.1",
-            fusion,
-            (
-                "Every list gives an id 1 / (k + rank) points; ranks begin at 1.",
-                "Add up the points in a dictionary, then sort the ids by points, most first.",
-                (
-                    "points[one] = points.get(one, 0) + 1 / (k + rank) for rank, one in"
-                    " enumerate(ranking, start=1)"
-                ),
-            ),
-        ),
-        Exercise(
-            "03.2",
             keeps_text,
             (
                 "Mark every character that is in some span; what is left over is lost.",
@@ -198,7 +166,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "03.3",
+            "03.2",
             unread,
             (
                 "Of a chunk with n tokens, max(0, n - limit) are not read.",
@@ -210,7 +178,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "03.4",
+            "03.3",
             choice,
             (
                 (

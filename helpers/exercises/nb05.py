@@ -2,33 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from helpers.core.cases import Ask, Case, Gold
 from helpers.exercises import Exercise, attempted
-
-
-def verdicts(answer: object) -> str:
-    """05.3: every ticket is invalid, valid but wrong, or right."""
-    assert callable(answer), (
-        "Expected a function verdicts(table) that returns three shares; got"
-        f" {type(answer).__name__}."
-    )
-    table = pd.DataFrame(
-        {"valid": [True, True, True, False, False], "right": [True, False, False, False, False]}
-    )
-    got = attempted(answer(table))
-    assert isinstance(got, dict), (
-        "Expected a dict with the keys 'invalid', 'valid but wrong' and 'right'; got"
-        f" {type(got).__name__}."
-    )
-    for key, right in (("invalid", 0.4), ("valid but wrong", 0.4), ("right", 0.2)):
-        assert key in got, f"Expected a key {key!r}; got {sorted(map(str, got))}."
-        assert abs(float(got[key]) - right) < 1e-9, (
-            f"2 of 5 invalid, 2 of 5 valid but wrong, 1 of 5 right: expected {right} for {key!r};"
-            f" got {got[key]}."
-        )
-    return "Three different fixes: the first needs form, the second judgement, the third nothing."
 
 
 def leak(answer: object) -> str:
@@ -119,7 +94,7 @@ def loss_on_prompt(answer: object) -> str:
 
 
 def break_even(answer: object) -> str:
-    """05.4: after how many requests does a shorter prompt pay?"""
+    """05.3: after how many requests does a shorter prompt pay?"""
     assert callable(answer), (
         "Expected a function pays_after(once, tokens_saved, price_per_1000) that returns a number"
         f" of requests; got {type(answer).__name__}."
@@ -155,17 +130,6 @@ EXERCISES = {
     e.id: e
     for e in (
         Exercise(
-            "05.3",
-            verdicts,
-            (
-                (
-                    'table["valid"] and table["right"] are columns of True and False, so .mean() is'
-                    " a share."
-                ),
-                'What is valid and not right? (table["valid"] & ~table["right"]).mean()',
-            ),
-        ),
-        Exercise(
             "05.2",
             leak,
             (
@@ -200,7 +164,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "05.4",
+            "05.3",
             break_even,
             (
                 "What does one request save? tokens_saved / 1000 * price_per_1000.",

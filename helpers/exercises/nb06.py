@@ -9,32 +9,8 @@ from dataclasses import replace
 
 from helpers.core.cases import Ask, Case, Gold
 from helpers.exercises import Exercise, attempted
-from helpers.experiments.training_cell import TrainingSetting
+from helpers.experiments.training_cell import ROWS, TrainingSetting, dev_tickets, labelled
 from helpers.experiments.training_grid import load_grid, what_if
-
-
-def practice(answer: object) -> str:
-    """06.1: training steps."""
-    assert callable(answer), (
-        "Expected a function updates(rows, epochs, batch_rows) that returns a number of steps; got"
-        f" {type(answer).__name__}."
-    )
-    for rows, epochs, batch, right in (
-        (64, 1, 4, 16),
-        (64, 2, 4, 32),
-        (10, 3, 4, 9),
-        (3, 1, 4, 1),
-        (0, 2, 4, 0),
-    ):
-        got = attempted(answer(rows, epochs, batch))
-        assert got == right, (
-            f"{rows} rows in batches of {batch}, {epochs} epoch(s): expected {right} steps; got"
-            f" {got}. (The last batch of an epoch may be smaller, but it is a step.)"
-        )
-    return (
-        "64 labels twice and 128 labels once are the same amount of practice: what still differs is"
-        " due to the labels."
-    )
 
 
 def _points(
@@ -47,8 +23,16 @@ def _points(
     ]
 
 
+def _of_this_notebook() -> list[dict[str, list[str]]]:
+    dev = [case.id for case in dev_tickets()]
+    return [
+        {"train": [case.id for case in labelled(TrainingSetting(rows))], "dev": dev}
+        for rows in ROWS[1:]
+    ]
+
+
 def fairness(answer: object) -> str:
-    """06.2: what is wrong with a learning curve?"""
+    """06.1: what is wrong with a learning curve?"""
     assert callable(answer), (
         "Expected a function unfair(points) that returns a set of words; got"
         f" {type(answer).__name__}."
@@ -62,6 +46,7 @@ def fairness(answer: object) -> str:
             set(),
         ),
         ("a single size", _points([1, 2]), set()),
+        ("the curve of this notebook", _of_this_notebook(), set()),
         (
             "a curve that draws new tickets for its last size",
             _points([1, 2], [1, 2, 3], [4, 5, 6, 7]),
@@ -106,7 +91,7 @@ def _by_chance(skill: float, seeds: int, tickets: int, dice: random.Random) -> d
 
 
 def honest(answer: object) -> str:
-    """06.3: a number that choosing among seeds does not inflate."""
+    """06.2: a number that choosing among seeds does not inflate."""
     assert callable(answer), (
         f"Expected a function report(runs) that returns a share; got {type(answer).__name__}."
     )
@@ -171,7 +156,7 @@ def _last_fold_leaks(cases: Sequence[Case], run: Judge) -> float:
 
 
 def own_rows(answer: object) -> str:
-    """06.4: a check that finds the harness that validates on training rows."""
+    """06.3: a check that finds the harness that validates on training rows."""
     assert callable(answer), (
         "Expected a function judges_its_own_rows(harness, cases) that returns True or False; got"
         f" {type(answer).__name__}."
@@ -206,7 +191,7 @@ def own_rows(answer: object) -> str:
 
 
 def order(answer: object) -> str:
-    """06.5: the smallest size with no measurable difference from the largest."""
+    """06.4: the smallest size with no measurable difference from the largest."""
     assert isinstance(answer, tuple | list) and len(answer) == 2, (
         f"Expected (rows, verdict); got {answer!r}."
     )
@@ -252,15 +237,6 @@ EXERCISES = {
     for e in (
         Exercise(
             "06.1",
-            practice,
-            (
-                "One epoch of 10 rows in batches of 4 takes 3 steps: 4 + 4 + 2.",
-                "Round up: -(-rows // batch_rows), or math.ceil(rows / batch_rows).",
-                "return epochs * -(-rows // batch_rows)",
-            ),
-        ),
-        Exercise(
-            "06.2",
             fairness,
             (
                 (
@@ -275,7 +251,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "06.3",
+            "06.2",
             honest,
             (
                 (
@@ -290,7 +266,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "06.4",
+            "06.3",
             own_rows,
             (
                 (
@@ -305,7 +281,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "06.5",
+            "06.4",
             order,
             (
                 (

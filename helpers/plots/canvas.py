@@ -123,7 +123,7 @@ def brief(alt: str, chars: int = 250) -> str:
     numbers that still fit; the others are in the picture's table."""
     if len(alt) <= chars:
         return alt
-    whole = re.split(r"(?<=[.;:]) ", alt[: chars - 1])
+    whole = re.split(r"(?<=[.;]) ", alt[: chars - 1])
     kept = " ".join(whole[:-1]) or alt[: chars - 2]
     return f"{kept} …"
 

@@ -256,6 +256,15 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
             ha="center",
             fontweight="bold",
         )
+    best = answered.loc[answered["accuracy"].idxmax()]
+    most = f"{best['strategy']}, {best['chunk_size']} tokens, k = {best['top_k']}"
+    axes.annotate(
+        most,
+        (best["recall"], best["accuracy_high"]),
+        xytext=(6, -8),
+        textcoords="offset points",
+        fontsize=9,
+    )
     half_shares(axes.xaxis, axes.set_xlim)
     axes.set_ylim(0, 0.6)
     axes.set_yticks([0, 0.25, 0.5], ["0", "25 %", "50 %"])
@@ -270,11 +279,12 @@ def evidence_and_answers(answered: pd.DataFrame) -> Picture:
         for k, m in lines.items()
     )
     title = f"Evidence is not yet an answer ({said})"
-    axes.set_title(textwrap.fill(title, 66))
+    # "k = 3" stays on one line
+    axes.set_title(textwrap.fill(title.replace(" = ", "\u00a0=\u00a0"), 66))
     return finish(
         figure,
         f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f}"
-        " questions each.",
+        f" questions each. Most right: {most}, {percent(best['accuracy'])}.",
         answered,
     )
 

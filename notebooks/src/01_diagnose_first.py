@@ -9,9 +9,9 @@
 #
 # **On trial here:** *"Mostly the trouble is missing context, unclear boundaries or weak evaluation."* So: not the weights.
 #
-# **Time:** 15 minutes to read · 3 minutes to run · 25 minutes of exercises. **Before:** 00.
+# **Time:** 15 minutes to read · 3 minutes to run · 20 minutes of exercises. **Before:** 00.
 #
-# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): exercises 01.1 and 01.4.
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): exercise 01.1.
 #
 # **By the end you can**
 # - name, from measurements, which task lacks knowledge and which lacks behaviour;
@@ -19,20 +19,14 @@
 # - spot a scoring bug that reverses a verdict.
 
 # %%
-import pandas as pd
-
 from helpers import models, plots, systems
 from helpers.core import Arm, Prediction, settings
 from helpers.data import load_handbook, load_questions, load_tickets, pick
-from helpers.evaluation import QUESTIONS, TICKETS, Task, compare, compare_all
-from helpers.evaluation import evaluate, share, summary, ticket_summary
+from helpers.evaluation import QUESTIONS, TICKETS, Task, compare, evaluate
+from helpers.evaluation import share, summary, ticket_summary
 from helpers.systems import TICKET_PROMPT
-from helpers.labs import answer_guess, out_of, predict, record_all, the_climb
-from helpers.labs import held, what_happened, what_we_found
-from helpers.models import chat
 
-pd.set_option("display.max_colwidth", 110)
-generator = models.load_generator()
+generator, documents = models.load_generator(), load_handbook()
 
 # %% [markdown]
 # ## Two features that underperform
@@ -42,12 +36,12 @@ generator = models.load_generator()
 # that must be refused, and tickets.
 
 # %%
-documents = load_handbook()
 dev = load_questions("dev", documents)
 to_refuse = [case for case in dev if not case.gold.answers]
 with_answer = [case for case in dev if case.gold.answers]
 solved = pick(with_answer, 8)
 answerable = [case for case in with_answer if case.fact not in {c.fact for c in solved}]
+questions = answerable + to_refuse
 train, tickets = load_tickets("train"), load_tickets("dev")
 print(f"{len(answerable)} questions to answer, {len(to_refuse)} to refuse")
 print(f"{len(tickets)} tickets")
@@ -59,23 +53,17 @@ print(f"{len(tickets)} tickets")
 
 # %%
 def silence(asks):
-    for ask in asks:
-        yield Prediction(ask.id, "I don't know.")
+    return (Prediction(ask.id, "I don't know.") for ask in asks)
 
 
-closed = evaluate(systems.closed_book(generator), answerable + to_refuse, QUESTIONS)
-zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
-silent = evaluate(Arm("always refuse", silence), answerable + to_refuse, QUESTIONS)
+silent = evaluate(Arm("always refuse", silence), questions, QUESTIONS)
+closed = evaluate(systems.closed_book(generator), questions, QUESTIONS)
 label = evaluate(systems.majority_label(train, by_field=True), tickets, TICKETS)
+zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
 bars = summary([silent, closed, label, zero])
-nothing, assistant_now, labels_only, sorter_now = (
-    plots.percent(value) for value in bars["share"]
-)
-plots.bars(
-    bars,
-    f"The assistant gets {assistant_now} (always refusing: {nothing}),"
-    f" the sorter {sorter_now} (most common labels: {labels_only})",
-)
+mute, said, most, sort = bars["share"].map(plots.percent)
+title = f"Assistant {said} (silence: {mute}), sorter {sort} (usual labels: {most})"
+plots.bars(bars, title)
 
 # %% [markdown]
 # This is the moment when someone says "fine-tune". We ask first: *which single change would move this bar?*
@@ -91,54 +79,42 @@ plots.bars(
 #
 # For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer is in the prompt ([**oracle context**](GLOSSARY.md));
 # *behaviour* = eight solved questions, about other facts, are in the prompt. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
-# is in the prompt; *behaviour* = eight solved tickets are. **Predict:** what share is right after each change (for the sorter: all four fields)? Guess before you go on.
+# is in the prompt; *behaviour* = eight solved tickets are. The two with examples or rules we write ourselves: an arm is a function from asks to predictions, and what it puts into the prompt is up to us. **Predict:** what share is right after each change (for the sorter: all four fields)? Guess before you go on.
 
 # %%
-names = [
-    "assistant + the sentence",
-    "assistant + examples",
-    "sorter + the rules",
-    "sorter + examples",
-]
+from dataclasses import replace
+
+from helpers.labs import answer_guess, held, out_of, predict, record_all, the_climb
+from helpers.labs import what_happened, what_we_found
+
+names = ["assistant + the sentence", "assistant + examples"]
+names += ["sorter + the rules", "sorter + examples"]
 predict("01.swaps", "Share right after this one change", names)
 
-# %% [markdown]
-# Two of these systems we write ourselves. An arm is a function from asks to predictions; what it puts into the prompt is up to us.
-
 # %%
-turns = [
-    (f"Answer in a few words.\n\nQuestion: {c.ask.input}", c.gold.answers[0])
-    for c in solved
-]
+from helpers.models import chat
+
+QUESTION = "Answer in a few words.\n\nQuestion: {}"
+turns = [(QUESTION.format(c.ask.input), c.gold.answers[0]) for c in solved]
 rules = (settings.DATA / "tickets" / "LABELS.md").read_text(encoding="utf-8")
-
-
-def answered(asks, prompts, max_new_tokens):
-    for done in generator.complete(prompts, max_new_tokens):
-        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
+rule_book = replace(TICKET_PROMPT, instruction=f"{rules}\n{TICKET_PROMPT.instruction}")
 
 
 def with_examples(asks):
-    asked = [f"Answer in a few words.\n\nQuestion: {ask.input}" for ask in asks]
-    return answered(asks, [chat(generator, one, turns=turns) for one in asked], 32)
+    prompts = [chat(generator, QUESTION.format(a.input), turns=turns) for a in asks]
+    for done in generator.complete(prompts, 32):
+        yield Prediction(asks[done.index].id, done.text, tokens_in=done.tokens_in)
 
 
 # %%
-def with_rules(asks):
-    system = f"{rules}\n{TICKET_PROMPT.instruction}"
-    prompts = [chat(generator, f"Message: {ask.input}", system=system) for ask in asks]
-    return answered(asks, prompts, 48)
-
-
-# %%
-from helpers.retrieval import chunk_all
+from helpers.retrieval import build_index, chunk_all
 
 perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-assistant = closed[closed["answerable"]].reset_index(drop=True)
 sentence = evaluate(systems.oracle(generator, perfect), answerable, QUESTIONS)
 examples = evaluate(Arm("few-shot", with_examples), answerable, QUESTIONS)
-some = tickets[:24]  # the rule book is 2,000 tokens, read here for each of them
-ruled = evaluate(Arm("zero-shot + rule book", with_rules), some, TICKETS)
+some = tickets[:24]  # the rule book is 2,000 tokens, read for each of them
+ruled = replace(systems.zero_shot(generator, rule_book), name="zero-shot + rule book")
+ruled = evaluate(ruled, some, TICKETS)
 few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
 
 # %% tags=["picture-swaps"]
@@ -157,22 +133,18 @@ plots.bars(
 # little wider, enough for both to hold at once. For tickets we compare the finer measure, the share of fields right.
 
 # %%
+assistant = closed[closed["answerable"]].reset_index(drop=True)
+before = zero[zero["id"].isin([case.id for case in some])].reset_index(drop=True)
+starts = (assistant, assistant, before, zero)
+columns = ("right", "right", "fields_right", "fields_right")
 moved = [
-    *compare_all(assistant, {name: swaps[name] for name in names[:2]}),
-    compare(
-        zero[zero["id"].isin([case.id for case in some])].reset_index(drop=True),
-        ruled.assign(arm=names[2]),
-        column="fields_right",
-        comparisons=2,
-    ),
-    compare(zero, few.assign(arm=names[3]), column="fields_right", comparisons=2),
+    compare(start, swaps[name].assign(arm=name), column, comparisons=2)
+    for name, start, column in zip(names, starts, columns, strict=True)
 ]
-helped = [c.second for c in moved if c.verdict == "better"]
+helped = " and ".join(c.second for c in moved if c.verdict == "better")
 plots.differences(
-    moved,
-    f"Better than before: {' and '.join(helped) or 'none, as far as we can tell'}",
+    moved, f"Better than before: {helped or 'none, as far as we can tell'}"
 )
-
 
 # %%
 shown, taught, written, seen = (one.verdict_in_points() for one in moved)
@@ -207,94 +179,64 @@ exercise("01.1").check(paired)
 # **Checkpoint 01.a** · Suppose that with the rule book in its prompt the sorter has as little right as without it. Does it not need the rules?
 #
 # <details><summary>A · Right: rules do not help this task.</summary>No. Where no answer has the form that software can read, no field can count, whatever was learned from the rules.</details>
-# <details><summary>B · That cannot be told while the form is missing: give it the form, then compare again.</summary>Yes. A comparison in which both sides stand at the floor is none.</details>
+# <details><summary>B · That cannot be told while the form is missing: give it the form, then compare again.</summary>Yes. A comparison in which both sides are at the floor is none.</details>
 # <details><summary>C · It needs a longer rule book.</summary>Perhaps, but nothing here says so. First make a difference visible at all.</details>
 #
 # ## Behaviour has two halves: form and judgement
 #
 # [**Constrained decoding**](GLOSSARY.md) lets the model write only what the schema allows: at each token, everything that would break the JSON is forbidden. So the form is
 # right by construction. What is left after that is judgement.
-
-# %%
-from dataclasses import replace
-
-with_rule_book = replace(
-    TICKET_PROMPT, instruction=f"{rules}\n{TICKET_PROMPT.instruction}"
-)
-forced = evaluate(
-    systems.zero_shot(generator, TICKET_PROMPT, constrained=True), tickets, TICKETS
-)
-both = evaluate(
-    replace(
-        systems.zero_shot(generator, with_rule_book, constrained=True),
-        name="rules + constrained",
-    ),
-    tickets,
-    TICKETS,
-)
-ticket_summary([label, zero, ruled, few, forced, both]).round(2)
-
-# %% [markdown]
-# Read the left half first: it is a *manipulation check*. It shows that the method did what it was designed to do, not that the answers are any good. Then compare
+#
+# Read the left half of the table first: it is a *manipulation check*. It shows that the method did what it was designed to do, not that the answers are any good. Then compare
 # the right half with the first line, which knows nothing but the most common labels.
 
 # %%
-knows = compare(
-    forced, both, column="fields_right", comparisons=2
-)  # the form is the same
-judges = compare(label, forced, column="fields_right", comparisons=2)
+forced = evaluate(
+    systems.zero_shot(generator, TICKET_PROMPT, constrained=True), tickets, TICKETS
+)
+arm = systems.zero_shot(generator, rule_book, constrained=True)
+both = evaluate(replace(arm, name="rules + constrained"), tickets, TICKETS)
+ticket_summary([label, zero, ruled, few, forced, both]).round(2)
+
+# %%
+knows = compare(forced, both, "fields_right", comparisons=3).verdict_in_points()
+alone, eight = (
+    compare(label, table, "fields_right", comparisons=3).verdict_in_points()
+    for table in (forced, few)
+)
 what_happened(
-    f"""With the form given, the rule book changes the share of fields right by
-    {knows.verdict_in_points()}. And the model that only has the form, against the
-    most common labels, which know nothing: {judges.verdict_in_points()}. If your
-    complaint is "the JSON breaks", a schema is the fix and costs no labels. If it is
-    "the JSON is fine and the labels are wrong", you need examples, more than a prompt
-    holds: that is what training is for (05)."""
+    f"""With the form given, the rule book moves the fields right: {knows}. Against
+    the most common labels, which know nothing: the form alone {alone}, eight solved
+    tickets {eight}. If "the JSON breaks", a schema is the fix. If "the JSON is fine
+    and the labels are wrong", it takes more examples than a prompt holds: that is
+    what training is for (05)."""
 )
 
 # %% [markdown]
 # ## Suspect three: boundaries
 #
 # Some questions must not be answered: the handbook does not say, or this user is not allowed to know. **Predict:** what share of them does the assistant refuse?
+#
+# Then a boundary that is built outside the model. The search gives each passage a similarity to the question; when even the best is low, we say "I don't know."
+# without asking the model. A few lines, no training. (How the search works is notebook 02.)
 
 # %%
 predict("01.boundaries", "Share that is rightly refused", ["closed book", "RAG"])
 
 # %%
-from helpers.retrieval import build_index
-
-index = build_index(
-    documents, chunk_size=64, overlap=16
-)  # how this works is notebook 02
-rag = evaluate(
-    systems.retrieval_augmented(generator, index, top_k=1),
-    answerable + to_refuse,
-    QUESTIONS,
-)
-refusing = {
-    name: t[~t["answerable"]]
-    for name, t in (("always refuse", silent), ("closed book", closed), ("RAG", rag))
-}
-
-# %%
-two = {name: refusing[name] for name in ("closed book", "RAG")}
-record_all("01.boundaries", two, "{}: rightly refused")
-alone, searched = (plots.percent(table["right"].mean()) for table in two.values())
-plots.bars(
-    summary(refusing),
-    f"Rightly refused: {alone} from memory, {searched} with a passage",
-    axis="rightly refused",
-    guess=answer_guess("01.boundaries"),
-)
-
-# %% [markdown]
-# A boundary can be built outside the model. The search gives each passage a similarity to the question; when even the best is low, we say "I don't know."
-# without asking the model. Ten lines, no training:
-
-# %%
+index = build_index(documents, chunk_size=64, overlap=16)
 plain = systems.retrieval_augmented(generator, index, top_k=1)
-# chosen on dev, so slightly optimistic: tune a threshold on one set, judge on another
-THRESHOLD = 0.50
+rag = evaluate(plain, questions, QUESTIONS)
+two = {"closed book": closed, "RAG": rag}
+two = {name: t[~t["answerable"]] for name, t in two.items()}
+record_all("01.boundaries", two, "{}: rightly refused")
+bars = summary({"always refuse": silent[~silent["answerable"]]} | two)
+_, memory, passage = bars["share"].map(plots.percent)
+title = f"Rightly refused: {memory} from memory, {passage} with a passage"
+plots.bars(bars, title, "rightly refused", answer_guess("01.boundaries"))
+
+# %%
+THRESHOLD = 0.50  # chosen on dev, so slightly optimistic: judge on another set
 
 
 def careful(asks):
@@ -309,7 +251,8 @@ def careful(asks):
 
 
 # %%
-cautious = evaluate(Arm("careful RAG", careful), answerable + to_refuse, QUESTIONS)
+guarded = Arm("careful RAG", careful)
+cautious = evaluate(guarded, questions, QUESTIONS)
 verdict = compare(rag, cautious)
 verdict
 
@@ -348,21 +291,16 @@ exercise("01.2").check(price)
 # %% tags=["picture-scorer"]
 def theirs(prediction, gold):
     said = prediction.text.lower()
-    if gold.answers:
-        return any(answer.lower() in said for answer in gold.answers)
-    return said == "i don't know"
+    right = any(answer.lower() in said for answer in gold.answers)
+    return right if gold.answers else said == "i don't know"
 
 
 colleague = Task("colleague", theirs, QUESTIONS.scores)
-theirs_plain, theirs_careful = (
-    evaluate(arm, answerable + to_refuse, colleague)
-    for arm in (plain, Arm("careful RAG", careful))
-)
+theirs_plain = evaluate(plain, questions, colleague)
+theirs_careful = evaluate(guarded, questions, colleague)
 flipped = compare(theirs_plain, theirs_careful.assign(arm="careful RAG, their scorer"))
-plots.differences(
-    [verdict, flipped],
-    f"One pair: {verdict.verdict} by our scorer, {flipped.verdict} by the colleague's",
-)
+said = f"{verdict.verdict} by our scorer, {flipped.verdict} by the colleague's"
+plots.differences([verdict, flipped], f"One pair: {said}")
 
 # %%
 stopped = int((cautious["right"] & ~theirs_careful["right"]).sum())
@@ -399,12 +337,14 @@ exercise("01.3").check(probes)
 # %% [markdown]
 # ## The diagnosis
 #
-# Each suspect has been changed alone, and each line has its interval. What is *cannot tell* stays open.
+# Each suspect has been changed alone, and each line has its interval. What is *cannot tell* stays open. Then think of a feature of your own: which change would show its knowledge, and which its behaviour?
 
 # %%
+import pandas as pd
+
 diagnosis = {
     "assistant": (shown, taught, verdict.verdict_in_points()),
-    "sorter": (knows.verdict_in_points(), seen, "every ticket has an answer"),
+    "sorter": (knows, seen, "every ticket has an answer"),
 }
 pd.DataFrame(
     diagnosis,
@@ -418,29 +358,6 @@ pd.DataFrame(
 # <details><summary>B · These cases do not decide it; the interval says how large a difference may still be there.</summary>Yes. It also says what it would take to settle it.</details>
 # <details><summary>C · The one with the higher share is a little better.</summary>No. That is what the verdict refuses to say.</details>
 #
-# ## Exercise 01.4 · A diagnosis as a function
-#
-# Write `diagnose(shown, examples)`: given two comparisons with the system as it is (one with the knowledge shown, one with examples in the prompt), return `"knowledge"`,
-# `"behaviour"`, `"both"` or `"cannot tell"`. Only verdicts count, not the size of a difference. Then think of a feature of your own: what would the two arms be?
-
-
-# %%
-def diagnose(shown, examples):
-    ### BEGIN SOLUTION 01.4
-    helps = (shown.verdict == "better", examples.verdict == "better")
-    return {
-        (True, True): "both",
-        (True, False): "knowledge",
-        (False, True): "behaviour",
-        (False, False): "cannot tell",
-    }[helps]
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("01.4").check(diagnose)
-
-# %% [markdown]
 # ## What we found
 
 # %%

@@ -9,9 +9,9 @@
 #
 # **On trial here:** *"Fix retrieval and context first, then consider fine-tuning."* Can retrieval be fixed without training, and do right answers follow?
 #
-# **Time:** 20 minutes to read · 2 minutes to run · 30 minutes of exercises. **Before:** 02.
+# **Time:** 20 minutes to read · 1 minute to run · 20 minutes of exercises. **Before:** 02.
 #
-# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Run it for real*, exercises 03.1 to 03.3.
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *Two ways to search, and both at once*, exercises 03.1 and 03.2.
 #
 # **By the end you can**
 # - say what a chunker breaks before any search has run, and show it in one document;
@@ -25,13 +25,12 @@ from helpers import labs, plots
 from helpers.data import load_handbook, load_questions
 from helpers.experiments import ChunkingSetting, chunking_grid
 from helpers.retrieval import STRATEGIES, cut, token_spans
+from helpers.retrieval.sentences import sentence_spans
 
-pd.set_option("display.max_colwidth", 110)
 documents = load_handbook()
-by_id = {d.id: d for d in documents}
+leave = next(d for d in documents if d.id == "parental-leave-uk-v2")
 questions = chunking_grid.answerable(load_questions("dev", documents))
 print(f"{len(documents)} document versions, {len(questions)} questions with evidence")
-print(f"about {len({c.fact for c in questions})} facts")
 
 # %% [markdown]
 # ## Before any search: does cutting break the evidence?
@@ -39,50 +38,38 @@ print(f"about {len({c.fact for c in questions})} facts")
 # A chunk is all that a search can find. If the sentence that proves the answer is cut in two, no retriever or model can put it back together unless both halves
 # are found. So the first question needs no embedder: **for how many questions does one chunk contain the complete evidence of a document?**
 #
-# First by hand. Whole sentences, packed until 64 tokens are full:
+# First by hand: whole sentences, packed until 64 tokens are full. Then the helper `cut`, which knows four strategies. **tokens** counts and cuts; **recursive** prefers paragraphs, then lines, sentences, words;
+# **sentences** is what you build here; **headings** takes a section at a time. All of them give exact spans: `text[start:end]` *is* the chunk.
+
 
 # %%
-import re
-
-
 def pack_sentences(text, chunk_size):
-    ends = [m.end() for m in re.finditer(r"(?<=[.!?])\s+|\n+", text)]
-    spans, start, here = [], 0, 0
-    for end in [*ends, len(text)]:
-        if len(token_spans(text[start:end])) > chunk_size and here > start:
-            spans.append((start, here))
-            start = here
-        here = end
-    return [*spans, (start, len(text))]
+    chunks, tokens = [], chunk_size
+    for start, end in sentence_spans(text):
+        length = len(token_spans(text[start:end]))
+        if tokens + length > chunk_size:  # full: begin the next one
+            chunks.append([start, end])
+            tokens = 0
+        chunks[-1][1], tokens = end, tokens + length
+    return chunks
 
 
-leave = by_id["parental-leave-uk-v2"]
 [leave.text[a:b] for a, b in pack_sentences(leave.text, 64)][3:6]
 
-# %% [markdown]
-# The helper `cut` knows four strategies. **tokens** counts and cuts; **recursive** prefers paragraphs, then lines, sentences, words; **sentences** is what you just built;
-# **headings** takes a section at a time. All of them give exact spans: `text[start:end]` *is* the chunk.
-
 
 # %%
-def whole_in_one_chunk(strategy, size):
-    pieces = {d.id: cut(d.text, size, size // 4, strategy) for d in documents}
-    return sum(
-        all(
-            any(a <= e.start and e.end <= b for a, b in pieces[e.doc])
-            for e in c.gold.evidence
-        )
-        for c in questions
-    ) / len(questions)
+def is_whole(evidence, spans):
+    return any(a <= evidence.start and evidence.end <= b for a, b in spans)
 
 
-broken = pd.DataFrame(
-    {
-        size: {s: 1 - whole_in_one_chunk(s, size) for s in STRATEGIES}
-        for size in (32, 64, 128, 256)
-    }
-)
-broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
+def broken(strategy, size):
+    cuts = {d.id: cut(d.text, size, size // 4, strategy) for d in documents}
+    whole = [all(is_whole(e, cuts[e.doc]) for e in c.gold.evidence) for c in questions]
+    return plots.percent(1 - sum(whole) / len(whole))
+
+
+shares = {n: {s: broken(s, n) for s in STRATEGIES} for n in (32, 64, 128, 256)}
+pd.DataFrame(shares).rename_axis("evidence broken at chunk size", axis=1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -94,15 +81,15 @@ broken.map(plots.percent).rename_axis("evidence broken at chunk size", axis=1)
 # ## One document, cut in two ways
 
 # %%
-from IPython.display import HTML
+from IPython.display import HTML, display
 
-example = next(
-    c for c in questions if c.fact == "parental-leave-uk.supporting-days"
-).gold.evidence[0]
-HTML(
-    labs.coloured_chunks(leave, ChunkingSetting("tokens", 32, 0.0), example.quote)
-    + labs.coloured_chunks(leave, ChunkingSetting("headings", 128, 0.0), example.quote)
+asked = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days")
+quote = asked.gold.evidence[0].quote
+by_tokens, by_headings = (
+    labs.coloured_chunks(leave, ChunkingSetting(strategy, size, 0.0), quote)
+    for strategy, size in (("tokens", 32), ("headings", 128))
 )
+HTML(by_tokens + by_headings)
 
 # %% [markdown]
 # **Checkpoint 03.a** · A sentence was cut in two. Which part of the system can repair that?
@@ -111,32 +98,46 @@ HTML(
 # <details><summary>B · A larger model.</summary>Only if both halves happen to be found. Nothing makes sure of that.</details>
 # <details><summary>C · Only the cutter.</summary>Yes. A chunk is all that a search can find, which is why this is measured before any search.</details>
 #
+# ## Exercise 03.1 · The text that no chunk contains
+#
+# Three chunkers that shipped: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
+# that exposes them: `lost_text(cutter, text)` returns the characters (as one string) that are in none of the spans of `cutter(text)`.
+
+# %%
+from helpers.exercises import exercise
+
+
+def lost_text(cutter, text):
+    ### BEGIN SOLUTION 03.1
+    covered = {at for start, end in cutter(text) for at in range(start, end)}
+    return "".join(c for at, c in enumerate(text) if at not in covered)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+exercise("03.1").check(lost_text)
+
+# %% [markdown]
 # ## Two ways to search, and both at once
 #
 # **Dense** search compares meanings (vectors); [**BM25**](GLOSSARY.md) compares words, rare ones counting more. They fail on different questions, so people fuse them:
-# [**reciprocal rank fusion**](GLOSSARY.md) gives a passage 1 / (60 + rank) points in each list and adds them up. By hand, for one question:
+# [**reciprocal rank fusion**](GLOSSARY.md) gives a passage 1 / (60 + rank) points in each list and adds them up. (The 60 comes from the paper; it keeps the first ranks from deciding alone.) By hand, for one question:
 
 # %%
 index = chunking_grid.index_of(documents, ChunkingSetting())
-ask = next(c for c in questions if c.fact == "parental-leave-uk.supporting-days").ask
-lists = {
-    r: index.search(ask.input, ask.groups, ask.as_of, 20, r) for r in ("dense", "bm25")
-}
-points = {}
-for found in lists.values():
-    for rank, p in enumerate(found, start=1):
-        points[p.doc, p.start] = points.get((p.doc, p.start), 0) + 1 / (60 + rank)
+ask, lists, points = asked.ask, {}, {}
+for r in ("dense", "bm25"):
+    found = index.search(ask.input, ask.groups, ask.as_of, 20, r)
+    lists[r] = [f"{passage.doc} {passage.start}" for passage in found]
+    for rank, passage in enumerate(lists[r], start=1):
+        points[passage] = points.get(passage, 0) + 1 / (60 + rank)
+lists["fused"] = sorted(points, key=points.get, reverse=True)
 print(ask.input)
-pd.DataFrame(
-    {
-        **{r: [f"{p.doc} {p.start}" for p in found[:4]] for r, found in lists.items()},
-        "fused": [
-            f"{d} {at}" for d, at in sorted(points, key=points.get, reverse=True)[:4]
-        ],
-    }
-)
+pd.DataFrame({name: found[:4] for name, found in lists.items()})
 
 # %% [markdown]
+# Look at the country of the first fused passage: to be in both lists counts for more than to be right. Whether fusing helps has to be counted.
+#
 # ## The reference grid
 #
 # Every combination of four strategies, four sizes, overlap or none, three retrievers and four k was measured once, on the dev questions, and with them some better ways to search. Its provenance (weights, data,
@@ -147,34 +148,22 @@ from helpers.labs import answer_guess, predict, predict_which, record, settle
 from helpers.labs import held, out_of, the_climb
 from helpers.labs import what_happened, what_we_found, yes_or_no
 
-predict(
-    "03.recall",
-    "Evidence found, 64 tokens:",
-    ["dense, k = 1", "dense, k = 5", "bm25, k = 5", "hybrid, k = 5"],
-)
+grid, about = chunking_grid.load_grid(), {"reference": "chunking.json"}
+pairs = [("dense", 1), ("dense", 5), ("bm25", 5), ("hybrid", 5)]
+names = [f"{retriever}, k = {k}" for retriever, k in pairs]
+predict("03.recall", "Evidence found, 64 tokens:", names)
 
 # %%
-grid = chunking_grid.load_grid()
-shown = {
-    f"{r}, k = {k}": chunking_grid.row_of(grid, ChunkingSetting(retriever=r, top_k=k))
-    for r, k in (("dense", 1), ("dense", 5), ("bm25", 5), ("hybrid", 5))
-}
-table = pd.DataFrame(
-    {
-        name: row[["recall", "low", "high", "n"]].rename({"recall": "share"})
-        for name, row in shown.items()
-    }
-).T.astype(float)
-for name, row in table.iterrows():
+rows = {}
+for name, (r, k) in zip(names, pairs, strict=True):
+    row = chunking_grid.row_of(grid, ChunkingSetting(retriever=r, top_k=k))
+    rows[name] = row.rename({"recall": "share"})[["share", "low", "high", "n"]]
     says = f"{name}: all evidence found on dev, tokens, 64"
-    record(f"03.recall/{name}", says, row, {"reference": "chunking.json"})
-_, dense, words, fused = (plots.percent(found) for found in table["share"])
-plots.bars(
-    table,
-    f"Dense finds {dense} in five passages, BM25 {words}, hybrid {fused}",
-    "evidence found",
-    guess=answer_guess("03.recall"),
-)
+    record(f"03.recall/{name}", says, rows[name], about)
+table = pd.DataFrame(rows).T.astype(float)
+dense, words, fused = table["share"].map(plots.percent).iloc[1:]
+title = f"In five passages: dense {dense}, BM25 {words}, hybrid {fused}"
+plots.bars(table, title, "evidence found", answer_guess("03.recall"))
 
 # %% [markdown]
 # Look at the bar of BM25 first. It is the baseline: no model, no vectors, an index in milliseconds. And note that fusing a good list with a worse one need not improve it.
@@ -183,32 +172,24 @@ plots.bars(
 #
 # Move one slider at a time. On the left, evidence found against the tokens the reader must read: grey dots are all settings measured. On the right, this setting (●) against the
 # baseline of notebook 02 (◇). The line above the picture states the verdict. **Look for** the setting that finds the most for the fewest tokens, and for a setting that makes no difference.
-# Sizes not measured yet (32, 96, …) can be **run for real**. (Without a running kernel the sliders do nothing; the plain cells below show the same.)
+# A setting not measured yet (96 tokens, for example) is cut, embedded and searched on this machine by *Run it for real*; the second time the result is immediate. (Without a running kernel the sliders do nothing; the plain cell
+# below shows the same. What a condition on rights costs in an index of 100,000 chunks, `python3 workbook.py bench scale` measures.)
 #
-# Below the picture stands what follows: what to build, whether it is good enough, what to do next, for the scenario on the left. Under each slider its own axis is coloured by the answer that it would bring, and a bar marks where
-# the answer turns round. **Predict**, before you move anything: staff look for the right page themselves, and use the search if it finds it six times in ten. How many passages must it show?
+# Below the picture is what follows: what to build, whether it is good enough, what to do next, for the scenario on the left. Under each slider its own axis is coloured by the answer that it would bring, and a bar marks where
+# the answer changes. **Predict**, before you move anything: staff look for the right page themselves, and use the search if it finds it six times in ten. How many passages must it show?
 
 # %%
-from helpers.labs import chunking_lab
-
-chunking_lab(grid, documents, questions, leave, example.quote)
-
-# %% [markdown]
-# The same as a plain cell:
+labs.chunking_lab(grid, documents, questions, leave, quote)
 
 # %%
-case = chunking_grid.what_if(grid, ChunkingSetting("sentences", 128, 0.25, "dense", 3))
+case = chunking_grid.what_if(grid, ChunkingSetting("sentences", 64, 0.25, "dense", 3))
 print(case.sentence())
-plots.chunking_setting(grid, case)
-
-# %%
-ends = {
-    f"{r}, k = {k}": labs.chunking_answer(
-        grid, ChunkingSetting(retriever=r, top_k=k), "find the page"
-    )
-    for r in ("bm25", "dense")
-    for k in chunking_grid.TOP_KS
-}
+display(plots.chunking_setting(grid, case))
+ends = {}
+for r in ("bm25", "dense"):
+    for k in chunking_grid.TOP_KS:
+        one = ChunkingSetting(retriever=r, top_k=k)
+        ends[f"{r}, k = {k}"] = labs.chunking_answer(grid, one, "find the page")
 labs.table(ends)
 
 # %% [markdown]
@@ -239,32 +220,28 @@ levers = {
 predict_which("03.lever", "Which finds most for no more tokens?", levers)
 
 # %%
+base = ChunkingSetting()
 moved = {
-    name: chunking_grid.what_if(
-        grid, replace(ChunkingSetting(), **change), comparisons=len(levers)
-    )
+    name: chunking_grid.what_if(grid, replace(base, **change), comparisons=7)
     for name, change in levers.items()
 }
-chunking_grid.verdicts(moved)
-
-# %%
 cheap = {name: m for name, m in moved.items() if m.row["tokens"] <= m.base["tokens"]}
 best = max(cheap, key=lambda name: cheap[name].found.difference)
 settle("03.lever", best, list(levers), int(moved[best].row["n"]))
 for name, m in moved.items():
     says = f"{name} against tokens, 64, dense, k = 1: evidence found"
-    record(f"03.lever/{name}/found", says, m.found, {"reference": "chunking.json"})
+    record(f"03.lever/{name}/found", says, m.found, about)
+chunking_grid.verdicts(moved)
 
 # %%
 better = ", ".join(name for name, m in moved.items() if m.found.verdict == "better")
-dear = [name for name in moved if name not in cheap]
+dear = ", ".join(name for name in moved if name not in cheap)
 what_happened(
-    f"""Two kinds of change. {", ".join(dear)}: they pass more text, look at the
-    tokens. The others cost no more, because a passage no longer begins and ends in
-    the middle of a thought; of these {best} finds most,
-    {cheap[best].found.verdict_in_points()}. Clearly better, with all seven intervals
-    holding at once: {better or "none"}. That one is clear and another is not does not
-    make the two differ: compare at equal tokens, below."""
+    f"""Two kinds of change. {dear}: they pass more text, look at the tokens. The
+    others cost no more; of these {best} finds most,
+    {cheap[best].found.verdict_in_points()}: whole thoughts instead of their middles.
+    Clearly better, with all seven intervals holding at once: {better or "none"}. That
+    one is clear and another is not does not make the two differ."""
 )
 
 # %% [markdown]
@@ -274,192 +251,15 @@ what_happened(
 # <details><summary>B · At equal tokens.</summary>Yes. That is what the frontier in the next section draws.</details>
 # <details><summary>C · By the verdict: the one that is called better wins.</summary>No. That one is clear and the other is not does not say that the two differ.</details>
 #
-# ## What the search reads
+# ## Exercise 03.2 · What the embedder never read
 #
-# A chunk says "28 days' notice". Of what? For whom? Its own text does not say; the page's title does, or a heading above it, or the page's region. So something can be put **before each chunk** when it is embedded: nothing, the title
-# (as notebook 02 did), or title, headings, section and region. (Only the search reads it: the passage that goes to the reader stays as it was.) BM25 can compare the [**stems**](GLOSSARY.md) of words, so that *returning* finds
-# *returns*. And the two lists can be fused by their **scores**, with a weight, instead of by ranks. Five questions, so the intervals are wide enough for five. **Predict** which of them is worth its effort.
-
-# %%
-short = ChunkingSetting("sentences", 64, 0.25, "dense", 5)
-long = replace(short, chunk_size=200, retriever="hybrid", stem=True)
-weighed = replace(long, lexical_weight=0.3)
-ways = {
-    "the title before each chunk, or nothing": (short, replace(short, context="none")),
-    "headings, section and region as well": (replace(short, context="place"), short),
-    "BM25 on stems": (
-        replace(long, retriever="bm25"),
-        replace(long, retriever="bm25", stem=False),
-    ),
-    "scores with a weight, or ranks": (weighed, long),
-    "10 passages of 64 tokens, or 3 of 200": (
-        replace(short, top_k=10),
-        replace(weighed, top_k=3),
-    ),
-}
-measured = {
-    name: chunking_grid.what_if(grid, *pair, comparisons=len(ways))
-    for name, pair in ways.items()
-}
-chunking_grid.verdicts(measured)
-
-# %% tags=["picture-frontier"]
-plots.frontier(grid, ChunkingSetting(), short)
-
-# %%
-title, place, stems, weights, pieces = (m.found for m in measured.values())
-what_happened(
-    f"""The **title** is what a short chunk lacks: {title.verdict_in_points()} with
-    it, and the reader pays nothing, because only the search reads it. Headings,
-    section and region on top: {place.verdict_in_points()}. **Stems** for BM25:
-    {stems.verdict_in_points()}; a weight for the fusion:
-    {weights.verdict_in_points()}. Many short passages against a few long ones at
-    equal tokens: {pieces.verdict_in_points()}. So compare settings along the lower
-    axis. (Its upper line is the best of several hundred settings on these very
-    questions: expect less on new ones.)"""
-)
-
-# %%
-deep = {
-    k: chunking_grid.row_of(grid, replace(short, top_k=k))
-    for k in (1, 3, 5, 10, 20, 50)
-}
-pd.DataFrame(
-    {
-        f"k = {k}": {
-            "evidence found": out_of(row.rename({"recall": "share"})),
-            "tokens": f"{row['tokens']:,.0f}",
-        }
-        for k, row in deep.items()
-    }
-).T
-
-# %% [markdown]
-# This table says what kind of problem is left. What is missing among 5 passages but there among 50 was found and **ranked too low**: a better ranking can bring it forward. What is missing among 50 was **not found** at all,
-# and no ranking helps: then the words of the page and of the question do not meet.
-#
-# ## Evidence found is not yet an answer
-#
-# The passages go to a reader. Here is what it made of the settings for which a model has answered 60 questions.
-
-# %%
-answered = grid[grid["accuracy"].notna()].sort_values("recall")
-columns = [
-    "strategy",
-    "chunk_size",
-    "retriever",
-    "top_k",
-    "recall",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "prompt_tokens",
-]
-answered[columns].iloc[
-    [0, len(answered) // 4, len(answered) // 2, -len(answered) // 4, -1]
-].round(2)
-
-# %%
-plots.evidence_and_answers(answered)
-
-# %%
-cut_well = chunking_grid.what_if(grid, moved["sentences"].setting)
-three = chunking_grid.what_if(grid, ChunkingSetting(top_k=3))
-what_happened(
-    f"""Three passages instead of one: evidence {three.found.verdict_in_points()},
-    right answers {three.right.verdict_in_points()}. One passage, cut at sentences:
-    evidence {cut_well.found.verdict_in_points()}, right answers
-    {cut_well.right.verdict_in_points()}. It is the search that this small reader can
-    use: little text, and whole thoughts. Where more evidence brings no more right
-    answers, the bottleneck is the reader: notebook 08 separates the two."""
-)
-
-# %% [markdown]
-# ## Run it for real
-#
-# A setting that is not in the grid, on this machine: cut, embed, search for all questions. (The second time the result is immediate. Whether a vector database finds
-# the true nearest neighbours, and what a condition on rights costs in an index of 100,000 chunks, `python3 workbook.py bench scale` measures.)
-
-# %%
-from helpers.core import Progress
-
-mine = chunking_grid.live(
-    documents,
-    questions,
-    ChunkingSetting("sentences", 96, 0.25),
-    Progress(lambda share, what: None),
-)
-mine[mine["retriever"] == "dense"][
-    [
-        "strategy",
-        "chunk_size",
-        "top_k",
-        "recall",
-        "low",
-        "high",
-        "tokens",
-        "precision",
-        "iou",
-        "chunks",
-    ]
-].round(2)
-
-# %% [markdown]
-# **Checkpoint 03.c** · Suppose three passages hold the evidence more often than one, and no more answers are right. What follows?
-#
-# <details><summary>A · Evidence does not matter.</summary>No. Without it hardly anything is right.</details>
-# <details><summary>B · This reader does not use it: the bottleneck has moved from finding to reading.</summary>Yes. Notebook 08 separates the two, and a stronger model is where this picture changes most.</details>
-# <details><summary>C · The measurement of the evidence is wrong.</summary>It was counted by exact spans, so this is the last thing to suspect.</details>
-#
-# ## Exercise 03.1 · Fuse two rankings
-#
-# Write reciprocal rank fusion: `rankings` is a list of lists of ids, best first. Return the ids, most points first.
-
-# %%
-from helpers.exercises import exercise
-
-
-def fuse(rankings, k):
-    ### BEGIN SOLUTION 03.1
-    points = {}
-    for ranking in rankings:
-        for rank, one in enumerate(ranking, start=1):
-            points[one] = points.get(one, 0) + 1 / (k + rank)
-    return sorted(points, key=points.get, reverse=True)
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("03.1").check(fuse)
-
-# %% [markdown]
-# ## Exercise 03.2 · The text that no chunk contains
-#
-# Three chunkers that shipped: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
-# that exposes them: `lost_text(cutter, text)` returns the characters (as one string) that are in none of the spans of `cutter(text)`.
-
-
-# %%
-def lost_text(cutter, text):
-    ### BEGIN SOLUTION 03.2
-    covered = {at for start, end in cutter(text) for at in range(start, end)}
-    return "".join(c for at, c in enumerate(text) if at not in covered)
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("03.2").check(lost_text)
-
-# %% [markdown]
-# ## Exercise 03.3 · What the embedder never read
-#
-# This embedder reads 256 tokens and silently drops the rest of a longer chunk; a team that moved to chunks of 512 indexed half of its handbook. Write
+# Larger chunks have a limit that nobody announces. This embedder reads 256 tokens and silently drops the rest of a longer chunk; a team that moved to chunks of 512 indexed half of its handbook. Write
 # `unread_share(token_counts, limit)`: the share of all tokens that were not read (0 when there are no chunks).
 
 
 # %%
 def unread_share(token_counts, limit):
-    ### BEGIN SOLUTION 03.3
+    ### BEGIN SOLUTION 03.2
     return (
         sum(max(0, n - limit) for n in token_counts) / sum(token_counts)
         if token_counts
@@ -469,17 +269,67 @@ def unread_share(token_counts, limit):
 
 
 # %% tags=["nbval-check-output"]
-exercise("03.3").check(unread_share)
+exercise("03.2").check(unread_share)
 
 # %% [markdown]
-# ## Exercise 03.4 · Choose, within a budget
+# ## What the search reads
+#
+# A chunk says "28 days' notice". Of what? For whom? Its own text does not say; the page's title does, or a heading above it, or the page's region. So something can be put **before each chunk** when it is embedded: nothing, the title
+# (as notebook 02 did), or title, headings, section and region. (Only the search reads it: the passage that goes to the reader stays as it was.) BM25 can compare the [**stems**](GLOSSARY.md) of words, so that *returning* finds
+# *returns*. And the two lists can be fused by their **scores**, with a weight, instead of by ranks. Five questions, so the intervals are wide enough for five. **Predict** which of them is worth its effort.
+
+# %%
+short = ChunkingSetting("sentences", 64, 0.25, "dense", 5)
+long = replace(short, chunk_size=200, retriever="hybrid", stem=True)
+words, weighed = replace(long, retriever="bm25"), replace(long, lexical_weight=0.3)
+many, few = replace(short, top_k=10), replace(weighed, top_k=3)
+ways = {
+    "title before it, or not": (short, replace(short, context="none")),
+    "headings, region as well": (replace(short, context="place"), short),
+    "BM25 on stems, or words": (words, replace(words, stem=False)),
+    "scores weighed, or ranks": (weighed, long),
+    "10 of 64 tokens, or 3 of 200": (many, few),
+}
+
+# %% tags=["picture-frontier"]
+measured = {
+    name: chunking_grid.what_if(grid, *pair, comparisons=len(ways))
+    for name, pair in ways.items()
+}
+display(chunking_grid.verdicts(measured))
+plots.frontier(grid, ChunkingSetting(), short)
+
+# %%
+title, place, stems, weights, pieces = (m.found for m in measured.values())
+what_happened(
+    f"""The **title** is what a short chunk lacks: {title.verdict_in_points()}, and
+    the reader pays nothing, because only the search reads it. Headings, section and
+    region on top: {place.verdict_in_points()}. **Stems**:
+    {stems.verdict_in_points()}; a weight: {weights.verdict_in_points()}. Many short
+    passages or a few long ones: {pieces.verdict_in_points()}. (The upper line is the
+    best of several hundred settings on these questions: expect less on new ones.)"""
+)
+
+# %%
+deep = {}
+for k in (1, 3, 5, 10, 20, 50):
+    row = chunking_grid.row_of(grid, replace(short, top_k=k))
+    found = out_of(row.rename({"recall": "share"}))
+    deep[f"k = {k}"] = {"evidence found": found, "tokens": f"{row['tokens']:,.0f}"}
+pd.DataFrame(deep).T
+
+# %% [markdown]
+# This table says what kind of problem is left. What is missing among 5 passages but there among 50 was found and **ranked too low**: a better ranking can bring it forward. What is missing among 50 was **not found** at all,
+# and no ranking helps: then the words of the page and of the question do not meet.
+#
+# ## Exercise 03.3 · Choose, within a budget
 #
 # The reader may be given at most 400 tokens of passages per question. Choose a `ChunkingSetting` from the grid, and say how it compares with `ChunkingSetting(top_k=3)`:
 # *better*, *worse* or *cannot tell*. (Leaders: this is the meeting. Anyone who asks for a rebuild should be able to state this sentence.)
 
 # %%
 my_setting, my_verdict = ..., ...
-### BEGIN SOLUTION 03.4
+### BEGIN SOLUTION 03.3
 best = grid[grid["tokens"] <= 400].nlargest(1, "recall").iloc[0]
 my_setting = chunking_grid.setting_of(best)
 my_verdict = chunking_grid.what_if(
@@ -488,9 +338,36 @@ my_verdict = chunking_grid.what_if(
 ### END SOLUTION
 
 # %% tags=["nbval-check-output"]
-exercise("03.4").check((my_setting, my_verdict))
+exercise("03.3").check((my_setting, my_verdict))
 
 # %% [markdown]
+# ## Evidence found is not yet an answer
+#
+# The passages go to a reader. One dot is one setting for which a model has answered the same questions: to the right more evidence was found, further up more answers are right.
+
+# %%
+answered = grid[grid["accuracy"].notna()].sort_values("recall")
+plots.evidence_and_answers(answered)
+
+# %%
+cut_well = chunking_grid.what_if(grid, moved["sentences"].setting)
+three = chunking_grid.what_if(grid, ChunkingSetting(top_k=3))
+what_happened(
+    f"""Three passages instead of one: evidence {three.found.verdict_in_points()},
+    right answers {three.right.verdict_in_points()}. One passage, cut at sentences:
+    evidence {cut_well.found.verdict_in_points()}, right answers
+    {cut_well.right.verdict_in_points()}. That is a search this small reader can use:
+    little text, whole thoughts. Whether three passages help it stays open; notebook
+    08 separates finding and reading."""
+)
+
+# %% [markdown]
+# **Checkpoint 03.c** · Suppose three passages hold the evidence more often than one, and no more answers are right. What follows?
+#
+# <details><summary>A · Evidence does not matter.</summary>No. Without it hardly anything is right.</details>
+# <details><summary>B · This reader does not use it: the bottleneck has moved from finding to reading.</summary>Yes. Notebook 08 separates the two, and a stronger model is where this picture changes most.</details>
+# <details><summary>C · The measurement of the evidence is wrong.</summary>It was counted by exact spans, so this is the last thing to suspect.</details>
+#
 # ## What we found
 
 # %%
@@ -504,23 +381,18 @@ questions instead of {before}, for fewer tokens; right answers:
 the_climb("03")
 
 # %%
-what_we_found(
-    answer,
-    {
-        "retrieval can be fixed without training": (
-            held(title.verdict),
-            f"the title before each chunk: {title.verdict_in_points()}",
-        ),
-        "more right answers follow a better search": (
-            held(cut_well.right.verdict),
-            f"one passage, cut well: {cut_well.right.verdict_in_points()}",
-        ),
-        "they follow more text": (
-            held(three.right.verdict),
-            f"three passages: {three.right.verdict_in_points()}",
-        ),
-    },
-)
+fixed, follow = title.verdict_in_points(), cut_well.right.verdict_in_points()
+more = three.right.verdict_in_points()
+better_search = (held(cut_well.right.verdict), f"one passage, cut well: {follow}")
+on_trial = {
+    "retrieval can be fixed without training": (
+        held(title.verdict),
+        f"the title before each chunk: {fixed}",
+    ),
+    "more right answers follow a better search": better_search,
+    "they follow more text": (held(three.right.verdict), f"three passages: {more}"),
+}
+what_we_found(answer, on_trial)
 
 # %% [markdown]
 # **You have seen**

@@ -9,9 +9,9 @@
 #
 # **On trial here:** *"Fine-tuning changes how a model behaves: strict formats, tone, fewer prompt tokens, narrow tasks with labels."*
 #
-# **Time:** 30 minutes to read · 5 minutes to run · 25 minutes of exercises. **Before:** 00.
+# **Time:** 30 minutes to read · 5 minutes to run · 18 minutes of exercises. **Before:** 00.
 #
-# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What is learned: the loss of one row, by hand*, exercises 05.1 to 05.3.
+# **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What is learned: the loss of one row, by hand*, exercises 05.1 and 05.2.
 #
 # **By the end you can**
 # - tell *form* from *judgement*, and compare zero-shot, few-shot, constrained and tuned by both, on tickets and on a house style;
@@ -20,17 +20,16 @@
 
 # %%
 import pandas as pd
-from IPython.display import display
 
 from helpers import models, plots, systems, training
-from helpers.core import Arm, Prediction
 from helpers.data import load_tickets, parse_strict
-from helpers.systems import TICKET_PROMPT, TaskPrompt
-from helpers.evaluation import TICKETS, evaluate, share, summary, ticket_summary
-from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
+from helpers.evaluation import TICKETS, compare, evaluate, share
+from helpers.evaluation import summary, ticket_summary
+from helpers.systems import TICKET_PROMPT
+from helpers.training import LoraSettings, encode, finetune, with_adapter
 
-train, tickets = load_tickets("train"), load_tickets("dev")
-generator = models.load_generator()
+generator, train = models.load_generator(), load_tickets("train")
+tickets = load_tickets("dev")
 print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev tickets")
 
 # %% [markdown]
@@ -39,7 +38,6 @@ print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev ti
 # A customer writes; the support desk's software wants four fields. The label rules are written down in
 # [LABELS.md](../labs_data/tickets/LABELS.md); they are Brindlemark's own, so no model can know them in advance. A model can get them from the prompt
 # or from labelled examples; here we compare examples in the prompt with examples in training.
-
 #
 # Downstream software accepts no deviations, so neither do we: one JSON object, exactly the four keys, only allowed values.
 
@@ -64,16 +62,16 @@ pd.DataFrame(
 # a **linear classifier** learns each field from the message's vector in a few seconds. Both read the message with the small embedder of notebook 02. Whoever wants to tune has to
 # beat these, not zero.
 
+
 # %%
-majority, *without_model = (
-    evaluate(arm, tickets, TICKETS)
-    for arm in (
-        systems.majority_label(train, by_field=True),
-        systems.nearest_neighbour(train),
-        systems.linear_classifier(train),
-    )
-)
-ticket_summary([majority, *without_model]).round(2)
+def judged(arm):
+    return evaluate(arm, tickets, TICKETS)
+
+
+majority = judged(systems.majority_label(train, by_field=True))
+neighbour = judged(systems.nearest_neighbour(train))
+linear = judged(systems.linear_classifier(train))
+ticket_summary([majority, neighbour, linear]).round(2)
 
 # %% [markdown]
 # ## Without training: a better prompt
@@ -83,39 +81,33 @@ ticket_summary([majority, *without_model]).round(2)
 # **Predict:** for what share of the dev tickets will all four fields be right? (Answers are cut at 48 tokens; a record needs 27.)
 
 # %%
-from helpers.labs import answer_guess, out_of, predict, record, the_climb
-from helpers.labs import held, what_happened, what_we_found
+from dataclasses import replace
 
-predict(
-    "05.tickets",
-    "For what share of the dev tickets will all four fields be right?",
-    ["zero-shot", "few-shot", "retrieved examples", "tuned"],
-)
+from helpers.exercises import exercise
+from helpers.labs import answer_guess, held, out_of, predict, record, record_all
+from helpers.labs import the_climb, what_happened, what_we_found
+
+names = ["zero-shot", "few-shot", "retrieved examples", "tuned"]
+predict("05.tickets", "For what share of tickets will all four fields be right?", names)
 
 # %%
-zero = evaluate(systems.zero_shot(generator, TICKET_PROMPT), tickets, TICKETS)
-few = evaluate(systems.few_shot(generator, TICKET_PROMPT, train[:8]), tickets, TICKETS)
-like = evaluate(
-    systems.retrieved_examples(generator, TICKET_PROMPT, train), tickets, TICKETS
-)
-forced = evaluate(
-    systems.few_shot(generator, TICKET_PROMPT, train[:8], constrained=True),
-    tickets,
-    TICKETS,
-)
+zero = judged(systems.zero_shot(generator, TICKET_PROMPT))
+few = judged(systems.few_shot(generator, TICKET_PROMPT, train[:8]))
+like = judged(systems.retrieved_examples(generator, TICKET_PROMPT, train))
+forced = judged(systems.few_shot(generator, TICKET_PROMPT, train[:8], constrained=True))
+untuned = [majority, neighbour, linear, zero, few, like, forced]
 print(*zero["answer"].head(2), *few["answer"].head(2), sep="\n---\n")
-ticket_summary([majority, *without_model, zero, few, like, forced]).round(2)
+ticket_summary(untuned).round(2)
 
 # %%
-from helpers.evaluation import compare
-
-better_prompt = compare(few, like, column="fields_right")
+fixed = compare(majority, few, column="fields_right").verdict_in_points()
+looked_up = compare(few, like, column="fields_right").verdict_in_points()
 what_happened(
     f"""Form is the easy half: {few["valid"].sum()} of {len(few)} records are valid
-    with fixed examples, {forced["valid"].sum()} with the grammar. Valid is not right:
-    constrained, {out_of(share(forced))} have all four fields right, by the most
-    common labels {out_of(share(majority))}. Examples looked up instead of fixed: by
-    fields {better_prompt.verdict_in_points()}. That is the better prompt to beat."""
+    with fixed examples, {forced["valid"].sum()} with the grammar. Valid is not right.
+    By fields, fixed examples against the most common labels, which know nothing:
+    {fixed}. Examples looked up instead of fixed: {looked_up}. That is the better
+    prompt to beat."""
 )
 
 # %% [markdown]
@@ -131,31 +123,18 @@ what_happened(
 # only, because at run time the prompt is always given; the model never has to produce it.
 
 # %%
-from helpers.training import encode
-
-ids, prompt_tokens, _ = encode(
-    generator.tokenizer, *systems.training_rows(generator, TICKET_PROMPT, train[:1])[0]
-)
-learned = ids[prompt_tokens:]
-print(f"{prompt_tokens} tokens of prompt, {len(learned)} to be learned:")
-print(repr(generator.tokenizer.decode(learned)))
-
-# %%
-import math
-
 import torch
+from torch.nn.functional import cross_entropy
 
-row_ids = torch.tensor([ids])  # (1, tokens)
+rows = systems.training_rows(generator, TICKET_PROMPT, train)
+encoded = [encode(generator.tokenizer, *row)[:2] for row in rows[:64]]
+shortest = min(n for _, n in encoded)
+ids, n = encoded[0]  # n tokens of prompt
+print(f"{n} tokens of prompt; to learn: {generator.tokenizer.decode(ids[n:])}")
 with torch.inference_mode():
-    # (tokens, vocabulary)
-    logits = generator.model(row_ids.to(generator.device)).logits[0].float().cpu()
-surprise = torch.nn.functional.cross_entropy(
-    logits[prompt_tokens - 1 : -1], row_ids[0, prompt_tokens:]
-)
-print(
-    f"loss on this completion before training: {surprise:.2f} (0 = certain,"
-    f" {math.log(logits.shape[1]):.1f} = no idea)"
-)
+    logits = generator.model(torch.tensor([ids]).to(generator.device)).logits[0]
+loss = cross_entropy(logits[n - 1 : -1].float().cpu(), torch.tensor(ids[n:]))
+print(f"loss before training: {loss:.2f} (0 = certain)")
 
 # %% [markdown]
 # ## Exercise 05.1 · A loss that looks fine
@@ -164,25 +143,15 @@ print(
 # that do not count with the label −100. Write `prompt_counted(labels_of, rows)`: the indices of the rows (ids, prompt_tokens) in which a prompt token counts.
 # Then try it on the colleague's function below.
 
+
 # %%
-from helpers.exercises import exercise
-
-training_pairs = systems.training_rows(generator, TICKET_PROMPT, train[:64])
-encoded = [encode(generator.tokenizer, *row)[:2] for row in training_pairs]
-shortest = min(prompt_tokens for _, prompt_tokens in encoded)
-
-
 def colleagues_labels(ids, prompt_tokens):
     return [-100] * shortest + ids[shortest:]
 
 
 def prompt_counted(labels_of, rows):
     ### BEGIN SOLUTION 05.1
-    return [
-        i
-        for i, (ids, n) in enumerate(rows)
-        if any(label != -100 for label in labels_of(ids, n)[:n])
-    ]
+    return [i for i, (ids, n) in enumerate(rows) if set(labels_of(ids, n)[:n]) - {-100}]
     ### END SOLUTION
 
 
@@ -193,39 +162,28 @@ found and f"{len(found)} of {len(encoded)} rows count prompt tokens"
 exercise("05.1").check(prompt_counted)
 
 # %% [markdown]
-# Training nudges weights so that this number falls. [**LoRA**](GLOSSARY.md) leaves the model's own weights frozen and trains small matrices beside
-# them: an [**adapter**](GLOSSARY.md), a file of a few megabytes that can be versioned, compared and removed again.
-
-# %%
-plots.adapter_sketch(rank=8, frozen=generator.model.num_parameters())
-
-# %% [markdown]
 # ## Train on 64 tickets, here and now
 #
-# Four passes (epochs) over 64 tickets. How long that takes depends on this machine, so ask before you start. The trainer leaves reading the message to the
-# frozen model (each prompt is read once, whatever the number of epochs) and works on the answer alone. A finished adapter is reused when rows, settings and weights are the same.
+# Training nudges weights so that the loss falls. [**LoRA**](GLOSSARY.md) leaves the model's own weights frozen and trains small matrices beside
+# them: an [**adapter**](GLOSSARY.md), a file of a few megabytes that can be versioned, compared and removed again.
+#
+# Four passes (epochs) over 64 tickets. How long that takes depends on this machine, so ask before you start. (The trainer saves time: each prompt is read once by the
+# frozen model, and only the answer is practised. A finished adapter is reused when rows, settings and weights are the same.)
 #
 # Beside the weights is a **card**: what the adapter was made from. Without it, no one can say in March why a model has behaved differently since
 # January. The format is peft's standard, so any peft can load the folder.
 
 # %%
-rows = systems.training_rows(generator, TICKET_PROMPT, train)
+from IPython.display import display
+
 how = LoraSettings(epochs=4, rank=8, learning_rate=2e-3, batch_rows=4, seed=0)
+weights = generator.model.num_parameters()
+display(plots.adapter_sketch(rank=how.rank, frozen=weights))
 print(training.estimate_in_words(generator, rows[:64], how))
 adapter = finetune(generator, rows[:64], how)
-
-# %%
-losses = adapter.card["losses"]
+losses, card = adapter.card["losses"], ("base", "rows", "rows_sha256", "seconds")
 display(plots.loss_curve(losses, steps_per_epoch=len(losses) // how.epochs))
-print(
-    *(f"{f.name}: {f.stat().st_size / 1e6:.1f} MB" for f in adapter.folder.iterdir()),
-    sep="\n",
-)
-{
-    key: value
-    for key, value in adapter.card.items()
-    if key not in ("losses", "row_sha256", "about")
-}
+{key: adapter.card[key] for key in (*card, "trained", "machine")}
 
 # %% [markdown]
 # ## Exercise 05.2 · Test rows in the training set
@@ -256,60 +214,41 @@ exercise("05.2").check(leaked)
 # ## With training
 #
 # The tuned model gets a three-word instruction and the message; what the examples taught is in its weights now. Next to the adapter you have just trained we use one
-# from *all* labelled tickets, which was trained once and ships with the workbook; to train it yourself, call the function inside `lambda:` in the next cell.
+# from *all* labelled tickets, which was trained once and ships with the workbook; to train it yourself, call `train_on_all()`.
+
 
 # %%
-from dataclasses import replace
+def train_on_all():
+    return finetune(generator, rows, replace(how, epochs=3))
 
-full = reference_or_train(
-    "format", generator, lambda: finetune(generator, rows, replace(how, epochs=3))
-)
-tuned_model = with_adapter(generator, full)
-small = evaluate(
-    replace(
-        systems.tuned(with_adapter(generator, adapter), TICKET_PROMPT),
-        name="tuned, 64 rows",
-    ),
-    tickets,
-    TICKETS,
-)
-tuned = evaluate(systems.tuned(tuned_model, TICKET_PROMPT), tickets, TICKETS)
-sure = evaluate(
-    systems.tuned(tuned_model, TICKET_PROMPT, constrained=True), tickets, TICKETS
-)
+
+full = training.reference_or_train("format", generator, train_on_all)
+on_64, on_all = (with_adapter(generator, one) for one in (adapter, full))
+few_rows = replace(systems.tuned(on_64, TICKET_PROMPT), name="tuned, 64 rows")
+small = judged(few_rows)
+tuned = judged(systems.tuned(on_all, TICKET_PROMPT))
+sure = judged(systems.tuned(on_all, TICKET_PROMPT, constrained=True))
 
 # %% tags=["picture-tuned"]
-everything = [majority, *without_model, zero, few, like, forced, small, tuned, sure]
+everything = [*untuned, small, tuned, sure]
+named = {t.attrs["arm"]: t for t in everything[1:-1]}
+record_all("05.tickets", named, "{}: all four fields right on dev tickets")
 table = summary(everything)
-for t in (*without_model, zero, few, like, forced, small, tuned):
-    record(
-        f"05.tickets/{t.attrs['arm']}",
-        f"{t.attrs['arm']}: all four fields right on dev tickets",
-        share(t),
-        t.attrs,
-    )
-best = table["share"].idxmax()
-plots.bars(
-    table,
-    f"All four fields right: {best} leads with {plots.percent(table['share'].max())}",
-    axis="tickets all right",
-    guess=answer_guess("05.tickets"),
-)
+best, most = table["share"].idxmax(), plots.percent(table["share"].max())
+title = f"All four fields right: {best} leads with {most}"
+display(ticket_summary(everything).round(2))
+plots.bars(table, title, "tickets all right", answer_guess("05.tickets"))
 
 # %%
-display(ticket_summary(everything).round(2))
 for row in tuned[~tuned["right"]].head(2).itertuples():
     print(f"{row.input[:150]!r}\n  said:  {row.answer}\n  right: {row.gold}\n")
 gain = compare(few, tuned)
-record(
-    "05.gain/tuned", "tuned on all labels against few-shot: all four fields right", gain
-)
-rivals = [few, like, *without_model]
+says = "tuned on all labels against few-shot: all four fields right"
+record("05.gain/tuned", says, gain)
+rivals = [few, like, neighbour, linear]
 gains = [compare(rival, tuned, comparisons=len(rivals)) for rival in rivals]
-ahead = [one.first for one in gains if one.verdict == "better"]
-plots.differences(
-    gains, f"Tuned on all labels is measurably ahead of {', '.join(ahead) or 'none'}"
-)
+ahead = ", ".join(c.first for c in gains if c.verdict == "better") or "none"
+plots.differences(gains, f"Tuned on all labels is measurably ahead of {ahead}")
 
 # %%
 mended = int((sure["right"] & ~tuned["right"]).sum())
@@ -323,112 +262,56 @@ what_happened(
 )
 
 # %% [markdown]
-# ## Exercise 05.3 · Whose fault is a wrong ticket?
-#
-# Write `verdicts(table)`: the shares of tickets that are `"invalid"`, `"valid but wrong"` and `"right"`, as a dict. Then compare `few` and `tuned`.
-
-
-# %%
-def verdicts(table):
-    ### BEGIN SOLUTION 05.3
-    valid_but_wrong = (table["valid"] & ~table["right"]).mean()
-    return {
-        "invalid": (~table["valid"]).mean(),
-        "valid but wrong": valid_but_wrong,
-        "right": table["right"].mean(),
-    }
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-exercise("05.3").check(verdicts)
-
-# %% [markdown]
 # **Checkpoint 05.b** · Suppose tuned beats eight fixed examples clearly, and looked-up examples not measurably. What do you build first?
 #
 # <details><summary>A · The tuned model: it has the highest bar.</summary>Not by the bar alone. Where the interval covers zero, the more expensive one has not earned its price.</details>
 # <details><summary>B · The prompt with looked-up examples.</summary>Yes. It costs no training and no releases. If more labels settle the pair, decide again.</details>
 # <details><summary>C · Neither, the test is too small.</summary>No. Something has to be built; the simpler one stays until a further step clearly pays.</details>
 #
-# ## What does it cost?
-#
-# Prompt tokens, and the seconds one user waits for a single answer.
-
-# %%
-from helpers.evaluation import latency
-
-waits = {
-    "few-shot": systems.few_shot(generator, TICKET_PROMPT, train[:8]),
-    "few-shot + constrained": systems.few_shot(
-        generator, TICKET_PROMPT, train[:8], constrained=True
-    ),
-    "tuned": systems.tuned(tuned_model, TICKET_PROMPT),
-}
-price = pd.DataFrame(
-    {name: latency(arm, tickets, n=4) for name, arm in waits.items()}
-).T
-price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, forced, tuned)]
-price["machine hours per 1,000"] = price["median_seconds"] / 3.6
-price.round(2)
-
-# %% [markdown]
 # ## House style
 #
 # Not every format is JSON. Brindlemark answers its customers in its own style, written down as checkable rules in
 # [GUIDE.md](../labs_data/style/GUIDE.md): the greeting, our words for our products, every fact used, no contractions, at most one apology. A **brief** says who
 # asks what, and which facts the reply must use; so the model needs no knowledge, only style. The no-skill baseline: paste the facts unchanged.
 #
-# **Predict:** what share of 45 replies will keep *all* rules?
+# **Predict:** what share of the replies will keep *all* rules? (Without an example this small model may repeat itself to the last token. That is the model, not a bug.)
 
 # %%
+from helpers.core import Arm, Prediction
 from helpers.evaluation import house_style
+from helpers.systems import TaskPrompt
 
-briefs, replies = (
-    house_style.load_style("dev"),
-    house_style.pairs(house_style.load_style("train")),
-)
+briefs = house_style.load_style("dev")
+replies = house_style.pairs(house_style.load_style("train"))
 print(*replies[0], sep="\n\n->\n")
 print(f"\nThe guide as a prompt:\n{house_style.GUIDE}")
-predict(
-    "05.style",
-    "What share of replies keeps all style rules?",
-    ["zero-shot", "few-shot", "tuned"],
-)
+names = ["zero-shot", "few-shot", "tuned"]
+predict("05.style", "What share of replies keeps all style rules?", names)
+
 
 # %%
-paste = Arm(
-    "facts as they are",
-    lambda asks: (
-        Prediction(a.id, house_style.read_brief(a.input).as_reply()) for a in asks
-    ),
-    "paste",
-)
+def pasted(asks):
+    for ask in asks:
+        yield Prediction(ask.id, house_style.read_brief(ask.input).as_reply())
+
+
 manner = TaskPrompt(house_style.GUIDE, max_new_tokens=72, tuned=house_style.TUNED)
+paste = Arm("facts as they are", pasted, "paste")
 guided = systems.zero_shot(generator, manner)
 shown = systems.few_shot(generator, manner, replies[:6])
-untrained = [evaluate(arm, briefs, house_style.STYLE) for arm in (paste, guided, shown)]
-for t in untrained:
-    print(f"--- {t['arm'].iloc[0]}\n{t['answer'].iloc[0]}\n")
+arms = (paste, guided, shown)
+untrained = [evaluate(arm, briefs, house_style.STYLE) for arm in arms]
+print(*(f"--- {t.attrs['arm']}\n{t['answer'].iloc[0]}\n" for t in untrained))
 
 # %%
 # all replies would take more than twice the time
 taught = systems.training_rows(generator, manner, replies[:64])
-style_adapter = finetune(
-    generator, taught, LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
-)
-trained = evaluate(
-    systems.tuned(with_adapter(generator, style_adapter), manner),
-    briefs,
-    house_style.STYLE,
-)
+recipe = LoraSettings(epochs=2, rank=8, learning_rate=1e-3, batch_rows=4)
+in_style = with_adapter(generator, finetune(generator, taught, recipe))
+trained = evaluate(systems.tuned(in_style, manner), briefs, house_style.STYLE)
 print(trained["answer"].iloc[0])
-for t in (*untrained[1:], trained):
-    record(
-        f"05.style/{t.attrs['arm']}",
-        f"{t.attrs['arm']}: replies that keep all rules",
-        share(t),
-        t.attrs,
-    )
+named = {t.attrs["arm"]: t for t in (*untrained[1:], trained)}
+record_all("05.style", named, "{}: replies that keep all rules")
 answer_guess("05.style")
 plots.rules_kept([*untrained, trained], list(house_style.RULES))
 
@@ -437,8 +320,8 @@ what_happened(
     f"""All rules are kept by {out_of(share(trained))} tuned replies and
     {out_of(share(untrained[2]))} with six examples. Rules that forbid (no exclamation
     mark, no form letter) are kept by almost anything; the others tell systems apart.
-    The facts pasted unchanged keep nearly every rule, and no one would send them:
-    rules are a floor, not a judge."""
+    Facts pasted unchanged keep nearly every rule, and no one would send them: rules
+    are a floor, not a judge. Compare the tuned reply above with the facts it had."""
 )
 
 # %% [markdown]
@@ -446,13 +329,27 @@ what_happened(
 #
 # The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, at a one-off cost: labels and training. Where the two
 # lines cross is arithmetic; the inputs are partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
+#
+# First what is measured: prompt tokens, the seconds one user waits for a single answer, and the hours that a thousand requests take one after the other.
+
+# %%
+from helpers.decision import Given, Plan, inputs_table, payback_by_input
+from helpers.evaluation import latency
+
+waits = {
+    "few-shot": systems.few_shot(generator, TICKET_PROMPT, train[:8]),
+    "tuned": systems.tuned(on_all, TICKET_PROMPT),
+}
+seen = {name: latency(arm, tickets, n=4) for name, arm in waits.items()}
+price = pd.DataFrame(seen).T
+price["prompt tokens"] = [t["tokens_in"].mean() for t in (few, tuned)]
+price["hours per 1,000"] = price["median_seconds"] * 1000 / 3600
+price.round(2)
 
 # %% tags=["picture-payback"]
-from helpers.decision import Given, Plan, inputs_table, payback_by_input
-
 plan = Plan(
-    few_shot_tokens=Given(few["tokens_in"].mean(), "tokens a request", "measured"),
-    tuned_tokens=Given(tuned["tokens_in"].mean(), "tokens a request", "measured"),
+    few_shot_tokens=Given(few["tokens_in"].mean(), "tokens", "measured"),
+    tuned_tokens=Given(tuned["tokens_in"].mean(), "tokens", "measured"),
     examples=Given(8, "rows", "measured"),
     rows=Given(full.card["rows"], "rows", "measured"),
     training_seconds=Given(full.card["seconds"], "seconds", "measured"),
@@ -477,7 +374,7 @@ payback_by_input(plan)
 # <details><summary>B · The cost of the labels, and how many requests there are.</summary>Yes. And all of it only if both are equally good.</details>
 # <details><summary>C · The size of the model.</summary>It changes the price of a token, not the form of the sum.</details>
 #
-# ## Exercise 05.4 · Break-even by hand
+# ## Exercise 05.3 · Break-even by hand
 #
 # Write `pays_after(once, tokens_saved, price_per_1000)`: after how many requests has a shorter prompt paid back the one-off cost? Think of the prompt that does
 # not get shorter.
@@ -485,44 +382,40 @@ payback_by_input(plan)
 
 # %%
 def pays_after(once, tokens_saved, price_per_1000):
-    ### BEGIN SOLUTION 05.4
+    ### BEGIN SOLUTION 05.3
     saved = tokens_saved / 1000 * price_per_1000
     return once / saved if saved > 0 else float("inf")
     ### END SOLUTION
 
 
 # %% tags=["nbval-check-output"]
-exercise("05.4").check(pays_after)
+exercise("05.3").check(pays_after)
 
 # %% [markdown]
 # ## What we found
 
 # %%
-against = {one.first: one for one in gains}
-styled = compare(untrained[2], trained)
-saved = few["tokens_in"].mean() - tuned["tokens_in"].mean()
 answer = f"""**Do examples teach our format, or does a better prompt do?** The form: a
 grammar or examples in a prompt are enough ({out_of(share(forced, "valid"))} valid).
 The judgement: the tuned model, all four right in {out_of(share(tuned))}; against
 {lines}. Measure in the order of what it costs: a better prompt, the labels without a
 language model, then training."""
+form, styled = compare(zero, tuned, column="valid"), compare(untrained[2], trained)
+saved = few["tokens_in"].mean() - tuned["tokens_in"].mean()
 the_climb("05")
 
 # %%
-prompt, without = against["retrieved examples"], against["classifier"]
-label_wins = held(prompt.verdict) and held(without.verdict)
-what_we_found(
-    answer,
-    {
-        "narrow tasks with labels": (
-            label_wins,
-            f"against the best prompt {prompt.verdict_in_points()}, against a"
-            f" classifier without a language model {without.verdict_in_points()}",
-        ),
-        "tone": (held(styled.verdict), styled.verdict_in_points()),
-        "fewer prompt tokens": (bool(saved > 0), f"{saved:.0f} fewer a request"),
-    },
-)
+_, prompt, _, without = gains
+both = held(prompt.verdict) and held(without.verdict)
+rivals = f"{prompt.verdict_in_points()}, classifier {without.verdict_in_points()}"
+same = f"valid {form.verdict_in_points()}; examples in a prompt do it, too"
+on_trial = {
+    "strict formats": (held(form.verdict), same),
+    "narrow tasks with labels": (both, f"against the best prompt {rivals}"),
+    "tone": (held(styled.verdict), styled.verdict_in_points()),
+    "fewer prompt tokens": (bool(saved > 0), f"{saved:.0f} fewer a request"),
+}
+what_we_found(answer, on_trial)
 
 # %% [markdown]
 # **You have seen**

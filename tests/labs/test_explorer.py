@@ -369,7 +369,7 @@ def test_tickets_side_by_side(tickets):
 def is_picture(picture, width=836):
     assert picture.png.startswith(b"\x89PNG")
     assert struct.unpack(">I", picture.png[16:20])[0] == width
-    assert html.escape(picture.alt) in picture._repr_html_()
+    assert html.escape(picture.alt[:100]) in picture._repr_html_()
 
 
 def test_every_cause_has_a_colour_and_stands_after_the_right_ones():

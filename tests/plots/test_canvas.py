@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.plots.canvas import Stage, ink_on
+from helpers.plots.canvas import Stage, brief, ink_on
 
 
 @pytest.fixture
@@ -44,3 +44,18 @@ def test_the_ground_stays(stage):
 @pytest.mark.parametrize("colour,ink", [("#FFFFFF", "black"), ("#0072B2", "white")])
 def test_ink_can_be_read_on_its_colour(colour, ink):
     assert ink_on(colour) == ink
+
+
+def test_a_short_description_stays_as_it_is():
+    assert brief("The finding. a 1; b 2.") == "The finding. a 1; b 2."
+
+
+def test_a_long_description_keeps_the_finding_and_ends_at_a_whole_part():
+    said = brief("The finding. " + "; ".join(f"system {i} 35 %" for i in range(99)))
+    assert said.startswith("The finding. system 0 35 %; ")
+    assert said.endswith(" 35 %; …")
+    assert len(said) <= 250
+
+
+def test_a_description_without_parts_is_cut_all_the_same():
+    assert len(brief("x" * 400)) == 250
