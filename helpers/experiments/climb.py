@@ -2,6 +2,7 @@
 and how many of them are right after each step.
 
     load_climb()       one row a step: right, of how many, its interval, and against the step before
+    best_step()        the system with the most right answers
     same_arm()         one system, many numbers: which cases, how many, how many right
 
 `labs_data/build/climb.py` measures the steps; a step that nobody has measured says why.
@@ -20,7 +21,9 @@ import pandas as pd
 
 from helpers.core import settings
 from helpers.core.cases import Arm, Case
-from helpers.data.handbook import Document
+from helpers.data.handbook import Document, load_handbook
+from helpers.data.labelled_rows import plain
+from helpers.data.questions import load_questions
 from helpers.evaluation.bits import share_right
 from helpers.evaluation.comparison import Comparison
 from helpers.evaluation.evaluator import wilson
@@ -69,6 +72,10 @@ STEPS = (
     Step("tuned search", "09", "tuned reader"),
     Step("the right passage, same reader", "08", "tuned search", ceiling=True),
 )
+
+
+# steps whose system needs weights of ours
+TUNED = ("tuned reader", "tuned search")
 
 
 def the_questions(cases: Sequence[Case], path: Path = chunking_grid.REFERENCE) -> list[Case]:
@@ -127,6 +134,23 @@ def load_climb(path: Path = REFERENCE) -> pd.DataFrame:
     table = pd.DataFrame(rows).set_index("name")
     table.attrs = {key: value for key, value in saved.items() if key != "steps"}
     return table
+
+
+def best_step(path: Path = REFERENCE, untuned: bool = False) -> str:
+    """The system with the most right answers so far, of equals the first; a ceiling is none.
+    untuned: of those that ask the model as it comes."""
+    table = load_climb(path)
+    table = table[table["right"].notna() & ~table["ceiling"].astype(bool)]
+    if untuned:
+        table = table[~table.index.isin(TUNED)]
+    return table["right"].astype(float).idxmax()
+
+
+def known(cases: Sequence[Case], path: Path = REFERENCE) -> int:
+    """How many of these cases ask a question of the climb, in the same words?"""
+    ours = set(load_climb(path).attrs["ids"])
+    asked = {plain(c.ask.input) for c in load_questions("dev", load_handbook()) if c.id in ours}
+    return sum(plain(case.ask.input) in asked for case in cases)
 
 
 def gain_of(ours: str, before: str, facts: tuple[str, ...], names: tuple[str, str]) -> Comparison:

@@ -16,8 +16,6 @@
 # - write thirty questions in an hour that tell your options apart, and say how many more you need.
 
 # %%
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -25,11 +23,10 @@ import pandas as pd
 from IPython.display import FileLink, display
 
 from helpers import plots
-from helpers.commands.assess import assessed, default_out, plan
-from helpers.commands.assess import read_user_folder, write_example
+from helpers.commands.assess import assessed, default_out, plan, read_user_folder
+from helpers.commands.assess import write_broken, write_example
 from helpers.core import settings
-
-pd.set_option("display.max_colwidth", 110)
+from helpers.labs import what_happened
 
 # %% [markdown]
 # ## A folder, and one line to change
@@ -37,22 +34,7 @@ pd.set_option("display.max_colwidth", 110)
 # Hardly anyone has files in the form that a tool dreams of. So this example looks like what a team finds in its drawers: pages of the handbook, a **test set written for ragas** (a common library that scores RAG; its rows have `user_input`, `reference` and `reference_contexts`), and a **CSV export of the help desk**, one message a row. We write it once from dev questions and training messages.
 #
 # To see your own data, set `FOLDER = Path("…")` to your folder and run the notebook again; the folder is only read. `MINUTES` is how long the models may work. A few minutes are enough to try everything once, not to measure everything: the report says what it left out and how long that would take.
-
-# %%
-EXAMPLE = settings.my_work() / "assess-export"
-EXAMPLE.exists() or write_example(EXAMPLE, exported=True)
-FOLDER = EXAMPLE  # the one line to change
-MINUTES = 5
-OUT = default_out(FOLDER)
-
-
-def say(text):
-    print(str(text).replace(str(settings.my_work()), "my_work"))
-
-
-say(f"reads {FOLDER}, writes {OUT}")
-
-# %% [markdown]
+#
 # Any part may be missing. What is there decides what can be measured:
 #
 # | what is in the folder | what it unlocks |
@@ -69,17 +51,28 @@ say(f"reads {FOLDER}, writes {OUT}")
 # Below: what is there, and which of the names in your files were taken for which of ours. A name that is not known would be a fault that says what to rename.
 
 # %%
+EXAMPLE = settings.my_work() / "assess-export"
+EXAMPLE.exists() or write_example(EXAMPLE, exported=True)
+FOLDER = EXAMPLE  # the one line to change
+MINUTES = 5
+OUT = default_out(FOLDER)
+
+
+def say(text):
+    print(str(text).replace(str(settings.my_work()), "my_work"))
+
+
+say(f"reads {FOLDER}, writes {OUT}")
+
+# %%
+pd.set_option("display.max_colwidth", 110)
 own = read_user_folder(FOLDER)
 answerable = [case for case in own.questions if case.gold.answers]
-there = {
-    "documents": len(own.documents),
-    "questions": len(own.questions),
-    "… that should be refused": len(own.questions) - len(answerable),
-    "… with evidence": sum(bool(case.gold.evidence) for case in answerable),
-    "labelled examples": len(own.examples),
-    "requirements stated": len(own.wishes.stated),
-    "faults": len(own.faults),
-}
+there = {"documents": len(own.documents), "questions": len(own.questions)}
+there["… that should be refused"] = len(own.questions) - len(answerable)
+there["… with evidence"] = sum(bool(case.gold.evidence) for case in answerable)
+there |= {"labelled examples": len(own.examples), "faults": len(own.faults)}
+there["requirements stated"] = len(own.wishes.stated)
 display(pd.Series(there, dtype=object, name="there").to_frame())
 print(*own.remarks[:8], sep="\n")
 
@@ -90,26 +83,20 @@ print(*own.remarks[:8], sep="\n")
 # silent, or name each fault and continue with the rest. Only with the third do you know what your numbers are made of.
 
 # %%
-BROKEN = """{"user_input": "Who may park at the gate?" "reference": "visitors"}
-{"user_input": "May dogs come along?", "reference": {"dogs": "no"}}
+BROKEN = """{"user_input": "Parking?" "reference": "visitors"}
+{"user_input": "Dogs?", "reference": {"dogs": "no"}}
 {"user_input": "How long?", "reference": "9 h", "reference_contexts": ["For 9 h."]}
 """
-print(BROKEN)
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-    broken = shutil.copytree(EXAMPLE, Path(home) / "broken")
-    with (broken / "questions.jsonl").open("a", encoding="utf-8") as file:
-        file.write(BROKEN)
-    (broken / "documents" / "plan.pdf").write_bytes(b"%PDF-1.4 half a file")
-    whole, found = read_user_folder(EXAMPLE), read_user_folder(broken)
-print(f"{len(found.questions) - len(whole.questions)} of three new questions is asked")
-pd.DataFrame(map(vars, found.faults)).astype({"line": "Int64"})
+    bad = write_broken(EXAMPLE, Path(home) / "bad", BROKEN)
+    whole, found = read_user_folder(EXAMPLE), read_user_folder(bad)
+display(pd.DataFrame(map(vars, found.faults)).astype({"line": "Int64"}))
+new = len(found.questions) - len(whole.questions)
+what_happened(f"{len(found.faults)} faults, {new} of 3 questions asked.")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
-#
-# Each fault has its file, its line where there is one, and a reason that says what to do. The last of the three questions is asked anyway: only its evidence could not be found, so a wrong answer to it
+# Each fault has its file, its line where there is one, and a reason that says what to do. A question of which only the evidence could not be found is asked anyway, but a wrong answer to it
 # cannot be attributed. The report lists the same faults, so that its readers see what the numbers leave out.
-# </details>
 #
 # ## Can these labels be learnt from?
 #
@@ -117,7 +104,7 @@ pd.DataFrame(map(vars, found.faults)).astype({"line": "Int64"})
 
 # %%
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-    spoilt = shutil.copytree(EXAMPLE, Path(home) / "spoilt")
+    spoilt = write_broken(EXAMPLE, Path(home) / "spoilt")
     sheet = pd.read_csv(spoilt / "examples.csv", dtype=str)
     sheet.loc[60:69, "category"] = sheet.loc[60:69, "category"].str.upper()
     both = pd.concat([sheet, sheet.head(20).assign(category="billing")])
@@ -132,11 +119,12 @@ for name, one in (("your folder", own), ("the spoilt copy", divided)):
     if one.examples:
         audit = label_audit(one.examples)
         best = plots.percent(audit.ceiling)
-        print(f"{name}: {audit.rows} rows, right at best {best}")
         display(audit.table()[["count", "of", "example", "what to do"]])
+        told = f"In {name} ({audit.rows} rows) no system can be right in more than"
+        display(what_happened(f"{told} {best}."))
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# <details><summary><b>Why</b></summary>
 #
 # Of two rows that contradict each other one is wrong for any system, so each pair lowers the **ceiling** by one row. Labels in capitals are labels of their own to every program, and cost rows on both sides. Training on all this would not fail: it would give a worse number, and nothing would say why. The report has the same table, with held-out rows that are nearly in training and with labels that a classifier doubts. Where
 # more than one in twenty labels contradict each other, the decision says to settle them first: two people label twenty rows apart, and talk about each difference.
@@ -164,9 +152,12 @@ print(f"for the report at least {kept} of {MINUTES:g} minutes is kept;")
 print(f"training may take {most} of what is left")
 
 # %% [markdown]
-# ## Predict
+# ## Run it
 #
-# What share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
+# **Predict** first: what share of *all* its cases does each get right? For questions that counts right refusals, too. And which option will the decision be?
+#
+# The cell after the guess takes the minutes you gave it, the report included. Stop it and run it again, or run it again when it is done: what was measured is saved, and it resumes from there, for at most that many more minutes. In a shell it is
+# `python3 workbook.py assess FOLDER --minutes N`; both share their results.
 
 # %%
 from helpers.labs import answer_guess, guess_of, predict, record
@@ -176,12 +167,6 @@ my_option = ...  # one of the names that this cell prints
 print("my_option:", ", ".join(option.name for option in OPTIONS))
 names = [name for name in ("RAG", "oracle context", "few-shot") if name in steps.index]
 predict("12.right", "Share right on this folder", names)
-
-# %% [markdown]
-# ## Run it
-#
-# This cell takes the minutes you gave it, the report included. Stop it and run it again, or run it again when it is done: what was measured is saved, and it resumes from there, for at most that many more minutes. In a shell it is
-# `python3 workbook.py assess FOLDER --minutes N`; both share their results.
 
 # %%
 from helpers.evaluation import share
@@ -215,6 +200,20 @@ for kind, tables in by_kind(results).items():
     display(table[[*COLUMNS, *more]].round(2))
 
 # %% [markdown]
+# ## Your own best system
+#
+# You have not come with empty hands: the climb has a best step, the system with the most right answers so far. Here it is asked the questions that RAG was asked above, by the same model, with the same rights and judged by the same rules. The report's RAG is built in another way (longer passages, three of
+# them, meaning and words weighed together), so look which of the two does better on *these* documents, and whether the interval lets you say so. On the example it plays at home, for the course chose it on dev questions; on your folder it does not.
+
+# %%
+from helpers.commands.assess import climbed
+
+yours = climbed(results, OUT)
+columns = [name for name in (*COLUMNS, *BESIDE) if name in yours.beside()]
+display(yours.beside()[columns].round(2))
+what_happened(yours.sentence())
+
+# %% [markdown]
 # ## Which differences are real, and what was not measured?
 #
 # Two bars are compared on the cases that both were asked. An interval that covers zero says *cannot tell*; then it matters whether more minutes would help, or only more cases. And a report that hides what it left out is
@@ -245,21 +244,29 @@ print(f"To measure all of it: {more:g} more minutes." if more else "Nothing left
 # has a different fix: for *retrieval* a better search is enough, for *both* it is only the first half.
 
 # %%
+from helpers.commands.assess import lost_by
 from helpers.evaluation import blame
 
+most, lost = lost_by(results)
+said = f"{most} loses " + ", ".join(f"{n} by {cause}" for cause, n in lost.items())
 if results.causes:
     named = [table.assign(system=name) for name, table in results.causes.items()]
-    display(plots.attribution(blame(pd.concat(named, ignore_index=True), by="system")))
+    display(plots.attribution(blame(pd.concat(named), by="system"), said))
 if results.search is not None:
     display(results.search.round(2))
+what_happened(f"Of {lost.sum()} wrong answers that have a cause {said}.")
 
 # %% [markdown]
-# <details><summary><b>What happened</b></summary>
+# The table under the picture is the search alone: for how many questions with evidence is all of it among the first passages? Apart from chance and memory, RAG cannot be right more often than that, whichever model reads. What to do next follows from what loses most:
 #
-# The table under the picture is the search alone: for how many questions with evidence is all of it among the first passages? Apart from chance and memory, RAG cannot be right more often than that, whichever model reads. If the picture blames reading while the
-# table is high, work on the search is wasted: a stronger model, another prompt or a tuned reader is next. If it blames retrieval, try chunks and retrievers (03) before any training. If it blames both, neither alone would help: the search first, then the reader, and measure after each. With few
-# questions the intervals are wide; then the honest reading is "mostly reading", not a percentage.
-# </details>
+# | loses most | do next |
+# | --- | --- |
+# | retrieval | chunks and retrievers (03), before any training |
+# | distraction | fewer passages, or a better order (02, 09) |
+# | reading | another prompt, a stronger model or a tuned reader (08); where the search already finds most, work on it is wasted |
+# | both | neither alone would help: the search first, then the reader, and measure after each |
+#
+# With few questions the intervals are wide; then the honest reading is "mostly reading", not a percentage.
 #
 # ## The decision
 #
@@ -277,6 +284,8 @@ display(ruled_out.groupby("reason", sort=False)["option"].agg(", ".join).to_fram
 decision
 
 # %%
+import os
+
 from helpers.labs import what_if
 
 board = what_if(decision.requirements, decision.evidence)
@@ -430,20 +439,18 @@ exercise("12.3").check(ceiling)
 # ## What we found
 
 # %%
-from helpers.labs import out_of, the_climb, what_we_found
+from helpers.commands.assess import on_trial
+from helpers.labs import decided, out_of, the_climb, what_we_found
 
-causes = [table["cause"] for table in results.causes.values()]
-wrong = pd.concat([*causes, pd.Series(dtype=object)])
-wrong = wrong[wrong.isin(["retrieval", "distraction", "reading", "both"])]
-context = share(wrong.ne("reading").to_frame("right"))
-lost = "no wrong answer has a cause"
-if len(wrong):
-    lost = f"{out_of(context)} wrong answers lacked or lost the evidence"
-held = True if context["low"] > 0.5 else False if context["high"] < 0.5 else None
-answer = f"""**The same decision, for your own data: what should we build?**
-{decision.answer}; alone: {decision.readiness.state}. {decision.next.fix}"""
 display(the_climb("12"))
-what_we_found(f"{answer} Causes: {lost}.", {"missing context": (held, lost)})
+tables = {name: results.tables[name] for name in names if name in results.tables}
+shares = ", ".join(f"{name} {out_of(share(t))}" for name, t in tables.items())
+what_we_found(
+    f"""**The same decision, for your own data: what should we build?**
+    {decision.answer}; alone: {decision.readiness.state}. {decision.next.fix}
+    {decided.would_change(board)} Right are: {shares or "0 of them asked"}.""",
+    on_trial(results),
+)
 
 # %% [markdown]
 # **You have seen**

@@ -4,6 +4,7 @@ measured on them."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -59,3 +60,32 @@ def test_samples_are_taken_from_the_findings(tmp_path):
     (tmp_path / "f.json").write_text(json.dumps({"findings": {"02.rag/RAG": finding}}))
     rows = climb.same_arm(tmp_path / "f.json").loc["RAG, one passage"]
     assert list(rows.iloc[0]) == ["dev, every question with an answer", "02", 4, 8, "20 to 80 %"]
+
+
+def saved(tmp_path, **right):
+    """A climb in which each step is right on so many of three questions."""
+    steps = [{"name": n, "right": "1" * k + "0" * (3 - k)} for n, k in right.items()]
+    path = tmp_path / "climb.json"
+    path.write_text(json.dumps({"ids": [], "facts": ["a", "b", "c"], "steps": steps}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("right", "untuned", "best"),
+    [
+        ({"closed book": 0, "cut at sentences": 2, "tuned reader": 1}, False, "cut at sentences"),
+        ({"closed book": 0, "cut at sentences": 1, "tuned reader": 2}, False, "tuned reader"),
+        ({"closed book": 0, "cut at sentences": 1, "tuned reader": 2}, True, "cut at sentences"),
+        ({"cut at sentences": 1, "the right passage, same reader": 3}, False, "cut at sentences"),
+        ({"closed book": 2, "cut at sentences": 2}, False, "closed book"),
+    ],
+)
+def test_the_best_step_is_a_system_with_the_most_right_answers(tmp_path, right, untuned, best):
+    assert climb.best_step(saved(tmp_path, **right), untuned) == best
+
+
+def test_questions_of_the_climb_are_known_in_their_words(documents):
+    (first, *_) = climb.the_questions(load_questions("dev", documents))
+    other = replace(first, ask=replace(first.ask, input="May I bring a goat?"))
+    shouted = replace(first, ask=replace(first.ask, input=first.ask.input.upper()))
+    assert climb.known([first, shouted, other]) == 2

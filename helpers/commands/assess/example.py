@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,6 +76,17 @@ def write_example(folder: Path, exported: bool = False) -> Path:
     else:
         _write_ours(folder, questions, tickets, paths)
     return folder
+
+
+def write_broken(folder: Path, copy: Path, rows: str = "") -> Path:
+    """A copy of a folder; with these rows after its questions.jsonl, and then half a PDF among its
+    documents, too."""
+    shutil.copytree(folder, copy)
+    if rows:
+        with (copy / "questions.jsonl").open("a", encoding="utf-8") as file:
+            file.write(rows)
+        (copy / "documents" / "plan.pdf").write_bytes(b"%PDF-1.4 half a file")
+    return copy
 
 
 def _write_ours(
