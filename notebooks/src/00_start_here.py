@@ -6,7 +6,7 @@
 # [**Fine-tuning**](GLOSSARY.md) (training it on examples) changes how it *behaves*. In this course you find out by measuring which one
 # a problem needs, on your own machine, with real models, offline.
 #
-# **On trial here:** *"RAG changes what a model can see; fine-tuning changes how it behaves."* Every notebook but 10 puts a sentence of the decision
+# **On trial here:** *"RAG changes what a model can see; fine-tuning changes how it behaves."* Every notebook puts a sentence of the decision
 # framework on trial like this, and ends with a verdict on it: *held*, *held in part*, *could not be told*, or *contradicted here*.
 #
 # **Time:** 10 minutes to read · 1 minute to run · 10 minutes of exercises. **Before:** nothing.
