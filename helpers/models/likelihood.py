@@ -11,9 +11,11 @@ sees another, so the numbers are those that each would get alone:
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from helpers.core import kept_answers
 from helpers.models.generate import read_once
 from helpers.models.load import Generator
 
@@ -21,10 +23,11 @@ from helpers.models.load import Generator
 @dataclass(frozen=True)
 class Likelihood:
     """The natural logarithm of an answer's probability: `total` of all its tokens and the end of
-    the turn."""
+    the turn. seconds: its share of the time that all answers to the prompt took."""
 
     total: float
     tokens: int  # the end of the turn counts as one
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def mean(self) -> float:
@@ -39,15 +42,30 @@ def likelihoods(
     empty answer.
 
     shared: what this prompt begins with and the next one too; it is read once. An adapter that acts
-    on answers leaves the prompt to the frozen model, as in `generate.complete`.
+    on answers leaves the prompt to the frozen model, as in `generate.complete`. What comes with the
+    workbook is found, where that is wanted (see `kept_answers`).
     """
+    if not all(answers):
+        raise ValueError("an empty answer has no probability; leave it out")
+    key = kept_answers.key_of(generator.fingerprint, prompt, 0, {"likelihoods": [*answers]})
+    if (kept := kept_answers.find(key)) is None:
+        started = time.perf_counter()
+        found = _likelihoods(generator, prompt, answers, shared)
+        logs = [[round(one.total, 3), one.tokens] for one in found]
+        kept = {"likelihoods": logs, "seconds": time.perf_counter() - started}
+    kept_answers.record(key, generator.fingerprint, kept)
+    each = kept["seconds"] / max(1, len(answers))
+    return [Likelihood(total, tokens, each) for total, tokens in kept["likelihoods"]]
+
+
+def _likelihoods(
+    generator: Generator, prompt: str, answers: Sequence[str], shared: str
+) -> list[Likelihood]:
     import torch
 
     encode = generator.tokenizer
     ids = encode(prompt, add_special_tokens=False)["input_ids"]
     wanted = [encode(one, add_special_tokens=False)["input_ids"] for one in answers]
-    if not all(wanted):
-        raise ValueError("an empty answer has no probability; leave it out")
     cache = _read(generator, ids, shared)
     read = cache.get_seq_length()
     rest = ids[read:]

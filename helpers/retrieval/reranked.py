@@ -63,18 +63,24 @@ class Reranked:
         """For every ask its hits: the first `depth` by the new scores (of equals, the one that
         stood higher), the others behind them as they were."""
         found = self.inner.search_all(asks, max(self.depth, top_k), retriever)
-        return [
-            self._ordered(ask.input, hits)[:top_k] for ask, hits in zip(asks, found, strict=True)
-        ]
 
-    def _ordered(self, question: str, hits: Sequence[Passage]) -> list[Passage]:
-        head, rest = hits[: self.depth], hits[self.depth :]
-        if len(head) < 2:
-            return list(hits)
-        new = scaled(self.score(question, [f"{hit.title}\n{hit.text}" for hit in head]))
-        points = self.weight * new + (1 - self.weight) * scaled([hit.score for hit in head])
-        order = sorted(range(len(head)), key=lambda at: (-points[at], at))
-        return [*(replace(head[at], score=float(points[at])) for at in order), *rest]
+        def ordered(ask: Ask, hits: Sequence[Passage]) -> list[Passage]:
+            head = reordered(ask.input, hits[: self.depth], self.score, self.weight)
+            return [*head, *hits[self.depth :]][:top_k]
+
+        return [ordered(ask, hits) for ask, hits in zip(asks, found, strict=True)]
+
+
+def reordered(
+    question: str, hits: Sequence[Passage], score: Score, weight: float = 1.0
+) -> list[Passage]:
+    """The hits in their new order, with their new scores from 0 to 1; see `Reranked`."""
+    if len(hits) < 2:
+        return list(hits)
+    new = scaled(score(question, [f"{hit.title}\n{hit.text}" for hit in hits]))
+    points = weight * new + (1 - weight) * scaled([hit.score for hit in hits])
+    order = sorted(range(len(hits)), key=lambda at: (-points[at], at))
+    return [replace(hits[at], score=float(points[at])) for at in order]
 
 
 def asked_key(question: str, texts: Sequence[str]) -> str:

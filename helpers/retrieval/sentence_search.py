@@ -3,7 +3,7 @@ its vector is their mean; here a chunk counts by its best sentence as well.
 
     search = sentence_search(documents, index, sentence_weight=0.3)
     search.search_all(asks, 5)         # chunks, as the index gives them
-    replace(search, window_tokens=64)  # of each chunk the window around its best sentence
+    replace(search, window_tokens=80)  # the windows around the best sentences of the best chunks
 
 A page that holds in another region than the asker's, or than the one that the question names, is
 put lower. It is never left out: people ask about their colleagues abroad, too.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ class SentenceSearch:
     Every score is scaled so that what the user may read reaches from 0 to 1, as in `weighted`:
     vectors of chunks and of sentences and words share the weight 1. other_region: what a page of
     another region loses. regions: ask id -> the asker's region; none, and only the question counts.
+    window_tokens: hand out windows of so many tokens in place of chunks, from the best
+    window_chunks chunks; several may come from one.
     """
 
     index: Index
@@ -56,15 +58,21 @@ class SentenceSearch:
     other_region: float = 0.0
     regions: Mapping[str, str] = field(default_factory=dict)
     window_tokens: int | None = None
+    window_chunks: int = 5
 
     @property
     def name(self) -> str:
         how = (self.sentence_weight, self.lexical_weight, self.other_region, self.window_tokens)
+        how += (self.window_chunks,) if self.window_tokens else ()
         return f"{self.index.name}+sentences{how}{sorted(self.regions.items())}"
 
     @property
     def size(self) -> int:
         return self.index.size
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """(n texts, dimensions) by the embedder of the index."""
+        return _embed(self.index)(texts)
 
     def search_all(
         self, asks: Sequence[Ask], top_k: int = 3, retriever: str = "sentences"
@@ -72,7 +80,7 @@ class SentenceSearch:
         """For every ask the top_k passages that its groups may read on its day; no groups, none.
         The retriever asked for makes no difference."""
         questions = [ask.input for ask in asks]
-        asked = embedding.embed_cached(questions)[0] if questions else []
+        asked = self.embed(questions) if questions else []
         return [
             self._best(ask, vector, top_k) if ask.groups and ask.as_of else []
             for ask, vector in zip(asks, asked, strict=True)
@@ -84,15 +92,35 @@ class SentenceSearch:
         return self.search_all([Ask("", question, tuple(groups), as_of)], top_k)[0]
 
     def _best(self, ask: Ask, asked: np.ndarray, top_k: int) -> list[Passage]:
-        ranked = self.ranked(ask, asked, top_k)
         if self.window_tokens is None:
+            ranked = self.ranked(ask, asked, top_k)
             return self.index.rows.passages([(row, points) for row, _, points in ranked])
-        return [
-            window(self.units, unit, self.window_tokens, points)
-            if unit is not None
-            else self.index.rows.passages([(row, points)])[0]
-            for row, unit, points in ranked
-        ]
+        ranked = self.ranked(ask, asked, self.window_chunks)
+        return self.windows({row: points for row, _, points in ranked}, asked, top_k)
+
+    def windows(self, chunks: Mapping[int, float], asked: np.ndarray, most: int) -> list[Passage]:
+        """The windows around the best sentences of these chunks (row -> score), best first. A
+        sentence counts by its chunk's score and its own likeness to the question; one that a window
+        shows already gets none of its own."""
+        import numpy as np
+
+        points: dict[int, float] = {}
+        for row, score in chunks.items():
+            for unit in self._of[row].tolist():
+                points[unit] = max(score, points.get(unit, score))
+        units = list(points)
+        if not units:  # headings alone
+            return self.index.rows.passages([*chunks.items()][:most])
+        value = np.array([*points.values()]) + scaled(self.vectors[units] @ asked)
+        shown: list[Passage] = []
+        for at in np.argsort(-value, kind="stable"):
+            unit = self.units[units[at]]
+            if any(p.doc == unit.document.id and p.start <= unit.start < p.end for p in shown):
+                continue
+            shown.append(window(self.units, units[at], self.window_tokens, float(value[at])))
+            if len(shown) == most:
+                break
+        return shown
 
     def ranked(
         self, ask: Ask, asked: np.ndarray, top_k: int
@@ -159,9 +187,15 @@ class SentenceSearch:
         return [of.get(m["doc"], "all") for m in self.index.rows.metadatas]
 
 
+def _embed(index: Index) -> Callable[[Sequence[str]], np.ndarray]:
+    """What embeds for this index: a tuned embedder, where it has one. Every text once."""
+    return index.embed or (lambda texts: embedding.embed_cached(texts)[0])
+
+
 def sentence_search(documents: Sequence[Document], index: Index, **how) -> SentenceSearch:
     """The sentences and rows of these documents, each embedded under its header line once and for
-    all, beside an index of the same documents. how: see `SentenceSearch`."""
+    all by the embedder of an index of the same documents, and that index. how: see
+    `SentenceSearch`."""
     units = [unit for document in documents for unit in units_of(document)]
-    vectors, _ = embedding.embed_cached([f"{unit.header}\n{unit.text}" for unit in units])
+    vectors = _embed(index)([f"{unit.header}\n{unit.text}" for unit in units])
     return SentenceSearch(index, units, vectors, **how)

@@ -12,22 +12,24 @@ and how sure the system must be is a number (`Choice.threshold`), not a habit.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from helpers.core.cases import Arm, Ask, Citation, Passage, Prediction
+from helpers.core.cases import Arm, Ask, Case, Citation, Passage, Prediction
 from helpers.data.askers import Asker
 from helpers.models.generate import UNKNOWN
 from helpers.models.likelihood import Likelihood, likelihoods
 from helpers.models.load import Generator
 from helpers.retrieval.context import REGIONS, day
 from helpers.retrieval.retriever import Retriever
+from helpers.retrieval.sentence_search import SentenceSearch
 from helpers.systems import prompts
 from helpers.systems.citations import sentences
 from helpers.systems.prompts import WHO_ASKS, PromptStyle, question_prompt
 from helpers.systems.questions import fingerprint
 from helpers.systems.spans import candidates
+
+ALL = 1_000  # more windows than any chunk has
 
 
 def asked_by(asker: Asker, ask: Ask) -> str:
@@ -83,34 +85,34 @@ def read_spans(
     style: PromptStyle = WHO_ASKS,
     asker: str = "",
     alone: bool = True,
-) -> tuple[list[SpanRead], int]:
-    """Every candidate of every passage, each passage read alone; and how many tokens were read.
+) -> tuple[list[SpanRead], int, float]:
+    """Every candidate of every passage, each passage read alone; how many tokens were read; and the
+    seconds it took.
 
     alone: also ask without a passage (else `SpanRead.alone` is 0).
     """
-    found, tokens = [], 0
-    for number, passage in enumerate(passages, start=1):
+    found, tokens, seconds = [], 0, 0.0
+    asked = [question_prompt(model, ask.input, [one], style, asker) for one in passages]
+    # what the prompts of one question begin with, the question itself included, is read once
+    shared = asked[0].partition("[1] ")[0] if asked else ""
+    for number, (prompt, passage) in enumerate(zip(asked, passages, strict=True), start=1):
         spans = candidates(passage.text)
-        prompt = question_prompt(model, ask.input, [passage], style, asker)
-        *given, refusal = _likelihoods(model, prompt, [*spans, UNKNOWN])
+        *given, refusal = likelihoods(model, prompt, [*spans, UNKNOWN], shared)
         tokens += _read(model, prompt, [*given, refusal])
+        seconds += sum(one.seconds for one in [*given, refusal])
         found += [
             SpanRead(span, number, one.mean, 0.0, refusal.mean, passage.score or 0.0)
             for span, one in zip(spans, given, strict=True)
         ]
     if not alone or not found:
-        return found, tokens
+        return found, tokens, seconds
     texts = list(dict.fromkeys(one.text for one in found))
     prompt = question_prompt(model, ask.input, (), style)
-    before = _likelihoods(model, prompt, texts)
+    before = likelihoods(model, prompt, texts, shared=prompt.split("\n\n")[0])
     means = dict(zip(texts, (one.mean for one in before), strict=True))
     known = [SpanRead(**asdict(one) | {"alone": means[one.text]}) for one in found]
-    return known, tokens + _read(model, prompt, before)
-
-
-def _likelihoods(model: Generator, prompt: str, answers: Sequence[str]) -> list[Likelihood]:
-    # all prompts begin alike: the system's turn and the instruction
-    return likelihoods(model, prompt, answers, shared=prompt.split("\n\n")[0])
+    seconds += sum(one.seconds for one in before)
+    return known, tokens + _read(model, prompt, before), seconds
 
 
 def _read(model: Generator, prompt: str, answers: Sequence[Likelihood]) -> int:
@@ -136,10 +138,10 @@ def best_span(
 
     def answer(asks: Sequence[Ask]):
         for ask, passages in zip(asks, retriever.search_all(asks, top_k), strict=True):
-            started = time.perf_counter()
-            spans, tokens = read_spans(model, ask, passages, style, who.get(ask.id, ""))
+            spans, tokens, seconds = read_spans(
+                model, ask, passages, style, who.get(ask.id, ""), how.alone != 0
+            )
             said = how.best(spans)
-            seconds = time.perf_counter() - started
             text = said.text if said else prompts.REFUSAL
             yield Prediction(
                 ask.id, text, tuple(passages), cited(said, passages), tokens, 0, seconds
@@ -147,6 +149,24 @@ def best_span(
 
     parts = (model.fingerprint, retriever.name, top_k, how, style, sorted(who.items()))
     return Arm(name, answer, fingerprint(*parts))
+
+
+def windows_of(
+    search: SentenceSearch, cases: Sequence[Case], chunks: Mapping[str, Sequence[Passage]]
+) -> dict[str, tuple[Passage, ...]]:
+    """For every case the windows of these chunks of its own (case id -> chunks of the search's
+    index), as the search shows the windows of chunks that it found."""
+    row_of = {
+        (meta["doc"], meta["start"]): row for row, meta in enumerate(search.index.rows.metadatas)
+    }
+    mine = [case for case in cases if case.id in chunks]
+    vectors = search.embed([case.ask.input for case in mine]) if mine else []
+    return {
+        case.id: tuple(
+            search.windows({row_of[p.doc, p.start]: 1.0 for p in chunks[case.id]}, vector, ALL)
+        )
+        for case, vector in zip(mine, vectors, strict=True)
+    }
 
 
 def cited(said: SpanRead | None, passages: Sequence[Passage]) -> tuple[Citation, ...]:

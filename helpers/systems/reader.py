@@ -23,7 +23,9 @@ MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of t
 
 # classic LoRA, which changes how the model reads and not only what it writes; numbers and names are
 # drawn anew, so a further epoch is `draws`, not the same rows again
-READS = LoraSettings(epochs=1, rank=8, learning_rate=5e-4, batch_rows=8, acts_on="everything")
+READS = LoraSettings(
+    epochs=1, rank=12, learning_rate=6e-4, batch_rows=4, acts_on="everything", from_layer=10
+)
 
 
 def completion(reading: Reading) -> str:

@@ -5,8 +5,10 @@ right passage the ones that the search really returns.
     worlds = load_worlds()                        # pages with questions, written by hand
     rows = draw_rows(worlds, found, "train", 0)   # epoch 0; epoch 1 has other numbers and names
 
-    40 %  one passage: the right one, or one that ranks high beside it -> "I don't know"
-    40 %  two or three passages, 20 % four to six; a quarter of both -> "I don't know"
+    ALONE   one passage, the right one: what the reader trains on, for it is asked that way, and
+            whether the passage is the right one, the search and a threshold say
+    SHARES  40 % one passage, 40 % two or three, 20 % four to six; a quarter of these refused: what
+            the dev rows hold
 
 Pages that hold in one region or since one date get a sibling for another region or an older one,
 with numbers of its own: then the header decides, and who asks.
@@ -54,6 +56,8 @@ SHARES: dict[Kind, int] = {
     "many": 15,
     "many refused": 5,
 }
+# what the reader that `asking` calls is trained on: it reads one passage at a time
+ALONE: dict[Kind, int] = {"alone": 100}
 SIZES = {"alone": (1, 1), "few": (2, 3), "many": (4, 6)}
 WINDOW_TOKENS = (48, 80)
 # of a thing or an event there is only one, wherever one asks: they get no sibling elsewhere
@@ -348,10 +352,14 @@ class Row:
 
 
 def draw_rows(
-    pages: Sequence[Page], found: Found, split: Literal["train", "dev"], epoch: int = 0
+    pages: Sequence[Page],
+    found: Found,
+    split: Literal["train", "dev"],
+    epoch: int = 0,
+    shares: Mapping[Kind, int] = SHARES,
 ) -> list[Row]:
     """The rows of one split and epoch, one a question where one can be made, in a drawn order. Dev
-    has worlds of its own; the same epoch gives the same rows."""
+    has worlds of its own; the same epoch gives the same rows. shares: of a hundred rows."""
     draw = Draw(pages, found, epoch)
     asked = [
         (page, qa)
@@ -365,7 +373,7 @@ def draw_rows(
     rows = []
     for page, qa in asked:
         if not deck:
-            deck = _deck(dice)
+            deck = _deck(shares, dice)
         kind = deck.pop()
         if row := draw.row(page, qa, kind, random.Random(f"{epoch} {page.world} {qa['question']}")):
             rows.append(row)
@@ -374,8 +382,8 @@ def draw_rows(
     return rows
 
 
-def _deck(dice: random.Random) -> list[Kind]:
+def _deck(shares: Mapping[Kind, int], dice: random.Random) -> list[Kind]:
     """A hundred kinds, in the shares that were decided."""
-    deck = [kind for kind, count in SHARES.items() for _ in range(count)]
+    deck = [kind for kind, count in shares.items() for _ in range(count)]
     dice.shuffle(deck)
     return deck

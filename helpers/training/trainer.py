@@ -46,7 +46,8 @@ class LoraSettings:
     short warm-up.
 
     acts_on: "answer" (how to write; the frozen model reads the prompt, which makes training about
-    three times as fast) or "everything" (reading as well: classic LoRA). patience: with dev rows,
+    three times as fast) or "everything" (reading as well: classic LoRA). from_layer: layers below
+    this one get no matrices, so nothing need be traced back through them. patience: with dev rows,
     stop after so many epochs without a smaller loss on them.
     """
 
@@ -57,6 +58,7 @@ class LoraSettings:
     seed: int = 0
     acts_on: Literal["answer", "everything"] = "answer"
     patience: int = 1
+    from_layer: int = 0
 
 
 def adapter_fingerprint(
@@ -195,7 +197,10 @@ def _train(
     # 2. Small random matrices are put beside the frozen weights: the only ones that will change.
     torch.manual_seed(how.seed)
     config = LoraConfig(
-        r=how.rank, lora_alpha=2 * how.rank, target_modules="all-linear", task_type="CAUSAL_LM"
+        r=how.rank,
+        lora_alpha=2 * how.rank,
+        target_modules=_targets(generator, how.from_layer),
+        task_type="CAUSAL_LM",
     )
     with warnings.catch_warnings():
         # peft asks transformers in a way that it will drop
@@ -293,6 +298,20 @@ def _train(
         "machine": machine(),
         "torch": torch.__version__,
     }
+
+
+def _targets(generator: Generator, from_layer: int) -> str:
+    """Which matrices of the model get a pair of small ones, in peft's words. Raises TrainingError
+    where no layer is left."""
+    if not from_layer:
+        return "all-linear"
+    layers = generator.model.config.num_hidden_layers
+    if from_layer >= layers:
+        raise TrainingError(
+            f"from_layer {from_layer} leaves none of the {layers} layers to train; make it smaller"
+        )
+    numbers = "|".join(map(str, range(from_layer, layers)))
+    return rf".*\.layers\.(?:{numbers})\..*_proj"
 
 
 def _hash(part: object) -> str:

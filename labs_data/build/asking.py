@@ -24,7 +24,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -40,10 +40,12 @@ from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.scores import answer_correct
 from helpers.models import load
 from helpers.retrieval.chunking import chunk_all
-from helpers.retrieval.index import build_index
+from helpers.retrieval.context import read_with
+from helpers.retrieval.reranked import asked_key, question_likelihood, reordered
 from helpers.retrieval.sentence_search import SentenceSearch, sentence_search
 from helpers.retrieval.sentences import header_line, units_of, window
-from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans
+from helpers.retrieval.tuned import tuned_index
+from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans, windows_of
 from helpers.systems.prompts import ASKED_TWICE, BASE, QUOTED, REFUSAL, WHO_ASKS, PromptStyle
 from helpers.systems.questions import (
     answer_questions,
@@ -51,27 +53,24 @@ from helpers.systems.questions import (
     evidence_contexts,
     quotes_alone,
 )
-from helpers.systems.spans import candidates
+from helpers.systems.tuned_search import tuned_embedder
 from helpers.training import adapters
 
 REFERENCE = settings.DATA / "reference" / "asking.json"
 CODE = ("evaluation", "models", "retrieval", "systems")
 COURSE = {"strategy": "tokens", "chunk_size": 64, "overlap": 16}  # what notebook 02 builds
-LONG = {
-    "strategy": "sentences",
-    "chunk_size": 200,
-    "overlap": 50,
-    "stem": True,
-    "lexical_weight": 0.3,
-    "context": "version",
-}
-WINDOW_TOKENS, TOP_K = 64, 3
+LONG = {"strategy": "sentences", "chunk_size": 200, "overlap": 50}
+CONTEXT = "version"  # what stands before a chunk
+WINDOW_TOKENS, TOP_K = 80, 8  # so many windows, each read alone
+# of the model's own opinion, how probable a window makes the question, when they are put in order
+LIKELIHOOD_WEIGHT = 0.5
 GROUP = 8  # cases that are answered together, so that little is lost when a run is stopped
-Contexts = dict[str, tuple[Passage, ...]]
+Contexts = Mapping[str, tuple[Passage, ...]]
 
 
 class Way(NamedTuple):
-    """One row of the table. shows: the name of the passages (a method of `Shown`)."""
+    """One row of the table. shows: the name of the passages (a method of `Shown`). model: "base",
+    the kept "reader" of notebook 08, or "reads", which is trained to read one passage at a time."""
 
     name: str
     model: str
@@ -85,9 +84,6 @@ WAYS = [
     Way("base prompt", "base", "oracle_chunk", BASE),
     Way("base prompt", "reader", "oracle_chunk", BASE),
     # the same passage, asked otherwise
-    Way("spans", "base", "oracle_window", WHO_ASKS, spans=True),
-    Way("spans", "base", "search_windows", WHO_ASKS, spans=True),
-    Way("who asks", "base", "oracle_window", WHO_ASKS),
     Way("question first and last", "base", "oracle_chunk", ASKED_TWICE),
     Way(
         "question first and last, headers",
@@ -96,28 +92,53 @@ WAYS = [
         replace(ASKED_TWICE, between="\n"),
     ),
     Way("base prompt", "base", "oracle_window", BASE),
+    Way("who asks", "base", "oracle_window", WHO_ASKS),
     Way("quotes", "base", "oracle_window", QUOTED),
-    Way("spans", "reader", "oracle_window", WHO_ASKS, spans=True),
-    Way("spans", "reader", "search_windows", WHO_ASKS, spans=True),
-    Way("who asks", "reader", "oracle_window", WHO_ASKS),
     Way("base prompt", "reader", "oracle_window", BASE),
+    Way("who asks", "reads", "oracle_window", WHO_ASKS),
+    # one window, the first that the search returns: what is read is little and near the evidence
+    Way("who asks", "reads", "first_window", WHO_ASKS),
+    Way("spans", "reads", "first_window", WHO_ASKS, spans=True),
+    Way("who asks", "base", "first_window", WHO_ASKS),
+    Way("spans", "base", "first_window", WHO_ASKS, spans=True),
+    Way("who asks", "reader", "first_window", WHO_ASKS),
+    # the same where the search found nothing but the whole chunks that hold the evidence
+    Way("who asks", "reads", "oracle_first", WHO_ASKS),
+    Way("spans", "reads", "oracle_first", WHO_ASKS, spans=True),
+    Way("who asks", "base", "oracle_first", WHO_ASKS),
+    # eight windows, each read alone; the answer is chosen
+    Way("spans", "reads", "search_windows", WHO_ASKS, spans=True),
+    # the evidence alone
+    Way("who asks", "reads", "exact_sentence", WHO_ASKS),
     Way("who asks", "base", "exact_sentence", WHO_ASKS),
-    # passages from the search, all in one prompt
-    Way("who asks", "base", "search_windows", WHO_ASKS),
-    Way("base prompt", "reader", "search_windows", BASE),
-    Way("who asks", "reader", "search_windows", WHO_ASKS),
-    # the whole chunks of the index in use that hold the evidence
+    # the whole chunks of the index in use that hold the evidence, in one prompt
     Way("base prompt", "base", "whole_chunks", BASE),
     Way("base prompt", "reader", "whole_chunks", BASE),
 ]
 
 
+class Lazily(Mapping):
+    """Contexts that are made when they are first asked for."""
+
+    def __init__(self, cases: Mapping[str, Case], make: Callable[[Case], tuple[Passage, ...]]):
+        self.cases, self.make = cases, functools.cache(make)
+
+    def __getitem__(self, id: str) -> tuple[Passage, ...]:
+        return self.make(self.cases[id])
+
+    def __iter__(self):
+        return iter(self.cases)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+
 class Shown:
     """The passages that a way shows: case id -> passages."""
 
-    def __init__(self, cases: Sequence[Case]):
+    def __init__(self, cases: Sequence[Case], base: load.Generator | None = None):
         self.documents = load_handbook()
-        self.cases = cases
+        self.cases, self.base = cases, base
         self.askers = load_askers("dev")
         self.units = {d.id: units_of(d) for d in self.documents}
 
@@ -141,7 +162,7 @@ class Shown:
         def around(evidence) -> Passage:
             units = self.units[evidence.doc]
             shared = [min(u.end, evidence.end) - max(u.start, evidence.start) for u in units]
-            return window(units, shared.index(max(shared)), WINDOW_TOKENS, 1.0)
+            return window(units, shared.index(max(shared)), 64, 1.0)
 
         return {
             case.id: tuple(dict.fromkeys(around(e) for e in case.gold.evidence))
@@ -152,9 +173,7 @@ class Shown:
     @functools.cached_property
     def whole_chunks(self) -> Contexts:
         """The whole chunks of the long index that hold the evidence, in the order of the quotes."""
-        options = {key: LONG[key] for key in ("strategy", "chunk_size", "overlap")}
-        chunks = chunk_all(self.documents, **options)
-        return dict(evidence_chunks(self.cases, chunks))
+        return dict(evidence_chunks(self.cases, chunk_all(self.documents, **LONG)))
 
     @functools.cached_property
     def exact_sentence(self) -> Contexts:
@@ -162,25 +181,57 @@ class Shown:
 
     @functools.cached_property
     def search(self) -> SentenceSearch:
-        index = build_index(self.documents, say=lambda _: None, **LONG)
+        """Chunks and sentences by the tuned embedder, words by their stems."""
+        chunks = chunk_all(self.documents, **LONG)
+        index = tuned_index(chunks, tuned_embedder(), read_with(CONTEXT), lambda _: None)
         regions = {id: asker.region for id, asker in self.askers.items()}
-        return sentence_search(self.documents, index, regions=regions, **BEST_SEARCH)
+        how = BEST_SEARCH | {"window_tokens": WINDOW_TOKENS, "regions": regions}
+        return sentence_search(self.documents, index.searched(stem=True), **how)
 
     @functools.cached_property
     def search_windows(self) -> Contexts:
-        """The windows around the best sentences of the best chunks."""
-        search = replace(self.search, window_tokens=WINDOW_TOKENS)
-        found = search.search_all([case.ask for case in self.cases], TOP_K)
-        return {
-            case.id: tuple(dict.fromkeys(passages))
-            for case, passages in zip(self.cases, found, strict=True)
-        }
+        """The windows around the best sentences of the best chunks, in the order of the search and
+        of `question_likelihood`."""
+        found = self.search.search_all([case.ask for case in self.cases], TOP_K)
+        return self.in_order(dict(zip((case.id for case in self.cases), found, strict=True)))
+
+    @functools.cached_property
+    def first_window(self) -> Contexts:
+        return {id: passages[:1] for id, passages in self.search_windows.items()}
+
+    @functools.cached_property
+    def oracle_first(self) -> Contexts:
+        return {id: passages[:1] for id, passages in self.oracle_windows.items()}
+
+    @functools.cached_property
+    def oracle_windows(self) -> Contexts:
+        """What the search would show if it found nothing but the chunks that hold the evidence."""
+        return self.in_order(windows_of(self.search, self.cases, self.whole_chunks))
+
+    def in_order(self, contexts: Mapping[str, Sequence[Passage]]) -> Contexts:
+        """Each case's windows reordered by the base model's own opinion, which is cached."""
+        file = settings.cache_folder("labs") / "question_likelihood.jsonl"
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
+        said = dict(map(json.loads, lines))
+        fresh = question_likelihood(self.base)
+
+        def score(question: str, texts: Sequence[str]) -> Sequence[float]:
+            if (key := asked_key(question, texts)) not in said:
+                said[key] = [round(one, 4) for one in fresh(question, texts)]
+                with file.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps([key, said[key]]) + "\n")
+            return said[key]
+
+        def ordered(case: Case) -> tuple[Passage, ...]:
+            return tuple(reordered(case.ask.input, contexts[case.id], score, LIKELIHOOD_WEIGHT))
+
+        return Lazily({case.id: case for case in self.cases if case.id in contexts}, ordered)
 
     def asked_by(self, case: Case) -> str:
         return asked_by(self.askers[case.id], case.ask)
 
 
-BEST_SEARCH: dict[str, Any] = {"sentence_weight": 0.3, "lexical_weight": 0.3, "other_region": 0.1}
+BEST_SEARCH: dict[str, Any] = {"sentence_weight": 0.5, "lexical_weight": 0.3, "other_region": 0.1}
 
 
 class Cached:
@@ -188,30 +239,35 @@ class Cached:
 
     def __init__(self, way: Way, model: load.Generator, passages: Contexts):
         self.way, self.model, self.passages = way, model, passages
-        named = repr((way.style, way.spans, model.fingerprint, candidates.__module__))
+        named = repr((way.style, way.spans, way.shows, model.fingerprint))
         name = hashlib.sha256(named.encode()).hexdigest()[:16]
         self.file = settings.cache_folder("labs") / f"asking-{name}.jsonl"
         self.rows: dict[str, dict[str, Any]] = {}
         if self.file.exists():
             for line in self.file.read_text(encoding="utf-8").split("\n")[:-1]:
                 row = json.loads(line)
-                self.rows[row["key"]] = row
+                self.rows[row["id"]] = row
 
     def key(self, case: Case) -> str:
         shown = repr((case.id, case.ask.input, self.passages.get(case.id, ())))
         return hashlib.sha256(shown.encode()).hexdigest()[:24]
 
     def missing(self, cases: Sequence[Case]) -> list[Case]:
-        return [case for case in cases if self.key(case) not in self.rows]
+        """Cases that were never asked, or with other passages."""
+        return [
+            case
+            for case in cases
+            if case.id not in self.rows or self.rows[case.id]["key"] != self.key(case)
+        ]
 
     def add(self, case: Case, row: dict[str, Any]) -> None:
         row = {"key": self.key(case), "id": case.id, **row}
-        self.rows[row["key"]] = row
+        self.rows[case.id] = row
         with self.file.open("a", encoding="utf-8") as out:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def of(self, case: Case) -> dict[str, Any]:
-        return self.rows[self.key(case)]
+        return self.rows[case.id]
 
 
 def write_answers(cached: Cached, shown: Shown, cases: Sequence[Case]) -> None:
@@ -237,7 +293,7 @@ def weigh_spans(cached: Cached, shown: Shown, cases: Sequence[Case]) -> None:
     for case in cases:
         started = time.process_time()
         passages = cached.passages.get(case.id, ())
-        spans, tokens = read_spans(
+        spans, tokens, _ = read_spans(
             cached.model, case.ask, passages, cached.way.style, shown.asked_by(case)
         )
         seconds = time.process_time() - started
@@ -414,10 +470,12 @@ def main() -> None:
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
     cases = load_questions("dev", load_handbook())
-    shown, base = Shown(cases), load.load_generator()
+    base = load.load_generator()
+    shown = Shown(cases, base)
     models = {
         "base": base,
         "reader": adapters.with_adapter(base, adapters.reference_adapter("reader", base)),
+        "reads": adapters.with_adapter(base, adapters.reference_adapter("reads", base)),
     }
     rows = []
     print(HEAD, flush=True)
@@ -441,7 +499,7 @@ def main() -> None:
         },
         "refusal": REFUSAL,
         "window_tokens": WINDOW_TOKENS,
-        "search": {**LONG, **BEST_SEARCH},
+        "search": {**LONG, **BEST_SEARCH, "likelihood_weight": LIKELIHOOD_WEIGHT},
         "top_k": TOP_K,
     }
     write_measured(REFERENCE, head, rows=rows)

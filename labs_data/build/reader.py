@@ -89,9 +89,9 @@ def search() -> None:
     print(f"{settings.shown(reading_rows.FOUND)}: {len(found)} questions")
 
 
-def readings(split: str, epoch: int = 0) -> list[Reading]:
+def readings(split: str, epoch: int = 0, shares=reading_rows.SHARES) -> list[Reading]:
     pages, found = reading_rows.load_worlds(), reading_rows.load_found()
-    rows = reading_rows.draw_rows(pages, found, split, epoch)
+    rows = reading_rows.draw_rows(pages, found, split, epoch, shares)
     return [row.as_reading(f"next-{split}-{epoch}-{i:04d}") for i, row in enumerate(rows, 1)]
 
 
@@ -108,8 +108,9 @@ def rows() -> None:
 
 
 def training_rows(generator: load.Generator, draws: int, most: int | None = None):
-    """(prompt, completion) pairs of so many epochs, each drawn anew."""
-    drawn = [one for epoch in range(draws) for one in readings("train", epoch)]
+    """(prompt, completion) pairs of so many epochs, each drawn anew, one passage each."""
+    alone = reading_rows.ALONE
+    drawn = [one for epoch in range(draws) for one in readings("train", epoch, alone)]
     return reader.serving_rows(generator, drawn[:most])
 
 
@@ -172,9 +173,9 @@ def pilot(generator: load.Generator, only: int | None) -> None:
         write_measured(REFERENCE, head, rows=list(done.values()))
 
 
-def train(generator: load.Generator, draws: int) -> None:
-    """The run, with the recipe `reader.READS`. It stops on the dev worlds, by their loss."""
-    pairs = training_rows(generator, draws)
+def train(generator: load.Generator, draws: int, most: int | None) -> None:
+    """The run, with the recipe `reader.READS`."""
+    pairs = training_rows(generator, draws, most)
     about = {"task": "reading", "file": "labs_data/build/reader.py", "draws": draws}
     adapter = finetune(generator, pairs, reader.READS, about=about)
     print(json.dumps(judged(adapters.with_adapter(generator, adapter), load_reading("dev", DEV))))
@@ -186,6 +187,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("search", "rows", "probe", "pilot", "train"))
     parser.add_argument("--draws", type=int, default=2, help="epochs of `train`, each drawn anew")
+    parser.add_argument("--most", type=int, help="rows of `train`; default: all of its epochs")
     parser.add_argument("--only", type=int, help="the pilot of this number, from 0")
     options = parser.parse_args()
     if options.what in ("search", "rows"):
@@ -197,7 +199,7 @@ def main() -> int:
     elif options.what == "pilot":
         pilot(generator, options.only)
     else:
-        train(generator, options.draws)
+        train(generator, options.draws, options.most)
     return 0
 
 

@@ -88,7 +88,7 @@ def ways() -> list[tuple[str, dict[str, Any]]]:
 
 def sentence_ways() -> list[dict[str, Any]]:
     """What `sentence_search` is given: which chunks, the weights, what another region loses, and
-    how many tokens of each chunk are shown."""
+    the tokens of the windows that are shown in place of chunks."""
     version = BEST | {"context": "version"}
     half = {"sentence_weight": 0.35, "lexical_weight": 0.3}
     return [
@@ -105,10 +105,7 @@ def sentence_ways() -> list[dict[str, Any]]:
             )
         ),
         *(version | half | {"other_region": loss} for loss in (0.05, 0.1, 0.2, 0.4, 9.0)),
-        *(
-            version | half | {"other_region": 0.1, "window_tokens": tokens}
-            for tokens in (48, 64, 80)
-        ),
+        *(version | half | {"other_region": 0.1, "window_tokens": tokens} for tokens in (64, 80)),
     ]
 
 

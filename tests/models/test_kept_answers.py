@@ -15,7 +15,7 @@ from helpers.data.questions import load_questions, pick
 from helpers.data.tickets import load_tickets
 from helpers.evaluation import runs
 from helpers.evaluation.evaluator import QUESTIONS, TICKETS, evaluate
-from helpers.models import generate, load
+from helpers.models import generate, likelihood, load
 from helpers.models.language_model import Completion
 from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.index import build_index
@@ -210,6 +210,33 @@ def headlines(generator):
             )
         ),
     ]
+
+
+@pytest.fixture
+def weighed(monkeypatch):
+    """How often a model really says how probable answers are."""
+    times = []
+
+    def weigh(generator, prompt, answers, shared):
+        times.append(prompt)
+        return [likelihood.Likelihood(-2.0, 2)] * len(answers)
+
+    monkeypatch.setattr(likelihood, "_likelihoods", weigh)
+    return times
+
+
+def test_probabilities_are_kept_for_these_answers_in_this_order(shelf, weighed, tmp_path):
+    key = key_of(WEIGHTS, "kept?", 0, {"likelihoods": ["7", "8"]})
+    row = {"key": key, "likelihoods": [[-1.5, 2], [-3.0, 2]], "seconds": 0.5}
+    with (tmp_path / "answers" / "05.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    kept_answers._kept.cache_clear()
+    with kept_answers.wanted():
+        seven, eight = likelihood.likelihoods(model(), "kept?", ["7", "8"])
+        assert (seven.total, eight.mean, eight.seconds) == (-1.5, -1.5, 0.25)
+        likelihood.likelihoods(model(), "kept?", ["8", "7"])
+    likelihood.likelihoods(model(), "kept?", ["7", "8"])
+    assert weighed == ["kept?", "kept?"]
 
 
 @pytest.mark.slow

@@ -155,6 +155,21 @@ def test_a_chunk_counts_by_its_best_sentence(fake):
     assert shown.text == "Keys hang at reception."
 
 
+def test_windows_come_from_the_best_chunks_and_none_shows_a_sentence_twice(searched):
+    by_window = dataclasses.replace(searched, window_tokens=6, window_chunks=1)
+    asked = ask("bicycles are free")
+    (chunk,) = searched.search_all([asked], 1)[0]
+    shown = by_window.search_all([asked], 9)[0]
+    assert [p.text for p in shown] == [
+        "Bicycles are free.",
+        "A shelter is behind the gate of the hall.",
+    ]
+    assert {p.doc for p in shown} == {chunk.doc}
+    spans = sorted((p.start, p.end) for p in shown)
+    assert all(b <= c for (_, b), (c, _) in itertools.pairwise(spans))
+    assert [p.score for p in shown] == sorted((p.score for p in shown), reverse=True)
+
+
 def test_how_it_is_searched_is_in_the_name(searched):
     ways = (
         {},
@@ -162,6 +177,7 @@ def test_how_it_is_searched_is_in_the_name(searched):
         {"lexical_weight": 0.1},
         {"other_region": 0.3},
         {"window_tokens": 64},
+        {"window_tokens": 64, "window_chunks": 2},
         {"regions": {"q": "uk"}},
     )
     assert len({dataclasses.replace(searched, **way).name for way in ways}) == len(ways)

@@ -123,7 +123,7 @@ def test_what_is_below_the_threshold_is_refused(weighs):
 
 
 def test_what_the_model_would_say_anyway_is_taken_away(weighs):
-    spans, _ = read_spans(TOY, ASK, [RIGHT])
+    spans, _, _ = read_spans(TOY, ASK, [RIGHT])
     assert {one.alone for one in spans} == {-9.0}
     assert {one.alone for one in read_spans(TOY, ASK, [RIGHT], alone=False)[0]} == {0.0}
 

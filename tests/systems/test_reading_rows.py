@@ -12,7 +12,7 @@ from support.toy_model import TOY
 from helpers.data.reading import REFUSAL, answerable_refusals, why_wrong
 from helpers.systems import reader, reading_rows
 from helpers.systems.prompts import WHO_ASKS, question_prompt
-from helpers.systems.reading_rows import SHARES, SIZES, draw_rows, load_worlds
+from helpers.systems.reading_rows import ALONE, SHARES, SIZES, draw_rows, load_worlds
 
 WORLDS = ("Sundrake Post", "Fennmarch Telecom", "Hallendorp Tramways", "Velmora Film Archive")
 
@@ -62,6 +62,12 @@ def test_kinds_come_in_their_shares(rows):
     counted = Counter(row.kind for row in rows)
     for kind, share in SHARES.items():
         assert counted[kind] / len(rows) == pytest.approx(share / 100, abs=0.08), kind
+
+
+def test_the_reader_practises_on_right_passages_alone(pages, found):
+    drawn = draw_rows(pages, found, "train", shares=ALONE)
+    assert {(row.kind, len(row.shown), row.cite) for row in drawn} == {("alone", 1, 1)}
+    assert all(row.shown[0].has(row.answer) for row in drawn)
 
 
 def test_a_row_shows_as_many_passages_as_its_kind_says(rows):

@@ -7,6 +7,8 @@ import json
 import math
 
 import pytest
+from safetensors.torch import load_file
+from support.tiny_model import HOW, tiny_generator, tiny_rows
 
 from helpers.core import settings
 from helpers.core.progress import Stopped
@@ -123,6 +125,19 @@ def test_any_peft_reads_the_adapter_and_says_the_same(generator, rows, cache):
         tuned.reader.base_model(input_ids=ids[:, :call], past_key_values=cache, use_cache=True)
         ours = tuned.model(input_ids=ids[:, call:], past_key_values=cache, use_cache=True).logits[0]
     assert (ours - theirs).abs().max() < 1e-2 < (base - theirs).abs().max()
+
+
+def test_layers_below_the_first_get_no_matrices(cache):
+    tiny = tiny_generator()
+    layers = tiny.model.config.num_hidden_layers
+    how = dataclasses.replace(HOW, from_layer=layers - 1, acts_on="everything")
+    adapter = trainer.finetune(tiny, tiny_rows(tiny), how, say=lambda _: None)
+    names = load_file(adapter.folder / "adapter_model.safetensors")
+    assert {name.partition(".layers.")[2].split(".")[0] for name in names} == {str(layers - 1)}
+    with pytest.raises(trainer.TrainingError, match=f"none of the {layers} layers"):
+        trainer.finetune(
+            tiny, tiny_rows(tiny), dataclasses.replace(how, from_layer=layers), say=lambda _: None
+        )
 
 
 @pytest.mark.slow
