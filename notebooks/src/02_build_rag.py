@@ -63,8 +63,8 @@ for start, end in cut(document.text, 100, 20)[17:20]:
 # An embedder turns a text into an [**embedding**](GLOSSARY.md): a list of numbers, a vector, so that texts of similar meaning point in similar directions. Ours
 # (all-MiniLM-L6-v2) makes 384 numbers of length 1, so the [**cosine similarity**](GLOSSARY.md) of two texts is a plain dot product.
 #
-# The first two sentences below share no word. Then searching is sorting: embed the pieces once, embed the question, take the k best. This is
-# [**top-k**](GLOSSARY.md) retrieval. To keep it quick, only the pages on parental leave are searched.
+# The first table: two sentences that share no word, and a third one. The second table: with such numbers, searching is sorting. Embed the pieces once, embed the question, take the k best;
+# this is [**top-k**](GLOSSARY.md) retrieval. To keep it quick, only the pages on parental leave are searched.
 
 # %%
 import numpy as np
@@ -118,6 +118,8 @@ found = [index.search(*one, top_k=3) for one in zip(asked, groups, days, strict=
 pd.DataFrame([[p.doc for p in three] for three in found], index=who)
 
 # %% [markdown]
+# The first row begins with the version in force, the second finds version 1 alone. The page with the salary bands comes for People Operations and for nobody else.
+#
 # Both conditions are part of the query itself (have a look with `??index.search_all`). Filtering *after* the search would leave fewer than k passages, and telling the model in the prompt
 # to keep a secret protects nothing. Notebook 04 measures both. (A country is not a right: everyone may read Canada's page, and so it can still be found. Only its title, and so the similarity, sets it apart.)
 #
@@ -236,7 +238,7 @@ exercise("02.3").check(opens)
 #
 # One question proves nothing. So now every dev question that has an answer, twice: the model alone (**closed book**) and with one passage (**RAG**).
 #
-# A RAG answer can be lost on the way in three places: the right *document* is not found; it is found, but not the piece with the *sentence* that proves the answer; or the sentence
+# A RAG answer can be lost in three places: the right *document* is not found; it is found, but not the piece with the *sentence* that proves the answer; or the sentence
 # is there and is *misread*. **Predict** where most are lost, and both shares, before you go on.
 
 # %%
@@ -284,8 +286,8 @@ gain
 #
 # ## Finding or reading?
 #
-# Now the three places, counted. First the baseline, without any model: of the documents that this user may read on that day, take the one that shares the most words with the question. Then
-# the same questions as our RAG lost or kept them, place by place; each bar counts what is left of the one before.
+# Now the three places, counted. First the baseline, without any model: of the documents that this user may read on that day, take the one that shares the most words with the question. Its bar
+# stands on top. Below it, our RAG: each bar counts what is left of the one above it.
 
 # %%
 words = {d.id: set(tokens(d.text)) for d in documents}
@@ -325,7 +327,8 @@ what_happened(
 )
 
 # %% [markdown]
-# The table shows ten of the wrong answers. For each: was the sentence not found, or not read? (`evidence_seen` tells.)
+# So *found* has two meanings, and both numbers are true at once: the right *page* comes for most questions, but one piece of it is passed, and mostly not the piece with the sentence that proves the answer. From here on, *evidence found* is the second,
+# stricter measure. The table shows ten of the wrong answers. For each: was the sentence not found, or not read? (`evidence_seen` tells.)
 #
 # **Checkpoint 02.c** · Suppose the right document comes for most questions, the right sentence for far fewer. What is the next thing to work on?
 #
@@ -371,7 +374,8 @@ what_happened(
 # ## Do the citations lead to the evidence?
 #
 # A citation that opens is not yet one that proves anything. We know which sentence proves each answer, so it can be counted: **precision**, how many of the cited passages hold that sentence; **recall**, how
-# many of the sentences the cited passages hold. With three passages there is something to choose from. *model*: it wrote the number itself; *overlap*: our code chose the passage; *possible*: the recall of citing all that was shown.
+# many of the sentences the cited passages hold. With three passages there is something to choose from. *model*: it wrote the number itself; *overlap*: our code chose the passage; *none*: nothing was cited. *low* and *high* are the 95 % interval of the
+# precision; *possible* is the recall of citing all that was shown.
 
 # %%
 from helpers.evaluation import citation_summary, cited_evidence
