@@ -26,7 +26,7 @@ def recall(answer: object) -> str:
     assert answer([], 3) == 0, "With no questions at all, expected 0, not an error."
     return (
         "Recall can only grow with k. The cost is tokens and distraction: see"
-        " 'More passages?' above."
+        " 'More passages?' below."
     )
 
 

@@ -22,10 +22,10 @@ CONCLUDED = re.compile(
     re.IGNORECASE,
 )
 NOT_YET: dict[str, set[str]] = {
-    "too_many_cells": {"02", "08"},
-    "long_cells": {"02", "08", "12"},
+    "too_many_cells": {"08"},
+    "long_cells": {"08", "12"},
     "wide_lines": set(),
-    "long_alts": {"02", "08", "12"},
+    "long_alts": {"08", "12"},
 }
 
 SOURCES = {notebooks.number_of(source): source for source in notebooks.sources()}
