@@ -23,9 +23,9 @@ CONCLUDED = re.compile(
 )
 NOT_YET: dict[str, set[str]] = {
     "too_many_cells": {"08"},
-    "long_cells": {"08", "12"},
+    "long_cells": {"08"},
     "wide_lines": set(),
-    "long_alts": {"08", "12"},
+    "long_alts": {"08"},
 }
 
 SOURCES = {notebooks.number_of(source): source for source in notebooks.sources()}
