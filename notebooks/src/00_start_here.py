@@ -24,9 +24,10 @@
 # ## A meeting at Brindlemark
 #
 # Brindlemark makes garden controllers; its assistant answers questions about the handbook, badly. The **Managing director** has lost patience:
-# *"Everyone fine-tunes. Let's fine-tune it."* The **privacy lead** of Legal, to whom every request to erase goes, asks what the model would then know for ever.
+# *"Everyone fine-tunes. Let's fine-tune it."* The **privacy lead** in Legal, who handles every request to delete personal data,
+# asks what the model would then know for ever.
 # The **desk captain** of support does not care how it is done, as long as her tickets land in the right queue. The **firmware engineer** from Lindenrode,
-# who will have to run it, says nothing and opens a notebook. A decision is due when you reach 11, and the director will sign it.
+# who will have to run it, says nothing and opens a notebook. You will have a decision by notebook 11, and the director will sign it.
 #
 # ### The course
 #
@@ -47,7 +48,8 @@
 # | **11 the decision board** | what do we decide, and what would change our mind? |
 # | **12 your own data** | the same decision, for your own data: what should we build? |
 #
-# Every term is explained where it first appears, and in the [glossary](GLOSSARY.md). The two techniques change two different things:
+# Every term is explained where it first appears, and in the [glossary](GLOSSARY.md). The two techniques change two different things
+# (an *adapter* is a small file of trained weights that is added to the model; 05 makes one):
 
 # %%
 from helpers import plots
@@ -55,7 +57,8 @@ from helpers import plots
 plots.see_or_behave()
 
 # %% [markdown]
-# So the questions have an order, and tuning does not come first. The numbers are the notebooks that measure each fork:
+# So the questions have an order, and tuning does not come first. Read from top to bottom and go on until the answers are good enough; the number beside
+# each question is the notebook that measures it:
 
 # %%
 plots.decision_path()
@@ -64,7 +67,7 @@ plots.decision_path()
 # ## Your machine
 #
 # Everything below runs here. The next cell loads a small language model (SmolLM2, 135 million parameters). It is far weaker than
-# the models you use at work. That helps here: it fails in the same ways, only more often, so the failures can be counted in minutes.
+# the models you use at work. That helps here: it fails in the same ways, only more often, so you can count its failures in minutes.
 
 # %%
 from helpers import models
@@ -77,7 +80,7 @@ print(f"{models.set_threads()} threads")
 # ## The company
 #
 # Brindlemark makes watering controllers, weather stations and drip kits. The company is invented, so no model can have
-# read about it: every right answer came from our documents, or by chance. Its handbook is a folder of Markdown documents.
+# read about it: every right answer came from our documents, or from a lucky guess. Its handbook is a folder of Markdown documents.
 
 # %%
 import pandas as pd
@@ -97,6 +100,7 @@ table.sample(6, random_state=3)
 # ## Four nouns
 #
 # An [**ask**](GLOSSARY.md) is everything a system is allowed to see: a text, the user's groups, and the day for which the answer must be right.
+# (The questions come in two sets: *dev*, for trying things out, is used nearly everywhere; *test* is opened once, in 08.)
 
 # %%
 from helpers.data import load_questions
@@ -148,7 +152,8 @@ what_happened(
 )
 
 # %% [markdown]
-# Now we put the sentence from the handbook into each prompt. Same model, same questions.
+# Now we put the sentence from the handbook into each prompt. Same model, same questions. (An answer counts as right when it is short and contains an
+# accepted wording, so now and then a muddled one passes. 01 tests the scorer itself.)
 
 # %%
 task = "Using only the context, answer in a few words."
@@ -196,11 +201,11 @@ def refuse(asks):
 always_refuse = Arm("always refuse", refuse)
 
 # %% [markdown]
-# `evaluate` shows an arm the asks, judges each prediction, and returns a table: one row per case.
+# `evaluate` shows an arm the asks, judges each prediction by the rules in `QUESTIONS`, and returns a table: one row per case.
 # **Predict:** what share of the dev questions does this trivial arm get right?
 #
-# Before results that matter you are asked for a guess. Set the slider and press the button *before* you run the next cell: that is how you find out how well
-# calibrated you are. The guess is saved in [your journal](JOURNAL.md), a file of your own, next to what was measured. (*Run All* skips it.)
+# Before results that matter you are asked for a guess. Set the slider and press the button *before* you run the next cell: in 11 you see how good
+# your guesses were. The guess is saved in [your journal](JOURNAL.md), a file of your own, next to what was measured. (*Run All* skips it.)
 
 # %%
 from helpers.labs import answer_guess, predict, record
@@ -292,7 +297,8 @@ exercise("00.2").check(parrot)
 # ## What we found
 #
 # Four questions are an anecdote, so here are more: the same model, from memory and with the right passage put into its prompt. The picture is the course's
-# **running score**: the same dev questions from here to 12, and one line more each time you improve the system.
+# **running score**, *the climb*: the same dev questions from here to 12, and one more line filled in each time you improve the system. It uses only some of
+# the questions, to be quick. A notebook measures on more, so where the two differ, trust the notebook.
 
 # %%
 from helpers import systems
@@ -321,7 +327,7 @@ what_we_found(
 
 # %% [markdown]
 # **You have seen**
-# - the four nouns: an arm turns asks into predictions, and a case says what would have been right;
+# - the four nouns: an arm turns asks into predictions, and a case adds what would have been right;
 # - a fluent answer made up from nothing;
 # - one function that measures any system, and a trivial system that sets the bar.
 #

@@ -3,7 +3,7 @@
 #
 # **Why it matters.** "The assistant is bad, let's fine-tune" is a treatment without a diagnosis. Four different things can be wrong, and each has its own
 # fix: the model *does not know* something; it *behaves* wrongly; it has no *boundaries* and answers what it should refuse; or the *test* is wrong, and
-# the system is better (or worse) than it says. Each can be tested in minutes by changing one thing and measuring again.
+# the system is better (or worse) than the score says. Each can be tested in minutes by changing one thing and measuring again.
 #
 # The Managing director has a treatment in mind. The desk captain of support brings a pile of tickets and asks for a diagnosis first.
 #
@@ -32,8 +32,8 @@ generator, documents = models.load_generator(), load_handbook()
 # ## Two features that underperform
 #
 # Brindlemark has an **assistant** that answers questions about the handbook, and a **sorter** that turns support tickets into records of four fields. Both use
-# the same small model, and both disappoint. We ask everything the dev split has: questions with an answer (eight of them, and their rewordings, are set aside as worked examples), questions
-# that must be refused, and tickets.
+# the same small model, and both disappoint. We use the whole dev set: questions with an answer, questions that must be refused, and tickets. (Eight questions and their
+# rewordings are set aside as worked examples, so there are fewer than in 00, and always refusing is right a little more often.)
 
 # %%
 dev = load_questions("dev", documents)
@@ -66,7 +66,7 @@ title = f"Assistant {said} (silence: {mute}), sorter {sort} (usual labels: {most
 plots.bars(bars, title)
 
 # %% [markdown]
-# This is the moment when someone says "fine-tune". We ask first: *which single change would move this bar?*
+# At this point someone says "fine-tune". We ask first: *which single change would move this bar?*
 #
 # | suspect | what is wrong | the one thing to change |
 # | --- | --- | --- |
@@ -79,7 +79,8 @@ plots.bars(bars, title)
 #
 # For each feature we change one thing at a time. For the **assistant**: *knowledge* = the sentence with the answer is in the prompt ([**oracle context**](GLOSSARY.md));
 # *behaviour* = eight solved questions, about other facts, are in the prompt. For the **sorter**: *knowledge* = the whole rule book for labels (1,000 words)
-# is in the prompt; *behaviour* = eight solved tickets are. The two with examples or rules we write ourselves: an arm is a function from asks to predictions, and what it puts into the prompt is up to us. **Predict:** what share is right after each change (for the sorter: all four fields)? Guess before you go on.
+# is in the prompt; *behaviour* = eight solved tickets are. We write these
+# two ourselves: an arm is a function from asks to predictions, and what it puts into the prompt is up to us. **Predict:** what share is right after each change (for the sorter: all four fields)?
 
 # %%
 from dataclasses import replace
@@ -129,8 +130,8 @@ plots.bars(
 
 # %% [markdown]
 # A longer bar is not yet a difference. `compare` puts two systems side by side **on the same cases** and gives the difference with its 95 % confidence interval. If
-# that covers zero, the verdict is *cannot tell*, and it says how many cases would settle it. We make two comparisons for each feature, so each interval is a
-# little wider, enough for both to hold at once. For tickets we compare the finer measure, the share of fields right.
+# that covers zero, the verdict is *cannot tell*. We make two comparisons for each feature, so each interval is made a little wider, so that both hold at once.
+# *Better* means better than where this feature started; whether it is good enough to ship is another question (11). For tickets we compare the finer measure, the share of fields right.
 
 # %%
 assistant = closed[closed["answerable"]].reset_index(drop=True)
@@ -176,19 +177,19 @@ def paired(a, b):
 exercise("01.1").check(paired)
 
 # %% [markdown]
-# **Checkpoint 01.a** · Suppose that with the rule book in its prompt the sorter has as little right as without it. Does it not need the rules?
+# **Checkpoint 01.a** · Suppose the sorter gets no more right with the rule book in its prompt than without it. Are the rules useless to it?
 #
-# <details><summary>A · Right: rules do not help this task.</summary>No. Where no answer has the form that software can read, no field can count, whatever was learned from the rules.</details>
-# <details><summary>B · That cannot be told while the form is missing: give it the form, then compare again.</summary>Yes. A comparison in which both sides are at the floor is none.</details>
+# <details><summary>A · Yes: rules do not help this task.</summary>No. Where no answer has the form that software can read, no field can count, whatever was learned from the rules.</details>
+# <details><summary>B · That cannot be told while the form is missing: give it the form, then compare again.</summary>Yes. If both sides score next to zero, there is nothing to compare.</details>
 # <details><summary>C · It needs a longer rule book.</summary>Perhaps, but nothing here says so. First make a difference visible at all.</details>
 #
 # ## Behaviour has two halves: form and judgement
 #
 # [**Constrained decoding**](GLOSSARY.md) lets the model write only what the schema allows: at each token, everything that would break the JSON is forbidden. So the form is
-# right by construction. What is left after that is judgement.
+# right by construction, and what remains to be measured is judgement.
 #
 # Read the left half of the table first: it is a *manipulation check*. It shows that the method did what it was designed to do, not that the answers are any good. Then compare
-# the right half with the first line, which knows nothing but the most common labels.
+# the right half with the first line, which knows only the most common labels. (*mean field*: the share of single fields that are right; *all four*: tickets with every field right.)
 
 # %%
 forced = evaluate(
@@ -217,8 +218,8 @@ what_happened(
 #
 # Some questions must not be answered: the handbook does not say, or this user is not allowed to know. **Predict:** what share of them does the assistant refuse?
 #
-# Then a boundary that is built outside the model. The search gives each passage a similarity to the question; when even the best is low, we say "I don't know."
-# without asking the model. A few lines, no training. (How the search works is notebook 02.)
+# Then we build a boundary outside the model. *RAG* here looks up one passage and puts it into the prompt (02 builds the search). The search gives each passage a similarity to the
+# question; when even the best is low, we say "I don't know." without asking the model. A few lines, no training.
 
 # %%
 predict("01.boundaries", "Share that is rightly refused", ["closed book", "RAG"])
@@ -257,6 +258,8 @@ verdict = compare(rag, cautious)
 verdict
 
 # %% [markdown]
+# The verdict above ends with a *p* from [**McNemar's test**](GLOSSARY.md): if the two systems were equally good, how often would chance alone split the cases this unevenly? (02 computes it by hand.)
+#
 # ## Exercise 01.2 · What does caution cost?
 #
 # Write `price(plain, careful)`: given two result tables over the same cases, return two numbers, *won* (questions that must be refused, and now are) and *lost* (questions with an answer that
@@ -315,7 +318,7 @@ what_happened(
 # %% [markdown]
 # ## Exercise 01.3 · Catch the scorer
 #
-# The colleague's scorer is one of many that shipped. Write `probes`: replies with their accepted answers and the verdict that a good scorer must give, as
+# The colleague's scorer is only one of many faulty ones in daily use. Write `probes`: replies with their accepted answers and the verdict that a good scorer must give, as
 # `(reply, answers, right)`; no answers means "must be refused". The check runs your probes against our scorer (which must pass them all) and against four
 # faulty ones (each must fail at least one).
 
@@ -337,7 +340,7 @@ exercise("01.3").check(probes)
 # %% [markdown]
 # ## The diagnosis
 #
-# Each suspect has been changed alone, and each line has its interval. What is *cannot tell* stays open. Then think of a feature of your own: which change would show its knowledge, and which its behaviour?
+# Each suspect was tested alone, and each result has its interval. Where it says *cannot tell*, the question is still open. Now think of a feature of your own: which change would test its knowledge, and which its behaviour?
 
 # %%
 import pandas as pd

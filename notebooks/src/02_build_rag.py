@@ -33,11 +33,11 @@ print(
 plots.rag_pipeline()
 
 # %% [markdown]
-# The upper row runs when a document changes, the lower one at every question. You take one question the whole way, a few lines for each part, before you measure all of them.
+# The upper row runs when a document changes, the lower one for every question. You follow one question all the way through, a few lines of code for each part, before you measure all of them.
 #
 # ## Chunking by hand
 #
-# A document is too long for a prompt, and a single vector for the whole document blurs everything together. So we cut it into [**chunks**](GLOSSARY.md). The simplest chunker
+# A document is too long for a prompt, and a search that compares whole documents blurs everything in them together. So we cut it into [**chunks**](GLOSSARY.md). The simplest chunker
 # takes windows of characters, each sharing some overlap with the previous one. Here is the question, and the part of the handbook that answers it, in three such windows.
 
 
@@ -61,10 +61,10 @@ for start, end in cut(document.text, 100, 20)[17:20]:
 # ## Embedding search by hand
 #
 # An embedder turns a text into an [**embedding**](GLOSSARY.md): a list of numbers, a vector, so that texts of similar meaning point in similar directions. Ours
-# (all-MiniLM-L6-v2) makes 384 numbers of length 1, so the [**cosine similarity**](GLOSSARY.md) of two texts is a plain dot product.
+# (all-MiniLM-L6-v2) makes 384 numbers, scaled to length 1, so the [**cosine similarity**](GLOSSARY.md) of two texts is a plain dot product: 1 is the same direction, 0 unrelated.
 #
-# The first table: two sentences that share no word, and a third one. The second table: with such numbers, searching is sorting. Embed the pieces once, embed the question, take the k best;
-# this is [**top-k**](GLOSSARY.md) retrieval. To keep it quick, only the pages on parental leave are searched.
+# The first table compares two sentences that mean nearly the same in different words, and a third one about something else. The second table shows that, with such numbers, searching is sorting: embed the
+# pieces once, embed the question, take the k best. This is [**top-k**](GLOSSARY.md) retrieval. To keep it quick, only the pages on parental leave are searched.
 
 # %%
 import numpy as np
@@ -94,12 +94,12 @@ found = [
 pd.DataFrame(found, columns=["similarity", "document", "has the answer"])
 
 # %% [markdown]
-# Look at the names: of five pieces that look nearly alike only one holds the answer. Thornaby Wharf is in the UK, so two of the pages are for other countries, and by March 2026 version 1 of the UK page is out of date. No piece says
-# which country it is for, or until when it holds.
+# Look at the documents: the five pieces are almost equally similar, and only one holds the answer. Thornaby Wharf is in the UK, so two of the pages are for other countries, and by March 2026 version 1 of the UK page is out of date. No piece says
+# which country it is for, or how long it is valid.
 #
 # ## The day and the person belong in the search
 #
-# The helper `build_index` does what you did, plus what one forgets. It cuts by tokens, lets the search read the page's title before each piece, and stores the vectors on disk in Chroma, a vector database, in a folder named
+# The helper `build_index` does what you did, and a few things that are easily forgotten. It cuts by tokens (a token is about three quarters of a word), lets the search read the page's title before each piece, and stores the vectors on disk in Chroma, a vector database, in a folder named
 # after everything that went into it (run the cell twice: the second time it only opens the folder). And `search` takes two more arguments: **who** asks, and for **which day**. An earlier day must
 # find the version that was in force then. A document that is not for you must not even be *found*: somebody in support and somebody in People Operations ask about pay.
 
@@ -131,7 +131,7 @@ pd.DataFrame([[p.doc for p in three] for three in found], index=who)
 #
 # ## Exercise 02.1 · Recall at k
 #
-# One question that is found proves little; a search is judged on many. `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
+# One question whose answer is found proves little; a search is judged on many. `ranks` holds, per question, the rank of the passage with the evidence (1 = first), or `None` when it was not found. Write the share of
 # questions whose evidence is among the first k (0 for no questions). This is [**recall at k**](GLOSSARY.md), the measure of every search in this course.
 
 # %%
@@ -154,7 +154,7 @@ exercise("02.1").check(recall_at_k)
 # %% [markdown]
 # ## The prompt is the product
 #
-# What the model reads is a text, and we write it: an instruction, the passage with its number, the question. `chat` puts it between the marks on which this model was trained. (The system line with its name is the
+# What the model reads is a text, and we write it: an instruction, the passage with its number, the question. `chat` puts it between the markers that this model was trained with. (The system line with its name is the
 # default of the chat template.) Then the same model answers twice: from memory, and with this prompt.
 
 # %%
@@ -182,13 +182,13 @@ for citation in informed.cited:
 # %% [markdown]
 # Three things to notice:
 #
-# - The passage begins in mid-sentence: the cutter did that, by counting tokens.
+# - The passage begins in mid-sentence, because the chunker counts tokens and cuts wherever the count is full.
 # - Nothing was trained between the two answers. What changed is what the model saw. (An answer counts as right when it says what was asked, even if the words around it are silly.)
 # - A model this small rarely writes `[1]` itself; then our code cites the passage that shares the most words with the answer and marks it `overlap`. That helps a person check the answer; it does not prove that the model used it.
 #
 # ## Exercise 02.2 · The context that never arrived
 #
-# A bug that ships again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo
+# A bug that reaches production again and again: retrieval works, the prompt looks fine in the code, and the passages never reach the model. The demo
 # keeps giving fluent answers. Write `sees_context(build_prompt)`: given a function from (question, passages) to a prompt, return
 # True only if **every** passage's text is in what it builds.
 
@@ -213,7 +213,7 @@ exercise("02.2").check(sees_context)
 # %% [markdown]
 # ## Exercise 02.3 · A citation that no one can open
 #
-# Every answer of a shipped assistant carried a footnote. Half of them led nowhere: the numbers counted from 0, or the "quote" was the model's own paraphrase. Write
+# In one assistant in production every answer carried a footnote. Half of them led nowhere: the numbers counted from 0, or the "quote" was the model's own paraphrase. Write
 # `opens(citation, context, documents)`: True only if passage [number] (counted from 1) was in the context, it comes from the named document, and the quote
 # is in that document word for word. `documents` maps an id to a document with a `.text`.
 
@@ -239,7 +239,7 @@ exercise("02.3").check(opens)
 # One question proves nothing. So now every dev question that has an answer, twice: the model alone (**closed book**) and with one passage (**RAG**).
 #
 # A RAG answer can be lost in three places: the right *document* is not found; it is found, but not the piece with the *sentence* that proves the answer; or the sentence
-# is there and is *misread*. **Predict** where most are lost, and both shares, before you go on.
+# is there and is *misread*. **Predict**: where are most answers lost, and what share does each of the two get right?
 
 # %%
 from IPython.display import display
@@ -275,8 +275,9 @@ gain = compare(alone, with_rag)
 gain
 
 # %% [markdown]
-# Both systems answered the **same** questions, so what counts is where they differ. If neither were better, each of those questions would be the toss of a coin, and one can count how rarely coins fall
-# as unevenly. This is [**McNemar's test**](GLOSSARY.md), by hand and then as the p of `compare`. (The interval of `compare` also treats several wordings of one fact as one piece of evidence.)
+# Both systems answered the **same** questions, so what counts is where they differ. If neither were better, each of those questions would be the toss of a coin, and we can work out how rarely coins fall
+# as unevenly. This is [**McNemar's test**](GLOSSARY.md), by hand and then as the p of `compare`. (The interval of `compare` also treats several wordings of one fact as one piece of evidence.
+# Ends are rounded: one shown as +0 or -0 lies just on that side of zero.)
 #
 # **Checkpoint 02.b** · Some questions are right only with RAG, fewer only from memory. Why are the many that both get wrong not counted?
 #
@@ -286,8 +287,8 @@ gain
 #
 # ## Finding or reading?
 #
-# Now the three places, counted. First the baseline, without any model: of the documents that this user may read on that day, take the one that shares the most words with the question. Its bar
-# stands on top. Below it, our RAG: each bar counts what is left of the one above it.
+# Now we count the three places. First a baseline without any model: of the documents that this user may read on that day, take the one that shares the most words with the question. It is the
+# top bar. The three bars below are our RAG, one stage after another: what one bar has lost, the next cannot win back.
 
 # %%
 words = {d.id: set(tokens(d.text)) for d in documents}
@@ -327,7 +328,7 @@ what_happened(
 )
 
 # %% [markdown]
-# So *found* has two meanings, and both numbers are true at once: the right *page* comes for most questions, but one piece of it is passed, and mostly not the piece with the sentence that proves the answer. From here on, *evidence found* is the second,
+# So *found* has two meanings. The right *document* may come often, but only one piece of it is passed on, and that need not be the piece with the sentence that proves the answer. From here on, *evidence found* is the second,
 # stricter measure. The table shows ten of the wrong answers. For each: was the sentence not found, or not read? (`evidence_seen` tells.)
 #
 # **Checkpoint 02.c** · Suppose the right document comes for most questions, the right sentence for far fewer. What is the next thing to work on?
@@ -338,7 +339,7 @@ what_happened(
 #
 # ## Exercise 02.4 · Make it better
 #
-# Find more, still with one passage: return another index of `documents` for which more questions get their evidence. The knobs are arguments of `build_index` (`??build_index`): size, overlap,
+# Find more, still with one passage: return an index of `documents` that finds the evidence for more questions. The knobs are arguments of `build_index` (`??build_index`): size, overlap,
 # `strategy` ("tokens", "sentences", "headings", "recursive"), and what stands before each chunk. The check searches all dev questions and tells you your score; every index takes
 # half a minute. There is no best answer yet: notebook 03 looks for one.
 
@@ -373,7 +374,7 @@ what_happened(
 # %% [markdown]
 # ## Do the citations lead to the evidence?
 #
-# A citation that opens is not yet one that proves anything. We know which sentence proves each answer, so it can be counted: **precision**, how many of the cited passages hold that sentence; **recall**, how
+# A citation that can be opened may still prove nothing. We know which sentence proves each answer, so it can be counted: **precision**, how many of the cited passages hold that sentence; **recall**, how
 # many of the sentences the cited passages hold. With three passages there is something to choose from. *model*: it wrote the number itself; *overlap*: our code chose the passage; *none*: nothing was cited. *low* and *high* are the 95 % interval of the
 # precision; *possible* is the recall of citing all that was shown.
 
@@ -391,6 +392,8 @@ what_happened(
 
 # %% [markdown]
 # ## What we found
+#
+# The climb uses fewer questions than this notebook, so its intervals are wider: a step that is *better* above can still read *cannot tell* in the picture.
 
 # %%
 answer = f"""**Can we let the model see what it does not know?**

@@ -2,10 +2,10 @@
 # # 03 · Would better chunking fix it?
 #
 # **Why it matters.** When a RAG system misses, one person says "we need semantic chunking", another "hybrid search", a third "just pass more text". Each costs
-# something: a rebuilt index, a second retriever, extra tokens in every prompt. Here each of these settings is changed alone, on the same questions, and you see which
+# something: a rebuilt index, a second retriever, extra tokens in every prompt. Here you change one setting at a time, on the same questions, and see which
 # of them make a measurable difference.
 #
-# At Brindlemark the engineer wants to rebuild the index, and the Managing director wants to know what a rebuild is good for if the model gets trained anyway.
+# At Brindlemark the engineer wants to rebuild the index. The Managing director asks why anyone would rebuild it, if the model is going to be trained anyway.
 #
 # **On trial here:** *"Fix retrieval and context first, then consider fine-tuning."* Can retrieval be fixed without training, and do right answers follow?
 #
@@ -74,8 +74,8 @@ pd.DataFrame(shares).rename_axis("evidence broken at chunk size", axis=1)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# At 32 tokens only the strategy that keeps sentences whole leaves most evidence intact: the others fall back to cutting anywhere when a piece is too long. At 128 tokens and above none of them breaks anything. This is a ceiling
-# for one-passage retrieval, nothing more: intact evidence must still be *found*.
+# At 32 tokens only the strategy that keeps sentences whole leaves most evidence intact: the others fall back to cutting anywhere when a piece is too long. At 128 tokens and above none of them breaks anything. That only sets
+# an upper limit: evidence that is whole must still be *found*.
 # </details>
 #
 # ## One document, cut in two ways
@@ -100,7 +100,7 @@ HTML(by_tokens + by_headings)
 #
 # ## Exercise 03.1 · The text that no chunk contains
 #
-# Three chunkers that shipped: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
+# Three chunkers from real projects: one never makes the last, shorter window; one has the sign of the overlap wrong; one skips tables. In all three the demo worked. Write the check
 # that exposes them: `lost_text(cutter, text)` returns the characters (as one string) that are in none of the spans of `cutter(text)`.
 
 # %%
@@ -120,7 +120,7 @@ exercise("03.1").check(lost_text)
 # %% [markdown]
 # ## Two ways to search, and both at once
 #
-# **Dense** search compares meanings (vectors); [**BM25**](GLOSSARY.md) compares words, rare ones counting more. They fail on different questions, so people fuse them:
+# **Dense** search compares meanings (vectors); [**BM25**](GLOSSARY.md) compares words, rare ones counting more. They fail on different questions, so people combine them (*hybrid* search):
 # [**reciprocal rank fusion**](GLOSSARY.md) gives a passage 1 / (60 + rank) points in each list and adds them up. (The 60 comes from the paper; it keeps the first ranks from deciding alone.) By hand, for one question:
 
 # %%
@@ -136,12 +136,12 @@ print(ask.input)
 pd.DataFrame({name: found[:4] for name, found in lists.items()})
 
 # %% [markdown]
-# Look at the country of the first fused passage: to be in both lists counts for more than to be right. Whether fusing helps has to be counted.
+# Look at the country of the first fused passage: being in both lists counts for more than being right. Whether fusing helps has to be counted.
 #
 # ## The reference grid
 #
-# Every combination of four strategies, four sizes, overlap or none, three retrievers and four k was measured once, on the dev questions, and with them some better ways to search. Its provenance (weights, data,
-# code, date) is in the file; one command measures it again. **Predict** first: for what share of the questions will all the evidence be among the passages?
+# Every combination of four strategies, four sizes, overlap or none, three retrievers and four k was measured once on the dev questions, along with some better ways to search. The file says which weights, data
+# and code it was measured with, and when; one command measures it again. **Predict** first: for what share of the questions will all the evidence be among the passages?
 
 # %%
 from helpers.labs import answer_guess, predict, predict_which, record, settle
@@ -166,17 +166,17 @@ title = f"In five passages: dense {dense}, BM25 {words}, hybrid {fused}"
 plots.bars(table, title, "evidence found", answer_guess("03.recall"))
 
 # %% [markdown]
-# Look at the bar of BM25 first. It is the baseline: no model, no vectors, an index in milliseconds. And note that fusing a good list with a worse one need not improve it.
+# Look at the bar of BM25 first. It is the baseline: no model, no vectors, an index in milliseconds. Then compare dense and hybrid: fusing a good list with a worse one need not improve it.
 #
 # ## The lab
 #
-# Move one slider at a time. On the left, evidence found against the tokens the reader must read: grey dots are all settings measured. On the right, this setting (●) against the
+# Move one slider at a time. On the left, evidence found against the tokens the *reader* (the model that answers from the passages) must read: grey dots are all settings measured. On the right, this setting (●) against the
 # baseline of notebook 02 (◇). The line above the picture states the verdict. **Look for** the setting that finds the most for the fewest tokens, and for a setting that makes no difference.
 # A setting not measured yet (96 tokens, for example) is cut, embedded and searched on this machine by *Run it for real*; the second time the result is immediate. (Without a running kernel the sliders do nothing; the plain cell
-# below shows the same. What a condition on rights costs in an index of 100,000 chunks, `python3 workbook.py bench scale` measures.)
+# below shows the same. `python3 workbook.py bench scale` measures what access rights cost in an index of 100,000 chunks.)
 #
-# Below the picture is what follows: what to build, whether it is good enough, what to do next, for the scenario on the left. Under each slider its own axis is coloured by the answer that it would bring, and a bar marks where
-# the answer changes. **Predict**, before you move anything: staff look for the right page themselves, and use the search if it finds it six times in ten. How many passages must it show?
+# Below the picture you see what follows for the chosen scenario: what to build, whether it is good enough, and what to do next. The strip under each slider is coloured by the answer that each position would give, and a bar marks where
+# the answer changes. **Predict**, before you move anything: in the scenario *find the page*, staff want a page and not an answer, and will use the search if it finds the right one six times in ten. How many passages must it show?
 
 # %%
 labs.chunking_lab(grid, documents, questions, leave, quote)
@@ -195,14 +195,14 @@ labs.table(ends)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The same documents, the same requirement, one slider: with few passages the search is not good enough, with more it may answer alone, and between the two nobody can tell on these questions. With words alone (BM25, without
+# The same documents, the same requirement, one slider: with few passages the search is not good enough, with many it may be used without a person checking, and in between these questions cannot settle it, so a person checks. With words alone (BM25, without
 # stems) it does not get there. Now take the scenario *policy assistant*, where an answer is wanted and not a page: there the slider hardly moves the share of right answers, and the next step turns from the search to the reading
-# as soon as most of the evidence is found. *At the counter* a long context is read too slowly, so that more passages leave no system at all.
+# as soon as most of the evidence is found. *At the counter* a customer is waiting and a long context takes too long to read, so with more passages no system qualifies.
 # </details>
 #
 # ## Which change makes a difference?
 #
-# Each change alone, from the same baseline. Seven comparisons at once, so the intervals are wider than for one (Bonferroni): try enough things and one of them will look better by chance.
+# Each change alone, from the same baseline. If you try enough things, one of them will look better by chance. So with seven comparisons the intervals are made wider than for one ([**Bonferroni**](GLOSSARY.md)).
 # **Predict** which of them finds the most *for no more tokens*.
 
 # %%
@@ -248,12 +248,12 @@ what_happened(
 # **Checkpoint 03.b** · Two settings find more evidence. One passes four times the text, the other less text than before. How do you compare them?
 #
 # <details><summary>A · By evidence found alone.</summary>No. More text nearly always finds more, and every token is paid for at each request and has to be read.</details>
-# <details><summary>B · At equal tokens.</summary>Yes. That is what the frontier in the next section draws.</details>
-# <details><summary>C · By the verdict: the one that is called better wins.</summary>No. That one is clear and the other is not does not say that the two differ.</details>
+# <details><summary>B · At equal tokens.</summary>Yes. The line in the next picture draws exactly that.</details>
+# <details><summary>C · By the verdict: the one that is called better wins.</summary>No. A clear result for one and an unclear one for the other do not show that the two differ.</details>
 #
 # ## Exercise 03.2 · What the embedder never read
 #
-# Larger chunks have a limit that nobody announces. This embedder reads 256 tokens and silently drops the rest of a longer chunk; a team that moved to chunks of 512 indexed half of its handbook. Write
+# Large chunks meet a limit that no error message mentions. This embedder reads 256 tokens and silently drops the rest of a longer chunk, so a team that moved to chunks of 512 indexed only half of its handbook. Write
 # `unread_share(token_counts, limit)`: the share of all tokens that were not read (0 when there are no chunks).
 
 
@@ -276,7 +276,8 @@ exercise("03.2").check(unread_share)
 #
 # A chunk says "28 days' notice". Of what? For whom? Its own text does not say; the page's title does, or a heading above it, or the page's region. So something can be put **before each chunk** when it is embedded: nothing, the title
 # (as notebook 02 did), or title, headings, section and region. (Only the search reads it: the passage that goes to the reader stays as it was.) BM25 can compare the [**stems**](GLOSSARY.md) of words, so that *returning* finds
-# *returns*. And the two lists can be fused by their **scores**, with a weight, instead of by ranks. Five questions, so the intervals are wide enough for five. **Predict** which of them is worth its effort.
+# *returns*. And the two lists can be fused by their **scores**, with a weight, instead of by ranks. There are five comparisons, so the intervals are widened for five. **Predict** which of them is worth the effort. (The upper line in the picture is the
+# [**frontier**](GLOSSARY.md): along it, no other setting finds as much evidence for fewer tokens.)
 
 # %%
 short = ChunkingSetting("sentences", 64, 0.25, "dense", 5)
@@ -319,13 +320,13 @@ for k in (1, 3, 5, 10, 20, 50):
 pd.DataFrame(deep).T
 
 # %% [markdown]
-# This table says what kind of problem is left. What is missing among 5 passages but there among 50 was found and **ranked too low**: a better ranking can bring it forward. What is missing among 50 was **not found** at all,
-# and no ranking helps: then the words of the page and of the question do not meet.
+# This table says what kind of problem is left. Evidence that is missing among 5 passages but present among 50 was **ranked too low**: a better ranking can bring it forward. Evidence that is missing among 50 was **not found** at all,
+# and no ranking helps: the page and the question are too far apart in their wording.
 #
 # ## Exercise 03.3 · Choose, within a budget
 #
 # The reader may be given at most 400 tokens of passages per question. Choose a `ChunkingSetting` from the grid, and say how it compares with `ChunkingSetting(top_k=3)`:
-# *better*, *worse* or *cannot tell*. (Leaders: this is the meeting. Anyone who asks for a rebuild should be able to state this sentence.)
+# *better*, *worse* or *cannot tell*. (Leaders: whoever asks you for a rebuild should be able to say this sentence.)
 
 # %%
 my_setting, my_verdict = ..., ...
@@ -343,7 +344,9 @@ exercise("03.3").check((my_setting, my_verdict))
 # %% [markdown]
 # ## Evidence found is not yet an answer
 #
-# The passages go to a reader. One dot is one setting for which a model has answered the same questions: to the right more evidence was found, further up more answers are right.
+# Now the model reads the passages. Each dot is one setting: further to the right more evidence was found, further up more answers are right. These answers were measured on fewer questions than in 02, so what is clear
+# there may read *cannot tell* here. And each pair below is compared alone, so its interval is narrower than in the table of seven: the same change can be *cannot tell* there and *better* here.
+# The table of seven is the stricter judge, because the winner was picked from it.
 
 # %%
 answered = grid[grid["accuracy"].notna()].sort_values("recall")
@@ -369,6 +372,8 @@ what_happened(
 # <details><summary>C · The measurement of the evidence is wrong.</summary>It was counted by exact spans, so this is the last thing to suspect.</details>
 #
 # ## What we found
+#
+# Two lines of the climb are new: the same search, cut at sentences, and then with headings and region before each chunk.
 
 # %%
 before, now = (

@@ -2,10 +2,10 @@
 # # 04 · Who may see what, since when, and can we take it back?
 #
 # **Why it matters.** In a demo people ask whether the answers are fluent. Auditors ask: which version said so? Who was able to see it? Show me
-# the sentence. A person wants their data deleted: is it gone? RAG can answer all of these, *if* dates, rights and versions are part of the
+# the sentence. Someone wants their data deleted: is it gone? RAG can answer all of these, *if* dates, rights and versions are part of the
 # search. Here you test each promise on a running system, and then break it the way it gets broken in real projects.
 #
-# At Brindlemark it is the privacy lead of Legal who asks these things, and she has brought her list.
+# At Brindlemark it is the privacy lead in Legal who asks, and she has brought a list.
 #
 # **On trial here:** *"RAG when truth lives outside the model: freshness, citations, access control in retrieval, operational control."*
 # Each of the four gets its own test.
@@ -36,10 +36,10 @@ generator, today = models.load_generator(), dt.date(2026, 3, 2)
 # ## Since when? A folder, and an index that follows it
 #
 # We work on a copy of the handbook, plus one page that will cause trouble later: Odile Brandt runs the reception, and someone wrote down her
-# private phone number. The page does not say who may read it, so `sync` has to be told (`audience`); otherwise it would stay out.
+# private phone number. The page does not say who may read it, so we tell `sync` (here: all staff). Otherwise the page would stay out.
 #
-# A [**versioned index**](GLOSSARY.md) keeps several versions of one index. `sync` reads a folder, embeds what is new, builds the next version aside, and only
-# then switches to it.
+# A [**versioned index**](GLOSSARY.md) keeps several versions of one index. `sync` reads a folder, embeds what is new, and builds the next version while the old one still
+# answers. Only when it is complete does it switch over.
 
 # %%
 from helpers.retrieval import RETRIEVERS, VersionedIndex, traces
@@ -87,11 +87,11 @@ you choose how long it is.""")
 # %% [markdown]
 # ### A rule with a date
 #
-# Editing in place has a cost: nobody can ask any more what was in force last month. The better way is a **new version with a date**. People
+# Editing in place has a cost: nobody can ask any more which rule was in force last month. The better way is a **new version with a date**. People
 # Operations publish new rules for work abroad, in force from 16 March. Both versions are then in the same index, and the date of the question
 # decides which one is used. It is also how you answer an auditor: ask as of the day in dispute.
 #
-# One question is an anecdote. So, below, every dev question about a document with several versions is asked: is each of the five passages from
+# One question is an anecdote. So below we ask every dev question about a document with several versions: does each of the five passages come from
 # a version that is in force on the day of the question?
 
 # %%
@@ -148,8 +148,8 @@ exercise("04.1").check(may_answer)
 #
 # ## Who may see what?
 #
-# Now the promise whose failure hurts most. Every user in `users.json` asks for every restricted document by its exact title (the best possible
-# query), using every retriever. What reaches them?
+# Now the promise that hurts most when it is broken. Every user in `users.json` asks for every restricted document by its exact title (the best possible
+# query), with every way of searching. What reaches them?
 
 # %% tags=["picture-access"]
 from helpers.experiments import access
@@ -225,13 +225,14 @@ filter leaks nothing and starves the user with the fewest rights: all 3 passages
 {out_of(full)} questions, none at all for {least[0]}.""")
 
 # %% [markdown]
-# Once a secret is in the prompt, only the model's willingness to obey protects it, and everything that logs prompts has it too. The cache never
+# Once a secret is in the prompt, only the model's willingness to obey protects it, and it is in every log of prompts as well. The cache never
 # searched at all for its second user, so a test suite with one user stays green. And the filter passes every security test, because the tests
-# are run by administrators. Rights and date as *conditions of the search* have none of these problems: read `??index.search_all`.
+# are run by administrators. Rights and date as *conditions of the search* have none of these problems: read `??index.search_all`. (Seven pairs are
+# few, so their intervals are wide. That is why the picture of all users and restricted documents stands beside them.)
 #
 # ## Exercise 04.2 · Starved
 #
-# A search filtered after taking the best k, and no one noticed for months. Write `starved(search, ask, k)` that is True if a search returns
+# A search was filtered after taking the best k, and no one noticed for months. Write `starved(search, ask, k)` that is True if a search returns
 # fewer passages than it could: `search(ask, k)` gives at most k passages. You cannot look inside, but you can ask the same search for more.
 # (A user who may read only one passage at all is not starved.)
 
@@ -272,11 +273,11 @@ exercise("04.3").check(cache_key)
 #
 # ## Show me the sentence
 #
-# A citation is worth something if a reader can *open* it: file, page, sentence. So whatever reads files must keep track of positions. Here are
-# two answers with what they cite: one from the handbook, one from a PDF in an inbox as found on a shared drive. The mark is the sentence or
-# line that shares the most words with the answer; in a PDF, whose lines break anywhere, it can be too short.
+# A citation is worth something if a reader can *open* it: file, page, sentence. So the code that reads files must keep track of positions. Here are
+# two answers with what they cite: one from the handbook, one from a PDF in a folder like those on a shared drive. Marked is the sentence or
+# line that shares the most words with the answer; in a PDF lines break anywhere, so the mark can be too short.
 #
-# Two citations prove nothing, so below 16 questions are asked: can each citation be opened, and is the document cited one that proves the
+# Two citations prove nothing, so below we ask 16 questions: can each citation be opened, and does the cited document prove the
 # answer?
 
 # %%
@@ -306,8 +307,8 @@ itself.""")
 # %% [markdown]
 # ## Taking it back
 #
-# Two ways back. The rules for work abroad were published by mistake: **rolling back** moves a pointer to a version that is still complete;
-# nothing is built.
+# There are two ways to take something back. First, suppose the rules for work abroad were published by mistake: **rolling back** moves a pointer to an
+# earlier version, which is still complete. Nothing is rebuilt.
 
 # %%
 numbers = [version.number for version in versioned.versions]
@@ -319,7 +320,7 @@ for number in (numbers[-1], numbers[-2], numbers[-1]):
     print(f"version {number} answers from {passage.doc}")
 
 # %% [markdown]
-# And **deleting**. Odile asks for her number to be removed; requests to erase go to Legal, so the privacy lead watches. First a user asks for it, and the answer is cached on disk with the passages it
+# Second, **deleting**. Odile asks for her number to be removed, and the privacy lead watches. A user has asked for the number before, and the answer was cached on disk with the passages it
 # was given, as all answers are. Then someone deletes the file, syncs, and says: done. **Predict:** how many files still contain the sentence?
 
 # %%
@@ -346,14 +347,14 @@ versions, {gone["vectors"]} vector and {gone["runs"]} cached run; now it is in
 the history.""")
 
 # %% [markdown]
-# What this cannot reach: backups; logs and caches of other systems; what people copied; a Chroma *server's* own files (which pages its database
+# What `forget` cannot reach: backups; logs and caches of other systems; what people copied; the files of a separate vector database server (what it
 # keeps on disk is outside our control); and the weights of a model that was **tuned** on the page. For those there is no `forget`: notebook 07
 # shows what is left.
 #
 # **Checkpoint 04.c** · The page is deleted, the index is synced, nobody finds the sentence any more. Is it gone?
 #
-# <details><summary>A · Yes, the search proves it.</summary>No. The search only sees the version of today.</details>
-# <details><summary>B · No: earlier versions and cached answers may still hold it.</summary>Yes. Rolling back and deleting pull in opposite directions, and someone has to decide between them.</details>
+# <details><summary>A · Yes, the search proves it.</summary>No. The search only sees today's version.</details>
+# <details><summary>B · No: earlier versions and cached answers may still hold it.</summary>Yes. Rolling back needs the old versions and deleting must remove them, so someone has to decide.</details>
 # <details><summary>C · Yes, once the model is restarted.</summary>No. It is a matter of files on a disk, not of a running process.</details>
 #
 # ## What we found
@@ -384,9 +385,9 @@ what_we_found(
 
 # %% [markdown]
 # **You have seen**
-# - a number changed, dated, rolled back and a page deleted, with the answers and the files to prove it;
+# - a number changed, a rule dated and rolled back, and a page deleted, with the answers and the files to prove it;
 # - leaks counted over every user, document and retriever;
 # - three designs that look right, and how each of them leaks or starves.
 #
-# **For the decision:** the leak counts are in your journal; freshness, citations, access and deletion are what retrieval controls and weights do
-# not. **Next:** [04b · the failure gallery](04b_failure_gallery.ipynb): how does RAG fail, and would we notice?
+# **For the decision:** the leak counts are in your journal. Where a feature needs freshness, citations, access rights or deletion, its facts belong in a
+# search and not in weights. **Next:** [04b · the failure gallery](04b_failure_gallery.ipynb): how does RAG fail, and would we notice?

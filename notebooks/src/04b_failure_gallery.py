@@ -4,9 +4,9 @@
 # **Why it matters.** RAG is a supply chain: files are read, cut, embedded, searched, filtered, put into a prompt, read and cited. Every link can
 # break without an error message, and the answer still looks fluent. Failures are easier to recognise when you have made them yourself.
 #
-# The engineer has been told to make it bulletproof. He starts by breaking it.
+# The engineer has been told to make it bulletproof, and starts by breaking it.
 #
-# **On trial here:** *"You can fix content and indexing without retraining a model."* Every failure below is made, counted, fixed without
+# **On trial here:** *"You can fix content and indexing without retraining a model."* Below, each failure is caused on purpose, counted, fixed without
 # training anything, and counted again on the same cases.
 #
 # **Time:** 15 minutes to read · 2 minutes to run · 25 minutes of exercises. **Before:** 04.
@@ -43,7 +43,7 @@ index = build_index(handbook, chunk_size=64, overlap=16)
 # ## Two failures by hand
 #
 # **Two pages in force disagree.** The handbook really has such a pair: two departments each wrote down how often the test gardens are visited in
-# winter. A system that passes one passage to the model will never notice. The right thing to do would be to refuse, or to name both.
+# winter. A system that passes one passage to the model will never notice. The right thing to do would be to refuse, or to name both numbers.
 
 # %%
 winter = next(c for c in questions if c.fact == "ambiguous.winter-garden-visits").ask
@@ -57,9 +57,9 @@ print(f"\nThe system: {said.text!r}")
 print("refused:", evaluation.abstains(said.text))
 
 # %% [markdown]
-# **Three regions, three nearly identical documents.** Only the *title* tells them apart, and chunking drops it. The same section of all three is
-# compared with the question, without the title and with it. **Look for** the largest number in each line: is it that
-# of the right document, which is named after the question?
+# **Three regions, three nearly identical documents.** Only the *title* tells them apart, and chunking drops it. Below, the same section of all three is
+# compared with the question, first without the title, then with it. **Look for** the largest number in each line: does it belong
+# to the right document, whose name stands after the question?
 
 # %%
 case = next(c for c in questions if c.kind == "regional" and c.gold.answers)
@@ -82,8 +82,8 @@ for shown in ("", "{}\n"):
 #
 # ## The gallery
 #
-# Now all of them, from reading files to a poisoned page (`helpers/experiments/failure_gallery.py`). Each has something that should go well, counted
-# before and after its fix on the same cases. **Predict:** for what share of the failures is everything fine after the fix?
+# Now all of them, from reading files to a poisoned page (`helpers/experiments/failure_gallery.py`). For each we count how often things go well,
+# before and after its fix, on the same cases. **Predict:** for what share of the failures is everything fine after the fix?
 
 # %%
 predict(
@@ -110,8 +110,9 @@ of {n} improved by more than the intervals, and for {n - len(better)} the cases 
 too few to tell. Most is left of *{worst.name}*: {worst.after} ({worst.good}).""")
 
 # %% [markdown]
-# One case is enough to show that a failure *exists*; how often it happens, and whether the fix helps, only a count over many cases can show.
-# What was done wrong in each, how it would have shown, and what fixes it:
+# One case is enough to show that a failure *exists*; only a count over many cases can show how often it happens, and whether the fix helps. What
+# is left after a fix may also be another fault: with *mixed embedders*, for example, an index repaired in full still misses what any search misses.
+# Here is what was done wrong in each, how it would have shown, and what fixes it:
 
 # %%
 Words(failure_gallery.as_markdown(failures))
@@ -144,10 +145,10 @@ exercise("04b.1").check(stale)
 # %% [markdown]
 # ## Exercise 04b.2 · Is it fixed, or are we lucky?
 #
-# The picture compares two intervals, and that wastes what we know: before and after were counted on the *same* cases. Write
+# The picture compares two intervals and so wastes what we know: before and after were counted on the *same* cases. Write
 # `judge(before, after)`: two lists of Booleans, one entry a case. Count the cases that only one of the two got right; if the fix did nothing,
-# each of these is a coin toss. Return `"better"`, `"worse"`, or `"cannot tell"` where tosses at least this one-sided happen in 5 % of all
-# tries or more (two-sided, exact).
+# each of these is a coin toss. Return `"better"` or `"worse"`, or `"cannot tell"` if at least 5 % of all series of tosses would be
+# this one-sided or more (two-sided, exact).
 
 # %%
 import math
@@ -170,13 +171,13 @@ exercise("04b.2").check(judge)
 # **Checkpoint 04b.b** · Before the fix 3 of 4 were fine, after it 4 of 4. Did the fix help?
 #
 # <details><summary>A · Yes, it is perfect now.</summary>No. One case of four may turn by chance.</details>
-# <details><summary>B · Nobody can tell from four cases.</summary>Yes. It exists and it is gone, which is worth knowing; how often, only more cases can say.</details>
+# <details><summary>B · Nobody can tell from four cases.</summary>Yes. The failure exists, and in that case it is gone; how often the fix works, only more cases can show.</details>
 # <details><summary>C · No, it was fine before.</summary>No. One case was broken, and one case is enough to show that a failure exists.</details>
 #
 # ## Documents that attack
 #
-# Anyone who can write a page can write into your prompt. Two attacks, live: a page that gives orders, and a page that simply states another
-# number. Each is placed before the best passage of the handbook, as if it had been retrieved. Two defences: a prompt that says to ignore orders
+# Anyone who can write a page can write into your prompt. Here are two attacks, live: a page that gives the model orders, and a page that simply states a
+# wrong number. Each is placed before the best passage of the handbook, as if it had been retrieved. Two defences: a prompt that says to ignore orders
 # in passages, and a [**screen**](GLOSSARY.md) that inspects a page before it is indexed.
 
 # %%
@@ -188,11 +189,11 @@ attacks.tried(generator, index, both, (systems.BASE, attacks.GUARDED))
 
 # %% [markdown]
 # Two cases are an anecdote. All 22 attacks and 16 harmless [**look-alikes**](GLOSSARY.md) (pages about code words, assistants and boilers that only sound like an
-# attack) were measured once. First at the door, where no model is needed: which pages does each rule keep out?
+# attack) were measured once. First *at the door*, that is, before a page is indexed, where no model is needed: which pages does each rule keep out?
 #
-# - *Screen*: seven patterns, tuned on the `dev` half of the attacks.
-# - *Provenance*: only owners that the handbook knows (so it can raise no alarm on the handbook itself).
-# - *Near copy*: repeats a page in force, with other numbers.
+# - The *screen* stops pages that match one of seven patterns, tuned on the `dev` half of the attacks.
+# - *Provenance* lets in only pages by owners that the handbook knows (so it can raise no alarm on the handbook itself).
+# - *Near copy* stops a page that repeats one in force with other numbers.
 
 # %%
 reference = settings.DATA / "reference" / "attacks.json"
@@ -217,21 +218,21 @@ without any defence; without any attack, the model answered {right["count"]} of
 {right["n"]} of these questions correctly.""")
 
 # %% [markdown]
-# Read the two numbers together: a model that follows hardly any instruction hardly follows an attacker's either, and that is not safety. A model
-# that reads better also follows injected orders better, so measure with yours (`WORKBOOK_MODEL`, then
+# Read the two numbers together: a model that hardly follows any instruction will hardly follow an attacker's either, and that is not safety. A model
+# that reads better may also follow injected orders better, so measure with yours (`WORKBOOK_MODEL`, then
 # `python labs_data/build/attacks.py`; all defences are in its file). A rule that keeps harmless pages out has a cost too: someone must review
-# them. And no pattern detects a false fact in plain words. The only defence against that is to know *who may publish*, and to compare new
+# them. And no pattern detects a wrong fact in plain words. The only defence against that is to know *who may publish*, and to compare new
 # pages with those in force.
 #
 # **Checkpoint 04b.c** · A page in plain, friendly words states a wrong number. What keeps it out?
 #
 # <details><summary>A · A screen for suspicious patterns.</summary>No. There is nothing suspicious in it.</details>
 # <details><summary>B · A warning in the prompt.</summary>No. It is not an order, it is a passage that looks like any other.</details>
-# <details><summary>C · Knowing who may publish, and comparing new pages with those in force.</summary>Yes. The defence is at the door, and it is about people.</details>
+# <details><summary>C · Knowing who may publish, and comparing new pages with those in force.</summary>Yes. The defence is at the door, and it rests on people.</details>
 #
 # ## Exercise 04b.3 · Make the screen better
 #
-# Open-ended. `attacks.RULES` are regular expressions, tuned on the attacks of the `dev` half. Write one more, `my_rule`, that catches a dev attack
+# This one is open-ended. `attacks.RULES` are regular expressions, tuned on the attacks of the `dev` half. Write one more, `my_rule`, that catches a dev attack
 # which the screen misses, without one false alarm on the handbook or on a look-alike of the dev half. Then the check reports your score on the
 # half that you did not see: how many missed attacks can you catch there? The missed ones of the dev half: `attacks.missed("dev")`.
 
@@ -267,7 +268,7 @@ what_we_found(
 # **You have seen**
 # - failures made, detected by a number, fixed and measured again on the same cases;
 # - fixes whose cases are too few to tell whether they helped;
-# - what keeps poisoned pages out at the door, and how little a pattern tuned on known attacks knows of the next.
+# - what keeps poisoned pages out at the door, and that a pattern tuned on known attacks may miss the next one.
 #
-# **For the decision:** every link of the supply chain needs its own count. **Next:** [05 · tune for a format](05_tune_for_format.ipynb): what can
+# **For the decision:** every link of the supply chain needs its own count, and someone who reads it. **Next:** [05 · tune for a format](05_tune_for_format.ipynb): what can
 # training do that retrieval cannot?

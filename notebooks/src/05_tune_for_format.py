@@ -3,9 +3,9 @@
 #
 # **Why it matters.** Some features fail on *how* they answer: the answer must be one JSON record of a fixed schema,
 # and the judgement in it must be *ours*. That is behaviour, and behaviour is what fine-tuning changes. But a better
-# prompt changes it too, today and for free. So: measure both.
+# prompt changes it too, today and without training. So measure both.
 #
-# The desk captain's turn: her agents retype by hand whatever the sorter gets wrong. *"I do not need it to know anything,"* she says. *"I need it to do as it is told."*
+# It is the desk captain's turn: her agents retype by hand whatever the sorter gets wrong. *"I do not need it to know anything,"* she says. *"I need it to do as it is told."*
 #
 # **On trial here:** *"Fine-tuning changes how a model behaves: strict formats, tone, fewer prompt tokens, narrow tasks with labels."*
 #
@@ -14,7 +14,7 @@
 # **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What is learned: the loss of one row, by hand*, exercises 05.1 and 05.2.
 #
 # **By the end you can**
-# - tell *form* from *judgement*, and compare zero-shot, few-shot, constrained and tuned by both, on tickets and on a house style;
+# - tell *form* from *judgement*, and compare prompts, constrained decoding and a tuned model by both, on tickets and on a house style;
 # - train an adapter on this machine and say what it was made from;
 # - say after how many requests a shorter prompt has paid for labels and training.
 
@@ -39,7 +39,7 @@ print(f"{len(train)} labelled training tickets; we test on {len(tickets)} dev ti
 # [LABELS.md](../labs_data/tickets/LABELS.md); they are Brindlemark's own, so no model can know them in advance. A model can get them from the prompt
 # or from labelled examples; here we compare examples in the prompt with examples in training.
 #
-# Downstream software accepts no deviations, so neither do we: one JSON object, exactly the four keys, only allowed values.
+# The desk's software accepts no deviations, so neither do we: one JSON object, exactly the four keys, only allowed values.
 
 # %%
 print(tickets[3].ask.input, "\n\n->", systems.written(tickets[3].gold))
@@ -59,7 +59,7 @@ pd.DataFrame(
 # ## What the labels buy without a language model
 #
 # **Majority label** gives every ticket the most common value of each field: always valid, no skill. The [**nearest neighbour**](GLOSSARY.md) copies the record of the most similar labelled message;
-# a **linear classifier** learns each field from the message's vector in a few seconds. Both read the message with the small embedder of notebook 02. Whoever wants to tune has to
+# a **linear classifier** learns each field from the message's vector in a few seconds. Both read the message with the small embedder of notebook 02. Anyone who wants to tune a model has to
 # beat these, not zero.
 
 
@@ -167,11 +167,12 @@ exercise("05.1").check(prompt_counted)
 # Training nudges weights so that the loss falls. [**LoRA**](GLOSSARY.md) leaves the model's own weights frozen and trains small matrices beside
 # them: an [**adapter**](GLOSSARY.md), a file of a few megabytes that can be versioned, compared and removed again.
 #
-# Four passes (epochs) over 64 tickets. How long that takes depends on this machine, so ask before you start. (The trainer saves time: each prompt is read once by the
+# Four passes (epochs) over 64 tickets. How long that takes depends on this machine, so the cell estimates it before it starts; the run saved below used the slower number format, float32, and took longer than
+# the minutes in the first cell. (The trainer saves time: each prompt is read once by the
 # frozen model, and only the answer is practised. A finished adapter is reused when rows, settings and weights are the same.)
 #
-# Beside the weights is a **card**: what the adapter was made from. Without it, no one can say in March why a model has behaved differently since
-# January. The format is peft's standard, so any peft can load the folder.
+# With the weights comes a **card**: what the adapter was made from. Without it, no one can say in March why a model has behaved differently since
+# January. The files are in the standard format of the library peft, so other tools can load them.
 
 # %%
 from IPython.display import display
@@ -213,8 +214,8 @@ exercise("05.2").check(leaked)
 # %% [markdown]
 # ## With training
 #
-# The tuned model gets a three-word instruction and the message; what the examples taught is in its weights now. Next to the adapter you have just trained we use one
-# from *all* labelled tickets, which was trained once and ships with the workbook; to train it yourself, call `train_on_all()`.
+# The tuned model gets a three-word instruction and the message; what the examples taught is in its weights now. Besides the adapter you have just trained we use one
+# trained on *all* labelled tickets, which comes with the workbook; to train it yourself, call `train_on_all()`.
 
 
 # %%
@@ -262,17 +263,17 @@ what_happened(
 )
 
 # %% [markdown]
-# **Checkpoint 05.b** · Suppose tuned beats eight fixed examples clearly, and looked-up examples not measurably. What do you build first?
+# **Checkpoint 05.b** · Suppose, whatever came out here, the tuned model clearly beats eight fixed examples, but against looked-up examples the verdict is *cannot tell*. What do you build first?
 #
-# <details><summary>A · The tuned model: it has the highest bar.</summary>Not by the bar alone. Where the interval covers zero, the more expensive one has not earned its price.</details>
-# <details><summary>B · The prompt with looked-up examples.</summary>Yes. It costs no training and no releases. If more labels settle the pair, decide again.</details>
+# <details><summary>A · The tuned model: it has the highest bar.</summary>Not by the bar alone. Where the interval covers zero, the more expensive one has not shown that it is worth its price.</details>
+# <details><summary>B · The prompt with looked-up examples.</summary>Yes. It needs no training and no releases. If more cases settle it, decide again.</details>
 # <details><summary>C · Neither, the test is too small.</summary>No. Something has to be built; the simpler one stays until a further step clearly pays.</details>
 #
 # ## House style
 #
 # Not every format is JSON. Brindlemark answers its customers in its own style, written down as checkable rules in
 # [GUIDE.md](../labs_data/style/GUIDE.md): the greeting, our words for our products, every fact used, no contractions, at most one apology. A **brief** says who
-# asks what, and which facts the reply must use; so the model needs no knowledge, only style. The no-skill baseline: paste the facts unchanged.
+# asks what, and which facts the reply must use; so the model needs no knowledge, only style. The baseline without skill pastes the facts unchanged.
 #
 # **Predict:** what share of the replies will keep *all* rules? (Without an example this small model may repeat itself to the last token. That is the model, not a bug.)
 
@@ -327,8 +328,8 @@ what_happened(
 # %% [markdown]
 # ## Fewer prompt tokens: when does it pay?
 #
-# The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, at a one-off cost: labels and training. Where the two
-# lines cross is arithmetic; the inputs are partly **measured** in this notebook and partly **assumed**. The prices are assumptions: put in your own.
+# The tuned model needs no examples in the prompt, so each request is shorter. That saves a little each time, at a one-off cost: labels and training. Simple
+# arithmetic says after how many requests the saving has paid for the cost. Some inputs are **measured** in this notebook, the prices are **assumed**: put in your own.
 #
 # First what is measured: prompt tokens, the seconds one user waits for a single answer, and the hours that a thousand requests take one after the other.
 
@@ -363,16 +364,16 @@ payback_by_input(plan)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# Labelling is nearly all of the cost; the training is small change. Each line of the second table halves and doubles one assumption, and shows how far the answer
-# moves. Services that charge less for a cached prefix (`repeated_price`) move it further away: the examples are just such a prefix.
-# And this sum ignores the most important thing: it assumes both are equally *good*, and the charts above say whether they are.
+# With these prices labelling is nearly all of the cost; the training is small change. Each line of the second table halves and doubles one assumption, and shows how many requests
+# it then takes. Services that charge less for the part of a prompt that never changes (`repeated_price`) need more: the examples are just such a part.
+# And the sum leaves out the most important thing: it assumes that both are equally *good*. The charts above say whether they are.
 # </details>
 #
 # **Checkpoint 05.c** · A shorter prompt saves tokens at each request. What decides whether it pays?
 #
 # <details><summary>A · The training time.</summary>Hardly. It is small change beside the labels.</details>
 # <details><summary>B · The cost of the labels, and how many requests there are.</summary>Yes. And all of it only if both are equally good.</details>
-# <details><summary>C · The size of the model.</summary>It changes the price of a token, not the form of the sum.</details>
+# <details><summary>C · The size of the model.</summary>It changes the price of a token, not how the sum is done.</details>
 #
 # ## Exercise 05.3 · Break-even by hand
 #
@@ -423,4 +424,5 @@ what_we_found(answer, on_trial)
 # - an adapter trained on this machine, with a card that says what it was made from;
 # - after how many requests a shorter prompt pays, and which assumption that rests on.
 #
-# **Next:** [06 · would more labels fix it?](06_training_size_lab.ipynb)
+# **For the decision:** the shares and the gain are in your journal. They come from dev; 11 decides by the frozen test (08), whose tickets are fewer and its
+# intervals wider, so what is *better* here may be *cannot tell* there. **Next:** [06 · would more labels fix it?](06_training_size_lab.ipynb)
