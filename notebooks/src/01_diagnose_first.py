@@ -366,7 +366,8 @@ pd.DataFrame(
 # %%
 answer = f"""**Is it knowledge, behaviour, boundaries, or the test?** *Knowledge*: the
 assistant, shown the sentence, is right in {out_of(share(sentence))}. *Behaviour*: the
-sorter, shown solved tickets: {seen}. *Boundaries*: a threshold outside the model:
+sorter, shown solved tickets: {seen}, and against the most common labels
+{eight}. *Boundaries*: a threshold outside the model:
 {verdict.verdict_in_points()}. *The test*: one full stop turned "{verdict.verdict}"
 into "{flipped.verdict}"."""
 the_climb("01")

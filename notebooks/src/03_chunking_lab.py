@@ -382,7 +382,8 @@ before, now = (
 answer = f"""**Would better chunking fix it?** {yes_or_no(cut_well.right.verdict)}, as
 far as finding goes. Cut at sentences, one passage holds the evidence for {now}
 questions instead of {before}, for fewer tokens; right answers:
-{cut_well.right.verdict_in_points()}. What is found is not yet read."""
+{cut_well.right.verdict_in_points()}, picked as the best of {len(moved)} changes: ask
+new questions before you believe it. What is found is not yet read."""
 the_climb("03")
 
 # %%

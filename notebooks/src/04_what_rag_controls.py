@@ -365,7 +365,7 @@ safe = leaked == 0 and reached["share"].iloc[0] == 0
 controlled = served[0] == served[2] != served[1] and after_forget == 0 < after_sync
 answer = f"""**Who may see what, since when, and can we take it back?** With rights
 and dates in the search, {leaked} passages crossed {closed} closed pairs of user and
-document in {len(RETRIEVERS)} retrievers, and the version in force answered
+document in {len(RETRIEVERS)} retrievers, and only passages in force came for
 {out_of(in_force)} questions. A page taken back was in {after_forget} files after
 `forget`."""
 the_climb("04")
@@ -376,7 +376,7 @@ left_over = f"{after_forget} of {after_sync} files with the sentence are left"
 what_we_found(
     answer,
     {
-        "freshness": (new, f"the version in force answered {out_of(in_force)}"),
+        "freshness": (new, f"only passages in force came for {out_of(in_force)}"),
         "access control in retrieval": (safe, f"{leaked} passages leaked"),
         "operational control": (controlled, left_over),
         "citations": (prove, f"{out_of(proves)} cite what proves the answer"),
