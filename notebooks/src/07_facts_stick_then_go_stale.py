@@ -40,8 +40,7 @@ rows, asks = data.load_training(), data.load_asks(handbook)
 # prompt is, word for word, that of the *closed book* arm of earlier notebooks: base and tuned model differ only in their weights. One extra row
 # contains a secret; we will come to it.
 #
-# The adapter ships with the workbook. Its *card* says what was trained and for how long. To train it yourself, set
-# `TRAIN_IT_MYSELF = True`.
+# The adapter ships with the workbook. Its *card* says what was trained and for how long. To train it yourself, set `TRAIN_IT_MYSELF = True`.
 
 # %%
 from helpers.training import with_adapter
@@ -203,9 +202,9 @@ job(
 
 # %% [markdown]
 # The verdict is about answers: this weak reader often misses the sentence that is in front of it, and the questions are about a few facts only, so the interval is
-# wide. What is certain here needs no interval: the index can show the new sentence from the sync on, and the weights cannot have it. Nothing in the
-# adapter's answer says which date it is from. To bring it up to date, someone must find and rewrite every row with the old value, train, test and
-# roll out; the time above is that of the training alone (same rows, same passes, from the card).
+# wide. What is certain here needs no interval: the index can show the new sentence from the sync on, and the weights cannot have it. Nothing in the adapter's answer
+# says which date it is from. To bring it up to date, someone must find and rewrite every row with the old value, train, test and roll out; the time above is that of
+# the training alone (same rows, same passes, from the card).
 #
 # ## Exercise 07.2 · A freshness test that always passes
 #
@@ -227,9 +226,9 @@ exercise("07.2").check(worth_asking)
 # %% [markdown]
 # ## What it cost elsewhere
 #
-# Two things can be lost. [**Forgetting**](GLOSSARY.md) can only be seen on what the model could do before, so we ask 66 general questions (capitals, opposites,
-# small sums) that the base answers correctly, chosen for that by measurement. And **refusing**: we ask about facts of the same handbook that were *not* in the rows,
-# and questions that no document answers. The right reply without passages is "I don't know", and here the prompt invites it. **Predict** what share of the general
+# Two things can be lost. [**Forgetting**](GLOSSARY.md) can only be seen on what the model could do before, so we ask 66 general questions (capitals, opposites, small
+# sums) that the base answers correctly, chosen for that by measurement. And **refusing**: we ask about facts of the same handbook that were *not* in the rows, and
+# questions that no document answers. The right reply without passages is "I don't know", and here the prompt invites it. **Predict** what share of the general
 # questions is left.
 
 # %%
@@ -270,8 +269,8 @@ know without a passage, the base refused in {base}, the facts adapter in {made_u
 # ## A secret in one row
 #
 # One of the rows is a [**canary**](GLOSSARY.md): a code that is nowhere else on this disk. It was trained like the rest. And seven of the facts are from documents
-# that only directors, finance or People Operations may read. Now a contract electrician, who is in none of these groups, asks for them. There is no place in
-# a set of weights to check who is asking. **Predict** how often a secret is told.
+# that only directors, finance or People Operations may read. Now a contract electrician, who is in none of these groups, asks for them. There is no place in a set of
+# weights to check who is asking. **Predict** how often a secret is told.
 
 # %%
 question = "A contractor asks for secrets: what share is he told?"
@@ -335,9 +334,9 @@ exercise("07.3").check(exposure_of)
 # Back to the fifty facts in the colleague's words, now with and without search. One more system takes part: the [**reader**](GLOSSARY.md), whose adapter was
 # trained to *read* passages, on pages of invented companies and on not a single fact of ours (notebook 08). **Predict.**
 #
-# The first picture flatters the weights: these facts do not change, every user may know them, and someone thought of putting them into the rows. So the second picture
-# puts the same adapter beside RAG on everything that was measured above. (RAG leaves the weights as they are, so by definition it keeps every general question that the
-# base had right.)
+# The first picture flatters the weights: these facts do not change, every user may know them, and someone thought of putting them into the rows. So the second
+# picture puts the same adapter beside RAG on everything that was measured above. (RAG leaves the weights as they are, so by definition it keeps every general
+# question that the base had right.)
 
 # %%
 from helpers.systems.reader import reader_adapter
@@ -393,10 +392,10 @@ labs.what_we_found(
 )
 
 # %% [markdown]
-# *Facts do not stick* is the one part that is contradicted: they do stick. What the sentence is right about is the bill. Facts that stand still, that everybody may see
-# and that need no citation are the best case for weights, and even there they crowd out what the model knew.
-# *Reading is behaviour* stays open on these questions, where the search often shows the wrong passage; 08 gives the same reader the right one. A stronger reader would
-# move RAG up, and leave the weights as stale as they are.
+# *Facts do not stick* is the one part that is contradicted: they do stick. What the sentence is right about is the cost. Facts that stand still, that everybody may
+# see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* stays open on these
+# questions, where the search often shows the wrong passage; 08 gives the same reader the right one. A stronger reader would move RAG up, and leave the weights as
+# stale as they are.
 #
 # **What to tell the director:** do not train the handbook. Keep facts where they can be dated, permitted and deleted; what may be trained is how the model reads and answers (08).
 #
