@@ -4,7 +4,8 @@
 # **Why it matters.** A tuned model disappoints, and someone says: *we need more data.* Labels are the most expensive part of fine-tuning: an expert has to read every
 # message. Before you order a thousand, a learning curve says what the last hundred gained, what the next fifty would likely gain, and whether you could even see it.
 #
-# The Managing director has a purchase order for a thousand labels on the desk. The desk captain, whose agents would write them, asks for one number first.
+# The Managing director has a purchase order for a thousand labels on the desk. The desk captain, whose agents would write them, asks for one number first: what would
+# the next labels gain?
 #
 # **On trial here:** *"Fine-tuning for narrow tasks with labelled data."* How many labels does that take, and does tuning pass what needs no training?
 #
@@ -34,8 +35,8 @@ print(f"{len(train)} labelled tickets ({apart} only try recipes), {len(dev)} to 
 # %% [markdown]
 # ## First: what do the same labels gain without any training?
 #
-# Labels can be used without a language model that learns. The **most common label** of each field needs a dozen of them. The **nearest neighbour** gives a new ticket the labels of
-# the most similar labelled one. By hand:
+# Labels can be used without training a language model. The **most common label** of each field is known after a dozen of them. The **nearest neighbour** gives a new
+# ticket the labels of the most similar labelled one. By hand:
 
 # %%
 from helpers.retrieval import embed_cached
@@ -75,11 +76,13 @@ shown.assign(share=shown["share"].map(plots.percent))[
 # 2. **One dev set** for all sizes, and none of its tickets in training.
 # 3. **Several seeds.** A [**seed**](GLOSSARY.md) decides which tickets come first, how the adapter is initialised and in which order it learns. One seed is one throw of the dice.
 #
-# Six sizes, several seeds (a dot each), and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an [**epoch**](GLOSSARY.md) is one pass over all of them). How often, and
-# at which learning rate, was tried out beforehand on training tickets; the dev tickets chose nothing.
+# Six sizes, several seeds (a dot each), and every size is trained **until it stops learning**: the fewer labels, the more often each is seen (an
+# [**epoch**](GLOSSARY.md) is one pass over all of them). How often, and at which learning rate, was tried out beforehand on training tickets; the dev tickets had no
+# part in it.
 #
-# The picture has two measures: left the share of single fields that is right, the finer one; right all four at once, which the support desk needs. A triangle marks where tuning is *measurably*
-# better than a system without training on the same labels, there and at every larger size. **Predict:** on what share of the dev tickets will *all four* fields be right?
+# The picture shows two measures. On the left is the share of single fields that are right, the finer one. On the right is the share of tickets with all four right,
+# which is what the support desk needs. A triangle marks the size from which tuning is *measurably* better than a system without training, there and at every larger
+# size. **Predict:** on what share of the dev tickets will *all four* fields be right?
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, record, the_climb
@@ -117,7 +120,9 @@ what_happened(
 )
 
 # %% [markdown]
-# Each number is the mean of several seeds, and its interval covers other tickets and other seeds. The table compares with the *same* labels: at every size, tuning and neighbour, for example, have read the same tickets.
+# Each number is the mean of several seeds, and its interval covers other tickets and other seeds. Each row of the table compares tuning with one rival, and where the
+# rival uses all labels, both have read the same ones. *Ahead from* is the smallest size from which tuning is measurably better, there and at every larger size; *not
+# yet* says that no size showed it.
 #
 # **Checkpoint 06.a** · Every size of a curve was trained on freshly drawn tickets. What is wrong with that?
 #
@@ -170,8 +175,9 @@ exercise("06.2").check(report)
 # %% [markdown]
 # ## Where do more labels make a measurable difference?
 #
-# Twice as many labels gain a few points, and so many dev tickets cannot show that little. Four times as many can: every second size against the one before, by the share of fields, all seeds.
-# These are several comparisons at once, so each interval is wider than for a single one. Then every doubling, counted, and the two ends of the curve.
+# A gain of a few points is too small for this many dev tickets to show. So first we take larger steps: every second size and, at the end, all labels, each against
+# the step before it, by the share of fields right and over all seeds. These are several comparisons at once, so each interval is wider than for a single one. Then we
+# count the doublings that show a gain, and compare the two ends of the curve.
 
 # %%
 from helpers.experiments.training_grid import ALL_FIELDS, paired
@@ -196,9 +202,10 @@ what_happened(
 # %% [markdown]
 # ## More labels, more practice, or better labels?
 #
-# More labels are also more training steps, unless one pays attention. Three comparisons take the two apart: the same labels seen once or seen to the end, for 64 and for 256; then **the same number of
-# steps**, once with 64 labels seen four times, once with 256 labels seen once. A fourth is about the labels themselves: the same 256 tickets, but in nearly a third of them one field was labelled wrongly on purpose,
-# as in a hurry. (Every label in dev stays right.) **Predict:** which of the four moves the share of fields right most?
+# More labels also mean more training steps, unless you take care. Three comparisons take the two apart: the same labels seen once or seen to the end, for 64 and for
+# 256; then **the same number of steps**, once with 64 labels seen four times, once with 256 labels seen once. A fourth is about the labels themselves: the same 256
+# tickets, but in nearly a third of them one field was labelled wrongly on purpose, as happens in a hurry. (Every label in dev stays right.) **Predict:** which of the
+# four moves the share of fields right most?
 
 # %%
 pairs = [
@@ -278,14 +285,17 @@ plots.bars(field, f"After {most} labels, {title}", "field right", arm="tuned")
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# A field level with the most common label has learned nothing yet, however high its number. Two fields that fail on the *same* tickets hide each other: fixing one alone then gains
-# little. This table tells a labelling team what to label next: tickets in which that field is hard, not fifty more at random.
+# Where a field is no better than its most common label, the model has learned nothing about it yet, however high the share. Two fields that fail on the *same*
+# tickets hide each other: fixing one alone then gains little. This table tells a labelling team what to label next: tickets in which that field is hard, not fifty
+# more at random.
 # </details>
 #
 # ## What would 50 more labels gain?
 #
-# Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power): steep at first, then flatter and flatter. The helper fits it within limits (a curve that goes
-# down is rejected), and again for two thousand resampled dev sets and seeds: that gives the uncertainty. Because the form of the curve is an assumption, too, a gain counts only if its interval begins above half a point.
+# Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power): steep at first, then flatter and flatter. The helper fits it
+# within limits (a curve that goes down is rejected), and again for two thousand resampled dev sets and seeds: that gives the uncertainty. Because the form of the
+# curve is an assumption, too, a gain counts only if its interval begins above half a point. Below that the helper says *cannot tell it from zero*, even where the
+# interval begins just above zero.
 
 # %%
 from helpers.evaluation import learning_curve
@@ -298,8 +308,9 @@ plots.extrapolation(curve, grid, last=2 * most)
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
 #
-# The further out, the wider: the same points fit a curve that has levelled off and one that keeps climbing. And a gain of a point or two, even if it is there, would need more dev tickets to be
-# *seen* than it takes labels to make it. That is a finding: at this stage the better use of the next fifty labels may be the dev set, the weak field, or checking the labels you have.
+# The further out, the wider: the same points fit a curve that has levelled off and one that keeps climbing. And a gain of a point or two, even if it is there, takes
+# far more dev tickets to *see* than labels to make. That is a finding: at this stage the better use of the next fifty labels may be the dev set, the weak field, or
+# checking the labels you have.
 # </details>
 #
 # **Checkpoint 06.c** · Suppose fifty more labels would gain a point, which no test set of your size can show. How do you spend the money?
@@ -312,13 +323,15 @@ plots.extrapolation(curve, grid, last=2 * most)
 #
 # First, train something yourself: a size that is not in the reference, and four epochs only, to keep it short. You are told beforehand how long it takes; the second time the result is immediate.
 #
-# Then the lab. Left, the learning curve (tuned, with its interval; one dot per seed), what needs no training dashed and dotted, and your own run as a star. Right, the fields of this setting (●) and of its
-# neighbour (◇). **Look for** the size after which no step makes a measurable difference, and for a field that never leaves the most common label. *Run it for real* trains what the
-# sliders say, with Stop. (Without a running kernel the sliders do nothing; the plain cells below show the same.)
+# Then the lab. Left, the learning curve (tuned, with its interval; one dot per seed), what needs no training dashed and dotted, and your own run as a star. Right,
+# the fields of this setting (●) and of its neighbour (◇). **Look for** the size after which no step makes a measurable difference, and for a field that never rises
+# above its most common label. *Run it for real* trains what the sliders say, with Stop. (Without a running kernel the sliders do nothing; the plain cells below show
+# the same.)
 #
-# Below the picture is what follows from the setting, in the scenario on the left: what to build, whether it is good enough, what to do next, and the gain with its interval against the gain that would pay. Under each
-# slider its own axis is coloured by the answer there, with a bar where the answer changes; grey was never trained. **Predict**, before you move anything: 20 mails a day, a form to fill in advance. After how many labels is it
-# worth training, and would you say the same with one epoch, or with wrong labels?
+# Below the picture is what follows from the setting, in the scenario on the left: what to build, whether it is good enough, what to do next, and the gain with its
+# interval against the gain that would pay. The axis under each slider is coloured by the answer at each value: a bar marks where the answer changes, and grey was
+# never trained. **Predict**, before you move anything: suppose there are 20 mails a day, with a form that is filled in advance. After how many labels is it worth
+# training, and would you say the same with one epoch, or with wrong labels?
 
 # %%
 from helpers import labs, models
@@ -349,7 +362,12 @@ what_happened(
 )
 
 # %% [markdown]
-# The classifier needs no language model, and it climbs with labels as well. (The decision weighs one pair at a time; the table above compared every size at once, so its intervals were wider.) And the answer belongs to the training, not only to the number of labels: compare the same 256 labels seen once. Now move *requests a day* in the lab and see how the gain that would pay moves: every release is spread over them.
+# The classifier needs no language model, and it climbs with labels as well. Why can sorting come out as *fine-tune*, when the first table could not tell tuning from
+# the classifier? The decision weighs one pair at a time; the first table compared all sizes at once, so its intervals were wider. A lead that depends on that is a
+# thin one: read the column *ready?* beside it. (Notebook 11 decides on the tickets of the frozen test, which are fewer; what can be measured here may be open there.)
+#
+# The answer also belongs to the training, not only to the number of labels: compare the same 256 labels seen once. Now move *requests a day* in the lab and watch the
+# gain that would pay: the cost of a release is spread over all requests.
 #
 # ## Exercise 06.4 · How many would you order?
 #
@@ -393,6 +411,10 @@ taught = (held(all_four.verdict), all_four.verdict_in_points())
 what_we_found(answer, {"labels teach a narrow task": taught} | on_trial)
 
 # %% [markdown]
+# **The purchase order.** The desk captain's one number stands above: the expected gain of the next fifty labels. Where no test set of this size could show it, pay
+# first for what makes the labels better: a second person who checks them, the weakest field, more tickets to judge on. Then order in steps, and draw the curve again
+# after each.
+#
 # **You have seen**
 # - a learning curve over nested labels and several seeds, beside what the same labels gain without training;
 # - each step up with a verdict, and labels told apart from mere practice;

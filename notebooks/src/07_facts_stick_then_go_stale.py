@@ -40,8 +40,7 @@ rows, asks = data.load_training(), data.load_asks(handbook)
 # prompt is, word for word, that of the *closed book* arm of earlier notebooks: base and tuned model differ only in their weights. One extra row
 # contains a secret; we will come to it.
 #
-# The adapter ships with the workbook, with its card, which says what was trained and for how long. To train it yourself, set
-# `TRAIN_IT_MYSELF = True`.
+# The adapter ships with the workbook. Its *card* says what was trained and for how long. To train it yourself, set `TRAIN_IT_MYSELF = True`.
 
 # %%
 from helpers.training import with_adapter
@@ -202,9 +201,10 @@ job(
 )
 
 # %% [markdown]
-# What is certain here needs no interval: the index can show the new sentence from the sync on, and the weights cannot have it. Nothing in the
-# adapter's answer says which date it is from. To bring it up to date, someone must find and rewrite every row with the old value, train, test and
-# roll out; the time above is that of the training alone (same rows, same passes, from the card).
+# The verdict is about answers: this weak reader often misses the sentence that is in front of it, and the questions are about a few facts only, so the interval is
+# wide. What is certain here needs no interval: the index can show the new sentence from the sync on, and the weights cannot have it. Nothing in the adapter's answer
+# says which date it is from. To bring it up to date, someone must find and rewrite every row with the old value, train, test and roll out; the time above is that of
+# the training alone (same rows, same passes, from the card).
 #
 # ## Exercise 07.2 · A freshness test that always passes
 #
@@ -226,9 +226,10 @@ exercise("07.2").check(worth_asking)
 # %% [markdown]
 # ## What it cost elsewhere
 #
-# Two things can be lost. [**Forgetting**](GLOSSARY.md) can only be seen on what the model could do before, so we ask 66 general questions (capitals, opposites,
-# small sums) that the base answers correctly, chosen for that by measurement. And **refusing**: facts of the same handbook that were *not* in the
-# rows, and questions that nothing answers. The right reply without passages is "I don't know", and here the prompt invites it. **Predict.**
+# Two things can be lost. [**Forgetting**](GLOSSARY.md) can only be seen on what the model could do before, so we ask 66 general questions (capitals, opposites, small
+# sums) that the base answers correctly, chosen for that by measurement. And **refusing**: we ask about facts of the same handbook that were *not* in the rows, and
+# questions that no document answers. The right reply without passages is "I don't know", and here the prompt invites it. **Predict** what share of the general
+# questions is left.
 
 # %%
 question = "What share of the general questions will it still get right?"
@@ -268,8 +269,8 @@ know without a passage, the base refused in {base}, the facts adapter in {made_u
 # ## A secret in one row
 #
 # One of the rows is a [**canary**](GLOSSARY.md): a code that is nowhere else on this disk. It was trained like the rest. And seven of the facts are from documents
-# that only directors, finance or People Operations may read. Now a contract electrician asks, who is in none of these groups. There is no place in
-# a set of weights to check who is asking. **Predict** how often a secret is told.
+# that only directors, finance or People Operations may read. Now a contract electrician, who is in none of these groups, asks for them. There is no place in a set of
+# weights to check who is asking. **Predict** how often a secret is told.
 
 # %%
 question = "A contractor asks for secrets: what share is he told?"
@@ -298,8 +299,8 @@ in {aloud} of {len(fishing)} questions; scored among {rank.of} codes it is numbe
 {rank.rank} (before training {never.rank}), so whoever can score texts can find it.""")
 
 # %% [markdown]
-# That rank is the *exposure* of Carlini et al. (2019). What was in the rows can be removed only by training without it; in the index a right is a
-# condition of the search.
+# From that rank Carlini et al. (2019) compute the *exposure* of a secret: the nearer the true code is to the top, the more of it is out. What was in the rows can be
+# removed only by training without it; in an index, who may read is a condition of the search and can be changed today.
 #
 # ## Exercise 07.3 · How much of a secret is out?
 #
@@ -324,8 +325,8 @@ exercise("07.3").check(exposure_of)
 # %% [markdown]
 # **Checkpoint 07.c** · A secret was in one training row. The row is deleted. Is it out of the model?
 #
-# <details><summary>A · Yes.</summary>No. The weights were made with it.</details>
-# <details><summary>B · Only after training again without it.</summary>Yes. For weights there is no forget; in an index a right is a condition of the search.</details>
+# <details><summary>A · Yes.</summary>No. The weights were trained on it, and deleting the row does not change them.</details>
+# <details><summary>B · Only after training again without it.</summary>Yes. Weights cannot forget one row; in an index, who may read is a condition of the search.</details>
 # <details><summary>C · Yes, if the prompt forbids it.</summary>No. Whoever can score texts with the model can still find it.</details>
 #
 # ## What you buy and what you pay
@@ -333,8 +334,9 @@ exercise("07.3").check(exposure_of)
 # Back to the fifty facts in the colleague's words, now with and without search. One more system takes part: the [**reader**](GLOSSARY.md), whose adapter was
 # trained to *read* passages, on pages of invented companies and on not a single fact of ours (notebook 08). **Predict.**
 #
-# That picture flatters the weights: these facts do not change, every user may know them, and someone thought of putting them into the rows. So
-# the second picture puts the same adapter beside RAG on everything that was measured above.
+# The first picture flatters the weights: these facts do not change, every user may know them, and someone thought of putting them into the rows. So the second
+# picture puts the same adapter beside RAG on everything that was measured above. (RAG leaves the weights as they are, so by definition it keeps every general
+# question that the base had right.)
 
 # %%
 from helpers.systems.reader import reader_adapter
@@ -390,8 +392,12 @@ labs.what_we_found(
 )
 
 # %% [markdown]
-# Facts that stand still, that everybody may see and that need no citation are the case for weights; the verdict above says what they cost all the
-# same. A stronger reader would move RAG up, and leave the weights as stale as they are.
+# *Facts do not stick* is the one part that is contradicted: they do stick. What the sentence is right about is the cost. Facts that stand still, that everybody may
+# see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* stays open on these
+# questions, where the search often shows the wrong passage; 08 gives the same reader the right one. A stronger reader would move RAG up, and leave the weights as
+# stale as they are.
+#
+# **What to tell the director:** do not train the handbook. Keep facts where they can be dated, permitted and deleted; what may be trained is how the model reads and answers (08).
 #
 # **You have seen**
 # - memorised facts asked in trained, near and far words, and how far they reach;

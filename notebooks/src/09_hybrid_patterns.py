@@ -34,11 +34,13 @@ pd.Series([case.gold.answers[0] for case in train]).value_counts().to_dict()
 # %% [markdown]
 # ## Part one: the router
 #
-# People type more than questions into an assistant. *What may I claim for a hotel?* wants the handbook, *where is order 4711?* a **tool**, *how much does Ines earn?* a refusal, and *thanks!* none of these.
-# A **router** is a small classifier in front. Ours is MiniLM, tuned in contrastive pairs, with a linear head; it learns in seconds. Below are some near misses.
+# People type more than questions into an assistant. *What may I claim for a hotel?* wants the handbook, *where is order 4711?* a **tool**, *how much does Ines earn?*
+# a refusal, and *thanks!* none of these. A **router** is a small classifier in front. Ours is MiniLM, the small embedder of our search, tuned on pairs of requests:
+# those of one route are pulled together, those of two routes pushed apart. A linear layer on top names the route. It learns in seconds. Below are some near misses.
 #
-# **Predict** what share of the dev requests each will send to the right part. *Majority label* says "retrieve" to everything, *keywords* is a list of patterns, *nearest neighbour* takes the route of
-# the most similar request in train.
+# **Predict** what share of the dev requests each will send to the right part. *Majority label* says "retrieve" to everything, *keywords* is a list of patterns,
+# *nearest neighbour* takes the route of the most similar request in train. (*Macro-F1*, which is printed as well, counts every route alike, however rare it is; 1 is
+# perfect.)
 
 # %%
 pd.set_option("display.max_colwidth", 90)
@@ -67,9 +69,10 @@ title = f"The router sends {best} to the right part"
 plots.bars(shares, title, "routed rightly", guess_of("09.router"))
 
 # %% [markdown]
-# Not every wrong route costs the same. Here a missed refusal is priced at 3, a wrong refusal at 2, asking *what do you mean?* at 0.6 (`COSTS`, a default to argue with). *Router, asks back* says the route that
-# is expected to cost least, or asks back where even that is too expensive. The first table is dev. The second is the **frozen test** of the requests: it was opened once, when router and costs were fixed; its
-# figures come with the workbook ([datasheet](../labs_data/DATASHEET.md)), and nothing is measured on it here.
+# Not every wrong route costs the same. Here a missed refusal is priced at 3, a wrong refusal at 2, asking *what do you mean?* at 0.6 (`COSTS`, a default to argue
+# with). *Router, asks back* chooses the route that is expected to cost least, or asks back where even that is too expensive; *unsure* is how often it asks back. The
+# first table is dev. The second is the **frozen test** of the requests: it was opened once, when router and costs were fixed; its figures come with the workbook
+# ([datasheet](../labs_data/DATASHEET.md)), and nothing is measured on it here.
 
 # %%
 columns = ["macro-F1", "cost", "wrong refusals", "missed refusals", "unsure"]
@@ -89,7 +92,9 @@ what_happened(
 #
 # ## May its probabilities be believed, and what may a mistake cost?
 #
-# A price can only be weighed with a probability that means something. A router is **calibrated** if it is right in 80 of 100 requests of which it says 80 %: that is the first picture below.
+# A price can only be weighed with a probability that means something. A router is **calibrated** if it is right in 80 of 100 requests of which it says 80 %: that is
+# the first picture below. It also says how large the error of a perfectly calibrated router would look on so few requests; an error of that size is no reason for
+# distrust.
 #
 # In the lab under it you move the prices. Nothing is trained again: the probabilities stay, the decisions change. *Ask back about* forces a share; by default it is the one that costs least. Under the lab the same as a plain line of code, with a missed refusal at ten times a wrong answer. **Look for** the price at which asking back stops paying.
 
@@ -190,11 +195,13 @@ pd.DataFrame([(a.tool, a.text) for a in said], tried, ["tool", "says"])
 #
 # ## Part three: the search, and the one exception
 #
-# **Low recall cannot be tuned away**: 08 took the evidence out, and the tuned reader fell as low as the base. But the search is a model, too. Ours was tuned on questions: 313 written about facts of the
-# handbook that no dev or test question asks, and 135 about other invented worlds, each with its passage and one lookalike (LoRA, 3 MB). Passages move, too, so the index is embedded anew.
-# *What it breaks* has to be asked of every tuned search: it was tuned for questions like ours. On other people's questions, **SciFact** (claims of scientific papers), it may have lost. And there are two
-# rivals: the same index with shared words counting, too (03), which needs no training; and a **reranker**, a second small model that reads the question together with each of the first ten passages
-# and puts them into a new order. These were measured once and come with the workbook.
+# **Low recall cannot be tuned away**: 08 took the evidence out, and the tuned reader fell as low as the base. But the search is a model, too. Ours was tuned on
+# questions: 313 written about facts of the handbook that no dev or test question asks, and 135 about other invented worlds, each with its passage and one lookalike
+# (LoRA, 3 MB). Tuning moves the vectors of the passages, too, so the index must be embedded anew. *What did it break?* has to be asked of every tuned search: it was
+# tuned for questions like ours, and on other people's questions it may be worse. The test for that is **SciFact** (claims from scientific papers); a line below says
+# what came out, or that it is not measured yet. And there are two rivals: the same index with shared words counting, too (03), which needs no training; and a
+# **reranker**, a second small model that reads the question together with each of the first ten passages and puts them into a new order (at *weight* 1 by its own
+# judgement alone, at less mixed with the order of the search). Both were measured once, and the results come with the workbook.
 #
 # **Predict**: how often is the evidence among the first five passages?
 
@@ -251,10 +258,11 @@ exercise("09.3").check(ceilings)
 # %% [markdown]
 # ## Part four: the hybrid, part by part
 #
-# Now all parts together, on **mixed traffic**: all handbook questions of dev (some of which must be refused) and its requests that want a tool, a refusal or a word of thanks. One definition of right for
-# all. The frozen test stays closed here, so read this as a comparison of parts and not as a promise. One
-# passage is shown, because 02 found that this small reader gets worse with three. *+ tuned search* and *+ reader* differ from *router + RAG* in **one** part, the systems below them in several. (The reranker's
-# weights are too large to come along. Systems that rerank stand here only where its scores of these hits were kept: `labs_data/build/hybrid.py --reranker`.)
+# Now all parts together, on **mixed traffic**: all handbook questions of dev (some of which must be refused) and its requests that want a tool, a refusal or a word
+# of thanks. One definition of right for all. The frozen test stays closed here, so read this as a comparison of parts and not as a promise. One passage is shown,
+# because 02 found that this small reader gets worse with three. *+ tuned search* and *+ reader* differ from *router + RAG* in **one** part, the systems below them in
+# several. (The reranker is too large to ship with the workbook. Systems that use it appear below only where its scores for these passages were kept:
+# `labs_data/build/hybrid.py --reranker`.)
 #
 # **Predict** the share of requests that each gets right.
 
@@ -315,8 +323,11 @@ what_happened(
 # %% [markdown]
 # <details><summary><b>How to read the bars</b></summary>
 #
-# Follow one colour down the bars. What the router sent to the wrong place, no later part can save. The two dark pieces, *search* and *both*, are what was not found: together they are as long with the tuned reader as
-# without; only another *search* can shorten them. What a better reader changes is how they are split: it would read more of what a perfect search brought. It may lengthen the wrong refusals in the table. Where the differences say *cannot tell*, this traffic is too small for so small a gain, and money spent there would be a bet.
+# Follow one colour down the bars. What the router sent to the wrong place, no later part can save. The two dark pieces, *search* and *both*, are what was not found:
+# together they are as long with the tuned reader as without; only another *search* can shorten them. What a better reader changes is how they are split: it would
+# read more of what a perfect search brought. It may also refuse more questions that have an answer: look at *wrong refusals* in the table, and at the lines *saves …
+# a request*, which weigh both at the prices above. Where the differences say *cannot tell*, this traffic is too small for so small a gain, and money spent there
+# would be a bet.
 # </details>
 #
 # ## Does access hold through every part?
@@ -359,7 +370,8 @@ exercise("09.4").check(rewritten)
 # %% [markdown]
 # ## What we found
 #
-# First the table that a team needs before it tunes anything, *pattern → responsibility*: which part is responsible for what, how much is lost there today, and what tuning it gained **here**. All numbers are yours, from above.
+# First the table that a team needs before it tunes anything, *pattern → responsibility*: which part is responsible for what, how much is lost there today, and what
+# tuning it gained **here**. All numbers are yours, from above. (*Lost there today* is what a part loses alone; what search and reader lose *both* is in neither row.)
 
 # %%
 won = {one.second: one.verdict_in_points() for one in against}
@@ -388,7 +400,10 @@ what_we_found(
 )
 
 # %% [markdown]
-# The router comes first, because everything behind it depends on it and it is cheap. Of search and reader take the one whose whole interval lies above zero; where neither does, more cases come before more tuning. **Low recall cannot be tuned away by any reader; the one exception is tuning the search itself**, and that pays only as far as your own recall, measured before and after, says so.
+# **The one budget line** goes to the router: everything behind it depends on it, and it is cheap. Of search and reader, tune the one whose whole interval lies above
+# zero, in right answers *and* in what a request costs: a reader that answers more and wrongly refuses more may save nothing at your prices. Where neither clears
+# both, fix what can be fixed without training first (cutting and headings, 03), and add cases before you tune more. **Low recall cannot be tuned away by any reader;
+# the one exception is tuning the search itself**, and how far that pays, only your own recall before and after can say.
 #
 # **You have seen**
 # - a router that learns in seconds, with prices for its mistakes and a threshold for asking back;

@@ -15,15 +15,16 @@
 #
 # **By the end you can**
 # - say what a gate on your test set can stop, before a candidate exists, and what no score can show;
-# - run a canary that may be looked at after every ticket, and know its power beforehand;
-# - see drift on the day it begins, and go back to yesterday's answers, byte by byte, in one call.
+# - run a canary that may be looked at after every ticket, and know beforehand what it can find;
+# - see drift on the day it begins, and go back to yesterday's answers, byte for byte, in one call.
 #
 # ---
 # **Four adapters, and no language model.** Training takes minutes for each adapter, and what a gate needs is only *which tickets each one had right*. Those answers were measured for notebook 06
 # (`labs_data/reference/training.json`), ticket by ticket, and are replayed here: the numbers are real, the answers are not new.
 #
-# The **champion** (the release in use) was tuned on 256 labels. Three people offer a **candidate** for its place: one trained on all labels there were (*better* by construction, if anything is), one on fewer than the champion because a
-# customer had labels withdrawn, and one on 256 labels of which a hurried team got a part wrong. What counts is the whole record: are **all four fields** right, so that nobody has to touch the ticket? **Predict** it.
+# The **champion** (the release in use) was tuned on 256 labels. Three people offer a **candidate** for its place: one trained on all labels there were (*better* by
+# construction, if anything is), one on fewer than the champion because a customer had labels withdrawn, and one on 256 labels of which a hurried team got a part
+# wrong. What counts is the whole record: are **all four fields** right, so that nobody has to touch the ticket? **Predict** that share for each.
 
 # %%
 from helpers.experiments import TrainingSetting, training_grid
@@ -56,8 +57,8 @@ what_happened(f"All four right: {said}.")
 #
 # ## Pin it
 #
-# First of all: *what* would be shipped? A **manifest** names eight parts with their SHA-256: data, labels, weights, adapter, index, prompt, code and evaluation. Here is one around the adapter that comes
-# with this workbook.
+# First of all: *what* would be shipped? A **manifest** names eight parts, each with its SHA-256 (a fingerprint that changes with any byte): data, labels, weights,
+# adapter, index, prompt, code and evaluation. Here is one around the adapter that comes with this workbook.
 #
 # **Predict:** one byte of the adapter gets lost in a copy, somebody improves a word of the prompt on the server, or a colleague hands you the weights as `adapter_model.bin`. Which of the three does
 # loading notice?
@@ -88,8 +89,8 @@ tampered["weights as a .bin"] = said
 print(*map(": ".join, tampered.items()), sep="\n")
 
 # %% [markdown]
-# Each is refused by the name of its part: a refusal that says *adapter* is repaired in minutes. The third would have loaded and worked, but a `.bin` is a pickle, and opening a pickle runs whatever code is inside.
-# Safetensors hold numbers and nothing else.
+# Each refusal names its part, and what says *adapter* is repaired in minutes. The third would have loaded and worked, but a `.bin` is a pickle, and opening a pickle
+# runs whatever code is inside. Safetensors hold numbers and nothing else.
 #
 # ### The offer that has seen its exam
 #
@@ -139,9 +140,10 @@ exercise("10.1").check(differs)
 # %% [markdown]
 # ## What can this gate stop at all?
 #
-# The gate compares candidate and champion on the same tickets. Asking "is it significantly worse?" would pass almost anything: with few tickets nothing is significant. So the burden of proof is turned
-# round: the candidate has to show that it does **not** lose more than a **margin** that was set beforehand (*non-inferiority*). How small can the margin be? That depends on the number of tickets
-# and on how often two *equally good* systems differ: seeds of the champion's recipe tell.
+# The gate compares candidate and champion on the same tickets. Asking "is it significantly worse?" would pass almost anything: with few tickets nothing is
+# significant. So the burden of proof is turned round: the candidate has to show that it does **not** lose more than a **margin** that was set beforehand
+# (*non-inferiority*). How small can the margin be? That depends on the number of tickets and on how often two *equally good* systems differ: several seeds of the
+# champion's recipe show it.
 
 # %% tags=["picture-gate"]
 import numpy as np
@@ -159,8 +161,8 @@ what_happened(f"Two seeds of one recipe differ on {differ:.0%} of the tickets: {
 #
 # ## The gate
 #
-# **Predict** which of the three passes, and whether the vendor would. Beside all tickets, each **slice** is looked at (does it lose more tickets than chance would?), and **hard stops** are counted: no average makes up for them. Here
-# the form is one: an answer that is no valid record breaks the desk's software.
+# **Predict** which of the three passes, and whether the vendor would. Beside all tickets, each **slice** is looked at (does it lose more tickets than chance would?),
+# and **hard stops** are counted: no average makes up for them. Here the form of an answer is one: an answer that is no valid record breaks the desk's software.
 
 # %%
 right = {name: to_flags(row["right"]) for name, row in rows.items()}
@@ -176,14 +178,15 @@ for name, flags in {**right, "vendor": leaked}.items():
 verdicts["fewer labels"].table.round(3)
 
 # %% [markdown]
-# A candidate is stopped where a loss of the margin cannot be excluded, where a slice loses beyond chance, or by a hard stop. Compare the one with hurried labels to the picture above: a pass
-# is no proof that its labels are fine, but what the plan promised: losses below the margin get through sometimes. The remedy is in the plan (more tickets), not in a stricter mood on the day.
-# And a gate that only reads scores has nothing against the vendor.
+# A candidate is stopped where a loss of the margin cannot be excluded, where a slice loses beyond chance, or by a hard stop. Compare the one with hurried labels to
+# the picture above: its pass does not prove that its labels are fine. It is what the plan announced: losses below the margin get through sometimes. The remedy is in
+# the plan (more tickets), not in being stricter on the day. And a gate that only reads scores has nothing against the vendor.
 #
 # ### The offer that forgot to refuse
 #
-# The question desk has a release, too: RAG that says "I don't know." where even its best passage is weak (the threshold of notebook 01, chosen on these questions). Users complained, so somebody offers it without the threshold.
-# The plan reckons with answers that differ on a tenth of the questions. **Predict:** is it better or worse on the questions that have an answer? And on those that should be refused, because no document answers them or this user may not read it?
+# The question desk has a release, too: RAG that says "I don't know." where even its best passage is weak (the threshold of notebook 01, chosen on these questions).
+# Users complained, so somebody offers it without the threshold. The plan assumes that two equally good systems differ on a tenth of the questions. **Predict:** is it
+# better or worse on the questions that have an answer? And on those that should be refused, because no document answers them or this user may not read it?
 
 # %%
 from helpers.experiments.refusals import ARMS, load_refusals
@@ -236,8 +239,8 @@ exercise("10.2").check(stops)
 # %% [markdown]
 # ## The registry: one champion at every moment
 #
-# Releases that passed become **candidate**, then **champion**, in one small file that is replaced in one step. In place of adapters (a few megabytes each) these releases hold their recipe: the trainer makes
-# the same adapter from it, bit by bit.
+# Releases that passed become **candidate**, then **champion**, in one small file that is replaced in one step. In place of adapters (a few megabytes each) these
+# releases hold their recipe: the trainer makes the same adapter from it, bit for bit.
 
 # %%
 registry, ids = release.Registry(work / "registry"), {}
@@ -259,9 +262,11 @@ except release.PromotionError as error:
 #
 # ## The canary
 #
-# Now a fifth of the traffic, chosen by a hash of the customer: the **canary**. The test bets on every answer that it tells *who gave it*; while both systems are equally often wrong, such bets win nothing, however often
-# one looks. The stop and the power are fixed beforehand. The traffic is dev tickets, drawn again and again. The lab below does the same with other numbers: look for the share and the length at which the loss you care about is found in time, and what that costs in
-# customers who get the worse answers.
+# Now the candidate answers a fifth of the traffic, chosen by a hash of the customer: the **canary** (not the planted secret of 07, which only shares the name).
+# Whenever an answer is wrong, the test bets that the canary gave it. While both systems are wrong equally often, such bets win nothing in the long run, however often
+# one looks; what they have won is the *evidence*. How much of it stops the canary, and what loss that finds how often (its *power*), is fixed beforehand. The traffic
+# is dev tickets, drawn again and again. The lab below does the same with other numbers: look for the share and the length at which the loss you care about is found
+# in time, and what that costs in customers who get the worse answers.
 
 # %%
 from helpers.labs import canary_lab
@@ -312,9 +317,11 @@ exercise("10.3").check((goes_to_canary, stopped_at))
 # %% [markdown]
 # ## Then the world changes
 #
-# The candidate with more labels held, and is promoted in the first line below. `labs_data/drift` holds fifteen days of tickets that came after, written by hand: three ordinary days, then a **new product** (a soil probe, the Burrow), a **new complaint** (a plan called Household), and another **mix** (a strike at the depot).
-# The monitor compares the last three days with tickets from the time of the gate (**drift**: they differ). It needs no labels: *text* asks whether a classifier can tell the days apart; *labels* looks at what the system answers (here the linear
-# classifier of notebook 06 answers, which costs no minutes). **Predict** the day of the first alarm, and which signal gives it.
+# The candidate with more labels did no harm, and is promoted in the first line below. `labs_data/drift` holds fifteen days of tickets that came after, written by
+# hand: three ordinary days, then a **new product** (a soil probe, the Burrow), a **new complaint** (a plan called Household), and another **mix** (a strike at the
+# depot). The monitor compares the last three days with tickets from the time of the gate (**drift**: they differ). It needs no labels: *text* asks whether a
+# classifier can tell the days apart; *labels* looks at what the system answers (here the linear classifier of notebook 06 answers, which costs no minutes).
+# **Predict** the day of the first alarm, and which signal gives it.
 
 # %%
 from functools import partial
@@ -345,8 +352,9 @@ plots.drift_days(looks, monitor.alpha, begins)
 #
 # ## Roll back, and sign
 #
-# The probe's tickets are answered badly; until there are labels for them, yesterday's release shall answer. **Predict:** how many seconds does going back take, every hash checked again? Then a release note for those who sign, and a model card for those
-# who use it: one page each, made from what was measured.
+# Nobody knows yet how well the tickets about the probe are answered. Until some are labelled, the team wants the release that it knows to answer. **Predict:** how
+# many seconds does going back take, every hash checked again? Then a release note for those who sign, and a model card for those who use it: one page each, made from
+# what was measured.
 
 
 # %%
@@ -376,9 +384,10 @@ display(*(Markdown(page.replace("# ", "### ", 1)) for page in pages))
 # %% [markdown]
 # ## The same for an index
 #
-# A new **chunker** and a new **embedder** are releases, too. The gate is the same; only the cases differ: is the evidence found? One question of each fact, because paraphrases rise and fall together; the margin from two indexes that nobody would call different; and
-# a hard stop: no passage for eyes that may not see it. The chunker's cases were measured for notebook 03. A second embedder would be a download, so here is the cheapest there is: the same vectors, cut from 384 numbers to 128 or 64, which saves
-# two thirds or five sixths of the memory. **Predict** which of the three passes.
+# A new **chunker** and a new **embedder** are releases, too. The gate is the same; only the cases differ: is the evidence found? We take one question of each fact,
+# because its paraphrases rise and fall together; the margin comes from two indexes that nobody would call different; and there is a hard stop: no passage is shown to
+# a user who may not see it. The chunker's cases were measured for notebook 03. A second embedder would be a download, so here is the cheapest there is: the same
+# vectors, cut from 384 numbers to 128 or 64, which saves two thirds or five sixths of the memory. **Predict** which of the three passes.
 
 # %%
 from helpers.data import load_handbook, load_questions
@@ -397,15 +406,18 @@ for name, (hits, seen) in offered.items():
 # %% [markdown]
 # <details><summary><b>How to read the three</b></summary>
 #
-# Nothing about an index is special: manifest, gate, registry and rollback are the same code. What the chunker showed to the wrong eyes notebook 03 did not count, and what was *not measured* does not pass, however much more it finds.
-# This gate has fewer cases than the other one, and says so in its margin: what the cheaper embedders lose is judged against that. One thing is harder than with an adapter: change the embedder and *every*
-# vector changes, so old and new index stand side by side until the gate has spoken.
+# Nothing about an index is special: manifest, gate, registry and rollback are the same code. Notebook 03 did not count what the chunker showed to users who may not
+# see it, and what was *not measured* does not pass, however much more it finds. This gate has fewer cases than the other one, and says so in its margin: what the
+# cheaper embedders lose is judged against that. One thing is harder than with an adapter: change the embedder and *every* vector changes, so old and new index stand
+# side by side until the gate has spoken.
 # </details>
 #
 # ## What the adapter costs to serve
 #
-# Notebook 05 asked when shorter prompts pay for the tuning, and took the tuned model to be as fast as the bare one. That holds if the adapter is **merged** into the weights: then every adapter needs a set of weights of its own. **Unmerged**, beside the weights, it takes a few
-# megabytes and two small products more in every layer, for every token. **Activated** ones (notebook 05's) leave the prompt to the bare model; what it has read serves all adapters. **Predict:** how many times as long does a request take unmerged?
+# Notebook 05 asked when shorter prompts pay for the tuning, and took the tuned model to be as fast as the bare one. That holds if the adapter is **merged** into the
+# weights: then every adapter needs a set of weights of its own. **Unmerged**, beside the weights, it takes a few megabytes, and two small matrix products more in
+# every layer for every token. **Activated** ones (notebook 05's) leave the prompt to the bare model; what it has read serves all adapters. **Predict:** how many
+# times as long does a request take unmerged?
 
 # %%
 
@@ -419,14 +431,18 @@ even = costs.break_even(costs.plan(made["rows"], made["seconds"]))
 even.map("pays from {:,.0f} requests on".format).to_frame()
 
 # %% [markdown]
-# Measured once, as ratios within one run (`workbook.py bench serve` measures it on your machine), so a busy machine counts for all ways alike. The break-even moves by what the adapter costs at every request: cheap to keep and slower, or fast and one more set of weights
-# for each. Compare the last row at one and at sixteen requests: the more are answered at once, the more of the time is reading, and a prompt that is read once for all adapters then saves more than its adapter costs. It is a choice about how many adapters you serve and how
-# many requests each of them gets; an estimate that forgets it comes out too early.
+# Measured once, as ratios within one run (`workbook.py bench serve` measures it on your machine), so a busy machine counts for all ways alike. The break-even moves
+# by what the adapter costs at every request: cheap to keep and slower, or fast and one more set of weights for each. The table says from how many requests on the
+# shorter prompt has paid for the tuning. Compare the last row of the picture at one and at sixteen requests: the more are answered at once, the more of the time is
+# reading, and a prompt that is read once for all adapters then saves more than its adapter costs. It is a choice about how many adapters you serve and how many
+# requests each of them gets; an estimate that forgets it comes out too early.
 #
 # ## What we found
 #
-# First the burden, side by side: parts to version, parts that a release changes, minutes to make one, seconds to go back, who signs. It is counted from what this notebook did; the minutes of tuning are those of the grid, those of the index are timed here on 64 chunks and
-# counted up, so that vectors in the cache make it no faster. Both need a registry, a gate and a way back. The difference is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary.
+# First the burden, side by side: parts to version (of the eight in a manifest, those that the system has: the tuned one has no index, RAG no adapter), parts that a
+# release changes, minutes to make one, seconds to go back, who signs. It is counted from what this notebook did; the minutes of tuning are those of the grid, those
+# of the index are timed here on 64 chunks and counted up, so that vectors in the cache make it no faster. Both need a registry, a gate and a way back. The difference
+# is who has to act when a *fact* changes: an index takes a new document at once, an adapter needs labels, training, a gate and a canary.
 
 # %%
 indexes = [embedders.saved(work / f"index {n}", documents, n) for n in (None, 128)]
@@ -456,6 +472,9 @@ what_we_found(
 
 # %% [markdown]
 # The climb has no step of 10: a release makes no answer better, it keeps the better ones. Nothing of what it takes is exotic; all of it has to be there before the first release.
+#
+# **Who is woken when it goes wrong?** Whoever signs: for an adapter the owner of the model, for an index the owner of the search. **How do they go back?** One call,
+# with every hash checked. And before the next offer comes: find out what loss your own test set can stop.
 #
 # **You have seen**
 # - a gate that states beforehand what it can stop, looks at every slice, and counts what no average makes up for;

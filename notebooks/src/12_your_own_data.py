@@ -138,8 +138,10 @@ for name, one in (("your folder", own), ("the spoilt copy", divided)):
 #
 # ## What will be run, and in which order?
 #
-# Before anything is measured, the plan. First what needs no model: seconds. Then two cases of everything, which show how fast your machine is with your texts. Then the arms that can *decide*: RAG for questions; for examples, training on all rows by the recipe of notebook 06. Then what these are compared with, each on as many cases as the interval needs: a pair that is clear gets no more minutes while another is open, and an arm that was
-# right on none of 32 cases is not asked on. Every arm sees *the same first cases*, so whenever time runs out, any two can be compared case by case.
+# Before anything is measured, the plan. First what needs no model: seconds. Then two cases of everything, which show how fast your machine is with your texts. Then
+# the arms that can *decide*: RAG for questions; for examples, training on all rows by the recipe of notebook 06. Then what these are compared with, each on as many
+# cases as the interval needs: a pair that is clear gets no more minutes while another is open, and an arm that was right on none of 32 cases is asked no further.
+# Every arm sees *the same first cases*, so whenever time runs out, any two can be compared case by case.
 
 # %%
 from helpers.commands.assess import DECIDING_PREPARATION, KEEP_BACK, rounds
