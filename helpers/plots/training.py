@@ -263,7 +263,7 @@ def training_setting(grid: Grid, case: TrainingWhatIf) -> Picture:
     )
     alt = (
         f"{title}, n = {right['n']:.0f} tickets, {right['seeds']:.0f}"
-        f" seed{'s' * int(right['seeds'] > 1)}. {said}.{own} {case.sentence()}"
+        f" seed{'s' * int(right['seeds'] > 1)}.{own} {said}. {case.sentence()}"
     )
 
     def draw(curve, fields) -> None:
