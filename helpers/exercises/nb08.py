@@ -8,37 +8,8 @@ from helpers.evaluation.scores import answer_correct
 from helpers.exercises import Exercise, NotAttemptedError, attempted
 
 
-def reading(answer: object) -> str:
-    """08.1: accuracy where the evidence was seen, and where it was not."""
-    assert callable(answer), (
-        "Expected a function by_evidence(table) that returns two shares; got"
-        f" {type(answer).__name__}."
-    )
-    table = pd.DataFrame(
-        {
-            "evidence_seen": [True, True, True, True, False, False],
-            "right": [True, True, True, False, False, True],
-        }
-    )
-    got = attempted(answer(table))
-    assert isinstance(got, tuple | list) and len(got) == 2, (
-        f"Expected two shares (seen, not seen); got {got!r}."
-    )
-    seen, unseen = map(float, got)
-    assert abs(seen - 0.75) < 1e-9, (
-        f"Where the evidence was seen, 3 of 4 are right: expected 0.75; got {seen}."
-    )
-    assert abs(unseen - 0.5) < 1e-9, (
-        f"Where it was not seen, 1 of 2 is right: expected 0.5; got {unseen}."
-    )
-    return (
-        "The gap, times the share not found, is roughly what better retrieval could add (if those"
-        " questions are no harder); what the first lacks to 100 % is mostly reading."
-    )
-
-
 def substring(answer: object) -> str:
-    """08.2: replies that a substring scorer counts as right and ours does not."""
+    """08.1: replies that a substring scorer counts as right and ours does not."""
     assert isinstance(answer, list | tuple), (
         f"Expected a list of three replies; got {type(answer).__name__}."
     )
@@ -62,7 +33,7 @@ def substring(answer: object) -> str:
 
 
 def culprit(answer: object) -> str:
-    """08.3: the cause of a wrong answer."""
+    """08.2: the cause of a wrong answer."""
     assert callable(answer), (
         "Expected a function culprit(right, evidence_seen, right_with_oracle); got"
         f" {type(answer).__name__}."
@@ -88,7 +59,7 @@ def culprit(answer: object) -> str:
 
 
 def too_good(answer: object) -> str:
-    """08.4: an accuracy that counts every case, and a table that exposes one that does not."""
+    """08.3: an accuracy that counts every case, and a table that exposes one that does not."""
     assert isinstance(answer, tuple | list) and len(answer) == 2, (
         f"Expected (honest, exposing); got {answer!r}."
     )
@@ -130,14 +101,6 @@ EXERCISES = {
     for e in (
         Exercise(
             "08.1",
-            reading,
-            (
-                'table["evidence_seen"] is a column of True and False: use it to choose rows.',
-                'table[table["evidence_seen"] == True]["right"].mean()',
-            ),
-        ),
-        Exercise(
-            "08.2",
             substring,
             (
                 "Think of other numbers that contain the digits 17.",
@@ -148,7 +111,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "08.3",
+            "08.2",
             culprit,
             (
                 (
@@ -159,7 +122,7 @@ EXERCISES = {
             ),
         ),
         Exercise(
-            "08.4",
+            "08.3",
             too_good,
             (
                 "Which rows does `answered` leave out? Who pays for those?",

@@ -65,7 +65,7 @@ def test_wrong_answers_are_told_what_was_expected():
         )
         .message
     )
-    assert "fools our scorer" in exercise("08.2").check(["17 days", "170", "1700"]).message
+    assert "fools our scorer" in exercise("08.1").check(["17 days", "170", "1700"]).message
     with pytest.raises(KeyError, match="this notebook has"):
         exercise("02.9")
 

@@ -22,10 +22,10 @@ CONCLUDED = re.compile(
     re.IGNORECASE,
 )
 NOT_YET: dict[str, set[str]] = {
-    "too_many_cells": {"08"},
-    "long_cells": {"08"},
+    "too_many_cells": set(),
+    "long_cells": set(),
     "wide_lines": set(),
-    "long_alts": {"08"},
+    "long_alts": set(),
 }
 
 SOURCES = {notebooks.number_of(source): source for source in notebooks.sources()}
