@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from helpers.commands.assess import systems
+from helpers.commands.assess import practice, systems
 from helpers.commands.assess.config import AssessConfig
 from helpers.commands.assess.folder import UserFolder
 from helpers.commands.assess.schedule import ArmProgress, Clock
@@ -48,7 +48,7 @@ def shop(tmp_path, monkeypatch, words):
 
     monkeypatch.setattr(generate, "complete", complete)
     monkeypatch.setattr(
-        systems, "finetune", lambda *_, **__: SimpleNamespace(card={"seconds": 1.0})
+        practice, "finetune", lambda *_, **__: SimpleNamespace(card={"seconds": 1.0})
     )
     monkeypatch.setattr(systems.adapters, "with_adapter", lambda generator, adapter: generator)
 
