@@ -194,10 +194,10 @@ def board(evidence: Findings, requirements: Requirements | None = None, guesses:
             return
         shown_as["answer-box"].value = _answer(case)
         shown_as["reasons"].value = _reasons(case)
-        shown_as["ready"].value = case.readiness(others)._repr_html_()
-        shown_as["costs"].value = case.costs()._repr_html_()
+        shown_as["ready"].value = case.readiness(others).in_full()
+        shown_as["costs"].value = case.costs().in_full()
         shown_as["flips"].value = (
-            case.flip_chart()._repr_html_() + case.flip_chart("readiness")._repr_html_()
+            case.flip_chart().in_full() + case.flip_chart("readiness").in_full()
         )
 
     def choose(change: Mapping[str, Any]) -> None:

@@ -240,7 +240,7 @@ class Panel:
             self.axes[name].value = plots_decision.axis(
                 [label for label, _ in places], [self._colour(key) for key in keys], at,
                 [str(key) if key else None for key in keys],
-            )._repr_html_()  # fmt: skip
+            ).in_full()  # fmt: skip
         self.legend.value = self._legend(seen)
 
     def _colour(self, key: Key | None) -> str:

@@ -112,7 +112,7 @@ class Picture:
     table: pd.DataFrame
 
     def _repr_html_(self) -> str:
-        return embedded("png", self.png, self.alt)
+        return embedded("png", self.png, brief(self.alt))
 
     def __repr__(self) -> str:
         return self.alt
@@ -131,7 +131,7 @@ def brief(alt: str, chars: int = 250) -> str:
 def embedded(kind: str, data: bytes, alt: str) -> str:
     """The HTML of a picture that holds its bytes itself; kind: png or svg+xml."""
     return (
-        f'<img alt="{html.escape(brief(alt))}" style="max-width:100%"'
+        f'<img alt="{html.escape(alt)}" style="max-width:100%"'
         f' src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
     )
 

@@ -20,7 +20,7 @@ from helpers.decision.requirements import FIELDS, NUMBERS, shown
 from helpers.decision.sensitivity import About, Flip
 from helpers.decision.sentences import in_state, in_words, listed
 from helpers.evaluation.numbers import percent, percents
-from helpers.plots.canvas import COLOURS, INK, embedded, ink_on
+from helpers.plots.canvas import COLOURS, INK, brief, embedded, ink_on
 
 if TYPE_CHECKING:
     from helpers.decision.conclusion import Decision
@@ -46,6 +46,11 @@ class Drawing:
     table: pd.DataFrame
 
     def _repr_html_(self) -> str:
+        return embedded("svg+xml", self.svg.encode(), brief(self.alt))
+
+    def in_full(self) -> str:
+        """The same with the whole description: for a control, whose picture is all that says what
+        each of its places does."""
         return embedded("svg+xml", self.svg.encode(), self.alt)
 
     def __repr__(self) -> str:
