@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable, Sequence
 
 from helpers.core.progress import Progress
-from helpers.models import load
 from helpers.models.load import Generator
 from helpers.training.checkpoint import SAVE_EVERY_SECONDS
 from helpers.training.lora import Example, completion_loss, encode, invocation
-from helpers.training.trainer import LoraSettings
+from helpers.training.trainer import LoraSettings, with_matrices
 
 # a token that is trained on costs so many times a token that is only read: measured on two cores in
 # float32 (forward, backward, vocabulary head). In bfloat16 that proved too low, so in every other
@@ -57,15 +55,9 @@ def _seconds_to_read_and_train(generator: Generator, tokens: int = 256) -> tuple
     """Seconds to read so many tokens, eight rows at once, and to train on them once; each the
     better of two tries, in turn, so that a moment in which the machine is busy spoils neither."""
     import torch
-    from peft import LoraConfig, get_peft_model
 
-    how = LoraSettings()
-    config = LoraConfig(
-        r=how.rank, lora_alpha=2 * how.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore", FutureWarning)  # as in the trainer
-        wrapped = get_peft_model(load.same_weights(generator), config, autocast_adapter_dtype=True)
+    with torch.random.fork_rng(devices=[]):
+        wrapped = with_matrices(generator, LoraSettings())
     model = wrapped.train().get_base_model()
     row = Example(list(range(1000, 1000 + tokens // 8)), 1, 0)
     ids = torch.tensor([row.ids] * 8).to(generator.device)

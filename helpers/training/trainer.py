@@ -189,23 +189,13 @@ def _train(
 ) -> dict[str, Any]:
     """The training loop; returns the card."""
     import torch
-    from peft import LoraConfig, get_peft_model
     from tqdm.auto import tqdm
 
     # 1. Rows become tokens.
     examples, judged = _examples(generator, rows, how), _examples(generator, dev, how)
     # 2. Small random matrices are put beside the frozen weights: the only ones that will change.
     torch.manual_seed(how.seed)
-    config = LoraConfig(
-        r=how.rank,
-        lora_alpha=2 * how.rank,
-        target_modules=_targets(generator, how.from_layer),
-        task_type="CAUSAL_LM",
-    )
-    with warnings.catch_warnings():
-        # peft asks transformers in a way that it will drop
-        warnings.simplefilter("ignore", FutureWarning)
-        wrapped = get_peft_model(load.same_weights(generator), config, autocast_adapter_dtype=True)
+    wrapped = with_matrices(generator, how)
     model = wrapped.train().get_base_model()
     weights = [p for p in model.parameters() if p.requires_grad]
     # 3. Which rows make up each step, all epochs one after the other; what comes before the
@@ -298,6 +288,22 @@ def _train(
         "machine": machine(),
         "torch": torch.__version__,
     }
+
+
+def with_matrices(generator: Generator, how: LoraSettings):
+    """The model with fresh small matrices beside its frozen weights, as peft wraps it."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=how.rank,
+        lora_alpha=2 * how.rank,
+        target_modules=_targets(generator, how.from_layer),
+        task_type="CAUSAL_LM",
+    )
+    with warnings.catch_warnings():
+        # peft asks transformers in a way that it will drop
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(load.same_weights(generator), config, autocast_adapter_dtype=True)
 
 
 def _targets(generator: Generator, from_layer: int) -> str:

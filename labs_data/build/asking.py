@@ -1,5 +1,6 @@
-"""Which way of asking the same small model reads best? `python labs_data/build/asking.py` (an hour
-on one core for all; every answer is cached, so it resumes where it stopped).
+"""Which way of asking the same small model reads best? `python labs_data/build/asking.py` (hours
+on one core for all ways and cases, not timed as a whole; every answer is cached, so it resumes
+where it stopped).
 
     labs_data/reference/asking.json    one row per way, with provenance: `right` and `refused` hold
                                        one 0 or 1 per case of `ids`; tokens and seconds an answer
