@@ -1,6 +1,6 @@
 """Which systems do we compare, and what exactly is each of them asked?"""
 
-from helpers.systems.asking import Choice, asked_by, best_span, read_spans
+from helpers.systems.asking import Choice, asked_by, best_span, read_spans, who_asks, windows_of
 from helpers.systems.baselines import (
     always_refuse,
     best_sentence,
@@ -56,7 +56,7 @@ from helpers.systems.router import (
 from helpers.systems.router_file import load_router, save_router
 from helpers.systems.spans import candidates
 from helpers.systems.tools import use_tool
-from helpers.systems.tuned_search import tuned_search
+from helpers.systems.tuned_search import sentence_windows, tuned_search
 
 __all__ = [
     "ASKED_TWICE",
@@ -99,6 +99,7 @@ __all__ = [
     "router_and_rag",
     "router_arm",
     "save_router",
+    "sentence_windows",
     "task_prompt",
     "train_router",
     "training_rows",
@@ -106,6 +107,8 @@ __all__ = [
     "tuned_prompt",
     "tuned_search",
     "use_tool",
+    "who_asks",
+    "windows_of",
     "with_costs",
     "with_distractors",
     "written",

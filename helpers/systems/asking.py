@@ -12,7 +12,7 @@ and how sure the system must be is a number (`Choice.threshold`), not a habit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from helpers.core.cases import Arm, Ask, Case, Citation, Passage, Prediction
@@ -38,6 +38,11 @@ def asked_by(asker: Asker, ask: Ask) -> str:
     where = f" ({REGIONS[asker.region]})" if asker.region in REGIONS else ""
     when = f", on {day(ask.as_of)}" if ask.as_of else ""
     return f"Asked by: {asker.title}{where}{when}"
+
+
+def who_asks(asks: Iterable[Ask], askers: Mapping[str, Asker]) -> dict[str, str]:
+    """Ask id -> its line (see `asked_by`), for the asks whose asker is known."""
+    return {ask.id: asked_by(askers[ask.id], ask) for ask in asks if ask.id in askers}
 
 
 @dataclass(frozen=True)

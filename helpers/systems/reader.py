@@ -4,7 +4,9 @@ invented worlds, in the very prompt of RAG.
     adapter = finetune(generator, training_rows(generator, load_reading("train")), HOW)
     # kept as reference_adapter("reader", generator)
 
-The next reader gets rows in the form of `asking` (`serving_rows`), made by `reading_rows`.
+Two are kept. The *reader* reads up to three passages in RAG's own prompt, cites by number and
+refuses. The *window reader* reads one window in the form of `asking` (WHO_ASKS) and always answers:
+whether the window is the right one, others decide.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from collections.abc import Sequence
 from helpers.data.reading import Reading, load_reading
 from helpers.models.load import Generator
 from helpers.systems.prompts import WHO_ASKS, question_prompt
-from helpers.training.adapters import Adapter, reference_or_train
+from helpers.systems.reading_rows import ALONE, readings
+from helpers.training.adapters import Adapter, reference_or_train, with_adapter
 from helpers.training.trainer import LoraSettings, finetune
 
 HOW = LoraSettings(epochs=1, rank=8, learning_rate=1e-3, batch_rows=4)
 MOST_PASSAGES = 3  # as many as RAG shows here; longer rows would take most of the time
-
-
-# classic LoRA, which changes how the model reads and not only what it writes; numbers and names are
-# drawn anew, so a further epoch is `draws`, not the same rows again
+# The window reader: classic LoRA, which changes how the model reads and not only what it writes.
+# Numbers and names are drawn anew, so a further epoch is `draws`, not the same rows again.
 READS = LoraSettings(
     epochs=1, rank=12, learning_rate=6e-4, batch_rows=4, acts_on="everything", from_layer=10
 )
+
+
+WINDOWS = 1400  # rows that the window reader is trained on: half an hour on two cores
 
 
 def completion(reading: Reading) -> str:
@@ -45,7 +49,7 @@ def training_rows(generator: Generator, readings: Sequence[Reading]) -> list[tup
 
 
 def serving_rows(generator: Generator, readings: Sequence[Reading]) -> list[tuple[str, str]]:
-    """(prompt, completion) pairs in the very form in which `asking` asks: header lines, who asks,
+    """(prompt, completion) pairs in the form of `asking` (WHO_ASKS): header lines, who asks,
     the question first and last. A passage alone is not numbered in the answer."""
     return [
         (
@@ -64,3 +68,19 @@ def reader_adapter(generator: Generator) -> Adapter:
         generator,
         lambda: finetune(generator, training_rows(generator, load_reading("train")), HOW),
     )
+
+
+def window_rows(generator: Generator, draws: int = 2, most: int | None = WINDOWS):
+    """(prompt, completion) pairs of the window reader: one right passage each, numbers and names
+    drawn anew in every draw."""
+    drawn = [one for n in range(draws) for one in readings("train", n, ALONE)]
+    return serving_rows(generator, drawn[:most])
+
+
+def window_reader(generator: Generator) -> Generator:
+    """The generator with the adapter that reads one window: the reference one, or, for weights that
+    it does not fit, one that is trained now (half an hour and more)."""
+    adapter = reference_or_train(
+        "window_reader", generator, lambda: finetune(generator, window_rows(generator), READS)
+    )
+    return with_adapter(generator, adapter)

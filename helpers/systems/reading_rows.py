@@ -382,6 +382,14 @@ def draw_rows(
     return rows
 
 
+def readings(
+    split: Literal["train", "dev"], epoch: int = 0, shares: Mapping[Kind, int] = SHARES
+) -> list[Reading]:
+    """The rows of one split and epoch as a reader is shown them, made of what lies in build/."""
+    rows = draw_rows(load_worlds(), load_found(), split, epoch, shares)
+    return [row.as_reading(f"next-{split}-{epoch}-{i:04d}") for i, row in enumerate(rows, 1)]
+
+
 def _deck(shares: Mapping[Kind, int], dice: random.Random) -> list[Kind]:
     """A hundred kinds, in the shares that were decided."""
     deck = [kind for kind, count in shares.items() for _ in range(count)]

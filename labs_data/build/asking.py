@@ -41,11 +41,9 @@ from helpers.evaluation.retrieval_metrics import evidence_found
 from helpers.evaluation.scores import answer_correct
 from helpers.models import load
 from helpers.retrieval.chunking import chunk_all
-from helpers.retrieval.context import read_with
 from helpers.retrieval.reranked import asked_key, question_likelihood, reordered
-from helpers.retrieval.sentence_search import SentenceSearch, sentence_search
+from helpers.retrieval.sentence_search import SentenceSearch
 from helpers.retrieval.sentences import header_line, units_of, window
-from helpers.retrieval.tuned import tuned_index
 from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans, windows_of
 from helpers.systems.prompts import ASKED_TWICE, BASE, QUOTED, REFUSAL, WHO_ASKS, PromptStyle
 from helpers.systems.questions import (
@@ -54,15 +52,14 @@ from helpers.systems.questions import (
     evidence_contexts,
     quotes_alone,
 )
-from helpers.systems.tuned_search import tuned_embedder
+from helpers.systems.tuned_search import CUT, WEIGHTS, WINDOW_TOKENS, sentence_windows
 from helpers.training import adapters
 
 REFERENCE = settings.DATA / "reference" / "asking.json"
 CODE = ("evaluation", "models", "retrieval", "systems")
 COURSE = {"strategy": "tokens", "chunk_size": 64, "overlap": 16}  # what notebook 02 builds
-LONG = {"strategy": "sentences", "chunk_size": 200, "overlap": 50}
-CONTEXT = "version"  # what stands before a chunk
-WINDOW_TOKENS, TOP_K = 80, 8  # so many windows, each read alone
+TOP_K = 8  # so many windows, each read alone
+LONG_WINDOW = 160
 # of the model's own opinion, how probable a window makes the question, when they are put in order
 LIKELIHOOD_WEIGHT = 0.5
 GROUP = 8  # cases that are answered together, so that little is lost when a run is stopped
@@ -71,7 +68,8 @@ Contexts = Mapping[str, tuple[Passage, ...]]
 
 class Way(NamedTuple):
     """One row of the table. shows: the name of the passages (a method of `Shown`). model: "base",
-    the kept "reader" of notebook 08, or "reads", which is trained to read one passage at a time."""
+    the kept "reader" of several passages, or the
+    "window reader" of notebook 08, which is trained to read one passage at a time."""
 
     name: str
     model: str
@@ -96,25 +94,33 @@ WAYS = [
     Way("who asks", "base", "oracle_window", WHO_ASKS),
     Way("quotes", "base", "oracle_window", QUOTED),
     Way("base prompt", "reader", "oracle_window", BASE),
-    Way("who asks", "reads", "oracle_window", WHO_ASKS),
+    Way("who asks", "window reader", "oracle_window", WHO_ASKS),
     # one window, the first that the search returns: what is read is little and near the evidence
-    Way("who asks", "reads", "first_window", WHO_ASKS),
-    Way("spans", "reads", "first_window", WHO_ASKS, spans=True),
+    Way("who asks", "window reader", "first_window", WHO_ASKS),
+    Way("spans", "window reader", "first_window", WHO_ASKS, spans=True),
     Way("who asks", "base", "first_window", WHO_ASKS),
     Way("spans", "base", "first_window", WHO_ASKS, spans=True),
     Way("who asks", "reader", "first_window", WHO_ASKS),
+    Way("who asks", "window reader", "first_by_likelihood", WHO_ASKS),
+    Way("who asks", "window reader", "first_long_window", WHO_ASKS),
+    # three in one prompt
+    Way("who asks", "base", "three_windows", WHO_ASKS),
+    Way("who asks", "window reader", "three_windows", WHO_ASKS),
     # the same where the search found nothing but the whole chunks that hold the evidence
-    Way("who asks", "reads", "oracle_first", WHO_ASKS),
-    Way("spans", "reads", "oracle_first", WHO_ASKS, spans=True),
+    Way("who asks", "window reader", "oracle_first", WHO_ASKS),
+    Way("spans", "window reader", "oracle_first", WHO_ASKS, spans=True),
     Way("who asks", "base", "oracle_first", WHO_ASKS),
     # eight windows, each read alone; the answer is chosen
-    Way("spans", "reads", "search_windows", WHO_ASKS, spans=True),
+    Way("spans", "window reader", "search_windows", WHO_ASKS, spans=True),
     # the evidence alone
-    Way("who asks", "reads", "exact_sentence", WHO_ASKS),
+    Way("who asks", "window reader", "exact_sentence", WHO_ASKS),
     Way("who asks", "base", "exact_sentence", WHO_ASKS),
     # the whole chunks of the index in use that hold the evidence, in one prompt
     Way("base prompt", "base", "whole_chunks", BASE),
     Way("base prompt", "reader", "whole_chunks", BASE),
+    Way("who asks", "base", "whole_chunks", WHO_ASKS),
+    Way("who asks", "window reader", "whole_chunks", WHO_ASKS),
+    Way("who asks", "window reader", "oracle_long", WHO_ASKS),
 ]
 
 
@@ -132,6 +138,22 @@ class Lazily(Mapping):
 
     def __len__(self) -> int:
         return len(self.cases)
+
+
+class Firsts(Mapping):
+    """The first few passages of every case."""
+
+    def __init__(self, of: Contexts, n: int):
+        self.of, self.n = of, n
+
+    def __getitem__(self, id: str) -> tuple[Passage, ...]:
+        return self.of[id][: self.n]
+
+    def __iter__(self):
+        return iter(self.of)
+
+    def __len__(self) -> int:
+        return len(self.of)
 
 
 class Shown:
@@ -174,7 +196,7 @@ class Shown:
     @functools.cached_property
     def whole_chunks(self) -> Contexts:
         """The whole chunks of the long index that hold the evidence, in the order of the quotes."""
-        return dict(evidence_chunks(self.cases, chunk_all(self.documents, **LONG)))
+        return dict(evidence_chunks(self.cases, chunk_all(self.documents, **CUT)))
 
     @functools.cached_property
     def exact_sentence(self) -> Contexts:
@@ -183,31 +205,51 @@ class Shown:
     @functools.cached_property
     def search(self) -> SentenceSearch:
         """Chunks and sentences by the tuned embedder, words by their stems."""
-        chunks = chunk_all(self.documents, **LONG)
-        index = tuned_index(chunks, tuned_embedder(), read_with(CONTEXT), lambda _: None)
-        regions = {id: asker.region for id, asker in self.askers.items()}
-        how = BEST_SEARCH | {"window_tokens": WINDOW_TOKENS, "regions": regions}
-        return sentence_search(self.documents, index.searched(stem=True), **how)
+        return sentence_windows(self.documents, self.askers)
 
     @functools.cached_property
     def search_windows(self) -> Contexts:
-        """The windows around the best sentences of the best chunks, in the order of the search and
-        of `question_likelihood`."""
-        found = self.search.search_all([case.ask for case in self.cases], TOP_K)
-        return self.in_order(dict(zip((case.id for case in self.cases), found, strict=True)))
+        """The windows around the best sentences of the best chunks, in the order of the search."""
+        return self.found(TOP_K)
 
     @functools.cached_property
     def first_window(self) -> Contexts:
-        return {id: passages[:1] for id, passages in self.search_windows.items()}
+        return self.found(1)
+
+    @functools.cached_property
+    def three_windows(self) -> Contexts:
+        """In one prompt, as RAG usually shows them."""
+        return self.found(3)
+
+    @functools.cached_property
+    def first_long_window(self) -> Contexts:
+        return self.found(1, window_tokens=LONG_WINDOW)
+
+    @functools.cached_property
+    def first_by_likelihood(self) -> Contexts:
+        """The first of eight after the base model has put them in order by how probable each makes
+        the question."""
+        return Firsts(self.in_order(self.search_windows), 1)
 
     @functools.cached_property
     def oracle_first(self) -> Contexts:
-        return {id: passages[:1] for id, passages in self.oracle_windows.items()}
+        return Firsts(self.oracle_windows, 1)
+
+    @functools.cached_property
+    def oracle_long(self) -> Contexts:
+        """The first window of the chunks with the evidence, twice as long."""
+        search = replace(self.search, window_tokens=LONG_WINDOW)
+        return Firsts(windows_of(search, self.cases, self.whole_chunks), 1)
+
+    def found(self, top_k: int, **how) -> Contexts:
+        asks = [case.ask for case in self.cases]
+        found = replace(self.search, **how).search_all(asks, top_k)
+        return {ask.id: tuple(one) for ask, one in zip(asks, found, strict=True)}
 
     @functools.cached_property
     def oracle_windows(self) -> Contexts:
         """What the search would show if it found nothing but the chunks that hold the evidence."""
-        return self.in_order(windows_of(self.search, self.cases, self.whole_chunks))
+        return windows_of(self.search, self.cases, self.whole_chunks)
 
     def in_order(self, contexts: Mapping[str, Sequence[Passage]]) -> Contexts:
         """Each case's windows reordered by the base model's own opinion, which is cached."""
@@ -230,9 +272,6 @@ class Shown:
 
     def asked_by(self, case: Case) -> str:
         return asked_by(self.askers[case.id], case.ask)
-
-
-BEST_SEARCH: dict[str, Any] = {"sentence_weight": 0.5, "lexical_weight": 0.3, "other_region": 0.1}
 
 
 class Cached:
@@ -448,7 +487,8 @@ HEAD = (
 def cases_of(way: Way, cases: Sequence[Case]) -> list[Case]:
     """All cases, with the oracle only those that have evidence; in an order drawn once, so that the
     first n are a sample."""
-    mine = [c for c in cases if c.gold.answers or way.shows.startswith("search")]
+    searched = way.shows.startswith(("first", "three", "search"))
+    mine = [c for c in cases if c.gold.answers or searched]
     return sorted(mine, key=lambda case: hashlib.sha256(case.id.encode()).hexdigest())
 
 
@@ -476,7 +516,9 @@ def main() -> None:
     models = {
         "base": base,
         "reader": adapters.with_adapter(base, adapters.reference_adapter("reader", base)),
-        "reads": adapters.with_adapter(base, adapters.reference_adapter("reads", base)),
+        "window reader": adapters.with_adapter(
+            base, adapters.reference_adapter("window_reader", base)
+        ),
     }
     rows = []
     print(HEAD, flush=True)
@@ -500,7 +542,7 @@ def main() -> None:
         },
         "refusal": REFUSAL,
         "window_tokens": WINDOW_TOKENS,
-        "search": {**LONG, **BEST_SEARCH, "likelihood_weight": LIKELIHOOD_WEIGHT},
+        "search": {**CUT, **WEIGHTS, "likelihood_weight": LIKELIHOOD_WEIGHT},
         "top_k": TOP_K,
     }
     write_measured(REFERENCE, head, rows=rows)

@@ -7,7 +7,7 @@
     python labs_data/build/reader.py probe             20 steps: minutes that each run would take
     python labs_data/build/reader.py pilot             600 rows for each recipe: the table
                                                        labs_data/reference/reader.json
-    python labs_data/build/reader.py train             the run, kept as the adapter "reads"
+    python labs_data/build/reader.py train             the run, kept as "window_reader"
 
 Training rows are drawn while training: `--draws 2` sees every question twice, each time with other
 numbers, codes and names. Dev rows are of worlds that no training row holds; they choose the recipe,
@@ -89,12 +89,6 @@ def search() -> None:
     print(f"{settings.shown(reading_rows.FOUND)}: {len(found)} questions")
 
 
-def readings(split: str, epoch: int = 0, shares=reading_rows.SHARES) -> list[Reading]:
-    pages, found = reading_rows.load_worlds(), reading_rows.load_found()
-    rows = reading_rows.draw_rows(pages, found, split, epoch, shares)
-    return [row.as_reading(f"next-{split}-{epoch}-{i:04d}") for i, row in enumerate(rows, 1)]
-
-
 def rows() -> None:
     """Write the dev rows, and tell what both splits hold."""
     pages, found = reading_rows.load_worlds(), reading_rows.load_found()
@@ -107,17 +101,10 @@ def rows() -> None:
     write_whole(DEV, "".join(lines))
 
 
-def training_rows(generator: load.Generator, draws: int, most: int | None = None):
-    """(prompt, completion) pairs of so many epochs, each drawn anew, one passage each."""
-    alone = reading_rows.ALONE
-    drawn = [one for epoch in range(draws) for one in readings("train", epoch, alone)]
-    return reader.serving_rows(generator, drawn[:most])
-
-
 def probe(generator: load.Generator, steps: int = 20) -> None:
     """How many minutes would a run take? Measured on 20 steps of one row, in seconds of one
     processor core: what each token costs does not depend on the batch here."""
-    pairs = training_rows(generator, 1)
+    pairs = reader.window_rows(generator, 1, None)
     lengths = [len(generator.tokenizer(p + c)["input_ids"]) for p, c in pairs]
     mean = sum(lengths) / len(lengths)
     print(f"{len(pairs)} rows an epoch, {mean:.0f} tokens each, the longest {max(lengths)}")
@@ -157,7 +144,7 @@ def judged(generator: load.Generator, dev: Sequence[Reading]) -> dict[str, Any]:
 
 def pilot(generator: load.Generator, only: int | None) -> None:
     """Each recipe on the same 600 rows, judged on the same dev rows; finished ones are cached."""
-    pairs = training_rows(generator, 1, PILOT_ROWS)
+    pairs = reader.window_rows(generator, 1, PILOT_ROWS)
     dev = random.Random(0).sample(load_reading("dev", DEV), PILOT_DEV)
     known = json.loads(REFERENCE.read_text(encoding="utf-8"))["rows"] if REFERENCE.exists() else []
     done = {json.dumps(row["how"], sort_keys=True): row for row in known}
@@ -175,11 +162,11 @@ def pilot(generator: load.Generator, only: int | None) -> None:
 
 def train(generator: load.Generator, draws: int, most: int | None) -> None:
     """The run, with the recipe `reader.READS`."""
-    pairs = training_rows(generator, draws, most)
+    pairs = reader.window_rows(generator, draws, most)
     about = {"task": "reading", "file": "labs_data/build/reader.py", "draws": draws}
     adapter = finetune(generator, pairs, reader.READS, about=about)
     print(json.dumps(judged(adapters.with_adapter(generator, adapter), load_reading("dev", DEV))))
-    print(settings.shown(adapters.save_reference(adapter, "reads")))
+    print(settings.shown(adapters.save_reference(adapter, "window_reader")))
 
 
 def main() -> int:
@@ -187,7 +174,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("search", "rows", "probe", "pilot", "train"))
     parser.add_argument("--draws", type=int, default=2, help="epochs of `train`, each drawn anew")
-    parser.add_argument("--most", type=int, help="rows of `train`; default: all of its epochs")
+    parser.add_argument("--most", type=int, default=reader.WINDOWS, help="rows of `train`")
     parser.add_argument("--only", type=int, help="the pilot of this number, from 0")
     options = parser.parse_args()
     if options.what in ("search", "rows"):
