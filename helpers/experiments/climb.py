@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,12 +29,15 @@ from helpers.evaluation.comparison import Comparison
 from helpers.evaluation.evaluator import wilson
 from helpers.experiments import chunking_grid
 from helpers.experiments.chunking_grid import ChunkingSetting, index_of
-from helpers.retrieval.chunking import chunk_all
-from helpers.systems.questions import closed_book, evidence_contexts, oracle, retrieval_augmented
-from helpers.systems.tuned_search import tuned_search
+from helpers.systems.asking import who_asks
+from helpers.systems.prompts import WHO_ASKS
+from helpers.systems.questions import closed_book, oracle, retrieval_augmented
+from helpers.systems.tuned_search import right_windows, sentence_windows
 
 if TYPE_CHECKING:
+    from helpers.data.askers import Asker
     from helpers.models.load import Generator
+    from helpers.retrieval.retriever import Retriever
 
 REFERENCE = settings.DATA / "reference" / "climb.json"
 FINDINGS = settings.DATA / "reference" / "findings.json"
@@ -85,30 +88,33 @@ def the_questions(cases: Sequence[Case], path: Path = chunking_grid.REFERENCE) -
 
 
 def arms(
-    generator: Generator, reader: Generator, documents: Sequence[Document], cases: Sequence[Case]
+    generator: Generator,
+    reader: Generator,
+    documents: Sequence[Document],
+    cases: Sequence[Case],
+    askers: Mapping[str, Asker],
 ) -> dict[str, Callable[[], Arm]]:
-    """The system of every step that can be measured, made when it is called."""
+    """The system of every step that can be measured, made when it is called. reader: reads one
+    passage (see `reader.window_reader`); askers: ask id -> who asks, as far as that is known."""
+    as_trained = {"style": WHO_ASKS, "asked_by": who_asks([case.ask for case in cases], askers)}
 
-    def searching(model: Generator, setting: ChunkingSetting) -> Arm:
-        return retrieval_augmented(model, index_of(documents, setting), 1)
+    def searching(setting: ChunkingSetting) -> Arm:
+        return retrieval_augmented(generator, index_of(documents, setting), 1)
 
-    def tuned() -> Arm:
-        chunks = chunk_all(documents, 64, 16, "sentences")
-        return retrieval_augmented(reader, tuned_search(chunks, say=lambda _: None), 1)
+    def read(search: Retriever) -> Arm:
+        return retrieval_augmented(reader, search, 1, **as_trained)
 
     def right_passage() -> Arm:
-        chunks = chunk_all(documents, 64, 16, "sentences")
-        return oracle(reader, evidence_contexts(cases, chunks))
+        windows = right_windows(cases, documents)
+        return oracle(reader, windows, **as_trained)
 
     return {
         "closed book": lambda: closed_book(generator),
-        "search: one passage": lambda: searching(generator, ChunkingSetting()),
-        "cut at sentences": lambda: searching(generator, SENTENCES),
-        "headings and region in each chunk": lambda: searching(
-            generator, replace(SENTENCES, context="place")
-        ),
-        "tuned reader": lambda: searching(reader, SENTENCES),
-        "tuned search": tuned,
+        "search: one passage": lambda: searching(ChunkingSetting()),
+        "cut at sentences": lambda: searching(SENTENCES),
+        "headings and region in each chunk": lambda: searching(replace(SENTENCES, context="place")),
+        "tuned reader": lambda: read(index_of(documents, SENTENCES)),
+        "tuned search": lambda: read(sentence_windows(documents, askers)),
         "the right passage, same reader": right_passage,
     }
 

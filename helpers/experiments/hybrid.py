@@ -32,7 +32,8 @@ from helpers.retrieval.index import Index
 from helpers.retrieval.reranked import Reranked, kept_score
 from helpers.retrieval.retriever import Retriever
 from helpers.systems.hybrid import ASK_BACK, router_and_rag
-from helpers.systems.questions import retrieval_augmented
+from helpers.systems.prompts import WHO_ASKS
+from helpers.systems.questions import oracle, retrieval_augmented
 from helpers.systems.router import Router, with_costs
 from helpers.systems.tools import choose_tool, use_tool
 
@@ -60,20 +61,43 @@ SYSTEMS = {
     "+ reader": ("reader", "search"),
     "+ search and reader": ("reader", "tuned"),
     "+ all": ("reader", "tuned, reranked"),
+    "best search and reader": ("reader", "windows"),
 }
 
 
 def hybrid_arms(
-    router: Arm, models: Mapping[str, LanguageModel], searches: Mapping[str, Retriever]
+    router: Arm,
+    models: Mapping[str, LanguageModel],
+    searches: Mapping[str, Retriever],
+    asked_by: Mapping[str, str],
 ) -> dict[str, Arm]:
     """The systems of SYSTEMS by name, of those whose search is there; the model is shown one
-    passage. RAG alone has no router."""
+    passage. RAG alone has no router. asked_by: see `as_asked`."""
     made = {}
     for name, (model, search) in SYSTEMS.items():
         if search in searches:
-            rag = retrieval_augmented(models[model], searches[search], top_k=1)
+            how = as_asked(model, asked_by)
+            rag = retrieval_augmented(models[model], searches[search], top_k=1, **how)
             made[name] = rag if name == "RAG" else router_and_rag(router, rag, name=name)
     return made
+
+
+def oracles(
+    models: Mapping[str, LanguageModel],
+    perfect: Mapping[str, Sequence[Passage]],
+    asked_by: Mapping[str, str],
+) -> dict[str, Arm]:
+    """The same models with the evidence alone (ask id -> passages)."""
+    return {
+        name: oracle(model, perfect, name, **as_asked(name, asked_by))
+        for name, model in models.items()
+    }
+
+
+def as_asked(model: str, asked_by: Mapping[str, str]) -> dict[str, Any]:
+    """How a model of SYSTEMS is asked: the reader in the words that it was trained on, who asks
+    included (ask id -> line, see `systems.who_asks`)."""
+    return {"style": WHO_ASKS, "asked_by": asked_by} if model == "reader" else {}
 
 
 def _kept() -> dict[str, Any]:

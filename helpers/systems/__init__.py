@@ -56,7 +56,7 @@ from helpers.systems.router import (
 from helpers.systems.router_file import load_router, save_router
 from helpers.systems.spans import candidates
 from helpers.systems.tools import use_tool
-from helpers.systems.tuned_search import sentence_windows, tuned_search
+from helpers.systems.tuned_search import right_windows, sentence_windows, tuned_search
 
 __all__ = [
     "ASKED_TWICE",
@@ -96,6 +96,7 @@ __all__ = [
     "read_spans",
     "retrieval_augmented",
     "retrieved_examples",
+    "right_windows",
     "router_and_rag",
     "router_arm",
     "save_router",

@@ -11,13 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers.core.cases import Case, Evidence, Passage
 from helpers.data.askers import Asker
 from helpers.data.handbook import Document
 from helpers.retrieval.chunking import Chunk, chunk_all
 from helpers.retrieval.context import read_with
 from helpers.retrieval.index import Index
 from helpers.retrieval.sentence_search import SentenceSearch, sentence_search
+from helpers.retrieval.sentences import units_of, window
 from helpers.retrieval.tuned import TunedEmbedder, tuned_index
+from helpers.systems.questions import Contexts
 from helpers.training.adapters import REFERENCE, opened
 from helpers.training.retriever import load_embedder_adapter
 
@@ -66,3 +69,22 @@ def sentence_windows(
     regions = {id: asker.region for id, asker in (askers or {}).items()}
     how = WEIGHTS | {"window_tokens": window_tokens, "regions": regions}
     return sentence_search(documents, index.searched(stem=True), **how)
+
+
+def right_windows(
+    cases: Sequence[Case], documents: Sequence[Document], tokens: int = WINDOW_TOKENS
+) -> Contexts:
+    """For every case, what `sentence_windows` would hand out if it were perfect: the window around
+    each sentence, or row, of its evidence."""
+    units = {document.id: units_of(document) for document in documents}
+
+    def around(one: Evidence) -> Passage:
+        mine = units[one.doc]
+        shared = [min(u.end, one.end) - max(u.start, one.start) for u in mine]
+        return window(mine, shared.index(max(shared)), tokens)
+
+    return {
+        case.id: tuple(dict.fromkeys(around(one) for one in case.gold.evidence))
+        for case in cases
+        if case.gold.evidence
+    }

@@ -43,7 +43,7 @@ from helpers.models import load
 from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.reranked import asked_key, question_likelihood, reordered
 from helpers.retrieval.sentence_search import SentenceSearch
-from helpers.retrieval.sentences import header_line, units_of, window
+from helpers.retrieval.sentences import header_line
 from helpers.systems.asking import Choice, SpanRead, asked_by, read_spans, windows_of
 from helpers.systems.prompts import ASKED_TWICE, BASE, QUOTED, REFUSAL, WHO_ASKS, PromptStyle
 from helpers.systems.questions import (
@@ -52,7 +52,13 @@ from helpers.systems.questions import (
     evidence_contexts,
     quotes_alone,
 )
-from helpers.systems.tuned_search import CUT, WEIGHTS, WINDOW_TOKENS, sentence_windows
+from helpers.systems.tuned_search import (
+    CUT,
+    WEIGHTS,
+    WINDOW_TOKENS,
+    right_windows,
+    sentence_windows,
+)
 from helpers.training import adapters
 
 REFERENCE = settings.DATA / "reference" / "asking.json"
@@ -163,7 +169,6 @@ class Shown:
         self.documents = load_handbook()
         self.cases, self.base = cases, base
         self.askers = load_askers("dev")
-        self.units = {d.id: units_of(d) for d in self.documents}
 
     @functools.cached_property
     def oracle_chunk(self) -> Contexts:
@@ -180,18 +185,8 @@ class Shown:
 
     @functools.cached_property
     def oracle_window(self) -> Contexts:
-        """The window around each sentence or row of the evidence."""
-
-        def around(evidence) -> Passage:
-            units = self.units[evidence.doc]
-            shared = [min(u.end, evidence.end) - max(u.start, evidence.start) for u in units]
-            return window(units, shared.index(max(shared)), 64, 1.0)
-
-        return {
-            case.id: tuple(dict.fromkeys(around(e) for e in case.gold.evidence))
-            for case in self.cases
-            if case.gold.evidence
-        }
+        """What the search would show if it were perfect: the windows around the evidence."""
+        return dict(right_windows(self.cases, self.documents))
 
     @functools.cached_property
     def whole_chunks(self) -> Contexts:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from helpers.core import fingerprint, settings
 from helpers.core.files import write_measured
+from helpers.data.askers import load_askers
 from helpers.data.handbook import load_handbook
 from helpers.data.questions import load_questions
 from helpers.evaluation.bits import to_bits
@@ -37,10 +38,10 @@ def in_the_grid(name: str) -> str | None:
 def main(arguments: list[str]) -> None:
     settings.references_in_float32()
     generator, documents = load.load_generator(), load_handbook()
-    reader = with_adapter(generator, reference_adapter("reader", generator))
+    reader = with_adapter(generator, reference_adapter("window_reader", generator))
     cases = climb.the_questions(load_questions("dev", documents))
     steps = []
-    for name, arm in climb.arms(generator, reader, documents, cases).items():
+    for name, arm in climb.arms(generator, reader, documents, cases, load_askers("dev")).items():
         right = in_the_grid(name)
         if right is None and "--kept" in arguments and name not in KEPT:
             continue

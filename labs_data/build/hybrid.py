@@ -35,6 +35,7 @@ from helpers.core import settings
 from helpers.core.cases import Arm, Case
 from helpers.core.files import write_whole
 from helpers.core.fingerprint import provenance
+from helpers.data.askers import load_askers
 from helpers.data.handbook import Document, load_handbook
 from helpers.data.questions import load_questions, load_users
 from helpers.data.requests import load_requests
@@ -45,11 +46,12 @@ from helpers.models import load
 from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.index import build_index
 from helpers.retrieval.reranked import Reranked, Score, asked_key
+from helpers.systems.asking import who_asks
 from helpers.systems.hybrid import routes_of
-from helpers.systems.questions import evidence_contexts, oracle
+from helpers.systems.questions import evidence_contexts
 from helpers.systems.router import router_arm, train_router
 from helpers.systems.tools import use_tool
-from helpers.systems.tuned_search import tuned_search
+from helpers.systems.tuned_search import sentence_windows, tuned_search
 from helpers.training.adapters import reference_adapter, with_adapter
 from helpers.training.reranker import load_reranker, scorer
 
@@ -69,7 +71,7 @@ class House:
         self.chunks = chunks
         self.models = {
             "base": plain,
-            "reader": with_adapter(plain, reference_adapter("reader", plain)),
+            "reader": with_adapter(plain, reference_adapter("window_reader", plain)),
         }
         router = train_router(load_requests("train"), load_requests("dev"))
         self.router = router_arm(hybrid.always_decides(router, load_requests("dev")))
@@ -77,6 +79,11 @@ class House:
             "search": build_index(self.documents, SIZE, OVERLAP),
             "tuned": tuned_search(chunks),
         }
+
+    def for_askers(self, split: str) -> dict[str, Any]:
+        """… and the best one, which looks at who asks."""
+        windows = sentence_windows(self.documents, load_askers(split))
+        return self.searches | {"windows": windows}
 
     def reranked(self, score: Score, weight: float) -> dict[str, Any]:
         """Both searches with the reranker behind them."""
@@ -115,18 +122,19 @@ def measured(house: House, split: str, searches: Mapping[str, Any]) -> dict[str,
     cases = hybrid.mixed_traffic(questions, load_requests(split))
     answerable = [case for case in questions if case.gold.answers]
     perfect = evidence_contexts(answerable, house.chunks)
+    who = who_asks([case.ask for case in questions], load_askers(split))
     reads = {
-        name: evaluate(oracle(model, perfect, name), answerable, QUESTIONS)
-        for name, model in house.models.items()
+        name: evaluate(arm, answerable, QUESTIONS)
+        for name, arm in hybrid.oracles(house.models, perfect, who).items()
     }
     routes = routes_of(house.router, [case.ask for case in cases])
     looked_up = [case.ask for case in cases if routes[case.id] == "retrieve"]
     for name in (
-        searches.keys() - house.searches.keys()
+        searches.keys() - house.searches.keys() - {"windows"}
     ):  # asked here, so that no run answers for it
         searches[name].search_all(looked_up, 1)
     tables = {}
-    for name, arm in hybrid.hybrid_arms(house.router, house.models, searches).items():
+    for name, arm in hybrid.hybrid_arms(house.router, house.models, searches, who).items():
         started, tables[name] = time.perf_counter(), evaluate(arm, cases, MIXED)
         print(f"{split}, {name}: {tables[name]['right'].mean():.3f}", end=" ")
         print(f"({time.perf_counter() - started:.0f} s)", flush=True)
@@ -165,7 +173,7 @@ def leaks(house: House) -> dict[str, dict[str, int]]:
     only puts into another order what it is given, so any score will do."""
     probed = {}
     backwards = house.reranked(lambda _, texts: list(range(len(texts))), 1.0)
-    for name, one in {**house.searches, **backwards}.items():
+    for name, one in {**house.for_askers("dev"), **backwards}.items():
         table = hybrid.leaks(
             lambda asks, one=one: one.search_all(asks, 5), house.documents, load_users()
         )
@@ -199,8 +207,9 @@ def milliseconds(house: House, score: Score) -> dict[str, Any]:
         "tuned search": each(lambda at: house.searches["tuned"].search_all([cases[at].ask], 1)),
         "reranker": each(lambda at: score(cases[at].ask.input, hits[at])),
     }
-    for name, model in house.models.items():
-        parts[f"an answer, {name}"] = each(once(oracle(model, perfect)))
+    who = who_asks([case.ask for case in cases], load_askers("dev"))
+    for name, arm in hybrid.oracles(house.models, perfect, who).items():
+        parts[f"an answer, {name}"] = each(once(arm))
     return {"n": N_TIMED, "threads": _threads(), "load": round(os.getloadavg()[0], 1)} | parts
 
 
@@ -218,11 +227,13 @@ def main() -> None:
     wish = parser.parse_args()
     file, house = hybrid.REFERENCE, House()
     known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    searches, weight = dict(house.searches), best_weight()
+    split = "test" if wish.test else "dev"
+    searches, weight = house.for_askers(split), best_weight()
     if wish.reranker or wish.milliseconds:
         score, said = reranker()
         searches |= house.reranked(score, weight)
-    split = "test" if wish.test else "dev"
+    elif split == "dev":  # what the reranker said stays true of the same hits
+        searches |= hybrid.kept_rerankers(house.searches["search"], house.searches["tuned"])
     if wish.milliseconds:
         known["milliseconds"] = milliseconds(house, score)
     else:

@@ -294,7 +294,7 @@ def arms(documents):
     index = lexical_index(documents)
     reranked = Reranked(index, lambda _, texts: list(range(len(texts))), "backwards", 5)
     searches = {name: reranked if "reranked" in name else index for _, name in SYSTEMS.values()}
-    return hybrid_arms(everything, dict.fromkeys(("base", "reader"), Shouts()), searches)
+    return hybrid_arms(everything, dict.fromkeys(("base", "reader"), Shouts()), searches, {})
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -96,5 +96,5 @@ def _arm(results: Results, step: str, cases: Sequence[Case]) -> Arm:
     model = _endpoint(results.own) or load_generator()
     reader = model
     if step in climb.TUNED:
-        reader = with_adapter(model, reference_adapter("reader", model))
-    return climb.arms(model, reader, results.own.documents, cases)[step]()
+        reader = with_adapter(model, reference_adapter("window_reader", model))
+    return climb.arms(model, reader, results.own.documents, cases, {})[step]()
