@@ -30,6 +30,7 @@ COLOURS = {
     "classifier": "#56B4E9",
     "always refuse": "#CC79A7",
     "RAG, 3 passages": "#56B4E9",
+    "RAG, best search": "#003E66",
     "long context": "#E69F00",
     "tuned + RAG": "#D55E00",
     "facts adapter": "#D55E00",
@@ -44,6 +45,8 @@ COLOURS = {
     "base + oracle": "#66AAD0",
     "reader + RAG": "#D55E00",
     "reader + oracle": "#E69E66",
+    "base + best search": "#003E66",
+    "reader + best search": "#8A3C00",
     # the router's baselines, and the hybrids behind it
     "keywords": "#999999",
     "router": "#56B4E9",

@@ -38,7 +38,9 @@ SAID_COLOURS = {
     "something else": "#BBBBBB",
     "refuses": "#56B4E9",
 }
-MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]}
+MODEL_COLOURS = {"base": COLOURS["closed book"], "facts adapter": COLOURS["facts adapter"]} | {
+    "reader": COLOURS["reader + RAG"]
+}
 SIDES = ("no retrieval", "retrieval")
 READER_COLOURS = {"base": COLOURS["RAG"], "reader": COLOURS["tuned"]}
 
@@ -221,12 +223,13 @@ def two_by_two(
     cells: Mapping[str, tuple[str, str]],
     title: str,
     guess: Mapping[str, float] | None = None,
+    sides: tuple[str, str] = SIDES,
 ) -> Picture:
-    """What does tuning buy with and without search? `evaluation.summary` of four arms as two lines,
-    base and tuned, from no retrieval to retrieval.
+    """What does tuning buy with this search and with that? `evaluation.summary` of four arms as two
+    lines, base and tuned, from one side to the other: without and with retrieval, or two searches.
 
-    cells: arm -> (model, "no retrieval" or "retrieval"). A steep line: search does it. Lines far
-    apart: the adapter does.
+    cells: arm -> (model, one of the two sides). A steep line: search does it. Lines far apart: the
+    adapter does.
     """
     table = pd.DataFrame(
         [
@@ -242,7 +245,7 @@ def two_by_two(
     figure, axes = canvas(7.6, 4.1)
     for i, (model, rows) in enumerate(table.groupby("model", sort=False)):
         colour = MODEL_COLOURS.get(model, "#0072B2")
-        rows = rows.set_index("side").loc[list(SIDES)]
+        rows = rows.set_index("side").loc[list(sides)]
         at = [x + 0.03 * (2 * i - 1) for x in range(2)]
         axes.plot(
             at,
@@ -283,7 +286,7 @@ def two_by_two(
                 )
     axes.set_xlim(-0.62, 1.62)
     axes.set_ylim(0, 1.04)
-    axes.set_xticks([0, 1], list(SIDES))
+    axes.set_xticks([0, 1], list(sides))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set_ylabel(
         "share right, with 95 % interval"

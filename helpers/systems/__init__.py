@@ -1,6 +1,15 @@
 """Which systems do we compare, and what exactly is each of them asked?"""
 
-from helpers.systems.asking import Choice, asked_by, best_span, read_spans, who_asks, windows_of
+from helpers.systems.asking import (
+    CHOSEN,
+    Choice,
+    asked_by,
+    best_span,
+    oracle_span,
+    read_spans,
+    who_asks,
+    windows_of,
+)
 from helpers.systems.baselines import (
     always_refuse,
     best_sentence,
@@ -45,6 +54,7 @@ from helpers.systems.questions import (
     retrieval_augmented,
     with_distractors,
 )
+from helpers.systems.reader import ways_to_read, window_reader
 from helpers.systems.router import (
     ROUTE_PROMPT,
     Router,
@@ -62,6 +72,7 @@ __all__ = [
     "ASKED_TWICE",
     "BASE",
     "BETTER",
+    "CHOSEN",
     "QUOTED",
     "ROUTE_PROMPT",
     "SCHEMA",
@@ -90,6 +101,7 @@ __all__ = [
     "majority_label",
     "nearest_neighbour",
     "oracle",
+    "oracle_span",
     "pairs",
     "question_prompt",
     "quotes_alone",
@@ -108,7 +120,9 @@ __all__ = [
     "tuned_prompt",
     "tuned_search",
     "use_tool",
+    "ways_to_read",
     "who_asks",
+    "window_reader",
     "windows_of",
     "with_costs",
     "with_distractors",

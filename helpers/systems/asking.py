@@ -12,7 +12,7 @@ and how sure the system must be is a number (`Choice.threshold`), not a habit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from helpers.core.cases import Arm, Ask, Case, Citation, Passage, Prediction
@@ -26,7 +26,7 @@ from helpers.retrieval.sentence_search import SentenceSearch
 from helpers.systems import prompts
 from helpers.systems.citations import sentences
 from helpers.systems.prompts import WHO_ASKS, PromptStyle, question_prompt
-from helpers.systems.questions import fingerprint
+from helpers.systems.questions import Contexts, fingerprint
 from helpers.systems.spans import candidates
 
 ALL = 1_000  # more windows than any chunk has
@@ -81,6 +81,11 @@ class Choice:
         threshold."""
         best = max(spans, key=self.value, default=None)
         return best if best and self.value(best) >= self.threshold else None
+
+
+# Chosen on dev (labs_data/build/asking.py): what the window reader thinks of a candidate needs no
+# correction; of what can be answered, 15 % may be refused.
+CHOSEN = Choice(alone=0.0, refusal=0.0, search=0.0, threshold=-0.45)
 
 
 def read_spans(
@@ -142,18 +147,49 @@ def best_span(
     how, who = how or Choice(), asked_by or {}
 
     def answer(asks: Sequence[Ask]):
-        for ask, passages in zip(asks, retriever.search_all(asks, top_k), strict=True):
-            spans, tokens, seconds = read_spans(
-                model, ask, passages, style, who.get(ask.id, ""), how.alone != 0
-            )
-            said = how.best(spans)
-            text = said.text if said else prompts.REFUSAL
-            yield Prediction(
-                ask.id, text, tuple(passages), cited(said, passages), tokens, 0, seconds
-            )
+        shown = retriever.search_all(asks, top_k)
+        return quote_spans(model, asks, shown, how, style, who)
 
     parts = (model.fingerprint, retriever.name, top_k, how, style, sorted(who.items()))
     return Arm(name, answer, fingerprint(*parts))
+
+
+def oracle_span(
+    model: Generator,
+    contexts: Contexts,
+    how: Choice | None = None,
+    name: str = "by spans",
+    style: PromptStyle = WHO_ASKS,
+    asked_by: Mapping[str, str] | None = None,
+) -> Arm:
+    """The same with the right passages put into its hands (ask id -> passages), as
+    `questions.oracle`."""
+    how, who = how or Choice(), asked_by or {}
+
+    def answer(asks: Sequence[Ask]):
+        shown = [contexts.get(ask.id, ()) for ask in asks]
+        return quote_spans(model, asks, shown, how, style, who)
+
+    parts = (model.fingerprint, sorted(contexts.items()), how, style, sorted(who.items()))
+    return Arm(name, answer, fingerprint(*parts))
+
+
+def quote_spans(
+    model: Generator,
+    asks: Sequence[Ask],
+    contexts: Sequence[Sequence[Passage]],
+    how: Choice,
+    style: PromptStyle,
+    asked_by: Mapping[str, str],
+) -> Iterator[Prediction]:
+    """For every ask the best candidate of its passages with its place, or the refusal."""
+    for ask, passages in zip(asks, contexts, strict=True):
+        spans, tokens, seconds = read_spans(
+            model, ask, passages, style, asked_by.get(ask.id, ""), how.alone != 0
+        )
+        said = how.best(spans)
+        text = said.text if said else prompts.REFUSAL
+        yield Prediction(ask.id, text, tuple(passages), cited(said, passages), tokens, 0, seconds)
 
 
 def windows_of(

@@ -11,12 +11,18 @@ whether the window is the right one, others decide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from helpers.core.cases import Arm, Case
+from helpers.data.handbook import Document
 from helpers.data.reading import Reading, load_reading
 from helpers.models.load import Generator
-from helpers.systems.prompts import WHO_ASKS, question_prompt
+from helpers.retrieval.chunking import chunk_all
+from helpers.systems.asking import CHOSEN, oracle_span
+from helpers.systems.prompts import BASE, BETTER, SCHEMA, WHO_ASKS, question_prompt
+from helpers.systems.questions import evidence_contexts, oracle
 from helpers.systems.reading_rows import ALONE, readings
+from helpers.systems.tuned_search import right_windows
 from helpers.training.adapters import Adapter, reference_or_train, with_adapter
 from helpers.training.trainer import LoraSettings, finetune
 
@@ -84,3 +90,20 @@ def window_reader(generator: Generator) -> Generator:
         "window_reader", generator, lambda: finetune(generator, window_rows(generator), READS)
     )
     return with_adapter(generator, adapter)
+
+
+def ways_to_read(
+    base: Generator,
+    reader: Generator,
+    cases: Sequence[Case],
+    documents: Sequence[Document],
+    asked_by: Mapping[str, str],
+) -> dict[str, Arm]:
+    """The same evidence in front of the model, put to it in five ways: three prompts for the base,
+    and the window reader (see `reader.window_reader`), which writes, or quotes by spans."""
+    chunks = evidence_contexts(cases, chunk_all(documents, 64, 16))
+    windows = right_windows(cases, documents)
+    ways = {style.name: oracle(base, chunks, style.name, style) for style in (BASE, BETTER, SCHEMA)}
+    ways["tuned reader"] = oracle(reader, windows, "tuned reader", WHO_ASKS, asked_by)
+    ways["by spans"] = oracle_span(reader, windows, CHOSEN, asked_by=asked_by)
+    return ways

@@ -105,6 +105,7 @@ WAYS = [
     Way("who asks", "window reader", "first_window", WHO_ASKS),
     Way("spans", "window reader", "first_window", WHO_ASKS, spans=True),
     Way("who asks", "base", "first_window", WHO_ASKS),
+    Way("base prompt", "base", "first_window", BASE),
     Way("spans", "base", "first_window", WHO_ASKS, spans=True),
     Way("who asks", "reader", "first_window", WHO_ASKS),
     Way("who asks", "window reader", "first_by_likelihood", WHO_ASKS),

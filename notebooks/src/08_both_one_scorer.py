@@ -6,7 +6,7 @@
 #
 # All four from the meeting sit in front of one table today. The director looks for the tallest bar, the engineer for the reason.
 #
-# **On trial here:** *"If retrieval recall is low, fine-tuning will not fix it."* And where the evidence is there, does a tuned reader help?
+# **On trial here:** *"If retrieval recall is low, fine-tuning will not fix it."* And which should come first, the better search or the tuned reader?
 #
 # **Time:** 30 minutes to read · 3 minutes to run · 15 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
@@ -15,67 +15,76 @@
 # **By the end you can**
 # - read one table over both tasks, with n and intervals, and say what it cannot tell;
 # - say for every wrong answer whether the search, the rest of the context, the reader, or search and reader together are to blame;
-# - tell a system that is inconsistent from one that lacks evidence.
+# - try two repairs in both orders, and tell what the second one adds.
 #
-# **The frozen test split is opened here, once.** All other notebooks use the dev split.
+# **The frozen test split is opened here, all of it.** All other notebooks use the dev split. What was fixed before, and when, is in the [changelog](../CHANGELOG.md).
 
 # %%
 from IPython.display import display
 
 from helpers import models, plots, systems
-from helpers.data import load_handbook, load_questions, pick
+from helpers.data import load_askers, load_handbook, load_questions
 from helpers.evaluation import QUESTIONS, compare, compare_all, evaluate, share, summary
 from helpers.labs import record_all
 
 documents, generator = load_handbook(), models.load_generator()
-questions = load_questions("test", documents)
-answerable = pick([case for case in questions if case.gold.answers], 60)
+questions, askers = load_questions("test", documents), load_askers("test")
+answerable = [case for case in questions if case.gold.answers]
 to_refuse = [case for case in questions if not case.gold.answers]
 print(f"{len(answerable)} questions with an answer, {len(to_refuse)} to refuse")
 
 # %% [markdown]
 # ## Task one: questions about the handbook
 #
-# Four systems. **Closed book**: the model alone. **RAG**: with the passage that the search found (64 tokens). **RAG, 3 passages**: with three. **Oracle context**: with the
-# right passage supplied, so that only reading is tested. **Predict** the shares before you go on.
+# Five systems around the same model. **Closed book**: the model alone. **RAG**: with the passage that the search of 02 found (64 tokens). **RAG, 3 passages**: with three. **RAG, best search**: with
+# one passage of the best search that we have: long chunks and single sentences, headings and dates before them, words by their stems, the asker's region, and an embedder that was tuned (09).
+# **Oracle context**: with the right passage supplied, so that only reading is tested. **Predict** the shares before you go on.
 #
-# All four answer the same questions, so we compare them in pairs (second picture). Each difference is resampled by *fact*: several wordings of one question rise and fall
-# together and count as one piece of evidence. Three comparisons at once, so each interval is wide enough for all three to hold at once. What is wrong even with the right passage, no better search can mend: only another reader.
+# All answer the same questions, so we compare them in pairs (second picture). Each difference is resampled by *fact*: several wordings of one question rise and fall
+# together and count as one piece of evidence. Four comparisons at once, so each interval is wide enough for all four to hold at once. What is wrong even with the right passage, no better search can mend: only another reader.
 
 # %%
 from helpers.labs import answer_guess, predict
 from helpers.retrieval import build_index, chunk_all
 
 index = build_index(documents, chunk_size=64, overlap=16)
+best = systems.sentence_windows(documents, askers)
 perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-one = systems.retrieval_augmented(generator, index, top_k=1)
-three = systems.retrieval_augmented(generator, index, top_k=3, name="RAG, 3 passages")
-others = systems.closed_book(generator), three, systems.oracle(generator, perfect)
-names = ["closed book", "RAG", three.name, "oracle context"]
+rag = systems.retrieval_augmented
+one, three = (
+    rag(generator, index, k, n) for k, n in ((1, "RAG"), (3, "RAG, 3 passages"))
+)
+now = rag(generator, best, 1, "RAG, best search")
+others = systems.closed_book(generator), three, now, systems.oracle(generator, perfect)
+names = ["closed book", "RAG", three.name, now.name, "oracle context"]
 predict("08.questions", "What share will each get right?", names)
 
 # %% tags=["picture-questions"]
 with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
-closed, with_three, oracle = (evaluate(arm, answerable, QUESTIONS) for arm in others)
-rag = with_rag[with_rag["answerable"]].reset_index(drop=True)
-tables = dict(zip(names, [closed, rag, with_three, oracle], strict=True))
+right = with_rag[with_rag["answerable"]].reset_index(drop=True)
+closed, with_three, with_best, oracle = (
+    evaluate(arm, answerable, QUESTIONS) for arm in others
+)
+parts = (closed, right, with_three, with_best, oracle)
+tables = dict(zip(names, parts, strict=True))
 record_all("08.questions", tables, "{}: right on the frozen test questions")
 rights = summary(tables)
-a, b, _, c = rights["share"].map(plots.percent)
-title = f"From memory {a}, with search {b}, the right passage {c}"
+a, b, _, c, d = rights["share"].map(plots.percent)
+title = f"Memory {a}, search {b}, best search {c}, the right passage {d}"
 plots.bars(rights, title, guess=answer_guess("08.questions"))
 
 # %%
 from helpers.labs import out_of, what_happened
 
-against_rag = compare_all(rag, [closed, with_three, oracle])
-memory, more, passage = (pair.verdict_in_points() for pair in against_rag)
+against_rag = compare_all(right, [closed, with_three, with_best, oracle])
+memory, more, better, passage = (pair.verdict_in_points() for pair in against_rag)
 clear = ", ".join(c.second for c in against_rag if c.verdict != "cannot tell")
 title = f"Against RAG with one passage, clear of zero: {clear or 'none'}"
 display(plots.differences(against_rag, title))
 what_happened(
-    f"""Against RAG, the model alone: {memory}. That is what retrieval adds. The right
-    passage: {passage}: what better retrieval could add. Three passages: {more}."""
+    f"""Against RAG, the model alone: {memory}. That is what retrieval adds. The best
+    search: {better}. The right passage: {passage}: what better retrieval could add.
+    Three passages: {more}."""
 )
 
 # %% [markdown]
@@ -117,7 +126,10 @@ CAUSES = ["retrieval", "distraction", "reading", "both"]
 predict_which("08.blame", "What are most wrong answers of RAG lost to?", CAUSES)
 
 # %%
-judged = {arm.attrs["arm"]: attribute(arm, oracle) for arm in (with_rag, with_three)}
+judged = {
+    arm.attrs["arm"]: attribute(arm, oracle)
+    for arm in (with_rag, with_three, with_best)
+}
 parts, lost = {}, {}
 for name, table in judged.items():
     parts[name] = table[table["answerable"]].assign(system=name)
@@ -127,18 +139,17 @@ for name, table in judged.items():
         says = f"{name}: share of questions lost to {fault}"
         record(f"08.faults/{name}/{fault}", says, lost[name, fault], hit.attrs)
 
-order = sorted(CAUSES, key=lambda f: -lost["RAG", f]["share"])
-
 # %% tags=["picture-blame"]
+order = sorted(CAUSES, key=lambda f: -lost["RAG", f]["share"])
 settle("08.blame", most := order[0], CAUSES, len(parts["RAG"]))
-told = [(f, *(plots.percent(lost[arm, f]["share"]) for arm in parts)) for f in order]
-said = "; ".join(f"{fault} {a} and {b}" for fault, a, b in told)
 faults = blame(pd.concat(parts.values()), by="system")
-display(plots.attribution(faults, f"Lost with one passage and three: {said}"))
+a, b = (plots.percent(lost[n, most]["share"]) for n in ("RAG", now.name))
+title = f"Lost to {most}: {a} with RAG, {b} with the best search"
+display(plots.attribution(faults, title))
 all_lost, cured = (out_of(lost["RAG", fault]) for fault in (most, "retrieval"))
 what_happened(
-    f"""With one passage most is lost to *{most}*: {all_lost}. A perfect search alone
-    would win back {cured}."""
+    f"""With the search of 02 most is lost to *{most}*: {all_lost}. A perfect search
+    alone would win back {cured}."""
 )
 
 # %%
@@ -177,49 +188,52 @@ def culprit(right, evidence_seen, right_with_oracle):
 exercise("08.2").check(culprit)
 
 # %% [markdown]
-# ## Would a tuned reader help?
+# ## Search first, or the reader first?
 #
-# The *reading* share (and the reader's half of *both*) is behaviour: how to take an answer out of a passage, cite it, or say that it is not there. So it can be tuned, without a single fact of ours: the **reader**
-# adapter was trained on passages of other, invented worlds (a chess club, a hospital, a ferry line). It therefore keeps working when our documents change.
+# The *reading* share (and the reader's half of *both*) is behaviour: how to take an answer out of a passage. So it can be tuned, without a single fact of ours: the **reader**
+# adapter was trained on one passage at a time, from pages of other, invented worlds (a chess club, a hospital, a ferry line), in a prompt that also says who asks. It therefore keeps working when our documents change.
+#
+# Two repairs, so two paths from the same corner: first the search and then the reader, or first the reader and then the search. **Predict** the two corners in between.
 
 # %%
-from helpers.systems.reader import reader_adapter
-from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
-
-tuned_reader = with_adapter(generator, reader_adapter(generator))
-searches = systems.retrieval_augmented(
-    tuned_reader, index, top_k=3, name="reader + RAG"
-)
-reads = systems.oracle(tuned_reader, perfect, name="reader + oracle")
-names = ["base + RAG", "reader + RAG", "base + oracle", "reader + oracle"]
-predict("08.reader", "What share of the questions will each get right?", names[1::2])
+reader = systems.window_reader(generator)
+asked = systems.who_asks([case.ask for case in questions], askers)
+how = {"style": systems.WHO_ASKS, "asked_by": asked}
+windows = systems.right_windows(answerable, documents)
+arms = [rag(reader, search, 1, **how) for search in (index, best)]
+arms += [systems.oracle(reader, windows, **how)]
+names = ["base + RAG", "base + best search", "reader + RAG"]
+names += ["reader + best search", "base + oracle", "reader + oracle"]
+predict("08.reader", "What share of the questions will each get right?", names[1:3])
 
 # %% tags=["picture-reader"]
-read_three = evaluate(searches, answerable + to_refuse, QUESTIONS)
-read_oracle = evaluate(reads, answerable, QUESTIONS)
-asked = read_three[read_three["answerable"]].reset_index(drop=True)
-two_by_two = dict(zip(names, (with_three, asked, oracle, read_oracle), strict=True))
-record_all("08.reader", two_by_two, "{}: right on the frozen test questions")
-shares = summary(two_by_two)
-_, _, a, b = shares["share"].map(plots.percent)
-title = f"With the right passage supplied: base {a}, tuned reader {b}"
-plots.bars(shares, title, guess=answer_guess("08.reader"))
+read, read_best, read_oracle = (evaluate(arm, answerable, QUESTIONS) for arm in arms)
+six = (right, with_best, read, read_best, oracle, read_oracle)
+corners = dict(zip(names, six, strict=True))
+record_all("08.reader", corners, "{}: right on the frozen test questions")
+shares = summary(corners)
+sides = ("search of 02", "best search")
+models_of = [("base", x) for x in sides] + [("reader", x) for x in sides]
+cells = dict(zip(names, models_of, strict=False))
+a, b, c, d = (plots.percent(shares.loc[name, "share"]) for name in cells)
+title = f"From {a}: the search {b}, the reader {c}, both {d}"
+plots.two_by_two(shares, cells, title, answer_guess("08.reader"), sides)
 
 # %%
-searched, read = compare(with_three, asked), compare(oracle, read_oracle)
-had_it = asked["evidence_seen"].astype(bool)
-rightly = out_of(share(read_three[~read_three["answerable"]]))
-wisely = out_of(share(asked[~had_it], "abstained"))
-wrongly = out_of(share(asked[had_it], "abstained"))
+steps = (right, with_best), (with_best, read_best), (right, read), (read, read_best)
+orders = [compare(*step, comparisons=len(steps)) for step in steps]
+found, then_read, read_first, then_found = orders
+first_won = "search" if found.difference > read_first.difference else "reader"
+display(plots.differences(orders, f"As a first step the {first_won} wins more"))
 what_happened(
-    f"""Given the right passage: {read.verdict_in_points()}. With the search:
-    {searched.verdict_in_points()}. The tuned reader refused {rightly} that nothing
-    answers, {wisely} whose evidence the search lost (wise, though counted as wrong),
-    {wrongly} whose evidence was there."""
+    f"""Search first: {found.verdict_in_points()}, then the reader:
+    {then_read.verdict_in_points()}. Reader first: {read_first.verdict_in_points()},
+    then the search: {then_found.verdict_in_points()}. With the right passage the
+    reader has {out_of(share(read_oracle))}, the base {out_of(share(oracle))}."""
 )
 
 # %% [markdown]
-# Which of these refusals is worse depends on your costs.
+# Both paths end in the same corner, so what differs is what you hold after the first step, and what it cost. The search changes nothing in the model and is measured in minutes; the reader took half an hour of training, and its rows had to be written.
 #
 # **Checkpoint 08.b** · Suppose most wrong answers are *both*. You may change one thing. What happens?
 #
@@ -229,68 +243,61 @@ what_happened(
 #
 # ## Can tuning recover what retrieval lost?
 #
-# An experiment: remove the evidence for a quarter, half and all of the questions, and replace it with irrelevant passages. (Each question is asked with and without; a mixture of the two is
-# exactly what a search that fails so often would give.)
+# Now only the questions whose evidence the search of 02 did *not* bring, all of them. The tuned reader is shown the same wrong passage as the base; after that the best search is asked instead.
 
 # %%
-some, removed = answerable[:24], {}
-with_two = systems.with_distractors(some, perfect, index, k=2)
-without = {
-    id: tuple(p for p in shown if p not in perfect[id])
-    for id, shown in with_two.items()
-}
-for name, model in (("base", generator), ("reader", tuned_reader)):
-    given = systems.oracle(model, with_two, name=f"{name}, evidence")
-    robbed = systems.oracle(model, without, name=f"{name}, no evidence")
-    removed[name] = [evaluate(arm, some, QUESTIONS) for arm in (given, robbed)]
-
-# %%
-from helpers.evaluation import with_evidence_removed
-
-base_with, base_without = map(share, removed["base"])
-with_it, without_it = map(share, removed["reader"])
-a, b = (plots.percent(one["share"]) for one in (with_it, without_it))
-title = f"Tuned reader: {a} right with the evidence, {b} without it"
-display(plots.evidence_removed(with_evidence_removed(removed), title))
+unseen = ~right["evidence_seen"].astype(bool).to_numpy()
+robbed = {name: corners[name][unseen] for name in names[:4]}
+base, searched, tuned_only, repaired = map(share, robbed.values())
+without = compare(robbed["base + RAG"], robbed["reader + RAG"])
+a, b, c = (plots.percent(x["share"]) for x in (tuned_only, searched, repaired))
+title = f"Evidence not found: reader alone {a}, search alone {b}, both {c}"
+display(plots.bars(summary(robbed), title))
 what_happened(
-    f"""With the evidence: base {out_of(base_with)}, reader {out_of(with_it)}. Without
-    it: {out_of(base_without)} and {out_of(without_it)}."""
+    f"""Of {unseen.sum()} questions without evidence the base has {out_of(base)}, the
+    tuned reader {out_of(tuned_only)}: {without.verdict_in_points()}. With the best
+    search the base has {out_of(searched)}, the reader {out_of(repaired)}."""
 )
 
 # %% [markdown]
-# That an invented company cannot be known is how the data are made; what was measured is that the reader does not make it up rightly either. Training on other worlds can change what a model does
-# with evidence, not what it knows.
+# That an invented company cannot be known is how the data are made; what was measured is what a reader that was tuned makes of passages that do not say it. Training on other worlds can change what a model does
+# with evidence, not what it knows. (*Right* without the evidence is possible: another passage may say the same.)
 #
+# ## When should it say nothing?
+#
+# This reader always answers: it was trained on passages that hold the answer. Whether to answer is decided beside it. It can be asked how probable each piece of the passage is as an answer (**by spans**: numbers, dates, names that stand there);
+# below a threshold, which was chosen on dev, the system refuses. Every answer is then a quote with its place.
+
+# %%
+quoted = systems.best_span(reader, best, 1, systems.CHOSEN, "by spans", asked_by=asked)
+by_spans = evaluate(quoted, answerable + to_refuse, QUESTIONS)
+spans = by_spans[by_spans["answerable"]].reset_index(drop=True)
+silence = [share(t, "abstained") for t in (spans, by_spans[~by_spans["answerable"]])]
+said_of_spans = compare(read_best, spans).verdict_in_points()
+what_happened(
+    f"""By spans: {out_of(share(spans))}, against writing freely {said_of_spans}.
+    Wrongly refused: {out_of(silence[0])}; rightly refused: {out_of(silence[1])}."""
+)
+
+# %% [markdown]
 # ## The same evidence, other words
 #
 # Some facts are asked in four wordings. With the same right passage in the context each time, does the model give the same answer? **Inconsistent despite strong evidence**
-# is a failure of its own: neither search nor documents can fix it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader, on the dev questions, which have more
+# is a failure of its own: neither search nor documents can fix it. We compare the base prompt, a longer prompt with rules, a schema, and the tuned reader, writing and by spans, on the dev questions, which have more
 # such facts.
-
-# %%
-dev = [case for case in load_questions("dev", documents) if case.gold.answers]
-facts = [case.fact for case in dev]
-families = [case for case in dev if facts.count(case.fact) > 1]
-known = systems.evidence_contexts(families, chunk_all(documents, 64, 16))
-ways = {
-    "base prompt": systems.oracle(generator, known),
-    "tuned reader": systems.oracle(tuned_reader, known, name="tuned reader"),
-}
-for how in (systems.BETTER, systems.SCHEMA):
-    ways[how.name] = systems.oracle(generator, known, how.name, style=how)
-styled = {how: evaluate(arm, families, QUESTIONS) for how, arm in ways.items()}
 
 # %%
 from helpers.evaluation import consistency
 
+dev = [case for case in load_questions("dev", documents) if case.gold.answers]
+facts = [case.fact for case in dev]
+families = [case for case in dev if facts.count(case.fact) > 1]
+who = systems.who_asks([case.ask for case in families], load_askers("dev"))
+ways = systems.ways_to_read(generator, reader, families, documents, who)
+styled = {how: evaluate(arm, families, QUESTIONS) for how, arm in ways.items()}
 agreement = pd.DataFrame({name: consistency(t) for name, t in styled.items()}).T
-for name in ("base prompt", "tuned reader"):
-    alike = {**agreement.loc[name].rename({"agreement": "share"})}
-    says = f"{name}: two wordings of one fact get the same answer"
-    record(f"08.consistency/{name}", says, alike, styled[name].attrs)
 display(agreement.assign(right=summary(styled)["share"]).round(2))
-base, *rest = styled.values()
-for pair in compare_all(base, rest):
+for pair in compare_all(styled["base prompt"], [*styled.values()][1:]):
     print(f"right, {pair.second} against base: {pair.verdict_in_points()}")
 
 # %% [markdown]
@@ -308,8 +315,9 @@ for pair in compare_all(base, rest):
 # %%
 from helpers.data import load_tickets
 from helpers.systems import TICKET_PROMPT as FORM
+from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
 
-train, tickets = load_tickets("train"), pick(load_tickets("test"), 40)
+train, tickets = load_tickets("train"), load_tickets("test")
 rows = systems.training_rows(generator, FORM, train)
 how = LoraSettings(epochs=3, learning_rate=2e-3, batch_rows=4)
 done = reference_or_train("format", generator, lambda: finetune(generator, rows, how))
