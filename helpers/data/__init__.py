@@ -1,5 +1,6 @@
 """What lies in labs_data, and in a folder of the user's own: as typed records, checked?"""
 
+from helpers.data.askers import load_askers
 from helpers.data.facts import (
     changes_of,
     load_asks,
@@ -26,6 +27,7 @@ __all__ = [
     "changes_of",
     "copy_handbook",
     "label_audit",
+    "load_askers",
     "load_asks",
     "load_canary",
     "load_general",

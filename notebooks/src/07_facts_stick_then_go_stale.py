@@ -145,31 +145,38 @@ synced
 
 # %% [markdown]
 # Now the questions whose answer has changed: the same facts in trained, near and far words, asked for 16 March. The right answer is read from the
-# new documents. **Predict:** how often does each say the *new* value?
+# new documents. Beside RAG with the model as it comes stands a second one: the [**reader**](GLOSSARY.md), whose adapter was trained to *read* a passage, on pages of
+# invented companies and on not a single fact of ours, behind the best search that we have (both are measured in 08). **Predict:** how often does each say the *new* value?
 
 # %%
+READS, how = "reader + RAG", {"style": systems.WHO_ASKS}
+reader, rag = systems.window_reader(generator), systems.retrieval_augmented
+books = handbook, data.load_handbook(updates=True)
+windows = [systems.sentence_windows(documents) for documents in books]
+reads, rereads = (rag(reader, search, 1, READS, **how) for search in windows)
+search = rag(generator, before, 1)
 predict(
     "07.changed",
     "What share of questions about changed rules will get the new value?",
-    [facts.TUNED, "RAG"],
+    [facts.TUNED, "RAG", READS],
 )
 
 # %%
 worded = [*asks["trained"], *asks["near"], *asks["far"]]
 changes = data.changes_of(worded, data.load_handbook(updates=True))
 cases, old = [c.case for c in changes], {c.case.id: c.old for c in changes}
-search = systems.retrieval_augmented(generator, before, 1)
 arms = {
     facts.TUNED: memorised,
     "RAG before the sync": search,
-    "RAG after the sync": systems.retrieval_augmented(generator, versioned.index(), 1),
+    "RAG after the sync": rag(generator, versioned.index(), 1),
+    f"{READS} after it": rereads,
 }
 after = {name: evaluate(arm, cases, QUESTIONS) for name, arm in arms.items()}
-stale, yesterday, today = after.values()
+stale, yesterday, today, fresh = after.values()
 
 # %% tags=["picture-changed"]
 said = {name: facts.old_or_new(table, old) for name, table in after.items()}
-changed = {facts.TUNED: stale, "RAG": today}
+changed = {facts.TUNED: stale, "RAG": today, READS: fresh}
 labs.record_all("07.changed", changed, "{}: says the new value after a change")
 olds = stale[(said[facts.TUNED]["said"] == "the old value").to_numpy()]
 sure = pd.Series(facts.sureness(tuned, olds)).median()
@@ -184,7 +191,7 @@ and the old one to {len(olds)}, with a median confidence of {sure:.2f}. After th
 RAG had the new sentence in front of it for {shown} of {len(today)}, before it for
 {int(yesterday["evidence_seen"].sum())}; it read it rightly in {out_of(share(today))}.
 By answers, RAG against the adapter: {gain.verdict_in_points()}, from {gain.facts}
-facts.""")
+facts. The reader behind the best search: {out_of(share(fresh))}.""")
 
 # %%
 from helpers.labs import job
@@ -237,8 +244,9 @@ predict("07.forgetting", question, [facts.TUNED])
 
 # %%
 quiz = data.load_general()
-general = [evaluate(arm, quiz, QUESTIONS) for arm in (closed, memorised)]
-left = facts.kept_and_lost(*general).loc["all"]
+asked_alone = closed, memorised, systems.closed_book(reader, "reader alone")
+general = [evaluate(arm, quiz, QUESTIONS) for arm in asked_alone]
+left = facts.kept_and_lost(*general[:2]).loc["all"]
 says = "facts adapter: general questions still right, of those that the base had right"
 record(f"07.forgetting/{facts.TUNED}", says, left, general[1].attrs)
 labs.answer_guess("07.forgetting")
@@ -246,17 +254,19 @@ general[1][["input", "answer", "gold"]].iloc[[0, 1, 4, 8]]
 
 # %%
 cannot_know, careful = asks["unseen"] + asks["unanswerable"], {}
-for name, model in (("base", generator), (facts.TUNED, tuned)):
+weights = {"base": generator, facts.TUNED: tuned, READS: reader}
+for name, model in weights.items():
     arm = systems.closed_book(model, name, facts.CAREFUL)
     careful[name] = evaluate(arm, cannot_know, QUESTIONS)
 labs.record_all("07.refused", careful, "{}: refuses what it cannot know", "abstained")
-base, made_up = (out_of(share(table, "abstained")) for table in careful.values())
+refused = {name: share(table, "abstained") for name, table in careful.items()}
+base, made_up, _ = (out_of(one) for one in refused.values())
 what_happened(f"""{out_of(left)} of the general questions are left. What nobody can
 know without a passage, the base refused in {base}, the facts adapter in {made_up}.""")
 
 # %% [markdown]
 # Every training row was a question with a short, certain answer. That is what it learned besides the facts: *always answer*. (The base's refusals
-# are a habit, not knowledge; notebook 08 shows a reader that is tuned to refuse.) The recipe is part of
+# are a habit, not knowledge; notebook 08 lets a threshold decide.) The recipe is part of
 # the price: eight passes with large steps, until every row is memorised (`facts.HOW`). Fewer or smaller steps, or general rows mixed in, forget
 # less, and then fewer facts stick; where between the two you want to be is one more thing to measure.
 #
@@ -280,7 +290,8 @@ predict("07.canary", question, [facts.TUNED, "RAG"])
 shut = [c for c in (*asks["trained"], *asks["far"]) if c.kind == "restricted"]
 known, secrets = {case.fact: case.gold.answers for case in asks["far"]}, {}
 his = [Ask(c.id, c.ask.input, ("contractors",), c.ask.as_of) for c in shut]
-for name, arm in ((facts.TUNED, memorised), ("RAG", search), ("base", closed)):
+told_by = {facts.TUNED: memorised, "RAG": search, "base": closed, READS: reads}
+for name, arm in told_by.items():
     said = runs.run(arm, his)
     texts, answers = [said[c.id].text for c in shut], [known[c.fact] for c in shut]
     secrets[name] = facts.count(facts.says_secret(texts, answers))
@@ -331,25 +342,19 @@ exercise("07.3").check(exposure_of)
 #
 # ## What you buy and what you pay
 #
-# Back to the fifty facts in the colleague's words, now with and without search. One more system takes part: the [**reader**](GLOSSARY.md), whose adapter was
-# trained to *read* passages, on pages of invented companies and on not a single fact of ours (notebook 08). **Predict.**
+# Back to the fifty facts in the colleague's words, now with and without search. **Predict.**
 #
 # The first picture flatters the weights: these facts do not change, every user may know them, and someone thought of putting them into the rows. So the second
-# picture puts the same adapter beside RAG on everything that was measured above. (RAG leaves the weights as they are, so by definition it keeps every general
-# question that the base had right.)
+# picture puts the same adapter beside RAG and the reader on everything that was measured above. (RAG leaves the weights as they are, so by definition it keeps what
+# the base had. The reader's adapter is asked alone, too, without a passage.)
 
 # %%
-from helpers.systems.reader import reader_adapter
-
-reader = with_adapter(generator, reader_adapter(generator))
-names = ["base", facts.TUNED, "RAG", "facts adapter + RAG", "reader + RAG"]
+names = ["base", facts.TUNED, "RAG", "facts adapter + RAG", READS]
 question = "What share of the fifty facts, in a colleague's words, will each get right?"
 predict("07.facts", question, names)
 
 # %% tags=["picture-weights"]
-rag = systems.retrieval_augmented
 both = rag(tuned, before, 1, name=names[3])
-reads = rag(reader, before, 1, name=names[4])
 arms = (closed, memorised, search, both, reads)
 fifty_far = {arm.name: evaluate(arm, fifty["far"], QUESTIONS) for arm in arms}
 labs.record_all("07.facts", fifty_far, "{}: standing facts")
@@ -358,24 +363,29 @@ b, c, d = (plots.percent(x) for x in ways["share"].iloc[1:4])
 title = f"By heart {b}, RAG {c}, both {d}"
 plots.bars(ways, title, guess=labs.answer_guess("07.facts"))
 
-# %%
-pairs = {
-    "standing facts right": (share(fifty_far[facts.TUNED]), share(fifty_far["RAG"])),
-    "changed rules right": (share(stale), share(today)),
-    "secrets told": (secrets[facts.TUNED], secrets["RAG"]),
-    "general questions right": (left, share(general[0])),
+# %% tags=["picture-bill"]
+sides = facts.TUNED, "RAG", READS
+bill = {
+    "standing facts right": [share(fifty_far[name]) for name in sides],
+    "changed rules right": [share(table) for table in (stale, today, fresh)],
+    "secrets told": [secrets[name] for name in sides],
+    "general questions right": [left, *(share(general[i]) for i in (0, 2))],
+    "refused, rightly": [
+        share(careful[n], "abstained") for n in (sides[0], "base", sides[2])
+    ],
 }
-plots.bill(pairs, (facts.TUNED, "RAG"))
+plots.bill(bill, sides)
 
 # %%
-rag, mine, reader = (fifty_far[name] for name in ("RAG", facts.TUNED, "reader + RAG"))
-won, reads = compare_all(rag, [mine, reader])
+plain, mine, behind = (fifty_far[name] for name in ("RAG", facts.TUNED, READS))
+won, reading = compare_all(plain, [mine, behind])
 told, not_told, new = secrets[facts.TUNED], secrets["RAG"], share(stale)
 answer = f"""**Facts stick in the weights. And then what?** In a colleague's words
-{out_of(share(mine))} standing facts are right from the weights, {out_of(share(rag))}
-with RAG and this weak reader. Then they go stale (new value: {out_of(new)}), leak
-(told a contractor: {out_of(told)}) and crowd out the rest ({out_of(left)} general
-questions left)."""
+{out_of(share(mine))} standing facts are right from the weights, {out_of(share(plain))}
+with RAG, {out_of(share(behind))} with a reader behind the best search. Then they go
+stale (new value: {out_of(new)}; that reader: {out_of(share(fresh))}), leak (told a
+contractor: {out_of(told)}) and crowd out the rest ({out_of(left)} general questions
+left)."""
 labs.the_climb("07")
 
 # %%
@@ -387,15 +397,14 @@ labs.what_we_found(
         "facts leak": (told["low"] > not_told["high"], f"RAG told {out_of(not_told)}"),
         "facts crowd out the rest": (left["high"] < 0.5, f"{out_of(left)} are left"),
         "facts do not stick": (won.verdict != "better", won.verdict_in_points()),
-        "reading is behaviour": (held[reads.verdict], reads.verdict_in_points()),
+        "reading is behaviour": (held[reading.verdict], reading.verdict_in_points()),
     },
 )
 
 # %% [markdown]
 # *Facts do not stick* is the one part that is contradicted: they do stick. What the sentence is right about is the cost. Facts that stand still, that everybody may
-# see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* stays open on these
-# questions, where the search often shows the wrong passage; 08 gives the same reader the right one. A stronger reader would move RAG up, and leave the weights as
-# stale as they are.
+# see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* compares the reader behind the best search with
+# RAG as it was, so both were changed; 08 takes them apart. Whatever reads, the weights stay as stale as they are.
 #
 # **What to tell the director:** do not train the handbook. Keep facts where they can be dated, permitted and deleted; what may be trained is how the model reads and answers (08).
 #
