@@ -167,14 +167,17 @@ def gain_of(ours: str, before: str, facts: tuple[str, ...], names: tuple[str, st
 # One system in several notebooks: finding -> (what it is called here, which cases it was asked).
 SAMPLES = {
     "02.rag/closed book": ("closed book", "dev, every question with an answer"),
-    "08.questions/closed book": ("closed book", "test, a sample drawn once"),
+    "08.questions/closed book": ("closed book", "test, every question with an answer"),
     "02.rag/RAG": ("RAG, one passage", "dev, every question with an answer"),
     "07.facts/RAG": ("RAG, one passage", "the facts of 07, as a colleague asks"),
-    "08.questions/RAG": ("RAG, one passage", "test, a sample drawn once"),
+    "08.questions/RAG": ("RAG, one passage", "test, every question with an answer"),
     "01.swaps/assistant + the sentence": ("the right passage", "dev, without eight solved facts"),
-    "08.questions/oracle context": ("the right passage", "test, a sample drawn once"),
-    "07.facts/reader + RAG": ("tuned reader + RAG", "the facts of 07, as a colleague asks"),
-    "08.reader/reader + RAG": ("tuned reader + RAG", "test, three passages"),
+    "08.questions/oracle context": ("the right passage", "test, every question with an answer"),
+    "07.facts/reader + RAG": ("tuned reader, best search", "the facts of 07, as a colleague asks"),
+    "08.reader/reader + best search": (
+        "tuned reader, best search",
+        "test, every question with an answer",
+    ),
 }
 
 

@@ -468,6 +468,18 @@ def test_the_two_by_two_says_its_numbers():
     assert compare(tables()["base"], tables()["RAG"]).verdict == "better"
 
 
+def test_the_two_sides_may_be_two_searches():
+    sides = ("search of 02", "best search")
+    cells = {
+        "base": ("base", sides[0]),
+        "RAG": ("base", sides[1]),
+        facts_in_weights.TUNED: ("reader", sides[0]),
+        "facts adapter + RAG": ("reader", sides[1]),
+    }
+    picture = results.two_by_two(summary(tables()), cells, "A finding", sides=sides)
+    assert "reader, best search: 50 %" in picture.alt
+
+
 def test_old_and_new_are_counted_in_words():
     said = {
         "A": pd.DataFrame({"said": ["the old value"] * 3 + ["the new value"]}),

@@ -18,7 +18,15 @@ from helpers.models import constrain
 from helpers.models.generate import UNKNOWN
 from helpers.models.likelihood import Likelihood
 from helpers.systems import asking, prompts
-from helpers.systems.asking import Choice, SpanRead, best_span, read_spans
+from helpers.systems.asking import (
+    CHOSEN,
+    Choice,
+    SpanRead,
+    best_span,
+    oracle_span,
+    read_spans,
+    who_asks,
+)
 from helpers.systems.prompts import ASKED_TWICE, WHO_ASKS, question_prompt
 
 ASK = Ask("q", "How long are recordings kept?", ("staff",), TODAY)
@@ -146,6 +154,32 @@ def test_whatever_shapes_an_answer_is_in_the_fingerprint():
         )
     }
     assert len(prints) == 5
+
+
+def test_the_right_passages_are_read_in_place_of_a_search(weighs):
+    (said,) = oracle_span(TOY, {"q": [RIGHT]})([ASK])
+    assert (said.text, said.cited[0].number, said.context) == ("26 days", 1, (RIGHT,))
+
+
+def test_with_the_right_passages_the_line_of_who_asks_is_shown(weighs):
+    list(oracle_span(TOY, {"q": [RIGHT]}, asked_by={"q": "Asked by: me"})([ASK]))
+    assert "Asked by: me" in weighs.prompts[0]
+
+
+def test_an_ask_without_passages_is_refused(weighs):
+    (said,) = oracle_span(TOY, {})([ASK])
+    assert said.text == prompts.REFUSAL
+
+
+def test_the_chosen_weights_ask_without_a_passage_not_at_all(weighs):
+    list(oracle_span(TOY, {"q": [RIGHT]}, CHOSEN)([ASK]))
+    assert len(weighs.prompts) == 1
+
+
+def test_only_those_whose_asker_is_known_have_a_line():
+    asker = Asker("Support agent, Lindenrode", "de")
+    lines = who_asks([ASK, replace(ASK, id="other")], {"q": asker})
+    assert lines == {"q": asking.asked_by(asker, ASK)}
 
 
 # --- quotes alone ---------------------------------------------------------------------------------
