@@ -325,6 +325,25 @@ def tool_calls(requests: Sequence[Case]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def kept_test() -> list[str]:
+    """What labs_data/build/hybrid.py found on the frozen test splits, a sentence a system: its
+    share right, and its gain over router + RAG; all intervals hold together."""
+    if (kept := _kept().get("test")) is None:
+        return ["Not asked on the frozen test: labs_data/build/hybrid.py --test"]
+    gains = kept["gains over router + RAG"]
+
+    def gain(name: str) -> str:
+        if (one := gains.get(name)) is None:
+            return ""
+        low, high = (f"{100 * one[edge]:+.0f}" for edge in ("low", "high"))
+        return f"; {100 * one['difference']:+.0f} points, {low} to {high}: {one['verdict']}"
+
+    return [
+        f"test, {name}: {percent(row['share'])} of {kept['n']}{gain(name)}"
+        for name, row in kept["systems"].items()
+    ]
+
+
 def kept_milliseconds() -> list[str]:
     """What one request takes in each part, as labs_data/build/hybrid.py timed it, in words."""
     if (kept := _kept().get("milliseconds")) is None:

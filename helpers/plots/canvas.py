@@ -56,6 +56,7 @@ COLOURS = {
     "+ reader": "#D55E00",
     "+ search and reader": "#E69E66",
     "+ all": "#4B1D6B",
+    "best search and reader": "#8A3C00",
     # the release in use, and what is offered in its place
     "champion": "#0072B2",
     "more labels": "#009E73",

@@ -34,10 +34,12 @@ from helpers.models import load
 from helpers.retrieval.context import CONTEXTS
 from helpers.retrieval.index import build_index
 from helpers.retrieval.sentence_search import sentence_search
+from helpers.systems.tuned_search import WEIGHTS as CHOSEN
+from helpers.systems.tuned_search import sentence_windows
 
 REFERENCE = settings.DATA / "reference" / "search.json"
 CODE = ("evaluation", "models", "retrieval", "experiments/chunking_grid")
-CODE_SENTENCES = (*CODE, "data/askers")
+CODE_SENTENCES = (*CODE, "data/askers", "systems/tuned_search")
 CHUNKS = ("strategy", "chunk_size", "overlap", "stem", "context")  # of `build_index`
 TOP_KS = (1, 3, 5, 10, 20, 50)
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
@@ -106,6 +108,11 @@ def sentence_ways() -> list[dict[str, Any]]:
         ),
         *(version | half | {"other_region": loss} for loss in (0.05, 0.1, 0.2, 0.4, 9.0)),
         *(version | half | {"other_region": 0.1, "window_tokens": tokens} for tokens in (64, 80)),
+        # chunks and sentences by the tuned embedder of 09: chunks, and windows of several lengths
+        *(
+            version | CHOSEN | {"window_tokens": tokens, "embedder": "tuned"}
+            for tokens in (None, 60, 80, 120, 160)
+        ),
     ]
 
 
@@ -113,13 +120,17 @@ def by_sentence(cases: Sequence[Case], documents: Sequence[Document]) -> Iterato
     """The rows of `sentence_ways`: k by k."""
     regions = {id: asker.region for id, asker in load_askers("dev").items()}
     base = sentence_search(documents, build_index(documents, say=lambda _: None, **BEST))
+    tuned = sentence_windows(documents, load_askers("dev"))
     for way in sentence_ways():
         how = {"other_region": 0.0, "window_tokens": None} | {
             key: value for key, value in way.items() if key not in CHUNKS
         }
         chunks = {key: way[key] for key in CHUNKS if key in way}
-        index = build_index(documents, say=lambda _: None, **chunks)
-        search = replace(base, index=index, regions=regions, **how)
+        if how.pop("embedder", ""):
+            search, how["embedder"] = replace(tuned, **how), "tuned"
+        else:
+            index = build_index(documents, say=lambda _: None, **chunks)
+            search = replace(base, index=index, regions=regions, **how)
         found = search.search_all([case.ask for case in cases], max(TOP_KS))
         mine = [
             {**chunks, **how, "top_k": k, **judge(cases, [passages[:k] for passages in found])}
