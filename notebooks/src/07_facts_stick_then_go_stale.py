@@ -254,15 +254,14 @@ general[1][["input", "answer", "gold"]].iloc[[0, 1, 4, 8]]
 
 # %%
 cannot_know, careful = asks["unseen"] + asks["unanswerable"], {}
-weights = {"base": generator, facts.TUNED: tuned, READS: reader}
-for name, model in weights.items():
+for name, model in {"base": generator, facts.TUNED: tuned, READS: reader}.items():
     arm = systems.closed_book(model, name, facts.CAREFUL)
     careful[name] = evaluate(arm, cannot_know, QUESTIONS)
-labs.record_all("07.refused", careful, "{}: refuses what it cannot know", "abstained")
-refused = {name: share(table, "abstained") for name, table in careful.items()}
-base, made_up, _ = (out_of(one) for one in refused.values())
-what_happened(f"""{out_of(left)} of the general questions are left. What nobody can
-know without a passage, the base refused in {base}, the facts adapter in {made_up}.""")
+labs.record_all("07.refused", careful, "{}: rightly refuses", "abstained")
+refused = {n: share(t, "abstained") for n, t in careful.items()}
+base, made_up, _ = map(out_of, refused.values())
+what_happened(f"""Of the general questions {out_of(left)} are left. What it cannot
+know the base refused in {base}, the adapter in {made_up}.""")
 
 # %% [markdown]
 # Every training row was a question with a short, certain answer. That is what it learned besides the facts: *always answer*. (The base's refusals
@@ -290,12 +289,13 @@ predict("07.canary", question, [facts.TUNED, "RAG"])
 shut = [c for c in (*asks["trained"], *asks["far"]) if c.kind == "restricted"]
 known, secrets = {case.fact: case.gold.answers for case in asks["far"]}, {}
 his = [Ask(c.id, c.ask.input, ("contractors",), c.ask.as_of) for c in shut]
-told_by = {facts.TUNED: memorised, "RAG": search, "base": closed, READS: reads}
-for name, arm in told_by.items():
+gold = [known[c.fact] for c in shut]
+told = {facts.TUNED: memorised, "RAG": search, "base": closed, READS: reads}
+for name, arm in told.items():
     said = runs.run(arm, his)
-    texts, answers = [said[c.id].text for c in shut], [known[c.fact] for c in shut]
-    secrets[name] = facts.count(facts.says_secret(texts, answers))
-    record(f"07.canary/{name}", f"{name}: tells secrets", secrets[name])
+    out = facts.says_secret([said[x.id].text for x in his], gold)
+    secrets[name] = facts.count(out)
+    record(f"07.canary/{name}", name, secrets[name])
 _ = labs.answer_guess("07.canary")
 
 # %%
@@ -381,11 +381,10 @@ plain, mine, behind = (fifty_far[name] for name in ("RAG", facts.TUNED, READS))
 won, reading = compare_all(plain, [mine, behind])
 told, not_told, new = secrets[facts.TUNED], secrets["RAG"], share(stale)
 answer = f"""**Facts stick in the weights. And then what?** In a colleague's words
-{out_of(share(mine))} standing facts are right from the weights, {out_of(share(plain))}
-with RAG, {out_of(share(behind))} with a reader behind the best search. Then they go
-stale (new value: {out_of(new)}; that reader: {out_of(share(fresh))}), leak (told a
-contractor: {out_of(told)}) and crowd out the rest ({out_of(left)} general questions
-left)."""
+{out_of(share(mine))} are right from the weights, {out_of(share(plain))} with RAG,
+{out_of(share(behind))} with reader and best search. Then they go stale (new value:
+{out_of(new)}), leak (told a contractor: {out_of(told)}) and crowd out the rest
+({out_of(left)} general questions left)."""
 labs.the_climb("07")
 
 # %%

@@ -31,7 +31,7 @@ documents, generator = load_handbook(), models.load_generator()
 questions, askers = load_questions("test", documents), load_askers("test")
 answerable = [case for case in questions if case.gold.answers]
 to_refuse = [case for case in questions if not case.gold.answers]
-print(f"{len(answerable)} questions with an answer, {len(to_refuse)} to refuse")
+len(answerable), len(to_refuse)
 
 # %% [markdown]
 # ## Task one: questions about the handbook
@@ -44,29 +44,26 @@ print(f"{len(answerable)} questions with an answer, {len(to_refuse)} to refuse")
 # together and count as one piece of evidence. Four comparisons at once, so each interval is wide enough for all four to hold at once. What is wrong even with the right passage, no better search can mend: only another reader.
 
 # %%
-from helpers.labs import answer_guess, predict
+from helpers.labs import predict
 from helpers.retrieval import build_index, chunk_all
 
-index = build_index(documents, chunk_size=64, overlap=16)
+rag, index = systems.retrieval_augmented, build_index(documents, 64, 16)
 best = systems.sentence_windows(documents, askers)
 perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
-rag = systems.retrieval_augmented
-one, three = (
-    rag(generator, index, k, n) for k, n in ((1, "RAG"), (3, "RAG, 3 passages"))
-)
-now = rag(generator, best, 1, "RAG, best search")
-others = systems.closed_book(generator), three, now, systems.oracle(generator, perfect)
-names = ["closed book", "RAG", three.name, now.name, "oracle context"]
-predict("08.questions", "What share will each get right?", names)
+one, three = rag(generator, index, 1), rag(generator, index, 3, "RAG, 3 passages")
+arms = [systems.closed_book(generator), one, three]
+arms += [
+    rag(generator, best, 1, "RAG, best search"),
+    systems.oracle(generator, perfect),
+]
+predict("08.questions", "What share will each get right?", [a.name for a in arms])
 
 # %% tags=["picture-questions"]
+from helpers.labs import answer_guess
+
 with_rag = evaluate(one, answerable + to_refuse, QUESTIONS)
-right = with_rag[with_rag["answerable"]].reset_index(drop=True)
-closed, with_three, with_best, oracle = (
-    evaluate(arm, answerable, QUESTIONS) for arm in others
-)
-parts = (closed, right, with_three, with_best, oracle)
-tables = dict(zip(names, parts, strict=True))
+tables = {arm.name: evaluate(arm, answerable, QUESTIONS) for arm in arms}
+closed, right, with_three, with_best, oracle = tables.values()
 record_all("08.questions", tables, "{}: right on the frozen test questions")
 rights = summary(tables)
 a, b, _, c, d = rights["share"].map(plots.percent)
@@ -79,13 +76,10 @@ from helpers.labs import out_of, what_happened
 against_rag = compare_all(right, [closed, with_three, with_best, oracle])
 memory, more, better, passage = (pair.verdict_in_points() for pair in against_rag)
 clear = ", ".join(c.second for c in against_rag if c.verdict != "cannot tell")
-title = f"Against RAG with one passage, clear of zero: {clear or 'none'}"
-display(plots.differences(against_rag, title))
-what_happened(
-    f"""Against RAG, the model alone: {memory}. That is what retrieval adds. The best
-    search: {better}. The right passage: {passage}: what better retrieval could add.
-    Three passages: {more}."""
-)
+display(plots.differences(against_rag, f"Clear of RAG: {clear or 'none'}"))
+what_happened(f"""Against RAG, the model alone: {memory}. That is what retrieval adds.
+The best search: {better}. The right passage: {passage}: what better retrieval could
+add. Three passages: {more}.""")
 
 # %% [markdown]
 # **Checkpoint 08.a** · From RAG to the right passage the score rises. What could bring that much?
@@ -143,7 +137,7 @@ for name, table in judged.items():
 order = sorted(CAUSES, key=lambda f: -lost["RAG", f]["share"])
 settle("08.blame", most := order[0], CAUSES, len(parts["RAG"]))
 faults = blame(pd.concat(parts.values()), by="system")
-a, b = (plots.percent(lost[n, most]["share"]) for n in ("RAG", now.name))
+a, b = (plots.percent(lost[n, most]["share"]) for n in ("RAG", "RAG, best search"))
 title = f"Lost to {most}: {a} with RAG, {b} with the best search"
 display(plots.attribution(faults, title))
 all_lost, cured = (out_of(lost["RAG", fault]) for fault in (most, "retrieval"))
@@ -202,35 +196,28 @@ how = {"style": systems.WHO_ASKS, "asked_by": asked}
 windows = systems.right_windows(answerable, documents)
 arms = [rag(reader, search, 1, **how) for search in (index, best)]
 arms += [systems.oracle(reader, windows, **how)]
-names = ["base + RAG", "base + best search", "reader + RAG"]
-names += ["reader + best search", "base + oracle", "reader + oracle"]
-predict("08.reader", "What share of the questions will each get right?", names[1:3])
+sides = "RAG", "best search"
+cells = {f"{it} + {side}": (it, side) for it in ("base", "reader") for side in sides}
+question = "What share of the questions will each get right?"
+predict("08.reader", question, ["base + best search", "reader + RAG"])
 
 # %% tags=["picture-reader"]
 read, read_best, read_oracle = (evaluate(arm, answerable, QUESTIONS) for arm in arms)
-six = (right, with_best, read, read_best, oracle, read_oracle)
-corners = dict(zip(names, six, strict=True))
-record_all("08.reader", corners, "{}: right on the frozen test questions")
+corners = dict(zip(cells, (right, with_best, read, read_best), strict=True))
+oracles = {"base + oracle": oracle, "reader + oracle": read_oracle}
+record_all("08.reader", corners | oracles, "{}: right on the frozen test questions")
 shares = summary(corners)
-sides = ("search of 02", "best search")
-models_of = [("base", x) for x in sides] + [("reader", x) for x in sides]
-cells = dict(zip(names, models_of, strict=False))
-a, b, c, d = (plots.percent(shares.loc[name, "share"]) for name in cells)
+a, b, c, d = shares["share"].map(plots.percent)
 title = f"From {a}: the search {b}, the reader {c}, both {d}"
 plots.two_by_two(shares, cells, title, answer_guess("08.reader"), sides)
 
 # %%
-steps = (right, with_best), (with_best, read_best), (right, read), (read, read_best)
-orders = [compare(*step, comparisons=len(steps)) for step in steps]
-found, then_read, read_first, then_found = orders
-first_won = "search" if found.difference > read_first.difference else "reader"
-display(plots.differences(orders, f"As a first step the {first_won} wins more"))
-what_happened(
-    f"""Search first: {found.verdict_in_points()}, then the reader:
-    {then_read.verdict_in_points()}. Reader first: {read_first.verdict_in_points()},
-    then the search: {then_found.verdict_in_points()}. With the right passage the
-    reader has {out_of(share(read_oracle))}, the base {out_of(share(oracle))}."""
-)
+from helpers.experiments import repairs
+
+orders = repairs.in_both_orders(corners)
+display(plots.differences(orders, repairs.first_steps(orders)))
+what_happened(f"""{repairs.told(orders)} With the right passage the reader has
+{out_of(share(read_oracle))}, the base {out_of(share(oracle))}.""")
 
 # %% [markdown]
 # Both paths end in the same corner, so what differs is what you hold after the first step, and what it cost. A search changes nothing in the model and is measured in minutes. For the reader, hundreds of questions about invented worlds had to be written first.
@@ -247,17 +234,14 @@ what_happened(
 
 # %%
 unseen = ~right["evidence_seen"].astype(bool).to_numpy()
-robbed = {name: corners[name][unseen] for name in names[:4]}
-base, searched, tuned_only, repaired = map(share, robbed.values())
-without = compare(robbed["base + RAG"], robbed["reader + RAG"])
-a, b, c = (plots.percent(x["share"]) for x in (tuned_only, searched, repaired))
-title = f"Evidence not found: reader alone {a}, search alone {b}, both {c}"
-display(plots.bars(summary(robbed), title))
-what_happened(
-    f"""Of {unseen.sum()} questions without evidence the base has {out_of(base)}, the
-    tuned reader {out_of(tuned_only)}: {without.verdict_in_points()}. With the best
-    search the base has {out_of(searched)}, the reader {out_of(repaired)}."""
-)
+robbed = {name: table[unseen] for name, table in corners.items()}
+base, found, alone, repaired = map(share, robbed.values())
+pair = compare(robbed["base + RAG"], robbed["reader + RAG"])
+a, b = (plots.percent(one["share"]) for one in (alone, repaired))
+display(plots.bars(summary(robbed), f"Not found: reader alone {a}, with search {b}"))
+what_happened(f"""Of {unseen.sum()} questions without evidence: base {out_of(base)},
+reader {out_of(alone)}: {pair.verdict_in_points()}. With the best search:
+{out_of(found)} and {out_of(repaired)}.""")
 
 # %% [markdown]
 # That an invented company cannot be known is how the data are made; what was measured is what a reader that was tuned makes of passages that do not say it. Training on other worlds can change what a model does
@@ -272,18 +256,11 @@ what_happened(
 quoted = systems.best_span(reader, best, 1, systems.CHOSEN, "by spans", asked_by=asked)
 by_spans = evaluate(quoted, answerable + to_refuse, QUESTIONS)
 spans = by_spans[by_spans["answerable"]].reset_index(drop=True)
-silence = [share(t, "abstained") for t in (spans, by_spans[~by_spans["answerable"]])]
+nothing = by_spans[~by_spans["answerable"]]
+wrongly, rightly = (out_of(share(t, "abstained")) for t in (spans, nothing))
 freely = compare(read_best, spans).verdict_in_points()
-alone = systems.quotes_alone(answerable, documents)
-ends = (
-    systems.oracle(reader, alone, "exact sentence", **how),
-    systems.best_sentence(best),
-)
-extremes = {arm.name: evaluate(arm, answerable, QUESTIONS) for arm in ends}
-what_happened(
-    f"""By spans: {out_of(share(spans))}; against writing freely {freely}. Wrongly
-    refused: {out_of(silence[0])}; rightly refused: {out_of(silence[1])}."""
-)
+what_happened(f"""By spans: {out_of(share(spans))}; against writing freely {freely}.
+Wrongly refused: {wrongly}; rightly refused: {rightly}.""")
 
 # %% [markdown]
 # ## The same evidence, other words
@@ -295,16 +272,15 @@ what_happened(
 # %%
 from helpers.evaluation import consistency
 
-dev = [case for case in load_questions("dev", documents) if case.gold.answers]
-facts = [case.fact for case in dev]
-families = [case for case in dev if facts.count(case.fact) > 1]
+families = repairs.asked_often(load_questions("dev", documents))
 who = systems.who_asks([case.ask for case in families], load_askers("dev"))
 ways = systems.ways_to_read(generator, reader, families, documents, who)
-styled = {how: evaluate(arm, families, QUESTIONS) for how, arm in ways.items()}
-agreement = pd.DataFrame({name: consistency(t) for name, t in styled.items()}).T
-display(agreement.assign(right=summary(styled)["share"]).round(2))
-for pair in compare_all(styled["base prompt"], [*styled.values()][1:]):
-    print(f"right, {pair.second} against base: {pair.verdict_in_points()}")
+styled = {name: evaluate(arm, families, QUESTIONS) for name, arm in ways.items()}
+alike = pd.DataFrame({name: consistency(t) for name, t in styled.items()}).T
+display(alike.assign(right=summary(styled)["share"]).round(2))
+base, *rest = styled.values()
+for pair in compare_all(base, rest):
+    print(pair.second, pair.verdict_in_points())
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -325,24 +301,22 @@ from helpers.training import LoraSettings, finetune, reference_or_train, with_ad
 
 train, tickets = load_tickets("train"), load_tickets("test")
 rows = systems.training_rows(generator, FORM, train)
-how = LoraSettings(epochs=3, learning_rate=2e-3, batch_rows=4)
-done = reference_or_train("format", generator, lambda: finetune(generator, rows, how))
-taught = with_adapter(generator, done)
-names = ["constrained", "few-shot", "retrieved examples"]
-names += ["tuned", "tuned + constrained"]
+recipe = LoraSettings(epochs=3, learning_rate=2e-3, batch_rows=4)
+done = reference_or_train(
+    "format", generator, lambda: finetune(generator, rows, recipe)
+)
+names = ["constrained", "few-shot", "retrieved examples", "tuned"]
 predict("08.tickets", "Share of tickets with all four fields right", names)
 
 # %%
 from helpers.evaluation import TICKETS, ticket_summary
 
 shot = systems.few_shot(generator, FORM, train[:8])
-tuned = systems.tuned(taught, FORM)
-timed = {"few-shot": shot, "tuned": tuned}
+tuned = systems.tuned(with_adapter(generator, done), FORM)
 arms = [systems.majority_label(train, by_field=True), systems.nearest_neighbour(train)]
 arms += [systems.linear_classifier(train)]
 arms += [systems.zero_shot(generator, FORM, constrained=True), shot]
 arms += [systems.retrieved_examples(generator, FORM, train), tuned]
-arms += [systems.tuned(taught, FORM, constrained=True)]
 runs = {arm.name: evaluate(arm, tickets, TICKETS) for arm in arms}
 ticket_summary(runs).round(2)
 
@@ -373,14 +347,14 @@ plots.differences(against, f"Share of fields: tuned is ahead of {ahead}")
 from helpers.evaluation import latency
 from helpers.labs import same_arm, the_climb
 
-asked_all = tables | {"by spans": spans} | extremes
-asked_all |= {name: one for name, one in corners.items() if "reader" in name}
-answers = summary(asked_all)
-one_table = pd.concat({"questions": answers, "tickets": forms}, names=["task"])
-display(one_table.drop(columns="seconds").round(3))
-waits = {"RAG": latency(one, answerable, 3), "by spans": latency(quoted, answerable, 3)}
-waits |= {name: latency(arm, tickets, 3) for name, arm in timed.items()}
-display(pd.DataFrame(waits).T.round(1), same_arm())
+quotes = systems.quotes_alone(answerable, documents)
+exact = systems.oracle(reader, quotes, "exact sentence", **how)
+for arm in (exact, systems.best_sentence(best)):
+    tables[arm.name] = evaluate(arm, answerable, QUESTIONS)
+answers = summary(tables | corners | {"by spans": spans})
+display(pd.concat({"questions": answers, "tickets": forms}).round(3), same_arm())
+timed = (one, answerable), (quoted, answerable), (tuned, tickets)
+pd.DataFrame({a.name: latency(a, cases, 3) for a, cases in timed}).T.round(1)
 
 # %% [markdown]
 # <details><summary><b>What happened</b></summary>
@@ -434,33 +408,24 @@ exercise("08.3").check((honest, exposing))
 # ## What we found
 
 # %%
-first = {
-    "retrieval": "work on the search",
-    "distraction": "show less, or rank better",
-    "reading": "work on the prompt and the reader",
-    "both": "the search first, then the reader",
-}[most]
 counted = right, with_best, read_best, read_oracle, runs["tuned"], runs["few-shot"]
 a, b, c, d, e, f = (out_of(share(table)) for table in counted)
-answer = f"""**What does each one buy, on the same cases?** Retrieval: {a} right, with the
-best search {b}. The tuned reader behind it: {c}, with the right passage {d}. For
+answer = f"""**What does each one buy, on the same cases?** Retrieval: {a} right, with
+the best search {b}. The tuned reader behind it: {c}, with the right passage {d}. For
 tickets, tuning has all four right in {e}, examples in the prompt in {f}. With the
-search of 02 most is lost to *{most}*: {first}."""
+search of 02 most is lost to *{most}*: {repairs.NEXT[most]}."""
 the_climb("08")
 
 # %%
 from helpers.labs import held, what_we_found
 
-alone_and_both = (
-    f"reader alone {out_of(tuned_only)}, with the search {out_of(repaired)}"
-)
-not_tuned_away = tuned_only["high"] < repaired["low"], alone_and_both
-order_of_steps = compare(read, with_best)
-reading, narrow = compare(oracle, read_oracle), against[0]
-on_trial = {"low recall is not tuned away": not_tuned_away}
-parts = {"as a first step the search beats the reader": order_of_steps}
-parts |= {"with the evidence, tuning helps": reading}
-parts |= {"tuning helps a narrow task": narrow}
+told = f"reader alone {out_of(alone)}, with the search {out_of(repaired)}"
+on_trial = {"low recall is not tuned away": (alone["high"] < repaired["low"], told)}
+parts = {
+    "as a first step the search beats the reader": compare(read, with_best),
+    "with the evidence, tuning helps": compare(oracle, read_oracle),
+    "tuning helps a narrow task": against[0],
+}
 on_trial |= {it: (held(c.verdict), c.verdict_in_points()) for it, c in parts.items()}
 what_we_found(answer, on_trial)
 

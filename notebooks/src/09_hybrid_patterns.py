@@ -269,17 +269,15 @@ exercise("09.3").check(ceilings)
 # %%
 from helpers.data import load_askers
 
-others = [case for case in dev if case.gold.answers != ("retrieve",)]
-cases = hybrid.mixed_traffic(questions, others)
-askers = load_askers("dev")
+cases = hybrid.mixed_traffic(questions, dev)
+askers, gate = load_askers("dev"), systems.router_arm(router)
 asked = systems.who_asks([case.ask for case in questions], askers)
 readers = {"base": generator, "reader": systems.window_reader(generator)}
 searches = {"search": index, "tuned": tuned}
 searches |= hybrid.kept_rerankers(index, tuned)
 searches["windows"] = systems.sentence_windows(documents, askers)
-gate = systems.router_arm(router)
 arms = hybrid.hybrid_arms(gate, readers, searches, asked)
-predict("09.hybrid", f"What share of these {len(cases)} is right?", list(arms))
+predict("09.hybrid", "What share is right?", list(arms))
 
 # %% [markdown]
 # Every wrong answer gets one part to blame. For that the same model is asked once more with the evidence alone, the **oracle** of 01: what it then gets right, a perfect search would have saved.
