@@ -52,11 +52,9 @@ best = systems.sentence_windows(documents, askers)
 perfect = systems.evidence_contexts(answerable, chunk_all(documents, 64, 16))
 one, three = rag(generator, index, 1), rag(generator, index, 3, "RAG, 3 passages")
 arms = [systems.closed_book(generator), one, three]
-arms += [
-    rag(generator, best, 1, "RAG, best search"),
-    systems.oracle(generator, perfect),
-]
-predict("08.questions", "What share will each get right?", [a.name for a in arms])
+arms += [rag(generator, best, 1, "RAG, best search")]
+arms += [systems.oracle(generator, perfect)]
+predict("08.questions", "What share is right?", [arm.name for arm in arms])
 
 # %% tags=["picture-questions"]
 from helpers.labs import answer_guess
@@ -216,17 +214,21 @@ from helpers.experiments import repairs
 
 orders = repairs.in_both_orders(corners)
 display(plots.differences(orders, repairs.first_steps(orders)))
-what_happened(f"""{repairs.told(orders)} With the right passage the reader has
-{out_of(share(read_oracle))}, the base {out_of(share(oracle))}.""")
+before, after = (out_of(share(t, "evidence_seen")) for t in (right, with_best))
+what_happened(f"""{repairs.told(orders)} The evidence was in front of the model in
+{before}, with the best search in {after}. With the right passage the base has
+{out_of(share(oracle))}, the reader {out_of(share(read_oracle))}.""")
 
 # %% [markdown]
 # Both paths end in the same corner, so what differs is what you hold after the first step, and what it cost. A search changes nothing in the model and is measured in minutes. For the reader, hundreds of questions about invented worlds had to be written first.
+#
+# Read the two kinds of numbers against each other. Evidence that a model cannot read changes no answer, so with a weak reader a better search may not show in right answers at all; and what a reader wins is capped by the evidence it is shown. That is why the steps are worth more together than apart.
 #
 # **Checkpoint 08.b** · Suppose most wrong answers are *both*. You may change one thing. What happens?
 #
 # <details><summary>A · With a better search these become right.</summary>No. Then the evidence is there, and this reader still misreads it.</details>
 # <details><summary>B · With a better reader these become right.</summary>No. It would read well, and the evidence is still missing.</details>
-# <details><summary>C · Hardly anything, until both are changed; start with the search, because a reader without evidence has nothing to read.</summary>Yes. Judge a first step by evidence found, not only by right answers.</details>
+# <details><summary>C · Hardly anything, until both are changed.</summary>Yes. So judge a first step by what it repairs: a search by evidence found, a reader by answers with the right passage.</details>
 #
 # ## Can tuning recover what retrieval lost?
 #
@@ -408,22 +410,25 @@ exercise("08.3").check((honest, exposing))
 # ## What we found
 
 # %%
-counted = right, with_best, read_best, read_oracle, runs["tuned"], runs["few-shot"]
-a, b, c, d, e, f = (out_of(share(table)) for table in counted)
+counted = [right, with_best, read_best, read_oracle, tables["best sentence"]]
+counted += [runs["tuned"], runs["few-shot"]]
+a, b, c, d, g, e, f = (out_of(share(table)) for table in counted)
 answer = f"""**What does each one buy, on the same cases?** Retrieval: {a} right, with
-the best search {b}. The tuned reader behind it: {c}, with the right passage {d}. For
-tickets, tuning has all four right in {e}, examples in the prompt in {f}. With the
-search of 02 most is lost to *{most}*: {repairs.NEXT[most]}."""
+the best search {b}; the tuned reader behind it {c}, with the right passage {d}. No
+model at all, the best sentence of what was found: {g}. For tickets, tuning has all
+four right in {e}, examples in the prompt in {f}. With the search of 02 most is lost to
+*{most}*: {repairs.NEXT[most]}."""
 the_climb("08")
 
 # %%
 from helpers.labs import held, what_we_found
 
-told = f"reader alone {out_of(alone)}, with the search {out_of(repaired)}"
+told = f"reader alone {out_of(alone)}, with search {out_of(repaired)}"
 on_trial = {"low recall is not tuned away": (alone["high"] < repaired["low"], told)}
 parts = {
     "as a first step the search beats the reader": compare(read, with_best),
     "with the evidence, tuning helps": compare(oracle, read_oracle),
+    "it beats the best sentence": compare(tables["best sentence"], read_best),
     "tuning helps a narrow task": against[0],
 }
 on_trial |= {it: (held(c.verdict), c.verdict_in_points()) for it, c in parts.items()}
