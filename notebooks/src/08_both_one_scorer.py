@@ -426,7 +426,7 @@ from helpers.labs import held, what_we_found
 told = f"reader alone {out_of(alone)}, with search {out_of(repaired)}"
 on_trial = {"low recall is not tuned away": (alone["high"] < repaired["low"], told)}
 parts = {
-    "as a first step the search beats the reader": compare(read, with_best),
+    "as a first step search beats reader": compare(read, with_best),
     "with the evidence, tuning helps": compare(oracle, read_oracle),
     "it beats the best sentence": compare(tables["best sentence"], read_best),
     "tuning helps a narrow task": against[0],
