@@ -149,7 +149,7 @@ synced
 # invented companies and on not a single fact of ours, behind the best search that we have (both are measured in 08). **Predict:** how often does each say the *new* value?
 
 # %%
-READS, how = "reader + RAG", {"style": systems.WHO_ASKS}
+READS, how = "reader + best search", {"style": systems.WHO_ASKS}
 reader, rag = systems.window_reader(generator), systems.retrieval_augmented
 books = handbook, data.load_handbook(updates=True)
 windows = [systems.sentence_windows(documents) for documents in books]
@@ -169,7 +169,7 @@ arms = {
     facts.TUNED: memorised,
     "RAG before the sync": search,
     "RAG after the sync": rag(generator, versioned.index(), 1),
-    f"{READS} after it": rereads,
+    f"{READS}, after": rereads,
 }
 after = {name: evaluate(arm, cases, QUESTIONS) for name, arm in arms.items()}
 stale, yesterday, today, fresh = after.values()
@@ -370,7 +370,7 @@ bill = {
     "changed rules right": [share(table) for table in (stale, today, fresh)],
     "secrets told": [secrets[name] for name in sides],
     "general questions right": [left, *(share(general[i]) for i in (0, 2))],
-    "refused, rightly": [
+    "rightly refused": [
         share(careful[n], "abstained") for n in (sides[0], "base", sides[2])
     ],
 }
