@@ -58,7 +58,7 @@ NAMES: Mapping[str, tuple[str, str, str]] = {
     ),
     "RAG": ("08.questions/RAG", LOOKUPS, "right with a retrieved passage"),
     "improved RAG": (
-        "03.retriever/tuned",
+        "08.questions/RAG, best search",
         LOOKUPS,
         "right with a better prompt, a reranker, or a retriever tuned on your questions",
     ),
