@@ -586,7 +586,11 @@ def keeping(**found):
 LATER = {  # recorded by lessons that a journal may not have reached yet
     "08.tickets/classifier": ("classifier", "support macros", "a classifier without a language"),
     "08.tickets/retrieved examples": ("retrieved examples", "support macros", "retrieved examples"),
-    "08.questions/RAG, best search": ("improved RAG", "policy assistant", "RAG with a better prompt"),
+    "08.questions/RAG, best search": (
+        "improved RAG",
+        "policy assistant",
+        "RAG with a better prompt",
+    ),
     "09.tools/query": ("tool", "product prices", "a query or a tool"),
 }
 
