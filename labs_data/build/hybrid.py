@@ -181,14 +181,15 @@ def leaks(house: House) -> dict[str, dict[str, int]]:
     return probed
 
 
-def milliseconds(house: House, score: Score) -> dict[str, Any]:
-    """CPU milliseconds of one request in each part, one at a time: the mean of all but the
-    first."""
+def milliseconds(house: House, score: Score | None) -> dict[str, Any]:
+    """CPU milliseconds of one request in each part, one at a time: the mean of all but the first.
+    score: the reranker, where it is there."""
     cases = [c for c in load_questions("dev", house.documents) if c.gold.answers][: N_TIMED + 1]
     found = [house.searches["search"].search_all([case.ask], DEPTH)[0] for case in cases]
     hits = [[f"{hit.title}\n{hit.text}" for hit in one] for one in found]
     perfect = evidence_contexts(cases, house.chunks)
     numbers = [c.ask for c in load_requests("dev") if c.gold.answers == ("tool",)][: N_TIMED + 1]
+    best = house.for_askers("dev")["windows"]
 
     def each(work: Callable[[int], object]) -> float:
         work(0)
@@ -205,8 +206,10 @@ def milliseconds(house: House, score: Score) -> dict[str, Any]:
         "tool": each(lambda at: use_tool(numbers[at])),
         "search": each(lambda at: house.searches["search"].search_all([cases[at].ask], 1)),
         "tuned search": each(lambda at: house.searches["tuned"].search_all([cases[at].ask], 1)),
-        "reranker": each(lambda at: score(cases[at].ask.input, hits[at])),
+        "best search": each(lambda at: best.search_all([cases[at].ask], 1)),
     }
+    if score is not None:
+        parts["reranker"] = each(lambda at: score(cases[at].ask.input, hits[at]))
     who = who_asks([case.ask for case in cases], load_askers("dev"))
     for name, arm in hybrid.oracles(house.models, perfect, who).items():
         parts[f"an answer, {name}"] = each(once(arm))
@@ -229,7 +232,8 @@ def main() -> None:
     known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     split = "test" if wish.test else "dev"
     searches, weight = house.for_askers(split), best_weight()
-    if wish.reranker or wish.milliseconds:
+    score, said = None, {}
+    if wish.reranker or (wish.milliseconds and any(settings.cache_folder("reranker").iterdir())):
         score, said = reranker()
         searches |= house.reranked(score, weight)
     elif split == "dev":  # what the reranker said stays true of the same hits
