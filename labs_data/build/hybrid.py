@@ -27,12 +27,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from helpers.core import settings
-from helpers.core.cases import Arm, Case
+from helpers.core.cases import Arm, Ask, Case
 from helpers.core.files import write_whole
 from helpers.core.fingerprint import provenance
 from helpers.data.askers import load_askers
@@ -198,15 +199,19 @@ def milliseconds(house: House, score: Score | None) -> dict[str, Any]:
             work(at)
         return round(1000 * (time.process_time() - started) / (len(cases) - 1), 1)
 
+    def fresh(at: int) -> Ask:
+        """In words that no cache of vectors has seen."""
+        return replace(cases[at].ask, input=f"{cases[at].ask.input} (asked at {time.time_ns()})")
+
     def once(arm: Arm) -> Callable[[int], object]:
         return lambda at: list(arm([cases[at].ask]))
 
     parts = {
         "router": each(once(house.router)),
         "tool": each(lambda at: use_tool(numbers[at])),
-        "search": each(lambda at: house.searches["search"].search_all([cases[at].ask], 1)),
-        "tuned search": each(lambda at: house.searches["tuned"].search_all([cases[at].ask], 1)),
-        "best search": each(lambda at: best.search_all([cases[at].ask], 1)),
+        "search": each(lambda at: house.searches["search"].search_all([fresh(at)], 1)),
+        "tuned search": each(lambda at: house.searches["tuned"].search_all([fresh(at)], 1)),
+        "best search": each(lambda at: best.search_all([fresh(at)], 1)),
     }
     if score is not None:
         parts["reranker"] = each(lambda at: score(cases[at].ask.input, hits[at]))
