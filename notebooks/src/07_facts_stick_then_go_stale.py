@@ -379,23 +379,24 @@ questions left)."""
 labs.the_climb("07")
 
 # %%
-held = {"better": True, "worse": False, "cannot tell": None}
+by_rag = {"better": False, "worse": True}.get(won.verdict)
+against = f"weights against RAG: *{won.verdict_in_points()}*"
 labs.what_we_found(
     answer,
     {
         "facts go stale": (new["high"] < 0.5, f"{out_of(new)} new values"),
         "facts leak": (told["low"] > not_told["high"], f"RAG told {out_of(not_told)}"),
         "facts crowd out the rest": (left["high"] < 0.5, f"{out_of(left)} are left"),
-        "facts do not stick": (won.verdict != "better", won.verdict_in_points()),
-        "reading is behaviour": (held[reads.verdict], reads.verdict_in_points()),
+        "RAG answers standing facts better than weights do": (by_rag, against),
+        "reading is behaviour": (labs.held(reads.verdict), reads.verdict_in_points()),
     },
 )
 
 # %% [markdown]
-# *Facts do not stick* is the one part that is contradicted: they do stick. What the sentence is right about is the cost. Facts that stand still, that everybody may
-# see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* stays open on these
-# questions, where the search often shows the wrong passage; 08 gives the same reader the right one. A stronger reader would move RAG up, and leave the weights as
-# stale as they are.
+# Facts can be trained into weights, and the picture above shows how well. What the sentence on trial warns of is the cost. Facts that stand still, that everybody
+# may see and that need no citation are the best case for weights, and even there they crowd out what the model knew. Whether *reading is behaviour* is hard to see on
+# these questions, where the search often shows the wrong passage; 08 gives the same reader the right one. A stronger reader would move RAG up, and leave the weights
+# as stale as they are.
 #
 # **What to tell the director:** do not train the handbook. Keep facts where they can be dated, permitted and deleted; what may be trained is how the model reads and answers (08).
 #
