@@ -257,7 +257,7 @@ open_ = [f.name for f in failures if not f.improved]
 answer = f"""**How does RAG fail, and would we notice?** Here in {n} ways, and a count
 showed each of them. No fix touched the weights; {out_of(whole)} failures are gone on
 all of their cases."""
-clear = f"{len(better)} of {n} fixes improved by more than the intervals can explain"
+clear = f"{len(better)} of {n} fixes moved the count by more than its intervals explain"
 few = f"{len(open_)} of {n} have too few cases to tell: {', '.join(open_)}"
 parts = {"content and indexing can be fixed without retraining": (bool(better), clear)}
 if open_:
