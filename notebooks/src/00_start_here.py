@@ -174,7 +174,7 @@ import re
 before = sum(answer_correct(answers[i], c.gold.answers) for i, c in enumerate(four))
 numbers = [set(re.findall(r"\d+", said[i])) for i in range(len(four))]
 rest = [n - {*c.gold.answers[0].split()} for n, c in zip(numbers, four, strict=True)]
-odd = [said[i] for i in range(len(four)) if right[i] and rest[i]]
+odd = [f"*{said[i]}*" for i in range(len(four)) if right[i] and rest[i]]
 what_happened(
     f"""Counted as right: {sum(right)} of {len(four)} with the sentence, {before}
     without. That is the idea of RAG, and the first win. Counted, though another
