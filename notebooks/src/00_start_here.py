@@ -39,7 +39,7 @@
 # | **03 chunking lab** | would better chunking fix it? |
 # | **04 what RAG controls** | who may see what, since when, and can we take it back? |
 # | **04b the failure gallery** | how does RAG fail, and would we notice? |
-# | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
+# | **05 tune for a format** | do we need training for our format, or is a better prompt enough? |
 # | **06 training-size lab** | would more labels fix it? |
 # | **07 facts stick, then go stale** | can we train our facts into the model instead? |
 # | **08 both through one scorer** | what does each one buy, on the same cases? |

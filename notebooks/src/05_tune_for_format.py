@@ -9,7 +9,7 @@
 #
 # **On trial here:** *"Fine-tuning changes how a model behaves: strict formats, tone, fewer prompt tokens, narrow tasks with labels."*
 #
-# **Time:** 30 minutes to read · 5 minutes to run · 18 minutes of exercises. **Before:** 00.
+# **Time:** 30 minutes to read · 5 minutes to run · 22 minutes of exercises. **Before:** 00.
 #
 # **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *What is learned: the loss of one row, by hand*, exercises 05.1 and 05.2.
 #
@@ -397,7 +397,7 @@ exercise("05.3").check(pays_after)
 
 # %%
 answer = f"""**Do we need training for our format, or is a better prompt enough?**
-For the form, a grammar makes {out_of(share(forced, "valid"))} records valid without.
+For the form, a grammar alone makes {out_of(share(forced, "valid"))} records valid.
 For the judgement, the tuned model has all four fields right in
 {out_of(share(tuned))}; against {lines}. Measure in the order of what it costs: a
 better prompt, the labels without a language model, then training."""
