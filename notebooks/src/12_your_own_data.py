@@ -316,7 +316,7 @@ meeting = decide(decision.requirements.but(**wishes.stated), decision.evidence)
 print(f"faults in these lines: {wrong or 'none'}")
 for when, one in (("before", decision), ("after", meeting)):
     ready = one.readiness
-    print(f"{when}: {one.answer}; {ready.state}, needed {ready.needed:.0%}")
+    print(f"{when}: {one.answer}; {ready.state}, needed {plots.percent(ready.needed)}")
 
 # %% [markdown]
 # ## Thirty good questions in an hour
