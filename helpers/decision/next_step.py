@@ -51,8 +51,8 @@ IN_TEN = ("one", "one", "two", "three", "four", "five", "six", "seven", "eight",
 class Step:
     """First `fix`, then `measure`: the one pair worth settling on `n_both` cases of both, for so
     many EUR of labels and minutes of answering, and what it can win a year (at best where it was
-    not measured). equal: pairs that no reasonable number of cases tells apart. governance: one line
-    for what is trained."""
+    not measured). equal: pairs that no reasonable number of cases tells apart; too_few: pairs of
+    which too few cases were asked to say so. governance: one line for what is trained."""
 
     fix: str
     measure: Duel | None
@@ -61,6 +61,7 @@ class Step:
     minutes: float
     wins_a_year: float
     equal: tuple[Duel, ...]
+    too_few: tuple[Duel, ...]
     governance: str
 
 
@@ -76,7 +77,7 @@ def next_step(
     worth = [
         (duel, *priced)
         for duel in duels
-        if not duel.equal and (priced := price(duel, requirements, evidence))[1] < priced[3]
+        if not duel.tied and (priced := price(duel, requirements, evidence))[1] < priced[3]
     ]
     # a pair that was counted before one that nobody has looked at; then in the order of the walk
     worth.sort(key=lambda one: (one[0].gain.value is None, ORDER[one[0].second]))
@@ -84,7 +85,9 @@ def next_step(
     duel, n, eur, minutes, wins = first or (None, None, 0.0, 0.0, 0.0)
     fix = what_to_fix(directions, ready, requirements, evidence)
     line = governance(directions, requirements, evidence)
-    return Step(fix, duel, n, eur, minutes, wins, equal, line)
+    # the pair to settle is named with the cases that it takes
+    too_few = tuple(one for one in duels if one.few and one is not duel)
+    return Step(fix, duel, n, eur, minutes, wins, equal, too_few, line)
 
 
 def price(
@@ -175,8 +178,7 @@ def _weakest(one: Direction, evidence: Findings) -> str:
             " right when the right sentence is shown?"
         )
     worst = max(lost, key=lambda name: lost[name])  # of equals the first in the order
-    counted = ", ".join(f"{name} {percent(value)}" for name, value in lost.items())
-    return f"{FIXES[worst]} (of the look-ups are lost to {counted})"
+    return f"{FIXES[worst]} ({lost_in_words(lost, evidence)})"
 
 
 def _weakest_of_judgements(one: Direction, evidence: Findings) -> str:
@@ -206,6 +208,21 @@ def losses(evidence: Findings) -> dict[str, float]:
         }
     there = {"the search": found.get("recall"), "reading": found.get("oracle")}
     return {name: 1 - one.value for name, one in there.items() if one}
+
+
+def lost_in_words(lost: Mapping[str, float], evidence: Findings) -> str:
+    """What loses how many look-ups (see `losses`), and how much of the search's share the reader
+    would lose as well: fixing the search alone does not win that back."""
+    (first, value), *others = lost.items()
+    said = f"{percent(value)} of the look-ups are lost to {first}"
+    alone, both = (evidence.found.get(f"lost to {name}") for name in ("the search", "both"))
+    if first == "the search" and alone and both and both.value:
+        said += (
+            f": {percent(alone.value)} to it alone, and {percent(both.value)} to search and reader"
+            " together"
+        )
+    rest = [f"{percent(value)} to {name}" for name, value in others]
+    return "; ".join([said, *([", ".join(rest)] if rest else [])])
 
 
 def governance(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from helpers.decision.findings import SHOWN, Span, above
-from helpers.decision.next_step import losses
+from helpers.decision.next_step import Step, losses, lost_in_words
 from helpers.decision.options import (
     LOOKUPS,
     ORDER,
@@ -112,7 +112,7 @@ def _why(one: Direction, d: Decision) -> str:
         if ORDER[out.option] < ORDER[one.option] and out.rules[0].requirements
     ]
     if best:
-        won = f"{one.option} {be} {more(best.gain)} than {best.first}"
+        won = f"{one.option} {be} {more(best.gain, best.first)}"
     elif barred:
         won = f"{one.option} {be} the simplest that your requirements leave ({listed(barred)})"
     else:
@@ -224,18 +224,38 @@ def _next(d: Decision) -> str:
         parts.append(
             f"Then settle {step.measure.second} against {step.measure.first} on"
             f" {RESPONSIBLE[step.measure.kind]}: about {step.n_both:,} cases, the same for both,"
-            f" {step.label_eur:,.0f} EUR of labels and about {max(1, step.minutes):,.0f} minutes of"
-            f" answering; it can win {'up to ' if step.measure.gain.value is None else 'about '}"
-            f"{money(step.wins_a_year)} EUR a year{alone}."
+            f" {step.label_eur:,.0f} EUR of labels and about {minutes_of(step)} of answering; it"
+            f" can win {'up to' if step.measure.gain.value is None else 'about'}"
+            f" {money(step.wins_a_year)} EUR a year{alone}."
         )
     for duel in step.equal:
         parts.append(
-            f"Treat {duel.second} and {duel.first} as equal on {RESPONSIBLE[duel.kind]}, and take"
-            " the simpler."
+            f"Treat {duel.second} and {duel.first} as equal on {RESPONSIBLE[duel.kind]}"
+            f" ({ends(duel.gain)} points on {duel.n:,.0f} cases), and take the simpler."
+        )
+    if step.too_few:
+        pairs = "; ".join(
+            f"{duel.second} and {duel.first} on {RESPONSIBLE[duel.kind]}"
+            f" ({_cases(duel.n)}, {ends(duel.gain)} points)"
+            for duel in step.too_few
+        )
+        parts.append(
+            "Too few cases were asked to tell the following apart, so nobody knows yet which is"
+            f" better, and the simpler stays for now: {pairs}."
         )
     if step.governance:
         parts.append(step.governance)
     return " ".join(parts)
+
+
+def minutes_of(step: Step) -> str:
+    """The minutes of answering, at least one."""
+    many = max(1, round(step.minutes))
+    return f"{many:,} minute{'s' * (many != 1)}"
+
+
+def _cases(n: float) -> str:
+    return f"{n:,.0f} case{'s' * (round(n) != 1)}"
 
 
 # --- the reasons ----------------------------------------------------------------------------------
@@ -250,11 +270,11 @@ def reasons(d: Decision) -> Iterable[Reason]:
             yield Reason(f"{RESPONSIBLE[one.kind].capitalize()}: {in_words(duel)}", names)
     yield from _outs(d, ids)
     if lost := {**losses(d.evidence)} if LOOKUPS in d.direction else {}:
-        said = ", ".join(f"{name} {percent(value)}" for name, value in lost.items())
         names = [
             name for name in ids if name.startswith("lost to ") or name in ("recall", "oracle")
         ]
-        yield Reason(f"Look-ups are lost to {said}.", tuple(ids[name] for name in names))
+        said = lost_in_words(lost, d.evidence)
+        yield Reason(f"{said}.", tuple(ids[name] for name in names))
     for gate in d.readiness.gates:
         state = {True: "passed", False: "cannot tell", None: "not measured"}[gate.passed]
         state = "not passed" if gate.failed else state
@@ -328,7 +348,7 @@ def in_words(duel: Duel) -> str:
         }[duel.pays]
         return f"{duel.second} against {duel.first} {known}; {verdict}."
     verdict = {True: "it pays", False: "it does not pay", None: "nobody can tell yet"}[duel.pays]
-    gained = f"{duel.second} {verb(duel.second)} {more(duel.gain)} than {duel.first}"
+    gained = f"{duel.second} {verb(duel.second)} {more(duel.gain, duel.first)}"
     return f"{gained}; {pays_from(duel)}: {verdict}."
 
 
@@ -341,14 +361,18 @@ def pays_from(duel: Duel) -> str:
     return f"it costs less, which is worth {points(min(1.0, -duel.needed))}"
 
 
-def more(gain: Span) -> str:
-    """A gain in words, as "right 24 points more often (12 to 36)"; signs are those of the
-    difference."""
-    ends = f"{100 * gain.low:+.0f} to {100 * gain.high:+.0f}".replace("-", "−")
+def more(gain: Span, other: Option) -> str:
+    """A gain over another option in words, as "right 24 points more often (+12 to +36) than RAG";
+    signs are those of the difference."""
     if abs(gain.value) < 0.0005:
-        return f"as often right ({ends} points)"
+        return f"as often right as {other} ({ends(gain)} points)"
     way = "less" if gain.value < 0 else "more"
-    return f"right {points(abs(gain.value))} {way} often ({ends})"
+    return f"right {points(abs(gain.value))} {way} often ({ends(gain)}) than {other}"
+
+
+def ends(gain: Span) -> str:
+    """The interval of a gain in points, with signs."""
+    return f"{100 * gain.low:+.0f} to {100 * gain.high:+.0f}".replace("-", "−")
 
 
 def points(share: float) -> str:

@@ -77,10 +77,20 @@ class Duel:
         return n_to_tell(self.per_case, self.gain.value - self.needed)
 
     @property
-    def equal(self) -> bool:
-        """Would it take more cases than it is worth?"""
+    def few(self) -> bool:
+        """Was it measured, on too few cases to say anything about the two?"""
+        return self.gain.value is not None and self.n < FEWEST
+
+    @property
+    def tied(self) -> bool:
+        """Would it take more cases than it is worth, by the difference that was seen?"""
         many = self.n_both
         return self.gain.value is not None and (many is None or many > MOST_CASES)
+
+    @property
+    def equal(self) -> bool:
+        """As good as equal: tied, and not only on a few cases."""
+        return self.tied and not self.few
 
 
 @dataclass(frozen=True)

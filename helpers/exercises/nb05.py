@@ -2,43 +2,103 @@
 
 from __future__ import annotations
 
-from helpers.core.cases import Ask, Case, Gold
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from helpers.core.cases import Arm, Ask, Case, Prediction
 from helpers.exercises import Exercise, attempted
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def leak(answer: object) -> str:
-    """05.2: find test rows that slipped into the training set."""
+
+ASKED = 24  # dev tickets: a minute or two with one prompt each
+MOST_SHOWN = 16  # examples that fit into the window with room to spare
+
+
+def better_prompt(answer: object) -> str:
+    """05.2: which labelled tickets to show for a message, measured on dev tickets."""
+    from helpers.data.questions import pick
+    from helpers.data.tickets import load_tickets
+
     assert callable(answer), (
-        f"Expected a function leaked(train, test) that returns ids; got {type(answer).__name__}."
+        "Expected a function examples_for(message) that returns labelled tickets; got"
+        f" {type(answer).__name__}."
     )
+    cases = pick(load_tickets("dev"), ASKED)
+    known = {case.ask.id for case in load_tickets("train")}
+    shown = {}
+    for case in cases:
+        got = attempted(answer(case.ask.input))
+        assert isinstance(got, list | tuple) and all(isinstance(one, Case) for one in got), (
+            f"Expected a list of cases of train; got {got!r:.80}."
+        )
+        assert len(got) <= MOST_SHOWN, (
+            f"Expected at most {MOST_SHOWN} examples, which the model's window holds with room for"
+            f" the message; got {len(got)}."
+        )
+        strangers = [one.ask.id for one in got if one.ask.id not in known]
+        assert not strangers, (
+            f"{strangers[0]} is no ticket of train. An example that is judged as well gives its"
+            " answer away, and the score then says nothing."
+        )
+        shown[case.ask.id] = list(got)
+    yours, fixed, looked_up = _with_prompts(cases, shown)
+    return _compared(yours, fixed, looked_up)
 
-    def case(id: str, text: str) -> Case:
-        return Case(Ask(id, text), Gold(output={}), "written", id, "train")
 
-    train = [
-        case("a", "My Sprig leaks!"),
-        case("b", "Where is my parcel?"),
-        case("c", "  where IS my   INVOICE "),
-        case("d", "Hello, thanks"),
-    ]
-    test = [
-        case("t1", "My Sprig leaks!"),
-        case("t2", "Where is my invoice"),
-        case("t3", "Where is my refund?"),
-    ]
-    got = attempted(answer(train, test))
-    got = sorted(getattr(x, "id", x) for x in got)
-    assert "a" in got, f"Expected to find 'a', which is word for word the same as t1; got {got}."
-    assert "c" in got, (
-        "Expected to find 'c' as well: it is t2 with other capitals, spaces and punctuation; got"
-        f" {got}."
+def _with_prompts(cases: Sequence[Case], shown: Mapping[str, list[Case]]) -> list[pd.DataFrame]:
+    """What the model answers with these examples, with eight fixed ones and with the eight most
+    alike."""
+    from helpers.data.tickets import load_tickets
+    from helpers.evaluation.evaluator import TICKETS, evaluate
+    from helpers.models.load import load_generator
+    from helpers.systems import TICKET_PROMPT, few_shot, retrieved_examples, task_prompt
+
+    generator, train = load_generator(), load_tickets("train")
+
+    def answers(asks: Sequence[Ask]) -> Iterator[Prediction]:
+        prompts = [task_prompt(generator, TICKET_PROMPT, a.input, shown[a.id]) for a in asks]
+        for done in generator.complete(prompts, TICKET_PROMPT.max_new_tokens):
+            yield Prediction(
+                asks[done.index].id,
+                done.text,
+                tokens_in=done.tokens_in,
+                tokens_out=done.tokens_out,
+                seconds=done.seconds,
+            )
+
+    arms = (
+        Arm("your prompt", answers),
+        few_shot(generator, TICKET_PROMPT, train[:8]),
+        retrieved_examples(generator, TICKET_PROMPT, train),
     )
-    assert got == ["a", "c"], (
-        f"Expected ['a', 'c']; got {got}. Rows that are merely similar are not leaks."
+    return [evaluate(arm, cases, TICKETS) for arm in arms]
+
+
+def _compared(yours: pd.DataFrame, fixed: pd.DataFrame, looked_up: pd.DataFrame) -> str:
+    """The score beside the two prompts of the notebook; better than the first is enough."""
+    from helpers.evaluation.comparison import compare
+    from helpers.evaluation.numbers import percent
+
+    said = ", ".join(
+        f"{name} {percent(table['fields_right'].mean())}"
+        f" ({table['tokens_in'].mean():.0f} tokens a prompt)"
+        for name, table in (
+            ("your prompt", yours),
+            ("eight fixed examples", fixed),
+            ("the eight most alike", looked_up),
+        )
     )
+    said = f"Fields right on {len(yours)} dev tickets: {said}."
+    assert yours["fields_right"].mean() > fixed["fields_right"].mean(), (
+        f"{said} Expected more than with the fixed examples. Does the model see a ticket like the"
+        " message, near the end of the prompt?"
+    )
+    verdict = compare(looked_up, yours, column="fields_right").verdict_in_points()
     return (
-        "Run a check like this before every training run: a leak makes the score better and the"
-        " system worse."
+        f"{said} Yours against the eight most alike: {verdict}. So few tickets tell only large"
+        " differences apart; and a prompt that was chosen on them does worse on new ones."
     )
 
 
@@ -131,16 +191,16 @@ EXERCISES = {
     for e in (
         Exercise(
             "05.2",
-            leak,
+            better_prompt,
             (
+                "Return a list of cases of train, for a start always the same: train[8:12].",
                 (
-                    "Compare case.ask.input of both sides, but not letter by letter: capitals,"
-                    " spaces and punctuation can differ."
+                    "The eight fixed examples have nothing to do with the message. What would an"
+                    " example show that has?"
                 ),
-                "A helper does the normalising: comparable_tokens(text), imported above.",
                 (
-                    "seen = {tuple(comparable_tokens(c.ask.input)) for c in test}; then keep the"
-                    " train ids whose tokens are in seen."
+                    "[rows] = nearest_rows([message], texts, 3), then train[row] for each row, the"
+                    " most similar last."
                 ),
             ),
         ),

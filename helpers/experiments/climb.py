@@ -173,7 +173,10 @@ SAMPLES = {
     "08.questions/RAG": ("RAG, one passage", "test, every question with an answer"),
     "01.swaps/assistant + the sentence": ("the right passage", "dev, without eight solved facts"),
     "08.questions/oracle context": ("the right passage", "test, every question with an answer"),
-    "07.facts/reader + best search": ("tuned reader, best search", "the facts of 07, as a colleague asks"),
+    "07.facts/reader + best search": (
+        "tuned reader, best search",
+        "the facts of 07, as a colleague asks",
+    ),
     "08.reader/reader + best search": (
         "tuned reader, best search",
         "test, every question with an answer",

@@ -20,7 +20,15 @@ from helpers.labs.journal import (
 from helpers.labs.lab_answer import chunking_answer, table, training_answer
 from helpers.labs.routing import routing_lab, routing_what_if
 from helpers.labs.training import in_words, training_lab
-from helpers.labs.words import Words, held, out_of, what_happened, what_we_found, yes_or_no
+from helpers.labs.words import (
+    Words,
+    gain_in_words,
+    held,
+    out_of,
+    what_happened,
+    what_we_found,
+    yes_or_no,
+)
 
 __all__ = [
     "Words",
@@ -33,6 +41,7 @@ __all__ = [
     "chunking_lab",
     "coloured_chunks",
     "explorer",
+    "gain_in_words",
     "guess_of",
     "held",
     "in_words",

@@ -3,9 +3,11 @@ can disagree with its numbers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from helpers.evaluation.learning_curve import SHOWS, Gain
 from helpers.evaluation.numbers import percents
 
 # What a part of the sentence on trial came to: it held, it did not, or the interval leaves it open.
@@ -72,6 +74,24 @@ def held(verdict: str) -> Held:
 def yes_or_no(verdict: str) -> str:
     """The answer to a question whether something helps, by the verdict of a comparison."""
     return {"better": "Yes", "worse": "No"}.get(verdict, "That could not be told")
+
+
+def gain_in_words(gain: Gain) -> str:
+    """What more labels would likely gain, with its interval; whether that may be none at all; and
+    how many cases it would take to see it."""
+    what = f"{gain.more} more labels after {gain.at}"
+    if math.isnan(gain.gain):
+        return f"What {what} would gain cannot be told: {gain.why}."
+    low, high = (f"{100 * one:+.1f}" for one in (gain.low, gain.high))
+    said = f"{what} would gain {100 * gain.gain:+.1f} points ({low} to {high}), {gain.why}."
+    if not gain.detectable:
+        said += f" The interval begins below {100 * SHOWS:.1f} points, so there may be no gain."
+    if gain.n_to_see:
+        said += (
+            f" To see a gain of that size, about {gain.n_to_see:,} dev tickets would have to judge"
+            " it."
+        )
+    return said
 
 
 def out_of(result: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ from helpers.release.drift import (
 from helpers.release.gate import GatePlan, HardStop, gate, plan_gate, power
 from helpers.release.leaks import leaked_ids
 from helpers.release.manifest import Manifest, ReleaseError, pack, refusal, verify
-from helpers.release.note import burden, counts_of, model_card, release_note
+from helpers.release.note import burden, counts_of, model_card, release_note, rounded
 from helpers.release.registry import PromotionError, Registry, shelved
 from helpers.release.serving import Serving, load_serving
 
@@ -49,6 +49,7 @@ __all__ = [
     "refusal",
     "release_note",
     "replay",
+    "rounded",
     "shelved",
     "text_test",
     "verify",

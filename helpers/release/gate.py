@@ -55,7 +55,8 @@ class GatePlan:
         able = f"{self.n} cases can stop a loss of {100 * self.smallest:.1f} points or more"
         if self.margin >= self.smallest:
             return (
-                f"margin {100 * self.margin:.1f} points; {able}, 95 times in 100, and pass equals"
+                f"margin {100 * self.margin:.1f} points; {able}, 95 times in 100, and pass an"
+                " equally good candidate as often"
             )
         return (
             f"margin {100 * self.margin:.1f} points, but {able}: with this margin equal candidates"
@@ -110,6 +111,12 @@ class GateVerdict:
     def surely_better(self) -> bool:
         """Not only no worse: the whole interval lies above zero."""
         return self.low > 0
+
+    def shown(self) -> pd.DataFrame:
+        """The table of slices as a reader wants it: shares as percentages."""
+        shares = ["champion", "candidate", "can stop a loss of"]
+        percents = self.table[shares].map(lambda x: "–" if pd.isna(x) else f"{100 * x:.0f} %")
+        return self.table.assign(**percents, p=self.table["p"].round(3)).set_index("slice")
 
     def __repr__(self) -> str:
         head = (

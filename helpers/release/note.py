@@ -130,6 +130,15 @@ def burden(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def rounded(burden: pd.DataFrame) -> pd.DataFrame:
+    """The same as a reader wants it: one column a system, minutes and seconds rounded."""
+    rounded = {
+        name: burden[name].map(lambda x: "–" if pd.isna(x) else f"{x:.1f}")
+        for name in ("minutes to make", "seconds to roll back")
+    }
+    return burden.assign(**rounded).T
+
+
 def counts_of(burden: pd.DataFrame) -> dict[tuple[str, str], float]:
     """What a decision weighs of `burden`: (system, what) -> parts, minutes, signatures and seconds
     back."""

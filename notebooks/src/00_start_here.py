@@ -39,7 +39,7 @@
 # | **03 chunking lab** | would better chunking fix it? |
 # | **04 what RAG controls** | who may see what, since when, and can we take it back? |
 # | **04b the failure gallery** | how does RAG fail, and would we notice? |
-# | **05 tune for a format** | do examples teach our format, or does a better prompt do? |
+# | **05 tune for a format** | do we need training for our format, or is a better prompt enough? |
 # | **06 training-size lab** | would more labels fix it? |
 # | **07 facts stick, then go stale** | can we train our facts into the model instead? |
 # | **08 both through one scorer** | what does each one buy, on the same cases? |
@@ -130,7 +130,7 @@ pd.Series([case.kind for case in questions]).value_counts().to_frame(
 
 # %%
 from helpers.models import chat, complete
-from helpers.evaluation import abstains
+from helpers.evaluation import abstains, answer_correct
 
 four = questions[2:34:8]
 asked = [f"Answer in a few words. At Brindlemark: {c.ask.input}" for c in four]
@@ -153,7 +153,7 @@ what_happened(
 
 # %% [markdown]
 # Now we put the sentence from the handbook into each prompt. Same model, same questions. (An answer counts as right when it is short and contains an
-# accepted wording, so now and then a muddled one passes. 01 tests the scorer itself.)
+# accepted wording. The last column shows what was counted.)
 
 # %%
 task = "Using only the context, answer in a few words."
@@ -163,22 +163,28 @@ asked = [
 ]
 prompts = [chat(generator, one) for one in asked]
 said = {one.index: one.text for one in complete(generator, prompts, 32)}
-shown = [(c.ask.input, said[i], c.gold.answers[0]) for i, c in enumerate(four)]
-pd.DataFrame(shown, columns=columns)
+right = [answer_correct(said[i], c.gold.answers) for i, c in enumerate(four)]
+table = pd.DataFrame([(c.ask.input, said[i]) for i, c in enumerate(four)])
+table = table.assign(gold=[c.gold.answers[0] for c in four], right=right)
+table.set_axis([*columns, "counted as right"], axis=1)
 
 # %%
-from helpers.evaluation import answer_correct
+import re
 
-wins = sum(answer_correct(said[i], c.gold.answers) for i, c in enumerate(four))
 before = sum(answer_correct(answers[i], c.gold.answers) for i, c in enumerate(four))
+numbers = [set(re.findall(r"\d+", said[i])) for i in range(len(four))]
+rest = [n - {*c.gold.answers[0].split()} for n, c in zip(numbers, four, strict=True)]
+odd = [f"*{said[i]}*" for i in range(len(four)) if right[i] and rest[i]]
 what_happened(
-    f"""Right: {wins} of {len(four)} with the sentence, {before} without. That is the
-    idea of RAG, and the first win. What is still wrong with the sentence in the
-    prompt is a second problem. And the hard part is left out: finding that sentence,
-    for this person, on this day."""
+    f"""Counted as right: {sum(right)} of {len(four)} with the sentence, {before}
+    without. That is the idea of RAG, and the first win. Counted, though another
+    number stands beside the right one: {len(odd)}. {" ".join(odd)}"""
 )
 
 # %% [markdown]
+# The scorer looks for the right value in a short answer and does not read the sentence around it, so a clumsy sentence can count; 01 puts the scorer itself to the test.
+# What the model still gets wrong with the sentence in front of it is a second problem. And the hard part is left out: finding that sentence, for this person, on this day.
+#
 # **Checkpoint 00.a** · The model answered about a company it has never read of. Why did it not say so?
 #
 # <details><summary>A · It was asked impolitely.</summary>No. Asking more politely, or in capitals, does not change what the model has seen.</details>
@@ -315,12 +321,14 @@ the_climb("00")
 
 # %%
 seen, refused = compare(alone, shown), out_of(share(alone, "abstained"))
+against = f"the verdict against memory is *{seen.verdict_in_points()}*"
 what_we_found(
     f"""**It underperforms. Should we fine-tune it?** Not before you know what is
-    missing. From memory it is right in {out_of(share(alone))} and refused {refused};
-    with the right passage, in {out_of(share(shown))}. Nothing was trained.""",
+    missing. From memory it is right in {out_of(share(alone))} and refuses in {refused};
+    with the right passage it is right in {out_of(share(shown))}. Nothing was
+    trained.""",
     {
-        "RAG changes what it can see": (held(seen.verdict), seen.verdict_in_points()),
+        "RAG changes what it can see": (held(seen.verdict), against),
         "fine-tuning changes how it behaves": (None, "nothing was trained yet"),
     },
 )

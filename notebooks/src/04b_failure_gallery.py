@@ -105,9 +105,10 @@ better, n = [f.name for f in failures if f.improved], len(failures)
 partly = [f for f in failures if f.after.good < f.after.n]
 worst = min(partly, key=lambda f: f.after.good / f.after.n)
 what_happened(f"""Every fix changed files, chunks, the index or a prompt, and none the
-weights. {out_of(whole)} of the failures are gone on all of their cases; {len(better)}
-of {n} improved by more than the intervals, and for {n - len(better)} the cases are
-too few to tell. Most is left of *{worst.name}*: {worst.after} ({worst.good}).""")
+weights. {out_of(whole)} failures are gone on all of their cases; {len(better)} of {n}
+improved by more than the intervals can explain, {n - len(better)} have too few cases
+to tell. Most is left of *{worst.name}*: {worst.after} are fine after its fix,
+counting {worst.good}.""")
 
 # %% [markdown]
 # One case is enough to show that a failure *exists*; only a count over many cases can show how often it happens, and whether the fix helps. What
@@ -252,17 +253,16 @@ exercise("04b.3").check(my_rule)
 the_climb("04b")
 
 # %%
-rest = ", ".join(f.name for f in failures if not f.improved)
-answer = f"""**How does RAG fail, and would we notice?** In {n} ways here, each found
-by a count. Fixing them touched no weights; {out_of(whole)} are gone on all of their
-cases."""
-what_we_found(
-    answer,
-    {
-        f"{len(better)} of {n} fixes": (len(better) > 0, "the intervals separate"),
-        "the other fixes": (None, f"too few cases in {rest}"),
-    },
-)
+open_ = [f.name for f in failures if not f.improved]
+answer = f"""**How does RAG fail, and would we notice?** Here in {n} ways, and a count
+showed each of them. No fix touched the weights; {out_of(whole)} failures are gone on
+all of their cases."""
+clear = f"{len(better)} of {n} fixes moved the count by more than its intervals explain"
+few = f"{len(open_)} of {n} have too few cases to tell: {', '.join(open_)}"
+parts = {"content and indexing can be fixed without retraining": (bool(better), clear)}
+if open_:
+    parts["every single fix helps"] = (None, few)
+what_we_found(answer, parts)
 
 # %% [markdown]
 # **You have seen**

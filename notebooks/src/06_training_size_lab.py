@@ -86,7 +86,7 @@ shown.assign(share=shown["share"].map(plots.percent))[
 
 # %%
 from helpers.labs import answer_guess, out_of, predict, record, the_climb
-from helpers.labs import held, what_happened, what_we_found, yes_or_no
+from helpers.labs import gain_in_words, held, what_happened, what_we_found, yes_or_no
 
 predict(
     "06.rows",
@@ -115,8 +115,9 @@ display(passed.assign(labels=from_labels).rename(columns={"labels": "ahead from"
 untrained, first, last = (table.iloc[i] for i in (0, 1, -1))
 what_happened(
     f"""Untrained, {out_of(untrained)} are right: the short prompt does not name
-    the form. With {first["rows"]:.0f} labels {out_of(first)}, with {most}
-    {out_of(last)}; measurably ahead of {", ".join(passed.index[ever])}."""
+    the form. Right with {first["rows"]:.0f} labels: {out_of(first)}; with {most}:
+    {out_of(last)}. Sooner or later measurably ahead of:
+    {", ".join(passed.index[ever]) or "none"}."""
 )
 
 # %% [markdown]
@@ -193,10 +194,10 @@ seen = sum(c.verdict == "better" for c in doublings)
 pair = grid, TrainingSetting(16), largest
 by_field, all_four = (paired(*pair, c, comparisons=2) for c in (ALL_FIELDS, "right"))
 what_happened(
-    f"""{len(better)} of {len(steps)} steps gain measurably; of {len(doublings)}
-    doublings {seen}. The others may gain, too: the interval says how much. From end
-    to end: fields {by_field.verdict_in_points()}, all four
-    {all_four.verdict_in_points()}. Look at the ends first, then where it is steep."""
+    f"""{len(better)} of {len(steps)} steps show a measurable gain, and {seen} of
+    {len(doublings)} doublings. The others may gain as well: see their intervals. From
+    the fewest labels to the most, by fields: {by_field.verdict_in_points()}; by all
+    four: {all_four.verdict_in_points()}."""
 )
 
 # %% [markdown]
@@ -224,11 +225,12 @@ plots.differences(practice, title)
 # %%
 few, many, equal, wrong = (c.verdict_in_points() for c in practice)
 what_happened(
-    f"""Seen to the end instead of once: with 64 labels {few}, with 256 {many}. At
-    equal steps, four times the labels: {equal}. So part of what looks like *more
-    data* is practice. Epochs cost minutes, labels cost people's time: train until
-    held-back tickets stop improving, then order. With wrong labels: {wrong}. No
-    excuse for hurry: the same errors in **dev** would spoil every number here."""
+    f"""Seen to the end instead of once, 64 labels: {few}; 256 labels: {many}. Four
+    times the labels at equal steps: {equal}. Where practice alone is *better*, part
+    of what looks like *more data* is practice. Epochs cost minutes, labels cost
+    people's time: train until held-back tickets stop improving, then order. With
+    wrong labels: {wrong}. Label with care all the same: the same errors in **dev**
+    would spoil every number here."""
 )
 
 # %% [markdown]
@@ -294,15 +296,16 @@ plots.bars(field, f"After {most} labels, {title}", "field right", arm="tuned")
 #
 # Learning curves of many systems follow an **inverse power law**: share right = top − fall · n^(−power): steep at first, then flatter and flatter. The helper fits it
 # within limits (a curve that goes down is rejected), and again for two thousand resampled dev sets and seeds: that gives the uncertainty. Because the form of the
-# curve is an assumption, too, a gain counts only if its interval begins above half a point. Below that the helper says *cannot tell it from zero*, even where the
-# interval begins just above zero.
+# curve is an assumption, too, a gain counts only if its interval begins at half a point or more. Below that there may be no gain at all, even where the interval
+# begins just above zero.
 
 # %%
 from helpers.evaluation import learning_curve
 
 points = {s.rows: [r["right"] for r in grid.cells(s)] for s in sizes}
 curve = learning_curve(points)
-print(curve.gain(most, 50))
+next_fifty = gain_in_words(curve.gain(most, 50))
+print(next_fifty)
 plots.extrapolation(curve, grid, last=2 * most)
 
 # %% [markdown]
@@ -396,18 +399,20 @@ exercise("06.4").check((my_rows, my_verdict))
 
 # %%
 answer = f"""**Would more labels fix it?** {yes_or_no(all_four.verdict)}, up to here:
-{out_of(first)} right with {first["rows"]:.0f} labels, {out_of(last)} with {most}.
-{curve.gain(most, 50)} Before you order for a gain that cannot be seen: the money may
-do more for the dev set, the weak field, or a check of the labels there are."""
+{out_of(first)} are right with {first["rows"]:.0f} labels, {out_of(last)} with {most}.
+{next_fifty} So before you order more, ask what the same money would do for the dev
+set, for the weakest field ({worst}), or for a check of the labels there are."""
 the_climb("06")
 
 # %%
 rivals = passed.loc[["few-shot", "retrieved examples", "classifier"]].iloc[:, -1]
+verdict = f"with {most} labels the verdict is"
 on_trial = {
-    f"tuning passes {arm}": (held(said.split(" (")[0]), f"with {most} labels {said}")
+    f"tuning is better than “{arm}”": (held(said.split(" (")[0]), f"{verdict} *{said}*")
     for arm, said in rivals.items()
 }
-taught = (held(all_four.verdict), all_four.verdict_in_points())
+more = f"from the fewest labels to the most it is *{all_four.verdict_in_points()}*"
+taught = (held(all_four.verdict), more)
 what_we_found(answer, {"labels teach a narrow task": taught} | on_trial)
 
 # %% [markdown]

@@ -388,22 +388,22 @@ answer = f"""**Facts stick in the weights. And then what?** In a colleague's wor
 labs.the_climb("07")
 
 # %%
-held = {"better": True, "worse": False, "cannot tell": None}
-labs.what_we_found(
-    answer,
-    {
-        "facts go stale": (new["high"] < 0.5, f"{out_of(new)} new values"),
-        "facts leak": (told["low"] > not_told["high"], f"RAG told {out_of(not_told)}"),
-        "facts crowd out the rest": (left["high"] < 0.5, f"{out_of(left)} are left"),
-        "facts do not stick": (won.verdict != "better", won.verdict_in_points()),
-        "reading is behaviour": (held[reading.verdict], reading.verdict_in_points()),
-    },
-)
+by_rag = {"better": False, "worse": True}.get(won.verdict)
+against = f"weights against RAG: *{won.verdict_in_points()}*"
+read_on = labs.held(reading.verdict), reading.verdict_in_points()
+on_trial = {
+    "facts go stale": (new["high"] < 0.5, f"{out_of(new)} new values"),
+    "facts leak": (told["low"] > not_told["high"], f"RAG told {out_of(not_told)}"),
+    "facts crowd out the rest": (left["high"] < 0.5, f"{out_of(left)} are left"),
+    "RAG answers standing facts better than weights do": (by_rag, against),
+    "reading is behaviour": read_on,
+}
+labs.what_we_found(answer, on_trial)
 
 # %% [markdown]
-# *Facts do not stick* is the one part that is contradicted: they do stick. What the sentence is right about is the cost. Facts that stand still, that everybody may
-# see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* compares the reader behind the best search with
-# RAG as it was, so both were changed; 08 takes them apart. Whatever reads, the weights stay as stale as they are.
+# Facts can be trained into weights, and the picture above shows how well. What the sentence on trial warns of is the cost. Facts that stand still, that everybody
+# may see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* compares the reader
+# behind the best search with RAG as it was, so two things were changed at once; 08 takes them apart. Whatever reads, the weights stay as stale as they are.
 #
 # **What to tell the director:** do not train the handbook. Keep facts where they can be dated, permitted and deleted; what may be trained is how the model reads and answers (08).
 #

@@ -386,17 +386,14 @@ pattern = {
 hybrid.responsibilities(pattern, lost.loc["router + RAG"], won)
 
 # %%
-from helpers.labs import held, out_of, the_climb, what_we_found
+from helpers.labs import out_of, the_climb, tuned_parts, what_we_found
 
 display(the_climb("09"))
 plain, front = (out_of(table.loc[name]) for name in ("RAG", "router + RAG"))
-by = {one.second: one for one in against} | {"router": hybrid.over_rag(results)}
-parts = {"a router in front": "router", "a tuned reader": "+ reader"}
-parts["a tuned search"] = "+ tuned search"
 what_we_found(
     f"""**Hybrid on purpose: which part should be tuned?** First the router: right are
     {front} with it, {plain} without.""",
-    {it: (held(by[k].verdict), by[k].verdict_in_points()) for it, k in parts.items()},
+    tuned_parts.on_purpose(results),
 )
 
 # %% [markdown]

@@ -75,8 +75,8 @@ what_happened(decided.one_by_one(found, ("policy assistant", "support macros")))
 # %% [markdown] tags=["lesson"]
 # That nothing may answer alone yet is a statement about *this model*, not about RAG or fine-tuning. Mixing the two is how meetings end in "not yet".
 #
-# Two numbers need a word. In *First fix the search*, what is lost to the search is more than in the table: it adds the questions that search and reader lose
-# together, because there, too, the search has to be fixed first. And what an open pair *can win* a year assumes that the gain measured so far is the true one, and
+# Two numbers need a word. In *First fix the search*, what is lost to the search has two parts: what it loses alone, which is the number in the table, and what
+# search and reader lose together. A better search wins back the first part; for the second it is only the first half of the work. And what an open pair *can win* a year assumes that the gain measured so far is the true one, and
 # that every answer it puts right would have cost its owner's full price. It ranks what to measure next; it is no budget.
 #
 # ## By hand: when does a step pay?

@@ -92,7 +92,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
     whole, found = read_user_folder(EXAMPLE), read_user_folder(bad)
 display(pd.DataFrame(map(vars, found.faults)).astype({"line": "Int64"}))
 new = len(found.questions) - len(whole.questions)
-what_happened(f"{len(found.faults)} faults, {new} of 3 questions asked.")
+what_happened(f"{len(found.faults)} faults. Questions asked: {new} of 3.")
 
 # %% [markdown]
 # Each fault has its file, its line where there is one, and a reason that says what to do. A question of which only the evidence could not be found is asked anyway, but a wrong answer to it
@@ -120,7 +120,7 @@ for name, one in (("your folder", own), ("the spoilt copy", divided)):
         audit = label_audit(one.examples)
         best = plots.percent(audit.ceiling)
         display(audit.table()[["count", "of", "example", "what to do"]])
-        told = f"In {name} ({audit.rows} rows) no system can be right in more than"
+        told = f"In {name} ({audit.rows} rows) the best possible system is right in"
         display(what_happened(f"{told} {best}."))
 
 # %% [markdown]
@@ -256,7 +256,7 @@ if results.causes:
     display(plots.attribution(blame(pd.concat(named), by="system"), said))
 if results.search is not None:
     display(results.search.round(2))
-what_happened(f"Of {lost.sum()} wrong answers that have a cause {said}.")
+what_happened(f"{lost.sum()} wrong answers have a cause: {said}.")
 
 # %% [markdown]
 # The table under the picture is the search alone: for how many questions with evidence is all of it among the first passages? Apart from chance and memory, RAG cannot be right more often than that, whichever model reads. What to do next follows from what loses most:
@@ -316,7 +316,7 @@ meeting = decide(decision.requirements.but(**wishes.stated), decision.evidence)
 print(f"faults in these lines: {wrong or 'none'}")
 for when, one in (("before", decision), ("after", meeting)):
     ready = one.readiness
-    print(f"{when}: {one.answer}; {ready.state}, needed {ready.needed:.0%}")
+    print(f"{when}: {one.answer}; {ready.state}, needed {plots.percent(ready.needed)}")
 
 # %% [markdown]
 # ## Thirty good questions in an hour

@@ -88,8 +88,8 @@ def test_no_sentence_holds_a_share_that_was_typed(name):
 @pytest.mark.parametrize("path", sorted(kit.SOURCES.glob("*.md")), ids=lambda path: path.stem)
 def test_no_share_of_a_finding_is_typed(path):
     text = re.sub(r"\{\{.*?\}\}", "", path.read_text(encoding="utf-8"))
-    # a bug of somebody else's report, quoted, and how large a browser is set
-    allowed = {"100 %", "80 %", "150 %"}
+    # a bug of somebody else's report, how large a browser is set, and intervals
+    allowed = {"100 %", "80 %", "150 %", "95 %"}
     assert set(re.findall(r"\d+(?:\.\d+)? %", text)) <= allowed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 import time
@@ -325,6 +326,27 @@ def test_what_would_cost_more_than_it_wins_is_not_asked():
 def test_a_tie_is_treated_as_equal():
     evidence = only(prompt=(200, 400), tuned=(201, 400))
     assert "Treat fine-tune and prompt + schema as equal" in decide(JUDGING, evidence).paragraphs[2]
+
+
+def test_a_tie_on_a_few_cases_is_not_called_equal():
+    said = decide(JUDGING, only(prompt=(2, 8), tuned=(2, 8))).paragraphs[2]
+    assert "as equal" not in said
+    assert "Too few cases were asked" in said
+    assert re.search(r"fine-tune and prompt \+ schema on judgements \(8 cases, −\d+ to \+\d+", said)
+
+
+def test_a_tie_is_as_often_right_as_the_other():
+    said = [one.text for one in decide(JUDGING, only(prompt=(200, 400), tuned=(200, 400))).reasons]
+    assert [text for text in said if "as often right as prompt + schema (" in text]
+    assert [text for text in said if ") than" in text and "as often" in text] == []
+
+
+def test_what_the_search_loses_is_told_apart_from_what_the_reader_loses_with_it():
+    evidence = whole(lost_to_the_search=(60, 400), lost_to_both=(160, 400))
+    fix = decide(LOOKING.but(least_right=0.9), evidence).next.fix
+    assert (
+        "55 % of the look-ups are lost to the search: 15 % to it alone, and 40 % to search" in fix
+    )
 
 
 def test_what_is_trained_says_what_it_asks_for():

@@ -8,18 +8,20 @@ import pytest
 
 from helpers.labs import shipped
 
-PASSED = SimpleNamespace(passed=True, difference=0.1)
-STOPPED = SimpleNamespace(passed=False, difference=0.1)
+PLAN = SimpleNamespace(margin=0.18)
+PASSED = SimpleNamespace(passed=True, difference=0.1, plan=PLAN)
+STOPPED = SimpleNamespace(passed=False, difference=0.1, plan=PLAN)
 REFUSED = ["refused, adapter: is not what was approved"] * 2
 
 
-def judged(refusals=REFUSED, better=PASSED, never_refuses=STOPPED, same=True):
-    found = shipped.like_a_release(refusals, better, never_refuses, "rolled back", same)
+def judged(refusals=REFUSED, better=PASSED, never_refuses=STOPPED, vendor=STOPPED, same=True):
+    spoiled = {"hurried": STOPPED, "vendor": vendor}
+    found = shipped.like_a_release(refusals, better, never_refuses, spoiled, "rolled back", same)
     return [held for held, _ in found.values()], " ".join(why for _, why in found.values())
 
 
-def test_all_three_parts_hold_where_everything_did_its_work():
-    assert judged()[0] == [True, True, True]
+def test_all_parts_hold_where_everything_did_its_work():
+    assert judged()[0] == [True, True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,8 @@ def test_all_three_parts_hold_where_everything_did_its_work():
         ({"refusals": [*REFUSED, "accepted"]}, 0, "2 of 3 releases"),
         ({"better": STOPPED}, 1, "more labels is stopped"),
         ({"never_refuses": PASSED}, 1, "forgot to refuse passes"),
-        ({"same": False}, 2, "not the same bytes"),
+        ({"vendor": PASSED}, 2, "1 of 2 offers that were spoiled on purpose pass: vendor (+10"),
+        ({"same": False}, 3, "not the same bytes"),
     ],
 )
 def test_a_part_that_failed_does_not_hold_and_says_so(changed, place, word):

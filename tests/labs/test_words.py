@@ -3,11 +3,21 @@ wherever it is shown."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from helpers.evaluation.evaluator import wilson
-from helpers.labs import held, out_of, what_happened, what_we_found, yes_or_no
+from helpers.evaluation.learning_curve import Gain
+from helpers.labs import (
+    gain_in_words,
+    held,
+    out_of,
+    what_happened,
+    what_we_found,
+    yes_or_no,
+)
 from helpers.labs.words import verdict
 
 
@@ -64,3 +74,27 @@ def test_a_terminal_and_a_notebook_get_the_same_text_on_one_line():
 )
 def test_a_comparison_decides_a_part_and_a_question(verdict, part, word):
     assert (held(verdict), yes_or_no(verdict)) == (part, word)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (
+            Gain(550, 50, 0.008, 0.004, 0.010, False, "if it goes on", 60_000),
+            "50 more labels after 550 would gain +0.8 points (+0.4 to +1.0), if it goes on. The"
+            " interval begins below 0.5 points, so there may be no gain. To see a gain of that"
+            " size, about 60,000 dev tickets would have to judge it.",
+        ),
+        (
+            Gain(16, 16, 0.05, 0.02, 0.08, True, "between sizes that were measured", None),
+            "16 more labels after 16 would gain +5.0 points (+2.0 to +8.0), between sizes that were"
+            " measured.",
+        ),
+        (
+            Gain(8, 8, math.nan, -1, 1, False, "too few sizes", None),
+            "What 8 more labels after 8 would gain cannot be told: too few sizes.",
+        ),
+    ],
+)
+def test_a_gain_in_words_says_when_there_may_be_none(gain, said):
+    assert gain_in_words(gain) == said

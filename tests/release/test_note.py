@@ -8,7 +8,7 @@ from support.releases import make_release
 from helpers.release.canary import plan_canary, replay
 from helpers.release.gate import HardStop, gate, plan_gate
 from helpers.release.manifest import PARTS
-from helpers.release.note import SIGNS, burden, model_card, release_note
+from helpers.release.note import SIGNS, burden, model_card, release_note, rounded
 from helpers.release.registry import RolledBack
 
 LINES_A_PAGE = 60
@@ -80,3 +80,8 @@ def test_the_burden_is_counted_from_the_releases(releases, tmp_path):
     assert table["changed by a release"].to_dict() == {"tuned": "–", "RAG": "prompt"}
     assert table.loc["RAG", "who signs"] == "product owner"
     assert table.loc["RAG", "seconds to roll back"] == 0.25
+
+
+def test_the_burden_is_read_without_raw_numbers(releases):
+    table = burden({"RAG": releases}, {}, {"RAG": RolledBack("b", "a", 1.519263)})
+    assert rounded(table)["RAG"].to_list() == [8, "prompt", "–", "1.5", "product owner"]

@@ -221,7 +221,7 @@ def plan(folder: Path, out: Path | None = None) -> pd.DataFrame:
     refuse_model(own)
     progress = ArmProgress(out / MARK, _fresh(own, out))
     steps, pace = (
-        Systems(own, Clock(own.wishes.minutes or MINUTES), progress, str, _endpoint(own)).steps(),
+        Systems(own, Clock(own.wishes.minutes or MINUTES), progress, str, endpoint_of(own)).steps(),
         progress["pace"] or {},
     )
     rows = [
@@ -274,7 +274,7 @@ def _measured(
     progress = ArmProgress(out / MARK, fresh)
     progress.held["folder"] = fresh["folder"]
     progress.set("day", fresh["day"])
-    remote = _endpoint(own)
+    remote = endpoint_of(own)
     shop = Systems(own, clock, progress, say, remote)
     steps = shop.steps()
     tables, arms, skipped = measure(steps, clock, progress, say, pairs_of)
@@ -333,7 +333,8 @@ def _measured(
     return results, held
 
 
-def _endpoint(own):
+def endpoint_of(own):
+    """The model behind the endpoint that the folder names, or None where it names none."""
     from helpers.models.endpoint import endpoint_at
 
     return (

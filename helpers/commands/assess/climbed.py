@@ -89,11 +89,11 @@ def climbed(results: Results, out: Path) -> Climbed:
 
 def _arm(results: Results, step: str, cases: Sequence[Case]) -> Arm:
     """The system of this step over the folder's documents, with the model of the assessment."""
-    from helpers.commands.assess.assess import _endpoint
+    from helpers.commands.assess.assess import endpoint_of
     from helpers.models.load import load_generator
     from helpers.training.adapters import reference_adapter, with_adapter
 
-    model = _endpoint(results.own) or load_generator()
+    model = endpoint_of(results.own) or load_generator()
     reader = model
     if step in climb.TUNED:
         reader = with_adapter(model, reference_adapter("window_reader", model))

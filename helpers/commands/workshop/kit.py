@@ -1,6 +1,6 @@
 """What is handed out in a workshop? The instructor's guide, three hand-outs, the slides and the
 page for leaders: made from docs/src, the notebooks' pictures and the findings, so that no number in
-them is typed.
+them is typed; and the part of the README that says what the notebooks found.
 
 docs/src/*.md are jinja2 templates: {{ share("08.questions/RAG") }} is what notebook 08 found,
 {{ route("half-day") }} and {{ sections("05") }} are tables. docs/src/kit.toml holds routes, slides
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 
+from helpers.commands.workshop import found as in_notebooks
 from helpers.commands.workshop import pages, routes
 from helpers.commands.workshop.verdicts import verdicts_table
 from helpers.core import settings
@@ -56,6 +57,10 @@ def words() -> dict[str, object]:
         "n": lambda id: f"{get(id)['n']:,}",
         "count": lambda id: f"{round(get(id)['value'] * get(id)['n'])} of {get(id)['n']}",
         "points": lambda id: f"{round(100 * get(id)['value']):+d} points",
+        "shown": in_notebooks.shown,
+        "against": in_notebooks.against,
+        "verdict": in_notebooks.verdict,
+        "read": in_notebooks.read,
         "route": lambda id: routes.table_of(_route(id)),
         "left_out": lambda id: listed(routes.left_out(_route(id))),
         "exercise": routes.exercise_called,
@@ -102,6 +107,7 @@ def products() -> dict[Path, str]:
     made[DOCS / "kit" / "leaders.html"] = pages.leaders(
         stated["leaders"], [row | {"say": render(row["say"])} for row in stated["leader"]]
     )
+    made[in_notebooks.README] = in_notebooks.readme(render(_source("found.md")))
     return made
 
 
