@@ -141,19 +141,20 @@ def retrieval_first(found: Decisions) -> dict[str, tuple[Held, str]]:
     still needs improvement", as `what_we_found` takes them.
 
     The first holds where look-ups ask for the search or the context before the reader; the second
-    where something is tuned, and never to bring facts.
+    where something is tuned, and never to bring facts: a reader behind a search is tuned to read.
     """
     asked = [one for one in found.values() if LOOKUPS in one.parts]
     first = sum(_fixes(one, "the search", "the context") for one in asked)
     reader = sum(_fixes(one, "reading") for one in asked)
     tuned = [
-        (name, kind)
+        (name, kind, part)
         for name, one in found.items()
         for kind, part in one.parts.items()
         if part.trained
     ]
-    kinds = list(dict.fromkeys(RESPONSIBLE[kind] for _, kind in tuned))
-    features = len({name for name, _ in tuned})
+    kinds = list(dict.fromkeys(RESPONSIBLE[kind] for _, kind, _ in tuned))
+    features = len({name for name, _, _ in tuned})
+    facts = any(kind == LOOKUPS and not part.searches for _, kind, part in tuned)
     return {
         "fix retrieval and context first": (
             None if first == reader else first > reader,
@@ -161,7 +162,7 @@ def retrieval_first(found: Decisions) -> dict[str, tuple[Held, str]]:
             f" the context first, and {reader} the reader",
         ),
         "fine-tuning where behaviour still needs it": (
-            all(kind != LOOKUPS for _, kind in tuned) if tuned else None,
+            not facts if tuned else None,
             f"something is tuned in {features} of {len(found)} features, for {listed(kinds)};"
             " elsewhere no measured gain clearly pays"
             if tuned

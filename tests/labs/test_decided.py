@@ -12,6 +12,7 @@ import pytest
 from helpers.data.journal_file import Journal
 from helpers.decision import SCENARIOS, decide, load_findings
 from helpers.decision.next_step import FIXES
+from helpers.decision.options import LOOKUPS
 from helpers.decision.readiness import YES
 from helpers.labs import decided, what_if
 
@@ -38,13 +39,15 @@ def fixing(found, what, **changes):
 
 def test_every_feature_that_is_named_is_counted(found, evidence):
     said = decided.one_by_one(found, [POLICY])
-    right = evidence["RAG"]
-    assert said.startswith(f"Policy assistant: *RAG*, right today {100 * right.value:.0f} %")
+    right = f"{100 * evidence['reader + RAG'].value:.0f} %"
+    assert said.startswith(f"Policy assistant: *RAG + tuned reader*, right today {right}")
     assert said.endswith("Good enough to answer alone: 0 of 1.")
 
 
 def test_what_was_never_measured_is_said(evidence):
-    one = decide(SCENARIOS[POLICY].requirements, evidence.without("RAG"))
+    one = decide(
+        SCENARIOS[POLICY].requirements, evidence.without("RAG", "reader + RAG", "improved RAG")
+    )
     assert "right today not measured" in decided.one_by_one({POLICY: one}, [POLICY])
     assert decided.right_of(evidence.without("RAG"), "RAG") == "RAG not measured"
 
@@ -77,10 +80,21 @@ def test_nothing_to_fix_leaves_retrieval_first_open(found):
 
 
 def test_where_nothing_is_tuned_the_second_part_is_open(found):
-    judged = decided.retrieval_first({POLICY: found[POLICY]})
+    judged = decided.retrieval_first({"code": found["internal code search"]})
     held, why = judged["fine-tuning where behaviour still needs it"]
     assert held is None
     assert why == "nothing is tuned (features: 1): no measured gain clearly pays"
+
+
+def test_a_reader_behind_a_search_is_tuned_for_behaviour(found):
+    judged = decided.retrieval_first({POLICY: found[POLICY]})
+    assert judged["fine-tuning where behaviour still needs it"][0] is True
+
+
+def test_facts_in_weights_are_not(found):
+    own = SimpleNamespace(trained=True, searches=False)
+    one = {POLICY: SimpleNamespace(parts={LOOKUPS: own}, next=found[POLICY].next)}
+    assert decided.retrieval_first(one)["fine-tuning where behaviour still needs it"][0] is False
 
 
 def test_a_flip_is_named_by_its_question(found, evidence):
