@@ -32,6 +32,7 @@ from helpers.data.questions import pick
 from helpers.evaluation.bits import Bits, share_right, to_bits, to_flags
 from helpers.evaluation.comparison import Comparison, compare
 from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
+from helpers.evaluation.numbers import percents
 from helpers.evaluation.retrieval_metrics import evidence_found, overlap
 from helpers.retrieval.chunking import token_spans
 from helpers.retrieval.index import Index, build_index
@@ -264,8 +265,7 @@ def finished(grid: pd.DataFrame) -> pd.DataFrame:
     the model as it is, and of the window reader (`reader_…`)."""
     for column, share in READERS.items():
         right = [
-            bits if isinstance(bits, str) else None
-            for bits in grid.get(column, [None] * len(grid))
+            bits if isinstance(bits, str) else None for bits in grid.get(column, [None] * len(grid))
         ]
         spread = [wilson(bits.count("1"), len(bits)) if bits else (None, None) for bits in right]
         grid = grid.assign(
@@ -379,17 +379,16 @@ class ChunkingWhatIf:
         if self.found is None:
             return "This is the baseline. Move a slider."
         more = self.row["tokens"] / self.base["tokens"]
-        answers = (
-            "answers: not measured here (Run it for real)"
-            if self.right is None
-            else f"answers: {self.right.verdict_in_points()}"
-        )
-        if self.reader_right is not None:
-            answers += f"; of the tuned reader: {self.reader_right.verdict_in_points()}"
         return (
             f"Evidence: {self.found.verdict_in_points()}."
-            f" The reader reads {more:.1f} times the tokens; {answers}."
+            f" The reader reads {more:.1f} times the tokens; answers: {self.answers()}."
         )
+
+    def answers(self) -> str:
+        """The verdicts on the answers of each model: "base better (+12 points, +3 to +20)"."""
+        told = {"base": self.right, "tuned reader": self.reader_right}
+        measured = [f"{who} {one.verdict_in_points()}" for who, one in told.items() if one]
+        return ", ".join(measured) or "not measured here (Run it for real)"
 
 
 def what_if(
@@ -430,28 +429,39 @@ def what_if(
     return ChunkingWhatIf(setting, baseline, row, base, found, **answered)
 
 
-def read_rightly(grid: pd.DataFrame, setting: ChunkingSetting) -> pd.DataFrame:
-    """How many answers are right where all the evidence was found, and where it was not? One line
-    for each model that answered, and each of the two: right, n, share and its interval."""
-    row, ids = row_of(grid, setting), list(grid.attrs["ids"])
-    flags = to_flags(row["found"])
-    found = [flags[ids.index(id)] for id in grid.attrs["answer_ids"]]
-    lines = []
-    for column, name in (("right", "base"), ("reader_right", "tuned reader")):
+def reader_gain(grid: pd.DataFrame, setting: ChunkingSetting) -> Comparison | None:
+    """Does the window reader answer more rightly than the model as it is, from the same search?
+    None where one of them did not answer."""
+    row = row_of(grid, setting)
+    if not all(isinstance(row.get(column), str) for column in READERS):
+        return None
+    facts = tuple(grid.attrs["answer_facts"])
+    return versus(row["reader_right"], row["right"], facts, ("tuned reader", "base"), "answers")
+
+
+def read_rightly(grid: pd.DataFrame, settings: Mapping[str, ChunkingSetting]) -> pd.DataFrame:
+    """How many answers are right where all the evidence was found? One line a setting, one column
+    for each model, with the interval of the share; empty where it did not answer."""
+    at = [list(grid.attrs["ids"]).index(id) for id in grid.attrs["answer_ids"]]
+
+    def told(row: pd.Series, column: str) -> str:
         if not isinstance(row[column], str):
-            continue
-        for there in (True, False):
-            right = [r for r, f in zip(to_flags(row[column]), found, strict=True) if f == there]
-            low, high = wilson(sum(right), len(right))
-            line = {"right": sum(right), "n": len(right), "low": low, "high": high}
-            told = "evidence found" if there else "evidence missing"
-            lines.append({"model": name, "search": told, **line})
-    return pd.DataFrame(lines).set_index(["model", "search"])
+            return ""
+        right = [r == "1" for r, i in zip(row[column], at, strict=True) if row["found"][i] == "1"]
+        return f"{sum(right)} of {len(right)} ({percents(*wilson(sum(right), len(right)))})"
+
+    rows = {name: row_of(grid, setting) for name, setting in settings.items()}
+    return pd.DataFrame(
+        {
+            "base": {name: told(row, "right") for name, row in rows.items()},
+            "tuned reader": {name: told(row, "reader_right") for name, row in rows.items()},
+        }
+    ).rename_axis("right where the evidence was found", axis=1)
 
 
-def answer_verdicts(changes: Mapping[str, ChunkingWhatIf]) -> pd.DataFrame:
+def answer_verdicts(grid: pd.DataFrame, changes: Mapping[str, ChunkingWhatIf]) -> pd.DataFrame:
     """What does each change bring in evidence and in right answers, against its baseline? One line
-    a change; answers of each model are compared with its own."""
+    a change; each model is compared with itself, and at last the two with each other."""
 
     def told(one: Comparison | None) -> str:
         if one is None:
@@ -463,8 +473,9 @@ def answer_verdicts(changes: Mapping[str, ChunkingWhatIf]) -> pd.DataFrame:
         {
             name: {
                 "evidence": told(m.found),
-                "answers, base": told(m.right),
-                "answers, tuned reader": told(m.reader_right),
+                "right, base": told(m.right),
+                "right, tuned reader": told(m.reader_right),
+                "tuned reader against base": told(reader_gain(grid, m.setting)),
             }
             for name, m in changes.items()
         },

@@ -224,67 +224,60 @@ def _on_scores(scores, s: ChunkingSetting, row: dict, base: dict) -> None:
             )
 
 
-# who answers -> (column of its share, colour with one passage, with three)
+# who answers -> (column of its share, its colour)
 READING = {
-    "base": ("accuracy", COLOURS["RAG"], COLOURS["RAG, 3 passages"]),
-    "tuned reader": ("reader_accuracy", COLOURS["reader + RAG"], COLOURS["reader + oracle"]),
+    "base": ("accuracy", COLOURS["RAG"]),
+    "tuned reader": ("reader_accuracy", COLOURS["reader + RAG"]),
 }
+SHORT = 64  # tokens to read: one passage of the baseline
 
 
 @styled
 def evidence_and_answers(answered: pd.DataFrame) -> Picture:
     """Do right answers follow found evidence? One dot a setting and model, with the interval of its
-    answers: full for one passage, hollow for more; what lies on the diagonal was found and read."""
-    figure, axes = canvas(WIDE, 4.4)
+    answers: full for little to read, hollow for more; what lies on the diagonal was found and
+    read."""
+    figure, axes = canvas(WIDE, 4.2)
     axes.plot([0, 1], [0, 1], color="#DDDDDD", linewidth=1.2)
     axes.text(
-        0.56, 0.585, "all that was found\nread rightly", color="#767676", fontsize=9, ha="right"
+        0.48, 0.5, "all that was found\nread rightly", color="#767676", fontsize=9, ha="right"
     )
-    said, least_to_most = [], []
-    for name, (share, colour, lighter) in READING.items():
-        for one in (True, False):
-            rows = answered[(answered["top_k"] == 1) == one]
-            rows = rows[rows[share].notna()].sort_values(["recall", share])
+    ranges: dict[bool, list[str]] = {True: [], False: []}
+    for name, (share, colour) in READING.items():
+        for short, parts in ranges.items():
+            rows = answered[(answered["tokens"] <= SHORT) == short].dropna(subset=[share])
             if rows.empty:
                 continue
-            x, ink = rows["recall"], colour if one else lighter
+            at = rows["recall"] + (0.003 if name == "base" else -0.003)  # beside each other
             limits = (rows[f"{share}_low"], rows[f"{share}_high"])
-            axes.vlines(x, *limits, color=ink, linewidth=0.8, alpha=0.35)
-            fill = ink if one else "white"
-            axes.plot(x, rows[share], "o", color=fill, markeredgecolor=ink if one else colour)
-            end = rows.iloc[-1]
-            label = name if one else f"{name},\n{_passages(rows)}"
-            axes.annotate(
-                label,
-                (end["recall"], end[share]),
-                xytext=(9, 0),
-                textcoords="offset points",
-                color=colour,
-                va="center",
-                fontsize=9.5,
-                fontweight="bold" if one else "normal",
-            )
-            said.append(
-                f"{name}, {_passages(rows)}: evidence {percent(x.min())} to {percent(x.max())},"
-                f" right {percent(rows[share].min())} to {percent(rows[share].max())}"
-            )
-            if one:
-                ends = rows.iloc[[0, -1]]
-                least_to_most.append(f"{name} {' → '.join(map(percent, ends[share]))}")
-                reach = " → ".join(map(percent, ends["recall"]))
+            axes.vlines(at, *limits, color=colour, linewidth=0.8, alpha=0.3)
+            fill = colour if short else "white"
+            axes.plot(at, rows[share], "o", color=fill, markeredgecolor=colour, markersize=6.5)
+            parts.append(f"{name} {_range(rows[share])}")
+    axes.set_xlim(0, 1)
     half_shares(axes.xaxis, axes.set_xlim)
-    axes.set_ylim(0, 0.75)
-    axes.set_yticks([0, 0.25, 0.5, 0.75], ["0", "25 %", "50 %", "75 %"])
+    axes.set_ylim(0, 0.6)
+    axes.set_yticks([0, 0.25, 0.5], ["0", "25 %", "50 %"])
     axes.set_xlabel("evidence found")
     axes.set_ylabel("answers right")
-    title = f"One passage, evidence found {reach}; answers right: {', '.join(least_to_most)}"
+    for y, (name, (_, colour)) in zip((0.56, 0.52), READING.items(), strict=True):
+        axes.text(0.70, y, f"● {name}", color=colour, fontweight="bold", fontsize=10)
+    axes.text(
+        0.70, 0.47, f"full: at most {SHORT} tokens to read\nhollow: more", fontsize=9, va="top"
+    )
+    title = f"Right answers from at most {SHORT} tokens: {', '.join(ranges[True])}"
+    if ranges[False]:
+        title += f"; from more: {', '.join(ranges[False])}"
     heading(figure, title)
     n = answered["n_answers"].iloc[0]
-    return finish(figure, f"{title}. {'; '.join(said)}; n = {n:.0f} questions each.", answered)
+    alt = f"{title}. {len(answered)} settings, n = {n:.0f} questions each, over evidence found."
+    return finish(figure, alt, answered)
 
 
-def _passages(rows: pd.DataFrame) -> str:
-    return "k = " + ", ".join(map(str, sorted(rows["top_k"].unique())))
+def _range(shares: pd.Series) -> str:
+    """As "8 to 20 %"."""
+    low, high = shares.min(), shares.max()
+    return percent(low) if low == high else percents(low, high)
 
 
 @styled
