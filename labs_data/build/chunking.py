@@ -54,14 +54,12 @@ ONE_PASSAGE = [
         for strategy, retriever in itertools.product(("tokens", "sentences"), ("hybrid", "bm25"))
     ),
     *(ChunkingSetting("sentences", 200, context=context) for context in ("title", "version")),
-    *(ChunkingSetting("sentences", size, context="place") for size in (64, 200)),
+    ChunkingSetting("sentences", context="place"),
     replace(BEST, chunk_size=64, context="place"),
-    replace(BEST, context="place"),
     BEST,
 ]
 # read by both: a reader that was trained on one passage is shown three
 THREE_PASSAGES = [ChunkingSetting(top_k=3), ChunkingSetting("sentences", top_k=3)]
-THREE_PASSAGES += [replace(BEST, top_k=3)]
 ANSWERED = [
     *ONE_PASSAGE,
     *THREE_PASSAGES,
