@@ -196,8 +196,8 @@ labs.table(ends)
 # <details><summary><b>What happened</b></summary>
 #
 # The same documents, the same requirement, one slider: with few passages the search is not good enough, with many it may be used without a person checking, and in between these questions cannot settle it, so a person checks. With words alone (BM25, without
-# stems) it does not get there. Now take the scenario *policy assistant*, where an answer is wanted and not a page: there the slider hardly moves the share of right answers, and the next step turns from the search to the reading
-# as soon as most of the evidence is found. *At the counter* a customer is waiting and a long context takes too long to read, so with more passages no system qualifies.
+# stems) it does not get there. Now take the scenario *policy assistant*, where an answer is wanted and not a page: from one passage to three, the next step turns from the search to the reading,
+# and the tuned reader, of which more below, is then ahead of the base. Neither is good enough. *At the counter* a customer is waiting and a long context takes too long to read, so with more and longer passages no system qualifies.
 # </details>
 #
 # ## Which change makes a difference?
