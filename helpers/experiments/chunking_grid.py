@@ -26,15 +26,19 @@ from helpers.core import settings
 from helpers.core.cases import Case, Passage
 from helpers.core.files import write_whole
 from helpers.core.fingerprint import code_of
+from helpers.data.askers import load_askers
 from helpers.data.handbook import Document
 from helpers.data.questions import pick
 from helpers.evaluation.bits import Bits, share_right, to_bits, to_flags
 from helpers.evaluation.comparison import Comparison, compare
 from helpers.evaluation.evaluator import QUESTIONS, evaluate, wilson
+from helpers.evaluation.numbers import percents
 from helpers.evaluation.retrieval_metrics import evidence_found, overlap
 from helpers.retrieval.chunking import token_spans
 from helpers.retrieval.index import Index, build_index
 from helpers.systems import questions
+from helpers.systems.asking import who_asks
+from helpers.systems.prompts import BASE, WHO_ASKS
 
 if TYPE_CHECKING:
     from helpers.core.progress import Progress
@@ -47,6 +51,9 @@ SEARCH = settings.DATA / "reference" / "search.json"  # better ways to search, r
 CHUNK_SIZES, OVERLAPS, TOP_KS = (64, 128, 256, 512), (0.0, 0.25), (1, 3, 5, 10)
 N_ANSWERS = 60  # questions that the model answers in a setting
 SEARCHERS = ("dense", "bm25", "hybrid")
+# column with the bits of who answers -> the column with its share: the model as it is, and the
+# window reader
+READERS = {"right": "accuracy", "reader_right": "reader_accuracy"}
 
 
 @dataclass(frozen=True, order=True)
@@ -181,14 +188,19 @@ def answered(
     progress: Progress | None = None,
     column: str = "right",
 ) -> dict[str, Any]:
-    """What a model makes of a setting: `right` (or another column) as bits, and the tokens it read.
-    Cached, so the second time is instant."""
+    """What a model makes of a setting: `right` (or another column) as bits; of the model as it is,
+    the tokens of its prompts, too. Each is asked in the form that it reads best: the model as it is
+    in the plain prompt, the window reader in the one that it was trained in. Cached, so the second
+    time is instant."""
+    asks, plainly = [case.ask for case in cases], column == "right"
     arm = questions.retrieval_augmented(
         generator,
         index_of(documents, setting),
         setting.top_k,
         str(setting),
-        retriever=setting.retriever,
+        BASE if plainly else WHO_ASKS,
+        setting.retriever,
+        asked_by=None if plainly else who_asks(asks, load_askers("dev")),
     )
     if progress:
         done, plain = itertools.count(1), arm.answer
@@ -202,22 +214,22 @@ def answered(
     table = (
         evaluate(arm, cases, QUESTIONS, live=True).set_index("id").loc[[case.id for case in cases]]
     )
-    return {
-        "n_answers": len(table),
-        column: to_bits(table["right"]),
-        "prompt_tokens": round(float(table["tokens_in"].mean()), 1),
-    }
+    found = {"n_answers": len(table), column: to_bits(table["right"])}
+    if plainly:
+        found["prompt_tokens"] = round(float(table["tokens_in"].mean()), 1)
+    return found
 
 
 def reading(column: str) -> Generator:
-    """Which model answers for a column: the one as it is, or the one with the reader's adapter?"""
+    """Which model answers for a column: the one as it is, or the window reader, which is trained to
+    read one passage?"""
     from helpers.models.load import load_generator
     from helpers.training.adapters import reference_adapter, with_adapter
 
     generator = load_generator()
     if column == "right":
         return generator
-    return with_adapter(generator, reference_adapter("reader", generator))
+    return with_adapter(generator, reference_adapter("window_reader", generator))
 
 
 def live(
@@ -228,8 +240,8 @@ def live(
     answers: Sequence[str] = (),
 ) -> pd.DataFrame:
     """What `measure` (and `answered`) say on this machine, as rows of the grid; cached, so that
-    the second time is instant. answers: "right" (the model as it is), "reader_right" (the reader's
-    adapter)."""
+    the second time is instant. answers: "right" (the model as it is), "reader_right" (the window
+    reader)."""
     progress(0.1, 1, f"cutting and embedding {len(documents)} documents")
     index = index_of(documents, setting)
     key = repr((index.name, setting.strategy, [c.ask for c in answerable(cases)], code_of(*CODE)))
@@ -249,18 +261,22 @@ def live(
 
 
 def finished(grid: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the share of right answers and its interval, where answers were measured."""
-    right = [
-        bits if isinstance(bits, str) else None for bits in grid.get("right", [None] * len(grid))
-    ]
-    spread = [wilson(bits.count("1"), len(bits)) if bits else (None, None) for bits in right]
-    shares = [share_right(bits) if bits else None for bits in right]
-    return grid.assign(
-        right=right,
-        accuracy=shares,
-        accuracy_low=[low for low, _ in spread],
-        accuracy_high=[high for _, high in spread],
-    )
+    """The rows with the share of right answers and its interval, where answers were measured: of
+    the model as it is, and of the window reader (`reader_…`)."""
+    for column, share in READERS.items():
+        right = [
+            bits if isinstance(bits, str) else None for bits in grid.get(column, [None] * len(grid))
+        ]
+        spread = [wilson(bits.count("1"), len(bits)) if bits else (None, None) for bits in right]
+        grid = grid.assign(
+            **{
+                column: right,
+                share: [share_right(bits) if bits else None for bits in right],
+                f"{share}_low": [low for low, _ in spread],
+                f"{share}_high": [high for _, high in spread],
+            }
+        )
+    return grid
 
 
 def joined(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -348,7 +364,7 @@ def versus(
 @dataclass(frozen=True)
 class ChunkingWhatIf:
     """A setting and a baseline: their rows, the paired comparison of what was found, and of the
-    answers where both were measured."""
+    answers where both were measured: of the model as it is (`right`) and of the window reader."""
 
     setting: ChunkingSetting
     baseline: ChunkingSetting
@@ -356,21 +372,23 @@ class ChunkingWhatIf:
     base: pd.Series
     found: Comparison | None
     right: Comparison | None
+    reader_right: Comparison | None = None
 
     def sentence(self) -> str:
         """What would change, in one line."""
         if self.found is None:
             return "This is the baseline. Move a slider."
         more = self.row["tokens"] / self.base["tokens"]
-        answers = (
-            "answers: not measured here (Run it for real)"
-            if self.right is None
-            else f"answers: {self.right.verdict_in_points()}"
-        )
         return (
             f"Evidence: {self.found.verdict_in_points()}."
-            f" The reader reads {more:.1f} times the tokens; {answers}."
+            f" The reader reads {more:.1f} times the tokens; answers: {self.answers()}."
         )
+
+    def answers(self) -> str:
+        """The verdicts on the answers of each model: "base better (+12 points, +3 to +20)"."""
+        told = {"base": self.right, "tuned reader": self.reader_right}
+        measured = [f"{who} {one.verdict_in_points()}" for who, one in told.items() if one]
+        return ", ".join(measured) or "not measured here (Run it for real)"
 
 
 def what_if(
@@ -394,21 +412,75 @@ def what_if(
     found = versus(
         row["found"], base["found"], tuple(grid.attrs["facts"]), names, "evidence", comparisons
     )
-    # answers were measured for some settings only
-    both = isinstance(row["right"], str) and isinstance(base["right"], str)
-    right = (
-        versus(
-            row["right"],
-            base["right"],
+    # answers were measured for some settings only, and of each model against itself
+    answered = {
+        column: versus(
+            row[column],
+            base[column],
             tuple(grid.attrs["answer_facts"]),
             names,
             "answers",
             comparisons,
         )
-        if both
+        if isinstance(row.get(column), str) and isinstance(base.get(column), str)
         else None
+        for column in READERS
+    }
+    return ChunkingWhatIf(setting, baseline, row, base, found, **answered)
+
+
+def reader_gain(grid: pd.DataFrame, setting: ChunkingSetting) -> Comparison | None:
+    """Does the window reader answer more rightly than the model as it is, from the same search?
+    None where one of them did not answer."""
+    row = row_of(grid, setting)
+    if not all(isinstance(row.get(column), str) for column in READERS):
+        return None
+    facts = tuple(grid.attrs["answer_facts"])
+    return versus(row["reader_right"], row["right"], facts, ("tuned reader", "base"), "answers")
+
+
+def read_rightly(grid: pd.DataFrame, settings: Mapping[str, ChunkingSetting]) -> pd.DataFrame:
+    """How many answers are right where all the evidence was found? One line a setting, one column
+    for each model, with the interval of the share; empty where it did not answer."""
+    at = [list(grid.attrs["ids"]).index(id) for id in grid.attrs["answer_ids"]]
+
+    def told(row: pd.Series, column: str) -> str:
+        if not isinstance(row[column], str):
+            return ""
+        right = [r == "1" for r, i in zip(row[column], at, strict=True) if row["found"][i] == "1"]
+        return f"{sum(right)} of {len(right)} ({percents(*wilson(sum(right), len(right)))})"
+
+    rows = {name: row_of(grid, setting) for name, setting in settings.items()}
+    return pd.DataFrame(
+        {
+            "base": {name: told(row, "right") for name, row in rows.items()},
+            "tuned reader": {name: told(row, "reader_right") for name, row in rows.items()},
+        }
+    ).rename_axis("right where the evidence was found", axis=1)
+
+
+def answer_verdicts(grid: pd.DataFrame, changes: Mapping[str, ChunkingWhatIf]) -> pd.DataFrame:
+    """What does each change bring in evidence and in right answers, against its baseline? One line
+    a change; each model is compared with itself, and at last the two with each other."""
+
+    def told(one: Comparison | None) -> str:
+        if one is None:
+            return "not measured"
+        points, low, high = (f"{100 * x:+.0f}" for x in (one.difference, one.low, one.high))
+        return f"{one.verdict} ({points}; {low} to {high})"
+
+    return pd.DataFrame.from_dict(
+        {
+            name: {
+                "evidence": told(m.found),
+                "right, base": told(m.right),
+                "right, tuned reader": told(m.reader_right),
+                "tuned reader against base": told(reader_gain(grid, m.setting)),
+            }
+            for name, m in changes.items()
+        },
+        orient="index",
     )
-    return ChunkingWhatIf(setting, baseline, row, base, found, right)
 
 
 def verdicts(changes: Mapping[str, ChunkingWhatIf]) -> pd.DataFrame:

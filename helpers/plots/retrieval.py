@@ -53,8 +53,8 @@ def _stage(tokens: bytes, recall: bytes) -> Stage:
         price.set_xlabel("tokens of passages the reader must read")
         price.set_ylabel("evidence found")
         half_shares(price.yaxis, price.set_ylim)
-        scores.set_yticks([1, 0], ["evidence\nfound", "answers\nright"])
-        scores.set_ylim(-0.5, 1.5)
+        scores.set_yticks([2, 1, 0], ["evidence\nfound", "right,\nbase", "right,\ntuned"])
+        scores.set_ylim(-0.5, 2.5)
         half_shares(scores.xaxis, scores.set_xlim)
         scores.set_title("◇ baseline   ● this setting", fontsize=9, fontweight="normal", color=INK)
 
@@ -71,7 +71,7 @@ def chunking_setting(grid: pd.DataFrame, case: ChunkingWhatIf) -> Picture:
         f" {row['tokens']:,.0f} tokens to read"
     )
     table = pd.DataFrame({"this setting": row, "baseline": base}).drop(
-        index=["found", "right"], errors="ignore"
+        index=["found", *chunking_grid.READERS], errors="ignore"
     )
     answers = (
         "answers not measured"
@@ -81,6 +81,8 @@ def chunking_setting(grid: pd.DataFrame, case: ChunkingWhatIf) -> Picture:
             f" ({percents(row['accuracy_low'], row['accuracy_high'])}), n = {row['n_answers']:.0f}"
         )
     )
+    if pd.notna(row["reader_accuracy"]):
+        answers += f"; tuned reader {percent(row['reader_accuracy'])}"
     alt = (
         f"{title} ({percents(row['low'], row['high'])}, n = {row['n']:.0f}); {answers}."
         f" Against the baseline, {case.baseline}: {case.sentence()}"
@@ -185,11 +187,12 @@ def _on_price(
 
 
 def _on_scores(scores, s: ChunkingSetting, row: dict, base: dict) -> None:
-    """Right: evidence found and answers right, each for the baseline and the chosen setting, with
-    intervals."""
+    """Right: evidence found and answers right, of the model as it is and of the tuned reader, each
+    for the baseline and the chosen setting, with intervals."""
     for y, (value, low, high) in (
-        (1, ("recall", "low", "high")),
-        (0, ("accuracy", "accuracy_low", "accuracy_high")),
+        (2, ("recall", "low", "high")),
+        (1, ("accuracy", "accuracy_low", "accuracy_high")),
+        (0, ("reader_accuracy", "reader_accuracy_low", "reader_accuracy_high")),
     ):
         for one, colour, up, mark in ((base, BASE, 0.14, "D"), (row, CHOSEN, -0.14, "o")):
             if pd.isna(one[value]):
@@ -221,72 +224,60 @@ def _on_scores(scores, s: ChunkingSetting, row: dict, base: dict) -> None:
             )
 
 
+# who answers -> (column of its share, its colour)
+READING = {
+    "base": ("accuracy", COLOURS["RAG"]),
+    "tuned reader": ("reader_accuracy", COLOURS["reader + RAG"]),
+}
+SHORT = 64  # tokens to read: one passage of the baseline
+
+
 @styled
 def evidence_and_answers(answered: pd.DataFrame) -> Picture:
-    """Do right answers follow found evidence? One dot a setting, with the interval of its answers;
-    what lies on the diagonal was found and read."""
-    figure, axes = canvas(7.6, 3.9)
+    """Do right answers follow found evidence? One dot a setting and model, with the interval of its
+    answers: full for little to read, hollow for more; what lies on the diagonal was found and
+    read."""
+    figure, axes = canvas(WIDE, 4.2)
     axes.plot([0, 1], [0, 1], color="#DDDDDD", linewidth=1.2)
     axes.text(
-        0.47,
-        0.5,
-        "every found answer\nread rightly",
-        color="#999999",
-        fontsize=9,
-        rotation=0,
-        ha="right",
+        0.48, 0.5, "all that was found\nread rightly", color="#767676", fontsize=9, ha="right"
     )
-    for k, colour in ((1, COLOURS["RAG"]), (3, COLOURS["RAG, 3 passages"])):
-        rows = answered[answered["top_k"] == k]
-        if rows.empty:
-            continue
-        axes.vlines(
-            rows["recall"],
-            rows["accuracy_low"],
-            rows["accuracy_high"],
-            color=colour,
-            linewidth=0.8,
-            alpha=0.5,
-        )
-        axes.plot(rows["recall"], rows["accuracy"], "o", color=colour, markeredgecolor="white")
-        axes.annotate(
-            f"k = {k}",
-            (rows["recall"].mean(), rows["accuracy_high"].max() + 0.03),
-            color=colour,
-            ha="center",
-            fontweight="bold",
-        )
-    best = answered.loc[answered["accuracy"].idxmax()]
-    most = f"{best['strategy']}, {best['chunk_size']} tokens, k = {best['top_k']}"
-    axes.annotate(
-        most,
-        (best["recall"], best["accuracy_high"]),
-        xytext=(6, -8),
-        textcoords="offset points",
-        fontsize=9,
-    )
+    ranges: dict[bool, list[str]] = {True: [], False: []}
+    for name, (share, colour) in READING.items():
+        for short, parts in ranges.items():
+            rows = answered[(answered["tokens"] <= SHORT) == short].dropna(subset=[share])
+            if rows.empty:
+                continue
+            at = rows["recall"] + (0.003 if name == "base" else -0.003)  # beside each other
+            limits = (rows[f"{share}_low"], rows[f"{share}_high"])
+            axes.vlines(at, *limits, color=colour, linewidth=0.8, alpha=0.3)
+            fill = colour if short else "white"
+            axes.plot(at, rows[share], "o", color=fill, markeredgecolor=colour, markersize=6.5)
+            parts.append(f"{name} {_range(rows[share])}")
+    axes.set_xlim(0, 1)
     half_shares(axes.xaxis, axes.set_xlim)
     axes.set_ylim(0, 0.6)
     axes.set_yticks([0, 0.25, 0.5], ["0", "25 %", "50 %"])
     axes.set_xlabel("evidence found")
     axes.set_ylabel("answers right")
-    lines = {
-        k: answered.loc[answered["top_k"] == k, ["recall", "accuracy"]].mean()
-        for k in sorted(answered["top_k"].unique())
-    }
-    said = "; ".join(
-        f"k = {k}: evidence {percent(m['recall'])}, right {percent(m['accuracy'])}"
-        for k, m in lines.items()
+    for y, (name, (_, colour)) in zip((0.56, 0.52), READING.items(), strict=True):
+        axes.text(0.70, y, f"● {name}", color=colour, fontweight="bold", fontsize=10)
+    axes.text(
+        0.70, 0.47, f"full: at most {SHORT} tokens to read\nhollow: more", fontsize=9, va="top"
     )
-    title = f"Evidence is not yet an answer ({said})"
-    # "k = 3" stays on one line
-    axes.set_title(textwrap.fill(title.replace(" = ", "\u00a0=\u00a0"), 66))
-    return finish(
-        figure,
-        f"{title}. Means over {len(answered)} settings, n = {answered['n_answers'].iloc[0]:.0f}"
-        f" questions each. Most right: {most}, {percent(best['accuracy'])}.",
-        answered,
-    )
+    title = f"Right answers from at most {SHORT} tokens: {', '.join(ranges[True])}"
+    if ranges[False]:
+        title += f"; from more: {', '.join(ranges[False])}"
+    heading(figure, title)
+    n = answered["n_answers"].iloc[0]
+    alt = f"{title}. {len(answered)} settings, n = {n:.0f} questions each, over evidence found."
+    return finish(figure, alt, answered)
+
+
+def _range(shares: pd.Series) -> str:
+    """As "8 to 20 %"."""
+    low, high = shares.min(), shares.max()
+    return percent(low) if low == high else percents(low, high)
 
 
 @styled

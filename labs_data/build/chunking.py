@@ -8,8 +8,8 @@ where it stopped). `--no-answers --out FILE`: retrieval alone, in minutes, into 
 
 Retrieval is measured for every strategy, size, overlap, retriever and k, with and without stems,
 fused by ranks and by scores; what stands before a chunk is varied for whole sentences. Answers only
-for ANSWERED, with 60 questions, because a model has to read them: once the model as it is, once
-with the reader's adapter (`right`, `reader_right`).
+for ANSWERED, with 60 questions, because a model has to read them: the model as it is in the plain
+prompt (`right`), and, mostly of one passage, the window reader in its own (`reader_right`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from helpers.core import fingerprint, settings
@@ -39,21 +40,37 @@ from helpers.models import load
 from helpers.retrieval.chunking import STRATEGIES
 from helpers.retrieval.context import CONTEXTS
 
-ANSWERED = [
+WEIGHT = 0.3  # of BM25 where scores are fused, chosen on dev: `search.py`
+BEST = ChunkingSetting("sentences", 200, 0.25, "hybrid", 1, "version", True, WEIGHT)
+ONE_PASSAGE = [
     *(
-        ChunkingSetting(strategy, size, 0.25, "dense", k)
-        for size, k, strategy in itertools.product((64, 128, 256), (1, 3), ("tokens", "sentences"))
+        ChunkingSetting(strategy, size)
+        for strategy, size in itertools.product(("tokens", "sentences"), (64, 128, 256))
     ),
+    *(ChunkingSetting(strategy) for strategy in ("headings", "recursive")),
+    ChunkingSetting(overlap=0.0),
     *(
-        ChunkingSetting(strategy, 64, 0.25, retriever, k)
-        for k, strategy, retriever in itertools.product(
-            (1, 3), ("tokens", "sentences"), ("hybrid", "bm25")
-        )
+        ChunkingSetting(strategy, retriever=retriever)
+        for strategy, retriever in itertools.product(("tokens", "sentences"), ("hybrid", "bm25"))
+    ),
+    *(ChunkingSetting("sentences", 200, context=context) for context in ("title", "version")),
+    ChunkingSetting("sentences", context="place"),
+    replace(BEST, chunk_size=64, context="place"),
+    BEST,
+]
+# read by both: a reader that was trained on one passage is shown three
+THREE_PASSAGES = [ChunkingSetting(top_k=3), ChunkingSetting("sentences", top_k=3)]
+ANSWERED = [
+    *ONE_PASSAGE,
+    *THREE_PASSAGES,
+    # long prompts: by the model as it is alone
+    *(
+        ChunkingSetting(strategy, size, top_k=3)
+        for strategy, size in itertools.product(("tokens", "sentences"), (128, 256))
     ),
 ]
 
 SIZES = (*CHUNK_SIZES[:2], 200, *CHUNK_SIZES[2:])
-WEIGHT = 0.3  # of BM25 where scores are fused, chosen on dev: `search.py`
 # how an index is searched: retrievers, stem, lexical_weight
 WAYS = (
     (SEARCHERS, False, 0.0),
@@ -99,27 +116,32 @@ def main() -> None:
     skip_answers, out = args.no_answers, args.out
     if skip_answers and out == REFERENCE:
         parser.error("--no-answers would drop the answers of the reference; name another --out")
+    plain = vars(ChunkingSetting())
     documents = load_handbook()
     judged = chunking_grid.answerable(load_questions("dev", documents))
     asked = pick(judged, N_ANSWERS)
     if args.answers:
         head = json.loads(REFERENCE.read_text(encoding="utf-8"))
         rows, head["answered"] = head.pop("rows"), provenance()
+        if head["facts"] != [c.fact for c in judged] or head["answer_ids"] != [c.id for c in asked]:
+            parser.error("the rows are of other questions; measure them again, without --answers")
     else:
         rows, head = measured(documents, judged), {"provenance": provenance()}
-        head |= {
-            "facts": [c.fact for c in judged],
-            "answer_facts": [c.fact for c in asked],
-            "answer_ids": [c.id for c in asked],
-        }
-    by_setting = {
-        tuple(({**vars(ChunkingSetting()), **row})[key] for key in vars(ChunkingSetting())): row
-        for row in rows
+    head |= {
+        "ids": [c.id for c in judged],
+        "facts": [c.fact for c in judged],
+        "answer_facts": [c.fact for c in asked],
+        "answer_ids": [c.id for c in asked],
     }
+    by_setting = {ChunkingSetting(**{k: r[k] for k in plain if k in r}): r for r in rows}
     for setting in () if skip_answers else ANSWERED:
-        row = by_setting[tuple(vars(setting).values())]
+        if setting not in by_setting:  # of a grid that was measured before there was this setting
+            how = ([setting.retriever], [setting.top_k])
+            rows += chunking_grid.measure(documents, judged, setting, *how)
+            by_setting[setting] = rows[-1]
+        row = by_setting[setting]
         row |= answers(documents, asked, setting)
-        said = {name: row[name].count("1") for name in ("right", "reader_right")}
+        said = {name: row[name].count("1") for name in columns(setting)}
         print(f"{setting}: {said} of {N_ANSWERS}", flush=True)
         write_measured(out, head, rows=rows)
     write_measured(out, head, rows=rows)
@@ -139,10 +161,15 @@ def measured(documents: Sequence[Document], judged: Sequence[Case]) -> list[dict
     return rows
 
 
+def columns(setting: ChunkingSetting) -> tuple[str, ...]:
+    """Who answers in a setting: the model as it is, and, where it is asked, the window reader."""
+    return ("right", "reader_right")[: 1 + (setting in [*ONE_PASSAGE, *THREE_PASSAGES])]
+
+
 def answers(documents: Sequence[Document], asked: Sequence[Case], setting: ChunkingSetting) -> dict:
-    """What the model makes of a setting, and what the reader's adapter makes of it."""
+    """What the model makes of a setting, and what the window reader makes of it."""
     found: dict = {}
-    for column in ("reader_right", "right"):
+    for column in columns(setting):
         model = chunking_grid.reading(column)
         found |= chunking_grid.answered(model, documents, asked, setting, column=column)
     return found

@@ -102,7 +102,7 @@ def test_the_picture_says_what_it_shows(grid):
     assert "Against the baseline" in two.alt
     assert {"this setting", "baseline"} == set(two.table)
     assert (
-        "k = 1: evidence 40 %, right 40 %"
+        "Right answers from at most 64 tokens: base 40 %"
         in retrieval.evidence_and_answers(grid[grid["accuracy"].notna()]).alt
     )
 
@@ -382,7 +382,63 @@ def test_the_reference_covers_what_the_sliders_offer():
     assert set(grid["n"]) == {len(grid.attrs["facts"])}
     assert grid["found"].str.len().eq(grid["n"]).all()
     assert (grid["found"].str.count("1") / grid["n"] - grid["recall"]).abs().max() < 1e-9
-    assert grid["accuracy"].notna().sum() >= 12
+
+
+def test_settings_are_answered_by_the_model_as_it_is_and_by_the_reader():
+    grid = load_grid()
+    base, read = grid["accuracy"].notna(), grid["reader_accuracy"].notna()
+    assert base.sum() >= 24
+    assert read.sum() >= 12
+    assert not (read & ~base).any(), "the reader stands beside the model as it is"
+    n = len(grid.attrs["answer_ids"])
+    for column in chunking_grid.READERS:
+        assert grid[column].dropna().str.len().eq(n).all()
+
+
+def test_a_better_search_brings_right_answers():
+    """At least one setting that is clearly better than the baseline in answers."""
+    grid = load_grid()
+    answered = [chunking_grid.setting_of(row) for _, row in grid[grid["right"].notna()].iterrows()]
+    told = [what_if(grid, setting) for setting in answered]
+    verdicts = [one.verdict for case in told for one in (case.right, case.reader_right) if one]
+    assert "better" in verdicts
+
+
+def test_answers_are_counted_where_the_evidence_was_found(grid):
+    ids = [f"q{i}" for i in range(20)]
+    grid.attrs |= {"ids": ids, "answer_ids": ids[::-1]}
+    # eight were found, and the answers' questions stand in another order
+    read = chunking_grid.read_rightly(grid, {"baseline": BASELINE})
+    assert read.loc["baseline"].tolist() == ["0 of 8 (0 to 32 %)", ""]
+    grid.attrs |= {"answer_ids": ids}
+    read = chunking_grid.read_rightly(grid, {"baseline": BASELINE})
+    assert read.loc["baseline", "base"] == "8 of 8 (68 to 100 %)"
+
+
+def test_answers_of_two_models_are_compared_each_with_its_own(grid):
+    both = chunking_grid.finished(
+        pd.DataFrame(grid).assign(
+            right=grid["right"].where(grid["top_k"] == 1, None).fillna("1" * 20),
+            reader_right=["0" * 20 if size == 64 else "1" * 20 for size in grid["chunk_size"]],
+        )
+    )
+    both.attrs = grid.attrs
+    told = what_if(both, ChunkingSetting(chunk_size=128))
+    assert told.reader_right.difference == 1
+    assert "tuned reader better (+100 points" in told.sentence()
+    line = chunking_grid.answer_verdicts(both, {"larger": told}).loc["larger"]
+    assert line["right, tuned reader"].startswith("better (+100; ")
+    assert line["tuned reader against base"].startswith("cannot tell (+0; ")
+    more = {"more": what_if(grid, ChunkingSetting(top_k=3))}
+    alone = chunking_grid.answer_verdicts(grid, more).loc["more"]
+    assert set(alone.drop("evidence")) == {"not measured"}
+
+
+def test_the_picture_shows_both_readers(grid):
+    read = chunking_grid.finished(grid.assign(reader_right=grid["right"]))
+    read.attrs = grid.attrs
+    alt = retrieval.evidence_and_answers(read[read["accuracy"].notna()]).alt
+    assert "base 40 %, tuned reader 40 %" in alt
 
 
 @pytest.mark.slow

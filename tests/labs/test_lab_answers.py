@@ -93,7 +93,10 @@ TURNS = [  # lab, scenario, setting, the slider that is moved alone, the two end
         "chunking",
         "at the counter",
         along(ChunkingSetting(chunk_size=128), top_k=(1, 3)),
-        ["RAG: not with this model", "a person: your requirements contradict each other"],
+        [
+            "RAG + tuned reader: not with this model",
+            "a person: your requirements contradict each other",
+        ],
     ),
 ]
 
