@@ -89,3 +89,10 @@ def test_no_pickle_and_no_fixed_hosts():
     for path in [ROOT / "workbook.py", *(ROOT / "helpers").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"\bimport pickle\b|torch\.load\(|0\.0\.0\.0", text), path
+
+
+def test_no_page_holds_the_marks_of_a_merge():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("labs_data/*.md")]
+    pages += [*(ROOT / "notebooks").glob("*.md"), *(ROOT / "docs").rglob("*.html")]
+    marked = [p.name for p in pages if re.search(r"^(<{7}|>{7}) ", p.read_text("utf-8"), re.M)]
+    assert marked == []

@@ -11,6 +11,7 @@ from support.build_scripts import build_script
 from helpers.core import kept_answers
 from helpers.core.cases import Arm, Case, Gold, Prediction
 from helpers.core.kept_answers import key_of, weights_of
+from helpers.data.askers import load_askers
 from helpers.data.questions import load_questions, pick
 from helpers.data.tickets import load_tickets
 from helpers.evaluation import runs
@@ -19,7 +20,17 @@ from helpers.models import generate, likelihood, load
 from helpers.models.language_model import Completion
 from helpers.retrieval.chunking import chunk_all
 from helpers.retrieval.index import build_index
-from helpers.systems import TICKET_PROMPT, few_shot, questions, tuned, zero_shot
+from helpers.systems import (
+    TICKET_PROMPT,
+    WHO_ASKS,
+    few_shot,
+    questions,
+    right_windows,
+    sentence_windows,
+    tuned,
+    who_asks,
+    zero_shot,
+)
 from helpers.training.adapters import reference_adapter, with_adapter
 
 WEIGHTS = "Some-135M@0123456789ab"
@@ -183,11 +194,16 @@ def headlines(generator):
 
     documents = load_handbook()
     asked = pick([case for case in load_questions("test", documents) if case.gold.answers], 60)
+    askers = load_askers("test")
+    best = sentence_windows(documents, askers)
+    windows = right_windows(asked, documents)
+    as_trained = {"style": WHO_ASKS, "asked_by": who_asks([c.ask for c in asked], askers)}
     tickets, train = pick(load_tickets("dev"), 60), load_tickets("train")
     index = build_index(documents, chunk_size=64, overlap=16, say=lambda _: None)
     perfect = questions.evidence_contexts(asked, chunk_all(documents, 64, 16))
     read, sort = (
-        with_adapter(generator, reference_adapter(name, generator)) for name in ("reader", "format")
+        with_adapter(generator, reference_adapter(name, generator))
+        for name in ("window_reader", "format")
     )
     return [
         *(
@@ -196,8 +212,8 @@ def headlines(generator):
                 questions.closed_book(generator),
                 questions.retrieval_augmented(generator, index, top_k=1),
                 questions.oracle(generator, perfect),
-                questions.retrieval_augmented(read, index, top_k=3, name="reader + RAG"),
-                questions.oracle(read, perfect, name="reader + oracle"),
+                questions.retrieval_augmented(read, best, 1, "reader + best search", **as_trained),
+                questions.oracle(read, windows, "reader + oracle", **as_trained),
             )
         ),
         *(
