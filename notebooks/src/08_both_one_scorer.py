@@ -10,6 +10,8 @@
 #
 # **Time:** 30 minutes to read · 3 minutes to run · 15 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
+# **In the pictures** *base* is the model as it is, *reader* the same model trained to read a passage, and *best search* the best one that the course has.
+#
 # **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *The same evidence, other words*, exercises 08.1 and 08.3.
 #
 # **By the end you can**

@@ -82,7 +82,7 @@ sure, asks = told.loc["router"], told.loc["router, asks back"]
 what_happened(
     f"""On dev asking back takes macro-F1 from {sure["macro-F1"]:.2f} to
     {asks["macro-F1"]:.2f} and the cost of a request from {sure["cost"]:.2f} to
-    {asks["cost"]:.2f}: {asks["unsure"]:.0%} are asked back, and
+    {asks["cost"]:.2f}: {asks["unsure"]:.0%} get a question back, and
     {asks["missed refusals"]:.0%} of the refusals missed, not
     {sure["missed refusals"]:.0%}."""
 )
