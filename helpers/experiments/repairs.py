@@ -2,7 +2,7 @@
 step win? And what does a repair win where the evidence was never found?
 
     orders = in_both_orders(corners)      # four tables, four comparisons that hold together
-    told(orders)
+    told(orders), read_rightly(corners)
 """
 
 from __future__ import annotations
@@ -45,6 +45,17 @@ def told(orders: Sequence[Comparison]) -> str:
     return (
         f"Search first: {search}, then the reader: {then_reader}. Reader first: {reader}, then the"
         f" search: {then_search}."
+    )
+
+
+def read_rightly(corners: Mapping[str, pd.DataFrame]) -> str:
+    """How often was the evidence read rightly where it was there? corners: as in `in_both_orders`;
+    one sentence."""
+    shown = [table[table["evidence_seen"].astype(bool)] for table in corners.values()]
+    neither, search, reader, both = (f"{table['right'].sum()} of {len(table)}" for table in shown)
+    return (
+        f"Where it was there, the base read rightly {neither}, then {search}; the reader {reader},"
+        f" then {both}."
     )
 
 

@@ -185,7 +185,7 @@ def oracle_swap() -> Picture:
     repairs = {
         "retrieval": "repair the search",
         "distraction": "show less, rank better",
-        "both": "search first, then the reader",
+        "both": "change search and reader",
         "reading": "prompt, larger or tuned model",
     }
     for y, says, causes in rows:

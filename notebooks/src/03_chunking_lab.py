@@ -171,7 +171,7 @@ plots.bars(table, title, "evidence found", answer_guess("03.recall"))
 # ## The lab
 #
 # Move one slider at a time. On the left, evidence found against the tokens the *reader* (the model that answers from the passages) must read: grey dots are all settings measured. On the right, this setting (●) against the
-# baseline of notebook 02 (◇). The line above the picture states the verdict. **Look for** the setting that finds the most for the fewest tokens, and for a setting that makes no difference.
+# baseline of notebook 02 (◇), by evidence and by right answers of two models: *base*, the model you have met, and *tuned*, a reader that was trained to read (more of it below). The line above the picture states the verdict. **Look for** the setting that finds the most for the fewest tokens, and for a setting that makes no difference.
 # A setting not measured yet (96 tokens, for example) is cut, embedded and searched on this machine by *Run it for real*; the second time the result is immediate. (Without a running kernel the sliders do nothing; the plain cell
 # below shows the same. `python3 workbook.py bench scale` measures what access rights cost in an index of 100,000 chunks.)
 #
@@ -344,9 +344,9 @@ exercise("03.3").check((my_setting, my_verdict))
 # %% [markdown]
 # ## Evidence found is not yet an answer
 #
-# Now two models read the passages: the one you have met (*base*), and a tuned [**reader**](GLOSSARY.md): the same weights, trained to read **one** passage on pages of other companies, and on no fact of Brindlemark.
-# Each dot is one setting: further to the right more evidence was found, further up more answers are right. **Look for** what the hollow dots win to the right, and whether they win it upwards, too.
-# Answers were measured on fewer questions than evidence, so what is clear there may read *cannot tell* here. And each pair below is compared alone, so its interval is narrower than in the table of seven, which is the stricter judge, because the winner was picked from it.
+# Now two models read the passages: the one you have met (*base*), and a tuned [**reader**](GLOSSARY.md): the same model, trained to read **one** passage, on pages of other companies and on no fact of Brindlemark. (How such a training works is the subject of 05; what this one buys, of 08.)
+# Each setting has a dot for each model: further to the right, more evidence was found; further up, more answers are right. Hollow dots pass more text than the baseline. **Look for** what they win to the right, and whether they win it upwards, too.
+# Answers were measured on fewer questions than evidence, so what is clear there may read *cannot tell* here. And each pair in the table is compared alone, with a narrower interval than in the table of seven. Where the two disagree, believe the wider one: the winner was picked from all of them.
 
 # %%
 cuts = ("sentences", "headings", "recursive")
@@ -386,11 +386,11 @@ what_happened(
 before, now = (
     out_of(one.rename({"recall": "share"})) for one in (placed.base, placed.row)
 )
-answer = f"""**Would better chunking fix it?** {yes_or_no(placed.right.verdict)}, as far
-as finding goes. Cut at sentences, under headings and region, one passage holds the
-evidence for {now} questions instead of {before}, for fewer tokens; right:
-{placed.answers()}. It is one of {len(told)} changes compared: ask new questions before
-you believe it. What is found is not yet read."""
+answer = f"""**Would better chunking fix it?** {yes_or_no(placed.right.verdict)}, by
+right answers of the base. Cut at sentences, under headings and region, one passage
+holds the evidence for {now} questions instead of {before}:
+{placed.found.verdict_in_points()}, for fewer tokens; right: {placed.answers()}. It is
+one of {len(told)} changes compared: ask new questions before you believe it."""
 the_climb("03")
 
 # %%

@@ -397,7 +397,7 @@ exercise("05.3").check(pays_after)
 
 # %%
 answer = f"""**Do we need training for our format, or is a better prompt enough?**
-For the form, a grammar alone makes {out_of(share(forced, "valid"))} records valid.
+For the form, examples in the prompt make {out_of(share(few, "valid"))} records valid.
 For the judgement, the tuned model has all four fields right in
 {out_of(share(tuned))}; against {lines}. Measure in the order of what it costs: a
 better prompt, the labels without a language model, then training."""
@@ -424,5 +424,5 @@ what_we_found(answer, on_trial)
 # - an adapter trained on this machine, with a card that says what it was made from;
 # - after how many requests a shorter prompt pays, and which assumption that rests on.
 #
-# **For the decision:** the shares and the gain are in your journal. They come from dev; 11 decides by the frozen test (08), whose tickets are fewer and its
-# intervals wider, so what is *better* here may be *cannot tell* there. **Next:** [06 · would more labels fix it?](06_training_size_lab.ipynb)
+# **For the decision:** the shares and the gain are in your journal. They come from dev; 11 decides by the frozen test (08), which has other tickets,
+# and more of them, so what is *better* here may be *cannot tell* there. **Next:** [06 · would more labels fix it?](06_training_size_lab.ipynb)

@@ -253,19 +253,20 @@ labs.answer_guess("07.forgetting")
 general[1][["input", "answer", "gold"]].iloc[[0, 1, 4, 8]]
 
 # %%
-cannot_know, careful = asks["unseen"] + asks["unanswerable"], {}
+unknown, careful = asks["unseen"] + asks["unanswerable"], {}
 for name, model in {"base": generator, facts.TUNED: tuned, READS: reader}.items():
     arm = systems.closed_book(model, name, facts.CAREFUL)
-    careful[name] = evaluate(arm, cannot_know, QUESTIONS)
+    careful[name] = evaluate(arm, unknown, QUESTIONS)
 labs.record_all("07.refused", careful, "{}: rightly refuses", "abstained")
-refused = {n: share(t, "abstained") for n, t in careful.items()}
-base, made_up, _ = map(out_of, refused.values())
+a, b, c = (out_of(share(t, "abstained")) for t in careful.values())
 what_happened(f"""Of the general questions {out_of(left)} are left. What it cannot
-know the base refused in {base}, the adapter in {made_up}.""")
+know the base refused in {a}, the adapter in {b}. The reader alone:
+{out_of(share(general[2]))} left, {c} refused.""")
 
 # %% [markdown]
 # Every training row was a question with a short, certain answer. That is what it learned besides the facts: *always answer*. (The base's refusals
-# are a habit, not knowledge; notebook 08 lets a threshold decide.) The recipe is part of
+# are a habit, not knowledge; notebook 08 lets a threshold decide.) The reader's rows always held an answer, too, so its adapter has a price as well: it is loaded for
+# reading a passage, and for nothing else. The recipe is part of
 # the price: eight passes with large steps, until every row is memorised (`facts.HOW`). Fewer or smaller steps, or general rows mixed in, forget
 # less, and then fewer facts stick; where between the two you want to be is one more thing to measure.
 #
@@ -403,7 +404,7 @@ labs.what_we_found(answer, on_trial)
 # %% [markdown]
 # Facts can be trained into weights, and the picture above shows how well. What the sentence on trial warns of is the cost. Facts that stand still, that everybody
 # may see and that need no citation are the best case for weights, and even there they crowd out what the model knew. *Reading is behaviour* compares the reader
-# behind the best search with RAG as it was, so two things were changed at once; 08 takes them apart. Whatever reads, the weights stay as stale as they are.
+# behind the best search with RAG as it was, so two things were changed at once; 08 takes them apart. A better reader makes facts in weights no fresher.
 #
 # **What to tell the director:** do not train the handbook. Keep facts where they can be dated, permitted and deleted; what may be trained is how the model reads and answers (08).
 #

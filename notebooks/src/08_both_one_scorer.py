@@ -10,6 +10,8 @@
 #
 # **Time:** 30 minutes to read · 3 minutes to run · 15 minutes of exercises. **Before:** 01, 02 and 05 (anything missing is built here, and the notebook tells you so).
 #
+# **In the pictures** *base* is the model as it is, *reader* the same model trained to read a passage, and *best search* the best one that the course has.
+#
 # **Leaders:** this cell, the pictures, *What we found*. **Bonus** (all else is core): *The same evidence, other words*, exercises 08.1 and 08.3.
 #
 # **By the end you can**
@@ -37,11 +39,11 @@ len(answerable), len(to_refuse)
 # ## Task one: questions about the handbook
 #
 # Five systems around the same model. **Closed book**: the model alone. **RAG**: with the passage that the search of 02 found (64 tokens). **RAG, 3 passages**: with three. **RAG, best search**: with
-# one passage of the best search that we have: long chunks and single sentences, headings and dates before them, words by their stems, the asker's region, and an embedder that was tuned (09).
+# one passage of the best search that we have. It compares long chunks and single sentences, with headings and dates before them, and words by their stems; it puts pages of another region than the asker's lower; its embedder was tuned (09); and it hands out 80 tokens around the best sentence.
 # **Oracle context**: with the right passage supplied, so that only reading is tested. **Predict** the shares before you go on.
 #
 # All answer the same questions, so we compare them in pairs (second picture). Each difference is resampled by *fact*: several wordings of one question rise and fall
-# together and count as one piece of evidence. Four comparisons at once, so each interval is wide enough for all four to hold at once. What is wrong even with the right passage, no better search can mend: only another reader.
+# together and count as one piece of evidence. Four comparisons at once, so each interval is wide enough for all four to hold at once. Where the model is wrong even with the right passage, no search can help. Then another **reader** is needed: so we call the model in its job of answering from a passage.
 
 # %%
 from helpers.labs import predict
@@ -77,14 +79,16 @@ clear = ", ".join(c.second for c in against_rag if c.verdict != "cannot tell")
 display(plots.differences(against_rag, f"Clear of RAG: {clear or 'none'}"))
 what_happened(f"""Against RAG, the model alone: {memory}. That is what retrieval adds.
 The best search: {better}. The right passage: {passage}: what better retrieval could
-add. Three passages: {more}.""")
+add at most. Three passages: {more}.""")
 
 # %% [markdown]
-# **Checkpoint 08.a** · From RAG to the right passage the score rises. What could bring that much?
+# Did the better search move its bar? A bar of right answers does not say how often the evidence was there. Keep the question; *Search first, or the reader first?* puts the two numbers side by side.
 #
-# <details><summary>A · At most a better search.</summary>Yes. It is the gain that perfect retrieval would bring, with this reader.</details>
-# <details><summary>B · A tuned reader.</summary>No. The reader is the same on both bars; only the passage changed.</details>
-# <details><summary>C · More documents.</summary>No. The passage is already in the handbook. It was not found.</details>
+# **Checkpoint 08.a** · From RAG to the right passage the bar rises. What does the difference measure?
+#
+# <details><summary>A · What a better search could win at most, with this model.</summary>Yes. Only the passage changed, and a perfect search would always bring the right one.</details>
+# <details><summary>B · What a tuned reader would win.</summary>No. The reader is the same on both bars.</details>
+# <details><summary>C · What more documents would win.</summary>No. The passage is already in the handbook. It was not found.</details>
 #
 # ## Exercise 08.1 · A scorer that flatters
 #
@@ -104,14 +108,15 @@ exercise("08.1").check(flattered)
 # %% [markdown]
 # ## Whose fault is it?
 #
-# Every wrong answer gets one cause, by swapping one part: the same model, the same question, the right passage instead of the found one. Two questions with yes or no, so four
-# causes. *Distraction*: the other passages misled it. *Both*: neither a better search nor a better reader alone would help. **Predict** which costs most.
+# Every wrong answer gets one cause, by swapping one part: the same model, the same question, the right passage instead of the found one. Two yes-or-no questions (was the
+# evidence in the context? is the model right with the right passage?), so four causes. *Distraction*: the text around the evidence, or other passages, misled it. *Both*: neither a better search nor a better reader alone would help. **Predict** which costs most.
 
 # %%
 import pandas as pd
 
 from helpers.evaluation import attribute, blame
-from helpers.labs import explorer, predict_which, record, settle, show_case
+from helpers.labs import explorer, held, predict_which, record, settle, show_case
+from helpers.labs import what_we_found
 
 display(plots.oracle_swap())
 CAUSES = ["retrieval", "distraction", "reading", "both"]
@@ -155,7 +160,7 @@ first = judged["RAG"].query("cause == 'retrieval'")["id"].iloc[0]
 show_case(judged["RAG"], answerable + to_refuse, first)
 
 # %% [markdown]
-# Of *both* a perfect search alone wins back nothing: there the search comes first, and the reader after it. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or it was chance.
+# Of *both* a perfect search alone wins back nothing, and so does a perfect reader: there both have to change. *Right without evidence* means that the proving sentence was not shown whole: part of it was enough, or another place says the same, or it was chance.
 #
 # Nothing secret was shown: the search returns only what this user may read. But given some *other* passage, a model may answer
 # anyway. Knowing when not to answer is behaviour; it is a boundary that has to be built, not hoped for.
@@ -184,8 +189,9 @@ exercise("08.2").check(culprit)
 #
 # The *reading* share (and the reader's half of *both*) is behaviour: how to take an answer out of a passage. So it can be tuned, without a single fact of ours: the **reader**
 # adapter was trained on one passage at a time, from pages of other, invented worlds (a chess club, a hospital, a ferry line), in a prompt that also says who asks. It therefore keeps working when our documents change.
+# Adapter and prompt belong together; *reader* in the tables and pictures below means both.
 #
-# Two repairs, so two paths from the same corner: first the search and then the reader, or first the reader and then the search. **Predict** the two corners in between.
+# Two repairs make four systems, the corners of a square: neither repair, the search alone, the reader alone, both. Two paths lead from the first corner to the last: first the search and then the reader, or first the reader and then the search. **Predict** the two corners in between.
 
 # %%
 reader = systems.window_reader(generator)
@@ -216,19 +222,22 @@ orders = repairs.in_both_orders(corners)
 display(plots.differences(orders, repairs.first_steps(orders)))
 before, after = (out_of(share(t, "evidence_seen")) for t in (right, with_best))
 what_happened(f"""{repairs.told(orders)} The evidence was in front of the model in
-{before}, with the best search in {after}. With the right passage the base has
-{out_of(share(oracle))}, the reader {out_of(share(read_oracle))}.""")
+{before}, with the best search in {after}. {repairs.read_rightly(corners)} With the
+right passage the base has {out_of(share(oracle))}, the reader
+{out_of(share(read_oracle))}.""")
 
 # %% [markdown]
-# Both paths end in the same corner, so what differs is what you hold after the first step, and what it cost. A search changes nothing in the model and is measured in minutes. For the reader, hundreds of questions about invented worlds had to be written first.
+# Both paths end in the same corner, so what differs is what you hold after the first step, and what it cost. The search leaves the model that answers as it is, and whether it finds more is measured in minutes. Both have a trained part, the search its embedder (09) and the reader its adapter, and for both hundreds of questions had to be written first.
 #
-# Read the two kinds of numbers against each other. Evidence that a model cannot read changes no answer, so with a weak reader a better search may not show in right answers at all; and what a reader wins is capped by the evidence it is shown. That is why the steps are worth more together than apart.
+# **How can a better search win nothing with one model and much with another?** A right answer takes two things: the evidence is there, *and* it is read. Look above at how many were read rightly where it was there. A model that reads few of them turns little of the new evidence into answers. A model that reads most of them turns most of it into answers, and what it wins is capped by what was found. Besides, what a plain search finds may be easy to read as well, because question and sentence share their words, and what only a better search finds may be harder: compare the two figures of one model. So the second step can win more than it would have won as a first one.
 #
-# **Checkpoint 08.b** · Suppose most wrong answers are *both*. You may change one thing. What happens?
+# (*The right passage* is for each what its own search would bring if it were perfect: for the base a chunk of 64 tokens, for the reader a window of 80.)
 #
-# <details><summary>A · With a better search these become right.</summary>No. Then the evidence is there, and this reader still misreads it.</details>
-# <details><summary>B · With a better reader these become right.</summary>No. It would read well, and the evidence is still missing.</details>
-# <details><summary>C · Hardly anything, until both are changed.</summary>Yes. So judge a first step by what it repairs: a search by evidence found, a reader by answers with the right passage.</details>
+# **Checkpoint 08.b** · Suppose most wrong answers are *both*. You may change one thing. What becomes of these answers?
+#
+# <details><summary>A · With a better search they become right.</summary>No. Then the evidence is there, and this reader still misreads it.</details>
+# <details><summary>B · With a better reader they become right.</summary>No. It would read well, and the evidence is still missing.</details>
+# <details><summary>C · Hardly one becomes right until both are changed.</summary>Yes. What a first step wins, it wins from the other causes. So judge it by what it repairs: a search by evidence found, a reader by answers with the right passage.</details>
 #
 # ## Can tuning recover what retrieval lost?
 #
@@ -246,13 +255,13 @@ reader {out_of(alone)}: {pair.verdict_in_points()}. With the best search:
 {out_of(found)} and {out_of(repaired)}.""")
 
 # %% [markdown]
-# That an invented company cannot be known is how the data are made; what was measured is what a reader that was tuned makes of passages that do not say it. Training on other worlds can change what a model does
+# No model can know an invented company: that is how the data are made. What was measured here is what the tuned reader makes of passages that do not hold the answer. Training on other worlds can change what a model does
 # with evidence, not what it knows. (*Right* without the evidence is possible: another passage may say the same.)
 #
 # ## When should it say nothing?
 #
-# This reader always answers: it was trained on passages that hold the answer. Whether to answer is decided beside it. It can be asked how probable each piece of the passage is as an answer (**by spans**: numbers, dates, names that stand there);
-# below a threshold, which was chosen on dev, the system refuses. Every answer is then a quote with its place.
+# This reader always answers, because every passage that it was trained on held the answer. So whether to answer is decided beside it: it is asked how probable each piece of the passage is as an answer (**by spans**: the numbers, dates and names that stand there), and where even
+# the most probable one lies below a threshold, chosen on dev, the system refuses. Every answer is then a quote with its place.
 
 # %%
 quoted = systems.best_span(reader, best, 1, systems.CHOSEN, "by spans", asked_by=asked)
@@ -288,12 +297,12 @@ for pair in compare_all(base, rest):
 # <details><summary><b>What happened</b></summary>
 #
 # *Agreement* is the share of pairs of wordings that get the same answer; *torn* counts the inconsistent facts, some wordings right and others wrong; *always_right* those that are right in every wording. Always being wrong
-# in the same words would be consistent, too, so look at *right* beside it. A schema fixes the form of an answer, not which answer it is.
+# in the same words would be consistent, too, so look at *right* beside it. The lines under the table compare *right* with the base prompt. A schema fixes the form of an answer, not which answer it is.
 # </details>
 #
 # ## Task two: tickets into records
 #
-# The same function, the other task. **Constrained**: the schema in words, and only valid JSON can be written. **Few-shot**: eight examples in the prompt. **Tuned**: the
+# The same function, the other task. **Constrained**: the schema in words, and only valid JSON can be written. **Few-shot**: eight examples in the prompt. **Retrieved examples**: the eight most similar ones. **Tuned**: the
 # *format* adapter of notebook 05 and a prompt of three words.
 
 # %%
@@ -340,9 +349,11 @@ plots.differences(against, f"Share of fields: tuned is ahead of {ahead}")
 #
 # ## One table
 #
-# Cost and benefit side by side, as shares and tokens. How long one user waits is measured one question at a time (second table).
+# Cost and benefit side by side, as shares and tokens. How long one user waits is measured one question at a time (last table).
 #
-# The last table answers a question that you may have asked yourself since 02: why has **the same system another number in every notebook**? Because it was asked other cases. Each number is right for its sample;
+# Two rows of the first table are new. **Exact sentence**: the reader is given the proving sentence and nothing else. [**Best sentence**](GLOSSARY.md) is a baseline without a model: of the passage that the best search found, the sentence that shares most words with the question is copied out. If it comes close to the tuned reader, there are two reasons. The search has done most of the work, and it is the same search. And a short reply is right if it *contains* the right value: a whole sentence may hold other values beside it, whereas the reader has to name the one. Whoever wants the value alone, in a form or in a sum, needs the reader; whoever reads the sentence may not.
+#
+# The second table answers a question that you may have asked yourself since 02: why has **the same system another number in every notebook**? Because it was asked other cases. Each number is right for its sample;
 # the interval says how far another sample may lie from it. Compare two systems only on the same cases.
 
 # %%
@@ -410,7 +421,8 @@ exercise("08.3").check((honest, exposing))
 # ## What we found
 
 # %%
-counted = [right, with_best, read_best, read_oracle, tables["best sentence"]]
+copied = tables["best sentence"]
+counted = [right, with_best, read_best, read_oracle, copied]
 counted += [runs["tuned"], runs["few-shot"]]
 a, b, c, d, g, e, f = (out_of(share(table)) for table in counted)
 answer = f"""**What does each one buy, on the same cases?** Retrieval: {a} right, with
@@ -421,15 +433,14 @@ four right in {e}, examples in the prompt in {f}. With the search of 02 most is 
 the_climb("08")
 
 # %%
-from helpers.labs import held, what_we_found
-
 told = f"reader alone {out_of(alone)}, with search {out_of(repaired)}"
 on_trial = {"low recall is not tuned away": (alone["high"] < repaired["low"], told)}
 parts = {
     "as a first step search beats reader": compare(read, with_best),
     "with the evidence, tuning helps": compare(oracle, read_oracle),
-    "it beats the best sentence": compare(tables["best sentence"], read_best),
-    "tuning helps a narrow task": against[0],
+    "the reader beats the best sentence": compare(copied, read_best),
+    "tickets: tuning beats examples": against[0],
+    "tickets: tuning beats a classifier": against[3],
 }
 on_trial |= {it: (held(c.verdict), c.verdict_in_points()) for it, c in parts.items()}
 what_we_found(answer, on_trial)
@@ -440,4 +451,6 @@ what_we_found(answer, on_trial)
 # - what was lost to the search, to distraction, to reading, and to search and reader together, how much of that a tuned reader recovers, and what it cannot recover;
 # - the same evidence, other wordings, and answers that do not agree.
 #
-# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour? **Next:** [11 · what do we decide?](11_decision_board.ipynb)
+# **What to tell the director:** count the evidence before the answers. Where both search and reader fail, plan for both, begin with the one that wins something alone, and judge the second one behind the first.
+#
+# **For the decision:** shares, faults and consistency are in your journal (`my_work/journal.json`). Which of your own features lacks knowledge, and which lacks behaviour? **Next:** [11 · what do we decide?](11_decision_board.ipynb), or first, for engineers, [09 · which part should be tuned?](09_hybrid_patterns.ipynb)

@@ -36,7 +36,7 @@ pd.Series([case.gold.answers[0] for case in train]).value_counts().to_dict()
 #
 # People type more than questions into an assistant. *What may I claim for a hotel?* wants the handbook, *where is order 4711?* a **tool**, *how much does Ines earn?*
 # a refusal, and *thanks!* none of these. A **router** is a small classifier in front. Ours is MiniLM, the small embedder of our search, tuned on pairs of requests:
-# those of one route are pulled together, those of two routes pushed apart. A linear layer on top names the route. It learns in seconds. Below are some near misses.
+# those of one route are pulled together, those of two routes pushed apart. A linear layer on top names the route. It learns in seconds. Below are some near misses: requests that look like another route than theirs.
 #
 # **Predict** what share of the dev requests each will send to the right part. *Majority label* says "retrieve" to everything, *keywords* is a list of patterns,
 # *nearest neighbour* takes the route of the most similar request in train. (*Macro-F1*, which is printed as well, counts every route alike, however rare it is; 1 is
@@ -82,7 +82,7 @@ sure, asks = told.loc["router"], told.loc["router, asks back"]
 what_happened(
     f"""On dev asking back takes macro-F1 from {sure["macro-F1"]:.2f} to
     {asks["macro-F1"]:.2f} and the cost of a request from {sure["cost"]:.2f} to
-    {asks["cost"]:.2f}: {asks["unsure"]:.0%} are given back, and
+    {asks["cost"]:.2f}: {asks["unsure"]:.0%} get a question back, and
     {asks["missed refusals"]:.0%} of the refusals missed, not
     {sure["missed refusals"]:.0%}."""
 )
@@ -345,8 +345,8 @@ probed
 # %% [markdown]
 # **Checkpoint 09.c** · Two parts were tuned, and together they gain more than either alone seems to. What do you buy first?
 #
-# <details><summary>A · Both, since both together won.</summary>No. Two parts cost twice the upkeep; each has to win something by itself first.</details>
-# <details><summary>B · The part whose own interval lies above zero; the other waits for more cases.</summary>Yes. Where an interval covers zero, this traffic cannot tell the gain from luck.</details>
+# <details><summary>A · Both at once, since both together won.</summary>Not at once. Two parts cost twice the upkeep, and you would not know which one earns it.</details>
+# <details><summary>B · The part whose own interval lies above zero; then the other is measured behind it.</summary>Yes. Where an interval covers zero, this traffic cannot tell the gain from chance. Behind the first part it may be another one: a better search shows only where its passages are read (08).</details>
 # <details><summary>C · The part that was trained last.</summary>No. The order of training says nothing about what each one gains.</details>
 #
 # ## Exercise 09.4 · Asking as somebody else
@@ -389,16 +389,18 @@ hybrid.responsibilities(pattern, lost.loc["router + RAG"], won)
 from helpers.labs import out_of, the_climb, tuned_parts, what_we_found
 
 display(the_climb("09"))
-plain, front = (out_of(table.loc[name]) for name in ("RAG", "router + RAG"))
+steps = "RAG", "router + RAG", "+ reader", "best search and reader"
+plain, front, read, both = (out_of(table.loc[name]) for name in steps)
 what_we_found(
     f"""**Hybrid on purpose: which part should be tuned?** First the router: right are
-    {front} with it, {plain} without.""",
+    {front} with it, {plain} without. Behind it the tuned reader: {read}; with the best
+    search before that reader {both}.""",
     tuned_parts.on_purpose(results),
 )
 
 # %% [markdown]
 # **The one budget line** goes to the router: everything behind it depends on it, and it is cheap. Of search and reader, tune the one whose whole interval lies above
-# zero, in right answers *and* in what a request costs: a reader that answers more and wrongly refuses more may save nothing at your prices. Where neither clears
+# zero, in right answers *and* in what a request costs: a reader that answers more and wrongly refuses more may save nothing at your prices. The other one is measured again behind it: a better search may win nothing with a weak reader, and much with a good one (08). Where neither clears
 # both, fix what can be fixed without training first (cutting and headings, 03), and add cases before you tune more. **Low recall cannot be tuned away by any reader;
 # the one exception is tuning the search itself**, and how far that pays, only your own recall before and after can say.
 #

@@ -266,7 +266,7 @@ what_happened(f"{lost.sum()} wrong answers have a cause: {said}.")
 # | retrieval | chunks and retrievers (03), before any training |
 # | distraction | fewer passages, or a better order (02, 09) |
 # | reading | another prompt, a stronger model or a tuned reader (08); where the search already finds most, work on it is wasted |
-# | both | neither alone would help: the search first, then the reader, and measure after each |
+# | both | neither alone would help: change search and reader, and measure after each step |
 #
 # With few questions the intervals are wide; then the honest reading is "mostly reading", not a percentage.
 #

@@ -57,6 +57,15 @@ def test_both_orders_are_told_with_their_verdicts(orders):
     assert "Reader first: better (+20 points" in said
 
 
+def test_what_was_there_is_counted_as_read_or_not():
+    shown = [i < 20 for i in range(100)]
+    corners = {name: table(right).assign(evidence_seen=shown) for name, right in RIGHT.items()}
+    assert repairs.read_rightly(corners) == (
+        "Where it was there, the base read rightly 10 of 20, then 14 of 20; the reader 20 of 20,"
+        " then 20 of 20."
+    )
+
+
 def test_three_tables_are_too_few():
     with pytest.raises(ValueError, match="four tables"):
         repairs.in_both_orders({name: table(1) for name in ("neither", "search", "both")})
