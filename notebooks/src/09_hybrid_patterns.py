@@ -220,9 +220,9 @@ found = {"search": index.search_all(asks, 10)}
 found["tuned search"] = tuned.search_all(asks, 10)
 display(hybrid.recall_table(answerable, found).round(3))
 gains = hybrid.search_gains(answerable, found)
-display(plots.differences(gains, "Evidence found by tuned search"))
+display(plots.differences(gains, f"In the first passage: {gains[0].verdict}"))
 searched = hybrid.load_searches()
-display(hybrid.ways_found(searched).rename_axis("evidence found, k ="))
+display(hybrid.ways_found(searched).rename_axis("found, k ="))
 print(*hybrid.measured_once(searched), sep="\n")
 one, five = (gains[at].verdict_in_points() for at in (0, -1))
 what_happened(f"The first passage: {one}; the first five: {five}.")
@@ -306,7 +306,8 @@ title = f"RAG alone {first}, behind a router {behind}, with tuned parts {best} a
 display(plots.bars(table, title, "requests answered rightly", guess_of("09.hybrid")))
 against = hybrid.against_router(results)
 print(*hybrid.savings(results), sep="\n")
-plots.differences(against, "Each part, against router + RAG")
+ahead = ", ".join(one.second for one in against if one.verdict == "better") or "none"
+plots.differences(against, f"Ahead of router + RAG: {ahead}")
 
 # %%
 lost = hybrid.by_part(results)
