@@ -71,7 +71,7 @@ def words() -> dict[str, object]:
         "longest_answer": scores.LONGEST_ANSWER_TOKENS,
         "numbers": list(routes.lessons()),
         "warming": routes.warming(),
-        "measured": sorted(name[:2] for name in routes.measured()),
+        "measured": sorted(name.partition("_")[0] for name in routes.measured()),
         "lesson": lambda number: routes.lessons()[number],
     }
 
