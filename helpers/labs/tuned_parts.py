@@ -16,8 +16,8 @@ BEHIND = {"a tuned reader": "+ reader", "a tuned search": "+ tuned search"}
 
 def on_purpose(results: Mapping[str, pd.DataFrame]) -> dict[str, tuple[Held, str]]:
     """The router in front, each tuned part behind it, and the best search behind the reader, as
-    `what_we_found` takes them. A part
-    holds where more answers are right, unless a request then costs more."""
+    `what_we_found` takes them. A part holds where more answers are right, unless a request then
+    costs more."""
     alone, front = results["RAG"], results["router + RAG"]
     right, saved = (
         {one.second: one for one in hybrid.against_router(results, column)}

@@ -12,6 +12,7 @@ from helpers.core.cases import Arm, Ask, Case, Evidence, Gold, Passage, Predicti
 from helpers.data.questions import load_users
 from helpers.data.requests import TODAY, load_requests
 from helpers.evaluation.evaluator import evaluate
+from helpers.experiments import hybrid
 from helpers.experiments.hybrid import (
     MIXED,
     PARTS,
@@ -333,3 +334,20 @@ def test_nothing_to_draw_is_an_error():
 
     with pytest.raises(ValueError, match="nothing to draw"):
         parts(pd.DataFrame(), "T")
+
+
+def test_what_came_out_on_the_frozen_test_is_said_with_its_gain(monkeypatch):
+    share, gain = {"share": 0.4}, {"difference": 0.06, "low": 0.01, "high": 0.12}
+    gains = {"+ reader": gain | {"verdict": "better"}}
+    test = {"n": 50, "systems": {"router + RAG": share, "+ reader": share}}
+    kept = {"test": test | {"gains over router + RAG": gains}}
+    monkeypatch.setattr(hybrid, "_kept", lambda: kept)
+    assert hybrid.kept_test() == [
+        "test, router + RAG: 40 % of 50",
+        "test, + reader: 40 % of 50; +6 points, +1 to +12: better",
+    ]
+
+
+def test_an_unopened_test_is_said_to_be_unopened(monkeypatch):
+    monkeypatch.setattr(hybrid, "_kept", dict)
+    assert hybrid.kept_test()[0].startswith("Not asked on the frozen test")
