@@ -53,14 +53,16 @@ def test_what_the_notebook_does_not_say_once_is_refused(pattern, said):
         found.read("77", pattern)
 
 
-def test_only_the_part_between_the_marks_is_made(tmp_path, monkeypatch):
+def test_only_the_parts_between_the_marks_are_made(tmp_path, monkeypatch):
     monkeypatch.setattr(found, "README", tmp_path / "README.md")
-    found.README.write_text(f"# A\n{found.BEGIN}old\n{found.END}## B\n")
-    assert found.readme("new\n") == f"# A\n{found.BEGIN}new\n{found.END}## B\n"
+    part = "<!-- {0}: begin -->\n{1}\n<!-- {0}: end -->\n".format
+    found.README.write_text(f"# A\n{part('a', 'old')}## B\n{part('b', 'old')}## C\n")
+    made = found.readme({"a": "new\n", "b": "newer\n"})
+    assert made == f"# A\n{part('a', 'new')}## B\n{part('b', 'newer')}## C\n"
 
 
 def test_a_readme_without_marks_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(found, "README", tmp_path / "README.md")
     found.README.write_text("# A\n")
     with pytest.raises(ValueError, match="found: begin"):
-        found.readme("new")
+        found.readme({"found": "new"})

@@ -1,24 +1,28 @@
 """How fast do we train, against the trainer that everybody uses? TRL's SFTTrainer, same weights,
 rows, epochs, batch, number format, rank and schedule.
 
-    python -m helpers.commands.bench finetune [--rows 64] [--epochs 4] [--seeds 3] [--json]
+    python -m helpers.commands.bench finetune [--rows 256] [--epochs 4] [--seeds 3] [--way WAY …]
+                                              [--again] [--save] [--json]
     python -m helpers.commands.bench finetune --curve [--json]
 
 The first prints seconds, and the tickets right of both; the second our seconds against rows up to
-512.
+512. A finished training is kept, so that a stopped bench goes on where it was (--again: everything
+anew). WAY: ours, everything, trl_best, trl_default.
 
-TRL runs twice: with its defaults, and tuned on a CPU (no gradient checkpointing, batches of similar
-length, nothing saved on the way). What differs by design is what an adapter acts on: TRL's on
-prompt and answer, ours on the answer, see `lora`. Whether that costs accuracy is measured, on all
-tickets that no training saw (dev and test: nothing is chosen by what they say here). How much
-seeds differ is pooled over the three ways, see `training_grid.versus`. Every training runs in a
-process of its own, one after the other, so that its memory is its own.
+TRL runs with its defaults, or tuned on a CPU (no gradient checkpointing, batches of similar length,
+nothing saved on the way). What differs by design is what an adapter acts on: TRL's on prompt and
+answer, ours on the answer, see `lora`; *everything* is our trainer with TRL's design. Whether that
+costs accuracy is measured, on all tickets that no training saw (dev and test: nothing is chosen by
+what they say here). Compare where learning shows: of 64 rows both learn so little that any two
+trainers look alike. How much seeds differ is pooled over the ways, see `training_grid.versus`.
+Every training runs in a process of its own, one after the other, so that its memory is its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import statistics
 import subprocess
@@ -26,14 +30,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pandas as pd
 
 from helpers.commands.bench import beir
+from helpers.core import fingerprint, settings
+from helpers.core.files import write_measured, write_whole
 from helpers.data.tickets import load_tickets
 from helpers.evaluation.bits import to_bits
 from helpers.evaluation.evaluator import TICKETS, evaluate
+from helpers.experiments.training_cell import RECIPE
 from helpers.experiments.training_grid import pooled, spread, versus
 from helpers.models import load
 from helpers.models.load import Generator
@@ -43,8 +51,17 @@ from helpers.training.lora import encode
 from helpers.training.time_estimate import read_per_second
 from helpers.training.trainer import LoraSettings, finetune
 
-WAYS = {"ours": "ours", "trl_best": "TRL tuned", "trl_default": "TRL with defaults"}
+WAYS = {
+    "ours": "ours",
+    "everything": "ours on prompt and answer",
+    "trl_best": "TRL tuned",
+    "trl_default": "TRL with defaults",
+}
+RACED = ("ours", "trl_best", "everything")  # without a word; TRL's defaults take longest
+REFERENCE = settings.DATA / "reference" / "finetune.json"
 CURVE = (16, 32, 64, 128, 256, 512)
+# what shapes a training and its score
+CODE = ("data/tickets", "evaluation", "models", "training", "systems/labelled")
 NON_INFERIOR = -0.05  # the least that the interval of the difference in exact matches may reach
 
 
@@ -143,9 +160,11 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
     generator = load.load_generator()
     examples = labelled.training_rows(generator, TICKET_PROMPT, load_tickets("train")[:rows])
     fastest = ceiling(generator, examples)
-    train = (
-        trained_by_us if way == "ours" else lambda *given: trained_by_trl(*given, way == "trl_best")
-    )
+    train = trained_by_us
+    if way == "everything":
+        how = replace(how, acts_on="everything")
+    elif way != "ours":
+        train = lambda *given: trained_by_trl(*given, way == "trl_best")  # noqa: E731
     tuned, seconds = train(generator, examples, how)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     tokens = how.epochs * sum(len(encode(generator.tokenizer, *row).ids) for row in examples)
@@ -172,14 +191,26 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
     }
 
 
-def apart(way: str, how: LoraSettings, rows: int, scored: bool = True) -> dict:
-    """`one`, in a process of its own."""
-    words = [way, str(how.seed), str(rows), str(how.epochs), str(int(scored))]
+def kept_at(way: str, how: LoraSettings, rows: int, scored: bool) -> Path:
+    """Where a finished training is kept: of these weights, versions and threads, on this machine,
+    with this code."""
+    about = fingerprint.provenance("", CODE, ("torch", "transformers", "peft", "trl"))
+    named = (way, how, rows, scored, load.load_generator().fingerprint, load.set_threads())
+    name = hashlib.sha256(repr((*named, about | {"date": ""})).encode()).hexdigest()[:16]
+    return settings.cache_folder("bench") / f"finetune-{name}.json"
+
+
+def apart(way: str, how: LoraSettings, rows: int, scored: bool = True, again: bool = False) -> dict:
+    """`one`, in a process of its own; once finished it is kept, unless `again`."""
+    kept = kept_at(way, how, rows, scored)
+    if kept.exists() and not again:
+        return json.loads(kept.read_text(encoding="utf-8"))
     print(
         f"{WAYS[way]}: {rows} rows, {how.epochs} epochs, seed {how.seed} …",
         file=sys.stderr,
         flush=True,
     )
+    words = [way, str(how.seed), str(rows), str(how.epochs), str(int(scored))]
     done = subprocess.run(
         [sys.executable, "-m", "helpers.commands.bench.training", "one", *words],
         stdout=subprocess.PIPE,
@@ -189,60 +220,73 @@ def apart(way: str, how: LoraSettings, rows: int, scored: bool = True) -> dict:
         raise RuntimeError(
             f"{WAYS[way]} stopped with code {done.returncode}; what it said stands above"
         )
-    return json.loads(done.stdout.splitlines()[-1])
+    write_whole(kept, done.stdout.splitlines()[-1])
+    return json.loads(kept.read_text(encoding="utf-8"))
 
 
-def bench_finetune(rows: int = 64, epochs: int = 4, seeds: int = 3) -> dict:
-    """Seconds and exact matches of the three ways, the ways in turn for every seed. `n` counts
-    tickets; each has an answer of every seed."""
-    runs = {way: [] for way in WAYS}
-    for seed in range(seeds):
-        for way in WAYS:
-            runs[way].append(apart(way, LoraSettings(epochs=epochs, seed=seed), rows))
-
-    def faster(than: str) -> float:
-        return round(
-            statistics.median(
-                a["seconds"] / b["seconds"] for a, b in zip(runs[than], runs["ours"], strict=True)
-            ),
-            2,
-        )
-
-    bits = {way: tuple(run["right"] for run in found) for way, found in runs.items()}
-    ids, noise = tuple(map(str, range(len(bits["ours"][0])))), pooled(bits.values())
-    difference = versus(
-        (WAYS["trl_best"], bits["trl_best"], True), (WAYS["ours"], bits["ours"], True), ids, noise
-    )
+def bench_finetune(
+    rows: int = 256,
+    epochs: int = 4,
+    seeds: int = 3,
+    ways: Sequence[str] = RACED,
+    again: bool = False,
+) -> dict:
+    """One row a training (way, seed, seconds, tickets right), the ways in turn for every seed, and
+    on which machine."""
+    runs = [
+        apart(way, replace(RECIPE, epochs=epochs, seed=seed), rows, again=again)
+        for seed in range(seeds)
+        for way in ways
+    ]
     return {
         "bench": "finetune",
-        "speedup": faster("trl_best"),
-        "speedup_default": faster("trl_default"),
         "rows": rows,
         "epochs": epochs,
-        "seeds": seeds,
-        "seconds": {way: [run["seconds"] for run in found] for way, found in runs.items()},
-        "exact_match": {way: spread(strings, noise) for way, strings in bits.items()},
-        "exact_match_difference": {
-            "value": difference.difference,
-            "low": difference.low,
-            "high": difference.high,
-            "not_inferior": bool(difference.low > NON_INFERIOR),
-        },
-        "tokens_per_second": {
-            way: statistics.median(run["tokens_per_second"] for run in found)
-            for way, found in runs.items()
-        },
-        "forward_pass_ceiling": statistics.median(
-            run["ceiling"] for found in runs.values() for run in found
+        "recipe": asdict(replace(RECIPE, epochs=epochs)),
+        "generator": load.load_generator().fingerprint,
+        "threads": load.set_threads(),
+        **fingerprint.provenance(
+            "python3 workbook.py bench finetune --save",
+            CODE,
+            ("torch", "transformers", "peft", "trl"),
         ),
-        "peak_mb": {way: max(run["peak_mb"] for run in found) for way, found in runs.items()},
-        **beir.provenance(),
+        "runs": runs,
     }
+
+
+def compared(found: dict) -> dict:
+    """What the runs say: for each way its seconds, tokens a second, memory and exact matches; for
+    each but ours, how many times as fast we are (median over seeds) and the difference in exact
+    matches, ours less theirs. `n` counts tickets; each has an answer of every seed."""
+    runs: dict[str, list[dict]] = {}
+    for run in found["runs"]:
+        runs.setdefault(run["way"], []).append(run)
+    bits = {way: tuple(run["right"] for run in those) for way, those in runs.items()}
+    ids, noise = tuple(map(str, range(len(bits["ours"][0])))), pooled(bits.values())
+    table = {}
+    for way, those in runs.items():
+        table[way] = {
+            "seconds": statistics.median(run["seconds"] for run in those),
+            "tokens_per_second": statistics.median(run["tokens_per_second"] for run in those),
+            "peak_mb": max(run["peak_mb"] for run in those),
+            "exact_match": spread(bits[way], noise),
+        }
+        if way != "ours":
+            pairs = zip(those, runs["ours"], strict=True)
+            difference = versus(
+                (WAYS[way], bits[way], True), (WAYS["ours"], bits["ours"], True), ids, noise
+            )
+            table[way] |= {
+                "speedup": statistics.median(a["seconds"] / b["seconds"] for a, b in pairs),
+                "difference": (difference.difference, difference.low, difference.high),
+                "not_inferior": bool(difference.low > NON_INFERIOR),
+            }
+    return table
 
 
 def curve(epochs: int = 4) -> dict:
     """Our seconds against rows."""
-    runs = [apart("ours", LoraSettings(epochs=epochs), rows, scored=False) for rows in CURVE]
+    runs = [apart("ours", replace(RECIPE, epochs=epochs), rows, scored=False) for rows in CURVE]
     return {
         "bench": "finetune curve",
         "epochs": epochs,
@@ -254,19 +298,33 @@ def curve(epochs: int = 4) -> dict:
 
 def shown(found: dict) -> str:
     """The result for people."""
-    if "speedup" not in found:
+    if "runs" not in found:
         return "\n".join(
             f"{rows:>4} rows: {seconds} s" for rows, seconds in found["seconds"].items()
         )
-    d = found["exact_match_difference"]
-    return (
-        f"{found['speedup']} times as fast as TRL tuned, {found['speedup_default']} times as"
-        f" fast as TRL with defaults (seconds: {found['seconds']})\ntickets all right:"
-        f" {found['exact_match']}; ours less tuned TRL's {100 * d['value']:+.1f} points"
-        f" ({100 * d['low']:+.1f} to {100 * d['high']:+.1f})\ntokens a second:"
-        f" {found['tokens_per_second']}, the bare model reads {found['forward_pass_ceiling']}; peak"
-        f" memory in MB: {found['peak_mb']}"
-    )
+    table = compared(found)
+    lines = []
+    for way, one in table.items():
+        m, (share, low, high) = (
+            one["exact_match"],
+            (100 * one["exact_match"][key] for key in ("share", "low", "high")),
+        )
+        lines.append(
+            f"{WAYS[way]}: {one['seconds']:.0f} s, {one['tokens_per_second']} tokens a second, peak"
+            f" memory {one['peak_mb'] / 1000:.1f} GB; all four fields right:"
+            f" {share:.0f} % ({low:.0f} to {high:.0f}; n = {m['n']}, {m['seeds']} seeds)"
+        )
+    for way, one in table.items():
+        if way != "ours":
+            value, low, high = (100 * x for x in one["difference"])
+            verdict = "not inferior" if one["not_inferior"] else "may be inferior"
+            lines.append(
+                f"ours against {WAYS[way].removeprefix('ours ')}: {one['speedup']:.1f} times as"
+                f" fast; {value:+.1f} points right ({low:+.1f} to {high:+.1f}: {verdict} at"
+                f" {100 * NON_INFERIOR:.0f})"
+            )
+    fastest = statistics.median(run["ceiling"] for run in found["runs"])
+    return "\n".join([*lines, f"the bare model reads {fastest:.0f} tokens a second"])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -274,7 +332,7 @@ def main(argv: list[str] | None = None) -> int:
     if argv[:1] == ["one"]:
         seed, rows, epochs, scored = map(int, argv[2:])
         with contextlib.redirect_stdout(sys.stderr):
-            found = one(argv[1], LoraSettings(epochs=epochs, seed=seed), rows, bool(scored))
+            found = one(argv[1], replace(RECIPE, epochs=epochs, seed=seed), rows, bool(scored))
         print(json.dumps(found))
         return 0
     parser = argparse.ArgumentParser(
@@ -282,9 +340,14 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--way", nargs="+", choices=[*WAYS], default=[*RACED])
+    parser.add_argument("--again", action="store_true", help="train anew what was kept")
+    parser.add_argument(
+        "--save", action="store_true", help="write labs_data/reference/finetune.json"
+    )
     parser.add_argument(
         "--curve", action="store_true", help="our seconds against rows, without TRL"
     )
@@ -292,11 +355,14 @@ def main(argv: list[str] | None = None) -> int:
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
     options = parser.parse_args(argv)
-    found = (
-        curve(options.epochs)
-        if options.curve
-        else bench_finetune(options.rows, options.epochs, options.seeds)
-    )
+    if options.curve:
+        found = curve(options.epochs)
+    else:
+        ways = [way for way in WAYS if way == "ours" or way in options.way]
+        found = bench_finetune(options.rows, options.epochs, options.seeds, ways, options.again)
+        if options.save:
+            head = {key: value for key, value in found.items() if key != "runs"}
+            write_measured(REFERENCE, head, runs=found["runs"])
     print(json.dumps(found, indent=2) if options.json else shown(found))
     return 0
 

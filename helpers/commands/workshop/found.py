@@ -5,14 +5,15 @@ built, so that the README says what their outputs say.
     against("05", "tuned", "few-shot")   "better (+46, 34 to 57)": a comparison, in points
     read("07", r"([\\d.]+) s")            what stands in the brackets of a pattern
 
-docs/src/found.md is the template; `python3 workbook.py kit` renews the part of the README that it
-makes. Each function raises ValueError where the notebook no longer shows such a number.
+docs/src/short.md, found.md and speed.md are the templates; `python3 workbook.py kit` renews the
+parts of the README that they make. Each function raises ValueError where the notebook no longer shows such a number.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -21,7 +22,7 @@ from helpers.commands import notebooks
 from helpers.core import settings
 
 README = settings.ROOT / "README.md"
-BEGIN, END = "<!-- found: begin -->\n", "<!-- found: end -->\n"
+PARTS = ("short", "found", "speed")  # of the README, each made from docs/src/NAME.md
 
 
 @functools.lru_cache(maxsize=32)
@@ -86,11 +87,15 @@ def _points(value: float) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def readme(made: str) -> str:
-    """The README with this text between its marks. Raises ValueError without them."""
+def readme(made: Mapping[str, str]) -> str:
+    """The README with these texts between their marks, <!-- NAME: begin --> and <!-- NAME: end -->.
+    Raises ValueError without them."""
     text = README.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"README.md has no {BEGIN.strip()} … {END.strip()}")
-    return f"{head}{BEGIN}{made.strip()}\n{END}{tail}"
+    for name, part in made.items():
+        begin, end = (f"<!-- {name}: {edge} -->\n" for edge in ("begin", "end"))
+        head, begun, rest = text.partition(begin)
+        _, ended, tail = rest.partition(end)
+        if not begun or not ended:
+            raise ValueError(f"README.md has no {begin.strip()} … {end.strip()}")
+        text = f"{head}{begin}{part.strip()}\n{end}{tail}"
+    return text

@@ -1,6 +1,6 @@
 """What is handed out in a workshop? The instructor's guide, three hand-outs, the slides and the
 page for leaders: made from docs/src, the notebooks' pictures and the findings, so that no number in
-them is typed; and the part of the README that says what the notebooks found.
+them is typed; and the parts of the README that say what was measured.
 
 docs/src/*.md are jinja2 templates: {{ share("08.questions/RAG") }} is what notebook 08 found,
 {{ route("half-day") }} and {{ sections("05") }} are tables. docs/src/kit.toml holds routes, slides
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 
+from helpers.commands.bench import training
 from helpers.commands.workshop import found as in_notebooks
 from helpers.commands.workshop import pages, routes
 from helpers.commands.workshop.verdicts import verdicts_table
@@ -68,6 +69,7 @@ def words() -> dict[str, object]:
         "verdicts": verdicts_table,
         "fields": FIELDS,
         "rules": len(house_style.RULES),
+        "race": training.race(),
         "longest_answer": scores.LONGEST_ANSWER_TOKENS,
         "numbers": list(routes.lessons()),
         "warming": routes.warming(),
@@ -107,7 +109,9 @@ def products() -> dict[Path, str]:
     made[DOCS / "kit" / "leaders.html"] = pages.leaders(
         stated["leaders"], [row | {"say": render(row["say"])} for row in stated["leader"]]
     )
-    made[in_notebooks.README] = in_notebooks.readme(render(_source("found.md")))
+    made[in_notebooks.README] = in_notebooks.readme(
+        {name: render(_source(f"{name}.md")) for name in in_notebooks.PARTS}
+    )
     return made
 
 
