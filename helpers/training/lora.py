@@ -1,10 +1,12 @@
 """What does one training step do? Read the prompts, write the answers, be surprised, and nudge the
 small matrices beside the frozen weights.
 
-What makes it fast on a CPU is what it leaves out. An adapter that acts on answers only ("activated
-LoRA", Greenewald et al. 2025) leaves the reading of a prompt to the frozen model. Whatever the
-frozen model reads, it reads alike in every epoch: each prompt is read once, and every step works on
-answers alone, a third of the tokens of a ticket and a twentieth of those of a page to be read.
+What makes it fast on a CPU is what it leaves out: whatever is frozen computes the same in every
+epoch, so it computes it once. There are two ways to leave much frozen. Layers below `from_layer`
+get no matrices: what they make of a row is kept, and every step begins above them (`LowerLayers`).
+Or an adapter acts on answers only ("activated LoRA", Greenewald et al. 2025) and leaves the reading
+of a prompt to the frozen model: every step works on answers alone, a third of the tokens of a
+ticket and a twentieth of those of a page to be read (`Prompts`).
 
     prompt                       | <assistant> answer <end>
     -----------------------------+-----------------------------------
@@ -18,9 +20,10 @@ answers alone, a third of the tokens of a ticket and a twentieth of those of a p
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.models.generate import chat
 from helpers.models.load import Generator
@@ -84,16 +87,17 @@ def plan_epochs(lengths: Sequence[int], epochs: int, batch_rows: int, seed: int)
     return plan
 
 
-def room_for(generator: Generator) -> int:
-    """How many tokens' keys and values may be kept between epochs? As many as KEPT_SHARE of the
-    memory that is free now holds: 23 kB a token of the small model in bfloat16."""
+def room_for(generator: Generator, numbers: int | None = None) -> int:
+    """How many tokens may be kept between epochs, of so many numbers each (by default those of keys
+    and values)? As many as KEPT_SHARE of the memory that is free now holds: 23 kB a token of the
+    small model in bfloat16, and 1.2 kB where only what one layer says is kept."""
     import psutil
     import torch
 
     shape = generator.model.config
     heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
     size = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
-    numbers = 2 * shape.num_hidden_layers * heads * size
+    numbers = numbers or 2 * shape.num_hidden_layers * heads * size
     free = (
         torch.cuda.mem_get_info()[0]
         if generator.device.startswith("cuda")
@@ -102,17 +106,148 @@ def room_for(generator: Generator) -> int:
     return int(KEPT_SHARE * free) // (numbers * generator.model.dtype.itemsize)
 
 
-class Prompts:
-    """The frozen model's memory (keys and values) of the prompts, read when first needed and cached
+def read_once(generator: Generator, examples: Sequence[Example], from_layer: int = 0) -> ReadOnce:
+    """What of these rows does the frozen part of the model read once, for all epochs? Where an
+    adapter acts on everything, in every layer: nothing."""
+    everywhere = all(one.acts_from == 0 for one in examples)
+    if from_layer and everywhere and examples and LowerLayers.fits(generator, from_layer):
+        return LowerLayers(generator, examples, from_layer)
+    return Prompts(generator, examples)
+
+
+class ReadOnce:
+    """What the frozen part of the model makes of the rows: worked out when first needed, and cached
     while there is room."""
 
     def __init__(
         self, generator: Generator, examples: Sequence[Example], kept_tokens: int | None = None
     ):
         self.generator, self.examples = generator, examples
-        self.room = room_for(generator) if kept_tokens is None else kept_tokens
-        # row -> (keys, values) of each layer: (heads, tokens, size of a head)
-        self.kept: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self.room = self._room() if kept_tokens is None else kept_tokens
+        self.kept: dict[int, Any] = {}  # row -> what was made of it
+
+    def of(self, batch: Sequence[int]) -> DynamicCache | Below | None:
+        """For a step on these rows; None where nothing is read before."""
+        raise NotImplementedError
+
+    def read_again(self, batches: Sequence[Sequence[int]]) -> None:
+        """Cache again what these batches left in the cache of a training that was stopped: each
+        row in its old company, for in another its last bits may be other ones."""
+        for batch in batches:
+            late = [i for i in batch if i not in self.kept]
+            if any(0 < self._length(i) <= self.room for i in late):
+                self._read(late)
+
+    def _room(self) -> int:
+        return room_for(self.generator)
+
+    def _length(self, row: int) -> int:
+        """How many tokens of a row are read."""
+        raise NotImplementedError
+
+    def _read(self, rows: Sequence[int]) -> dict[int, Any]:
+        """row -> what is made of it; cached while there is room."""
+        raise NotImplementedError
+
+    def _rectangle(self, rows: Sequence[int]) -> torch.Tensor:
+        """The tokens that are read, padded on the right, where causal attention never looks:
+        (rows, longest)."""
+        import torch
+
+        lengths = [self._length(i) for i in rows]
+        tokens = torch.full((len(rows), max(lengths)), self.generator.tokenizer.pad_token_id)
+        for row, (i, length) in enumerate(zip(rows, lengths, strict=True)):
+            tokens[row, :length] = torch.tensor(self.examples[i].ids[:length])
+        return tokens.to(self.generator.device)
+
+    def _keep(self, rows: Iterable[int], copy: Callable[[int], Any]) -> None:
+        for i in rows:
+            if self._length(i) <= self.room:
+                self.room -= self._length(i)
+                self.kept[i] = copy(i)
+
+
+class Below(NamedTuple):
+    """What the layers below `from_layer` make of a batch, padded on the right: (rows, width, size
+    of the model)."""
+
+    states: torch.Tensor
+    from_layer: int
+
+
+class LowerLayers(ReadOnce):
+    """What the frozen layers below `from_layer` make of whole rows."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        examples: Sequence[Example],
+        from_layer: int,
+        kept_tokens: int | None = None,
+    ):
+        self.from_layer = from_layer
+        super().__init__(generator, examples, kept_tokens)
+
+    @classmethod
+    def fits(cls, generator: Generator, from_layer: int) -> bool:
+        """Is this a model of plain layers, one on top of the other, that can be parted there? Tried
+        on a few tokens; what cannot be parted is worked through whole."""
+        import torch
+
+        body = generator.model.base_model
+        if not hasattr(body, "layers") or not hasattr(body, "norm"):
+            return False
+        tokens = torch.arange(1, 9, device=generator.device)[None]
+        with torch.no_grad():
+            below = part_of(body, slice(0, from_layer), last=False)(
+                input_ids=tokens, use_cache=False
+            ).last_hidden_state
+            parted = part_of(body, slice(from_layer, None))(inputs_embeds=below, use_cache=False)
+            whole = body(input_ids=tokens, use_cache=False)
+        return torch.allclose(parted.last_hidden_state, whole.last_hidden_state, rtol=1e-2)
+
+    def of(self, batch: Sequence[int]) -> Below:
+        import torch
+
+        read = self.kept | self._read([i for i in batch if i not in self.kept])
+        width = max(self._length(i) for i in batch)
+        states = [torch.nn.functional.pad(read[i], (0, 0, 0, width - len(read[i]))) for i in batch]
+        return Below(torch.stack(states), self.from_layer)
+
+    def _room(self) -> int:
+        return room_for(self.generator, self.generator.model.config.hidden_size)
+
+    def _length(self, row: int) -> int:
+        return len(self.examples[row].ids)
+
+    def _read(self, rows: Sequence[int]) -> dict[int, torch.Tensor]:
+        import torch
+
+        if not rows:
+            return {}
+        below = part_of(self.generator.model.base_model, slice(0, self.from_layer), last=False)
+        with torch.no_grad():
+            states = below(input_ids=self._rectangle(rows), use_cache=False).last_hidden_state
+        read = {i: states[row, : self._length(i)] for row, i in enumerate(rows)}
+        self._keep(rows, lambda i: read[i].clone())
+        return read
+
+
+def part_of(body, layers: slice, last: bool = True):
+    """A model's body with some of its layers, the weights shared; the norm at the end only where
+    they are the last ones."""
+    import torch
+
+    part = copy.copy(body)
+    part._modules = body._modules | {"layers": torch.nn.ModuleList(list(body.layers)[layers])}
+    if not last:
+        part._modules["norm"] = torch.nn.Identity()
+    return part
+
+
+class Prompts(ReadOnce):
+    """The frozen model's memory (keys and values) of the prompts: for each layer of a row, two of
+    (heads, tokens, size of a head)."""
 
     def of(self, batch: Sequence[int]) -> DynamicCache | None:
         """The memory of a batch, shorter prompts padded on the left. None where the adapter acts
@@ -144,13 +279,8 @@ class Prompts:
             )
         return cache
 
-    def read_again(self, batches: Sequence[Sequence[int]]) -> None:
-        """Cache again what these batches left in the cache of a training that was stopped: each
-        prompt in its old company, for in another its last bits may be other ones."""
-        for batch in batches:
-            late = [i for i in batch if i not in self.kept]
-            if any(0 < self.examples[i].acts_from <= self.room for i in late):
-                self._read(late)
+    def _length(self, row: int) -> int:
+        return self.examples[row].acts_from
 
     def _read(self, rows: Sequence[int]) -> dict[int, list[tuple[torch.Tensor, torch.Tensor]]]:
         import torch
@@ -158,40 +288,34 @@ class Prompts:
 
         if not rows:
             return {}
-        lengths = [self.examples[i].acts_from for i in rows]
-        # (rows, longest prompt)
-        tokens = torch.full((len(rows), max(lengths)), self.generator.tokenizer.pad_token_id)
-        for row, (i, length) in enumerate(zip(rows, lengths, strict=True)):
-            tokens[row, :length] = torch.tensor(self.examples[i].ids[:length])
         cache = DynamicCache(config=self.generator.model.config)
-        # padding stands on the right here, where causal attention never looks
         with torch.no_grad():
             self.generator.model.base_model(
-                input_ids=tokens.to(self.generator.device), past_key_values=cache, use_cache=True
+                input_ids=self._rectangle(rows), past_key_values=cache, use_cache=True
             )
         # a row's own part, without padding: (heads, its tokens, head size), keys and values
         read = {
             i: [
-                (layer.keys[row, :, :length], layer.values[row, :, :length])
+                (layer.keys[row, :, : self._length(i)], layer.values[row, :, : self._length(i)])
                 for layer in cache.layers
             ]
-            for row, (i, length) in enumerate(zip(rows, lengths, strict=True))
+            for row, i in enumerate(rows)
         }
-        for i, length in zip(rows, lengths, strict=True):
-            if length <= self.room:
-                self.room -= length
-                self.kept[i] = [(keys.clone(), values.clone()) for keys, values in read[i]]
+        self._keep(rows, lambda i: [(keys.clone(), values.clone()) for keys, values in read[i]])
         return read
 
 
 def completion_loss(
-    model, batch: Sequence[Example], generator: Generator, memory: DynamicCache | None = None
+    model,
+    batch: Sequence[Example],
+    generator: Generator,
+    memory: DynamicCache | Below | None = None,
 ) -> torch.Tensor:
     """Mean cross-entropy over the completion tokens of a batch; the prompt is given, not to be
     learnt.
 
-    model: a causal language model with an adapter in it. memory: what was read before each row's
-    `acts_from`, see `Prompts`. The vocabulary head is a fifth of the work of a small model, so it
+    model: a causal language model with an adapter in it. memory: what was read before, see
+    `read_once`. The vocabulary head is a fifth of the work of a small model, so it
     is applied only at the positions that predict completion tokens.
     """
     import torch
@@ -204,8 +328,14 @@ def completion_loss(
         tokens[row, :length] = torch.tensor(one.ids[one.acts_from :])
         wanted[row, one.prompt_tokens - one.acts_from : length] = True
     tokens, wanted = tokens.to(generator.device), wanted.to(generator.device)
-    # 2. Through all layers, behind what was read before: (rows, width, size of the model)
-    hidden = model.base_model(input_ids=tokens, **_behind(memory, batch, tokens)).last_hidden_state
+    # 2. Through all layers, behind what was read before, or through those above what was read:
+    #    (rows, width, size of the model)
+    if isinstance(memory, Below):
+        above = part_of(model.base_model, slice(memory.from_layer, None))
+        hidden = above(inputs_embeds=memory.states, use_cache=False).last_hidden_state
+    else:
+        behind = _behind(memory, batch, tokens)
+        hidden = model.base_model(input_ids=tokens, **behind).last_hidden_state
     predicts = wanted[:, 1:]  # position t predicts token t + 1
     # 3. Only where a completion token comes next, every word of the vocabulary gets a score:
     #    (completion tokens, vocabulary)

@@ -11,12 +11,12 @@ from helpers.core.progress import Progress
 from helpers.models.load import Generator
 from helpers.training.checkpoint import SAVE_EVERY_SECONDS
 from helpers.training.lora import Example, completion_loss, encode, invocation
-from helpers.training.trainer import LoraSettings, with_matrices
+from helpers.training.trainer import LoraSettings, first_layer, with_matrices
 
 # a token that is trained on costs so many times a token that is only read: measured on two cores in
 # float32 (forward, backward, vocabulary head). In bfloat16 that proved too low, so in every other
 # format, and on a card, it is measured where it is needed (`step_cost`)
-STEP_COST = 4.0
+STEP_COST = 3.0
 LONGEST_SECONDS = 100 * 60  # no training of the course takes longer
 # fewer than this are not worth measuring how fast this machine reads: some ten minutes of work
 MANY_TOKENS, CHARS_PER_TOKEN = 300_000, 4
@@ -89,8 +89,8 @@ def _finished(generator: Generator) -> None:
 def training_seconds(
     generator: Generator, rows: Sequence[tuple[str, str]], how: LoraSettings
 ) -> float:
-    """An estimate, good to about a third: prompts are read once, what the adapter acts on is worked
-    through in every epoch."""
+    """An estimate, good to about a third: what is frozen reads once, what the adapter acts on is
+    worked through in every epoch, in the layers from `from_layer` on."""
     everywhere = how.acts_on == "everything"
     begins = [] if everywhere else invocation(generator)
     examples = [encode(generator.tokenizer, *row, begins, everywhere) for row in rows]
@@ -98,7 +98,11 @@ def training_seconds(
         sum(one.acts_from for one in examples),
         sum(len(one.ids) - one.acts_from for one in examples),
     )
-    return (read + step_cost(generator) * how.epochs * worked) / read_per_second(generator)
+    first = first_layer(generator, how)
+    above = 1 - first / generator.model.config.num_hidden_layers if first else 1.0
+    if everywhere:
+        read += (1 - above) * worked
+    return (read + step_cost(generator) * how.epochs * above * worked) / read_per_second(generator)
 
 
 def estimate_in_words(

@@ -1,12 +1,18 @@
-"""How is the small model trained until it stops learning? `python labs_data/build/recipe.py` (about
-an hour on one core; finished trials are cached, so it resumes where it stopped).
+"""How is the small model trained until it stops learning, and which way to train learns most?
+`python labs_data/build/recipe.py` (half an hour on two cores; finished trials are cached, so it
+resumes where it stopped).
 
     labs_data/reference/recipe.json    one row per trial, with provenance: settings, seconds, and
                                        `right`, `valid` and each field as one 0 or 1 per ticket
 
-Judged on the labelled tickets that `training_cell.held_back` keeps from training: dev, which judges
-the training-size lab, chooses nothing. What came out is written into `training_cell` by hand, as
-RECIPE and EPOCHS_FOR; the failed trials stay in the table.
+Judged on the labelled training tickets that no trial trains on: dev, which judges the training-size
+lab, and test choose nothing. What came out is written into `training_cell` by hand, as RECIPE and
+EPOCHS_FOR; the trials that lost stay in the table. In the number format of this machine: the trials
+are compared with each other. Two cores try two at once, by their places in the list:
+
+    WORKBOOK_THREADS=1 python labs_data/build/recipe.py 0 2 4 6 8 &
+    WORKBOOK_THREADS=1 python labs_data/build/recipe.py 1 3 5 7 9
+    python labs_data/build/recipe.py        # all of them; the file
 """
 
 from __future__ import annotations
@@ -17,36 +23,47 @@ import json
 from dataclasses import asdict, replace
 
 from helpers.core import fingerprint, settings
+from helpers.core.cases import Case
 from helpers.core.files import write_measured, write_whole
 from helpers.experiments import training_cell, training_grid
-from helpers.experiments.training_cell import RECIPE, TrainingSetting
+from helpers.experiments.training_cell import TrainingSetting
 from helpers.models import load
 from helpers.training.trainer import LoraSettings
 
 REFERENCE = settings.DATA / "reference" / "recipe.json"
 MANY, FEW = 256, 64  # labels of a trial
+CLASSIC = LoraSettings(epochs=4, rank=8, batch_rows=4, acts_on="everything")
+UPPER = replace(CLASSIC, rank=16, from_layer=20)  # a third of the layers, twice as wide
 TRIALS: list[tuple[int, LoraSettings]] = [
     *(
-        (MANY, replace(RECIPE, epochs=4, **changed))
+        (MANY, replace(CLASSIC, **changed))
         for changed in (
-            {"learning_rate": 1e-3},
+            {"learning_rate": 2e-3, "acts_on": "answer"},
+            {"learning_rate": 4e-3, "acts_on": "answer"},
             {"learning_rate": 2e-3},
-            {"learning_rate": 4e-3, "batch_rows": 8},
-            {"learning_rate": 1e-3, "acts_on": "everything"},
+            {"learning_rate": 4e-3},
+            {"learning_rate": 4e-3, "from_layer": 15},
         )
     ),
-    *((FEW, replace(RECIPE, epochs=epochs)) for epochs in (4, 8, 16)),
+    *((MANY, replace(UPPER, learning_rate=rate)) for rate in (2e-3, 4e-3, 8e-3)),
+    *((FEW, replace(UPPER, learning_rate=4e-3, epochs=epochs)) for epochs in (4, 8, 16)),
 ]
 
 
+def judges() -> list[Case]:
+    """The labelled training tickets on which no trial is trained."""
+    pool = training_cell.labelled(TrainingSetting(max(training_cell.ROWS)))
+    return pool[MANY:] + training_cell.held_back()
+
+
 def trial(generator: load.Generator, rows: int, how: LoraSettings) -> dict:
-    """One way to train, judged on the tickets that were held back; cached."""
-    judges = training_cell.held_back()
-    named = repr((generator.fingerprint, rows, how, [case.id for case in judges]))
+    """One way to train, judged; cached."""
+    cases = judges()
+    named = repr((generator.fingerprint, rows, how, [case.id for case in cases]))
     name = hashlib.sha256(named.encode()).hexdigest()[:16]
     cached = settings.cache_folder("labs") / f"recipe-{name}.json"
     if not cached.exists():
-        row = training_cell.measure(generator, TrainingSetting(rows), dev=judges, how=how)
+        row = training_cell.measure(generator, TrainingSetting(rows), dev=cases, how=how)
         unsaid = (*vars(TrainingSetting()), "epochs_trained")  # said by the settings themselves
         row = {key: value for key, value in row.items() if key not in unsaid}
         write_whole(cached, json.dumps({"rows": rows, **asdict(how)} | row))
@@ -63,30 +80,36 @@ def described(row: dict) -> str:
     )
     return (
         f"| {row['rows']} × {row['epochs']} | {row['learning_rate']:g} | {row['batch_rows']} |"
-        f" {row['acts_on']} | {whole['share']:.2f} ({whole['low']:.2f} to {whole['high']:.2f}) |"
-        f" {fields['share']:.2f} | {row['seconds']:.0f} |"
+        f" {row['rank']} | {row['acts_on']} | {row['from_layer']} | {whole['share']:.2f}"
+        f" ({whole['low']:.2f} to {whole['high']:.2f}) | {fields['share']:.2f} |"
+        f" {row['seconds']:.0f} |"
     )
 
 
 def main() -> None:
-    settings.references_in_float32()
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("trials", nargs="*", type=int, help="only these; no file is written")
+    only = parser.parse_args().trials
     generator, rows = load.load_generator(), []
     print(
-        "| labels × epochs | learning rate | batch | acts on | all four | fields | seconds |\n"
-        f"|{' --- |' * 7}",
+        "| labels × epochs | rate | batch | rank | acts on | from layer | all four | fields |"
+        f" seconds |\n|{' --- |' * 9}",
         flush=True,
     )
-    for labels, how in TRIALS:
+    for labels, how in [TRIALS[i] for i in only] if only else TRIALS:
         rows.append(trial(generator, labels, how))
         print(described(rows[-1]), flush=True)
+    if only:
+        return
     head = {
         "provenance": {
             **fingerprint.provenance("python labs_data/build/recipe.py", training_cell.CODE),
             "generator": generator.fingerprint,
             "threads": load.set_threads(),
         },
-        "ticket_ids": [case.id for case in training_cell.held_back()],
+        "ticket_ids": [case.id for case in judges()],
     }
     write_measured(REFERENCE, head, rows=rows)
 

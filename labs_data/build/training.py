@@ -104,11 +104,13 @@ SAME = ("generator", "recipe", "train_sha256", "dev_sha256")  # what makes a row
 
 def keep_known(generator: load.Generator) -> list[dict] | None:
     """Put the rows of the file into the cache, where they are still those of these weights, this
-    recipe and these tickets; its baselines then, else None."""
+    recipe and these tickets; its baselines, which no recipe shapes, where weights and tickets are
+    the same, else None."""
     now = json.loads(json.dumps(provenance(generator)))  # the keys of JSON are strings
     saved = json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
-    if any(saved["provenance"].get(key) != now[key] for key in SAME):
-        return None
+    other = [key for key in SAME if saved["provenance"].get(key) != now[key]]
+    if other:
+        return saved["baselines"] if other == ["recipe"] else None
     names = vars(TrainingSetting())
     for row in saved["rows"]:
         cached = training_cell.cached_row(

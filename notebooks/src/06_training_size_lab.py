@@ -230,7 +230,7 @@ what_happened(
     of what looks like *more data* is practice. Epochs cost minutes, labels cost
     people's time: train until held-back tickets stop improving, then order. With
     wrong labels: {wrong}. Label with care all the same: the same errors in **dev**
-    would spoil every number here."""
+    would spoil every number here. {training_grid.recipes_in_words()}"""
 )
 
 # %% [markdown]

@@ -308,11 +308,12 @@ for pair in compare_all(base, rest):
 # %%
 from helpers.data import load_tickets
 from helpers.systems import TICKET_PROMPT as FORM
-from helpers.training import LoraSettings, finetune, reference_or_train, with_adapter
+from helpers.experiments import TrainingSetting, training_cell
+from helpers.training import finetune, reference_or_train, with_adapter
 
 train, tickets = load_tickets("train"), load_tickets("test")
 rows = systems.training_rows(generator, FORM, train)
-recipe = LoraSettings(epochs=3, learning_rate=2e-3, batch_rows=4)
+recipe = training_cell.recipe(TrainingSetting(len(rows)))  # that of 06
 done = reference_or_train(
     "format", generator, lambda: finetune(generator, rows, recipe)
 )

@@ -837,3 +837,39 @@ def test_a_sample_of_the_reference_is_what_the_code_measures(cache, float32, mon
         assert sum(a != b for a, b in zip(kept[measure], now[measure], strict=True)) <= 10, measure
     assert now["steps"] == kept["steps"]
     assert now["loss"] == pytest.approx(kept["loss"], rel=0.05)
+
+
+# --- the recipe -----------------------------------------------------------------------------------
+
+
+def test_the_recipe_of_the_grid_is_one_that_was_tried_and_lost_to_none():
+    """No way that takes no longer was measurably better, on tickets that trained none of them."""
+    tried = training_grid.recipes()
+    tried = tried[tried["labels"] == tried["labels"].max()]
+    how = training_cell.RECIPE
+    first = round(how.from_layer * 30)
+    ours = tried[
+        (tried["learning rate"] == how.learning_rate)
+        & (tried["rank"] == how.rank)
+        & (tried["matrices"] == f"from layer {first} on")
+    ]
+    assert len(ours) == 1
+    quick = tried[tried["seconds"] <= 1.1 * ours["seconds"].iloc[0]]
+    assert ours["share"].iloc[0] >= quick["share"].max()
+    assert ours["high"].iloc[0] >= tried["share"].max()
+
+
+def test_the_way_to_train_is_told_at_its_best_rate(tmp_path):
+    row = {"rows": 8, "epochs": 1, "rank": 2, "seconds": 3.0, "from_layer": 0, "acts_on": "answer"}
+    rows = [
+        row | {"learning_rate": 1e-3, "right": "1000"},
+        row | {"learning_rate": 2e-3, "right": "1110"},
+        row | {"learning_rate": 1e-3, "right": "0000", "acts_on": "everything", "from_layer": 5},
+        row | {"learning_rate": 1e-3, "right": "1111", "rows": 4},
+    ]
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps({"rows": rows}))
+    assert training_grid.recipes_in_words(file).endswith(
+        "On 4 training tickets put aside, 8 labels got right, by where the matrices stood:"
+        " in all layers, for the answer alone 75 % (3 s); from layer 5 on 0 % (3 s)."
+    )

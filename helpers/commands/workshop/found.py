@@ -6,7 +6,8 @@ built, so that the README says what their outputs say.
     read("07", r"([\\d.]+) s")            what stands in the brackets of a pattern
 
 docs/src/short.md, found.md and speed.md are the templates; `python3 workbook.py kit` renews the
-parts of the README that they make. Each function raises ValueError where the notebook no longer shows such a number.
+parts of the README that they make. Each function raises ValueError where the notebook no longer
+shows such a number.
 """
 
 from __future__ import annotations

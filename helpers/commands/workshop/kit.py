@@ -43,6 +43,12 @@ def _finding(found: dict[str, dict], id: str) -> dict:
     return found[id]
 
 
+def _in_points(difference: tuple[float, float, float]) -> str:
+    """A difference of shares and the ends of its interval: "+3 points (−1 to 7)"."""
+    gain, low, high = (f"{100 * one:.0f}".replace("-", "−") for one in difference)
+    return f"{'' if gain.startswith('−') else '+'}{gain} points ({low} to {high})"
+
+
 def words() -> dict[str, object]:
     """What a template may call."""
     found = findings()
@@ -70,6 +76,8 @@ def words() -> dict[str, object]:
         "fields": FIELDS,
         "rules": len(house_style.RULES),
         "race": training.race(),
+        "percent": percent,
+        "in_points": _in_points,
         "longest_answer": scores.LONGEST_ANSWER_TOKENS,
         "numbers": list(routes.lessons()),
         "warming": routes.warming(),
