@@ -411,8 +411,9 @@ judged_by = (form, gains[1], gains[3], styled)
 valid, prompt, plain, tone = (f"*{one.verdict_in_points()}*" for one in judged_by)
 best = f"it is {prompt} against looked-up examples, {plain} against the classifier"
 both = held(gains[1].verdict) and held(gains[3].verdict)
+too = f" (examples in the prompt: {few['valid'].sum()} of {len(few)} valid, too)"
 on_trial = {
-    "strict formats": (held(form.verdict), f"it is {valid} against zero-shot"),
+    "strict formats": (held(form.verdict), f"it is {valid} against zero-shot{too}"),
     "narrow tasks with labels": (both, best),
     "tone": (held(styled.verdict), f"it is {tone} against six examples"),
     "fewer prompt tokens": (bool(saved > 0), f"a request has {saved:.0f} fewer"),

@@ -288,7 +288,8 @@ who = systems.who_asks([case.ask for case in families], load_askers("dev"))
 ways = systems.ways_to_read(generator, reader, families, documents, who)
 styled = {name: evaluate(arm, families, QUESTIONS) for name, arm in ways.items()}
 alike = pd.DataFrame({name: consistency(t) for name, t in styled.items()}).T
-display(alike.assign(right=summary(styled)["share"]).round(2))
+counts = dict.fromkeys(["facts", "n", "torn", "always_right"], int)
+display(alike.astype(counts).assign(right=summary(styled)["share"]).round(2))
 base, *rest = styled.values()
 for pair in compare_all(base, rest):
     print(pair.second, pair.verdict_in_points())
