@@ -884,7 +884,7 @@ def bench(options: argparse.Namespace) -> int:
             f"--{name}={getattr(options, name)}"
             for name in ("rows", "epochs", "seeds")
             if getattr(options, name)
-        ] + ["--curve"] * options.curve
+        ] + [f"--{name}" for name in ("curve", "save") if getattr(options, name)]
     elif options.what == "serve":
         words = [f"--rounds={options.rounds or 7}"] + ["--save"] * options.save
     else:
@@ -1253,7 +1253,7 @@ COMMANDS = [
                 type=int,
                 help="evaluate and embed: how often, in turn (default: 2); serve: (default: 7)",
             ),
-            option("--rows", type=int, help="finetune: training rows (default: 64)"),
+            option("--rows", type=int, help="finetune: training rows (default: 256)"),
             option("--epochs", type=int, help="finetune: (default: 4)"),
             option("--seeds", type=int, help="finetune: how many (default: 3)"),
             option(
@@ -1270,7 +1270,9 @@ COMMANDS = [
                 "--server", action="store_true", help="scale: also compare with a Chroma server"
             ),
             option(
-                "--save", action="store_true", help="scale: write labs_data/reference/scale.json"
+                "--save",
+                action="store_true",
+                help="scale, serve, finetune: write the results file in labs_data/reference",
             ),
             JSON,
         ],

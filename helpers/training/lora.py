@@ -315,8 +315,8 @@ def completion_loss(
     learnt.
 
     model: a causal language model with an adapter in it. memory: what was read before, see
-    `read_once`. The vocabulary head is a fifth of the work of a small model, so it
-    is applied only at the positions that predict completion tokens.
+    `read_once`. The vocabulary head is a fifth of the work of a small model, so it is applied only
+    at the positions that predict completion tokens.
     """
     import torch
 
