@@ -6,7 +6,7 @@ is the step that one process would have made.
         finetune(generator, rows, how)      # in every process, with the same arguments
 
 The trainer's code is part of every adapter's name, so it is not changed for this: the loss and the
-reading of prompts are replaced while the block lasts.
+reading of what is frozen are replaced while the block lasts.
 """
 
 from __future__ import annotations
@@ -33,10 +33,6 @@ def one_training(state: accelerate.PartialState) -> Iterator[None]:
         mine = batch[state.process_index :: state.num_processes]
         return (mine, True) if mine else (batch[:1], False)
 
-    class Prompts(lora.Prompts):
-        def of(self, batch):
-            return super().of(part(batch)[0])
-
     plain, joined = lora.completion_loss, set()
 
     def loss(model, batch, generator, memory=None):
@@ -54,11 +50,16 @@ def one_training(state: accelerate.PartialState) -> Iterator[None]:
         # the value of the whole, the gradient of the part
         return here + (whole - here.detach())
 
-    lora.completion_loss, lora.Prompts, kept = loss, Prompts, lora.Prompts
+    readers = {way: way.of for way in (lora.Prompts, lora.LowerLayers)}
+    lora.completion_loss = loss
+    for way, of in readers.items():
+        way.of = lambda self, batch, of=of: of(self, part(batch)[0])
     try:
         yield
     finally:
-        lora.completion_loss, lora.Prompts = plain, kept
+        lora.completion_loss = plain
+        for way, of in readers.items():
+            way.of = of
 
 
 def _answer_tokens(batch: Sequence[lora.Example]) -> int:

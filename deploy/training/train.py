@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 from processes import one_training
 
@@ -28,13 +29,14 @@ def train(rows: int, epochs: int, batch_rows: int) -> None:
         os.environ["WORKBOOK_DEVICE"] = str(state.device)
     with cache_of(state):
         from helpers.data.tickets import load_tickets
+        from helpers.experiments.training_cell import RECIPE
         from helpers.models.load import load_generator
         from helpers.systems import TICKET_PROMPT, labelled
-        from helpers.training import LoraSettings, finetune
+        from helpers.training import finetune
 
         generator = load_generator()
         pairs = labelled.training_rows(generator, TICKET_PROMPT, load_tickets("train")[:rows])
-        how = LoraSettings(epochs=epochs, batch_rows=batch_rows)
+        how = replace(RECIPE, epochs=epochs, batch_rows=batch_rows)
         with one_training(state):
             adapter = finetune(generator, pairs, how)
         if state.is_main_process:

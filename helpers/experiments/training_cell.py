@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from helpers.models.load import Generator
 
 # How often each size is practised: until it stops learning, as tried out on training tickets. Few
-# labels need many rounds, many need few. labs_data/build/recipe.py tries recipes on HELD_BACK.
+# labels need many rounds, many need few. labs_data/build/recipe.py tries recipes: on HELD_BACK and
+# on those other training tickets that none of its trials was trained on.
 EPOCHS_FOR = {16: 16, 32: 12, 64: 8, 128: 6, 256: 4, 550: 3}
 TO_THE_END = 0  # this many epochs means: as many as the recipe says for the size
 ROWS = (0, *EPOCHS_FOR)
@@ -44,7 +45,7 @@ EPOCHS, RANKS, NOISES, SEEDS = (TO_THE_END, 1, 4), (2, 16, 64), (0.0, 0.3), (0, 
 RECIPE = LoraSettings(
     rank=16, learning_rate=4e-3, batch_rows=4, acts_on="everything", from_layer=2 / 3
 )
-HELD_BACK = 60  # training tickets for trying recipes; they train no cell
+HELD_BACK = 60  # training tickets that only try recipes; they train no cell
 MEASURES = ("right", "valid", *FIELDS)  # what a row of the grid saves the bits of
 # what shapes a row
 CODE = ("core/cases", "data/tickets", "evaluation", "models", "training", "systems")
@@ -104,7 +105,7 @@ def dev_tickets() -> list[Case]:
 
 
 def held_back() -> list[Case]:
-    """The training tickets on which recipes are tried: no cell is trained on them."""
+    """The training tickets that do nothing but try recipes: no cell is trained on them."""
     # a seed of its own: seeds 0 to 2 draw which labels are spoilt, from the same list
     return pick(load_tickets("train"), HELD_BACK, seed=60)
 

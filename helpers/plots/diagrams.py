@@ -204,7 +204,7 @@ def oracle_swap() -> Picture:
 @styled
 def adapter_sketch(rank: int = 8, frozen: int | None = None, trained: int | None = None) -> Picture:
     """What is an adapter? frozen, trained: numbers of weights, said where they are known."""
-    plane = Plane(f"An adapter: two thin matrices of rank {rank} beside each frozen one", 2.5)
+    plane = Plane(f"An adapter: two thin matrices of rank {rank} beside a frozen one", 2.5)
     said = {
         "frozen": f"\n{frozen / 1e6:,.0f} million\nin all" if frozen else "",
         "trained": f"\n{trained / 1e6:.1f} million in all" if trained else "",
@@ -230,7 +230,7 @@ def adapter_sketch(rank: int = 8, frozen: int | None = None, trained: int | None
             "", c, b, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 0}
         )
     return plane.picture(
-        "Beside each frozen weight matrix run two thin trained ones, A and B; their output is"
+        "Beside a frozen weight matrix run two thin trained ones, A and B; their output is"
         " added. Take the adapter away and the old model is back."
     )
 

@@ -6,7 +6,8 @@ only, with a prompt that is read once for all who answer.
     costs.longer("unmerged", 1) # seconds that a request takes longer than merged
 
 Merged is as fast as the bare model but needs a set of weights of its own for each adapter. Beside
-the weights an adapter takes a few megabytes and two small products more in every layer.
+the weights an adapter takes a few megabytes and two small products more in every layer that has
+matrices.
 """
 
 from __future__ import annotations

@@ -146,8 +146,8 @@ class Checkpoint:
         return self.file.with_name(f"{self.file.name}.unusable")
 
     def _between_steps(self) -> bool:
-        """Ctrl-C may come while some weights have made a step and others have not. AdamW counts a
-        step before it makes it, so its counts tell; the checkpoint before this one stays then."""
+        """Ctrl-C may come while a step is made. AdamW counts a step before it makes it, so its
+        counts tell; the checkpoint before this one stays then."""
         counted = [int(state["step"]) for state in self.optimizer.state.values() if state]
         done = len(self.losses)
         return done > 0 and max(counted, default=0) == done == self.schedule.last_epoch

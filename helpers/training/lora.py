@@ -176,7 +176,8 @@ class Below(NamedTuple):
 
 
 class LowerLayers(ReadOnce):
-    """What the frozen layers below `from_layer` make of whole rows."""
+    """What the frozen layers below `from_layer` make of whole rows. They are read as they answer:
+    without dropout, where the model has any."""
 
     def __init__(
         self,
@@ -190,20 +191,27 @@ class LowerLayers(ReadOnce):
 
     @classmethod
     def fits(cls, generator: Generator, from_layer: int) -> bool:
-        """Is this a model of plain layers, one on top of the other, that can be parted there? Tried
-        on a few tokens; what cannot be parted is worked through whole."""
+        """Is this a model of plain layers, one on top of the other and all of one kind, that can be
+        parted there? Tried on a few tokens; what cannot be parted is worked through whole."""
         import torch
 
         body = generator.model.base_model
         if not hasattr(body, "layers") or not hasattr(body, "norm"):
             return False
+        # which tokens a layer sees may depend on its number, which changes in a part
+        if len(set(getattr(body.config, "layer_types", None) or ())) > 1:
+            return False
         tokens = torch.arange(1, 9, device=generator.device)[None]
-        with torch.no_grad():
-            below = part_of(body, slice(0, from_layer), last=False)(
-                input_ids=tokens, use_cache=False
-            ).last_hidden_state
-            parted = part_of(body, slice(from_layer, None))(inputs_embeds=below, use_cache=False)
-            whole = body(input_ids=tokens, use_cache=False)
+        try:
+            with torch.no_grad():
+                below = part_of(body, slice(0, from_layer), last=False)(
+                    input_ids=tokens, use_cache=False
+                ).last_hidden_state
+                above = part_of(body, slice(from_layer, None))
+                parted = above(inputs_embeds=below, use_cache=False)
+                whole = body(input_ids=tokens, use_cache=False)
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
+            return False  # a body that cannot be fed from within
         return torch.allclose(parted.last_hidden_state, whole.last_hidden_state, rtol=1e-2)
 
     def of(self, batch: Sequence[int]) -> Below:
@@ -346,8 +354,7 @@ def completion_loss(
 
 def _behind(memory: DynamicCache | None, batch: Sequence[Example], tokens: torch.Tensor) -> dict:
     """What the model must know to continue behind a memory that is padded on the left. Without
-    memory: nothing, for causal attention never looks to the right, where the padding is, and runs
-    faster without a mask.
+    memory: nothing, for causal attention never looks to the right, where the padding is.
     """
     import torch
 

@@ -11,30 +11,28 @@ import torch
 
 
 class _Beside(torch.autograd.Function):
-    """y = W x + scale B A x, and what A and B learn from it. W: (out, in), frozen; A: (rank, in);
-    B: (out, rank)."""
+    """y = W x + scale B A x, and what A and B learn from it. x: (rows, in); W: (out, in), frozen;
+    A: (rank, in); B: (out, rank)."""
 
     @staticmethod
     def forward(ctx, x, a, b, weight, bias, scale):
-        rows = x.reshape(-1, x.shape[-1])
         a, b = a.to(x.dtype), (b * scale).to(x.dtype)
-        inner = rows @ a.T
-        y = torch.nn.functional.linear(rows, weight, bias)
+        inner = x @ a.T
+        y = torch.nn.functional.linear(x, weight, bias)
         y.addmm_(inner, b.T)
-        ctx.save_for_backward(rows, inner, a, b, weight)
+        ctx.save_for_backward(x, inner, a, b, weight)
         ctx.scale = scale
-        return y.view(*x.shape[:-1], -1)
+        return y
 
     @staticmethod
     def backward(ctx, gradient):
-        rows, inner, a, b, weight = ctx.saved_tensors
-        flat = gradient.reshape(-1, gradient.shape[-1])
-        through = flat @ b
-        of_a = (through.T @ rows).float()
-        of_b = (flat.T @ inner).float().mul_(ctx.scale)
+        x, inner, a, b, weight = ctx.saved_tensors
+        through = gradient @ b
+        of_a = (through.T @ x).float()
+        of_b = (gradient.T @ inner).float().mul_(ctx.scale)
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = (flat @ weight).addmm_(through, a).view(*gradient.shape[:-1], -1)
+            of_x = (gradient @ weight).addmm_(through, a)
         return of_x, of_a, of_b, None, None, None
 
 
@@ -58,6 +56,8 @@ def _forward_of(layer):
     scale = layer.scaling["default"]
 
     def forward(x, *_, **__):
-        return _Beside.apply(x, a, b, base.weight, base.bias, scale)
+        rows = x.reshape(-1, x.shape[-1])
+        y = _Beside.apply(rows, a, b, base.weight, base.bias, scale)
+        return y.view(*x.shape[:-1], -1)
 
     return forward

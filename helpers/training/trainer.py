@@ -31,7 +31,6 @@ from helpers.training import lora
 from helpers.training.adapters import CARD, Adapter, opened
 from helpers.training.adapters import with_adapter as with_adapter  # who trains wants to use it
 from helpers.training.checkpoint import Checkpoint
-from helpers.training.matrices import lean
 
 TrainingRows = Sequence[tuple[str, str]]
 # a row longer than this is a mistake more often than a wish, and would need gigabytes
@@ -79,7 +78,7 @@ def adapter_fingerprint(
 ) -> str:
     """The name of the adapter that these rows, settings and weights would give (the code of
     training included)."""
-    code = code_of("training/trainer", "training/lora")
+    code = code_of("training/trainer", "training/lora", "training/matrices")
     text = json.dumps(
         [generator.fingerprint, code, list(rows), list(dev), asdict(how), about or {}]
     )
@@ -206,7 +205,10 @@ def _train(
     torch.manual_seed(how.seed)
     wrapped = with_matrices(generator, how)
     model = wrapped.train().get_base_model()
-    if generator.device == "cpu" and max(len(one.ids) for one in examples) <= SHORT_TOKENS:
+    if (
+        generator.device == "cpu"
+        and max(len(one.ids) for one in [*examples, *judged]) <= SHORT_TOKENS
+    ):
         model.set_attn_implementation("eager")
     weights = [p for p in model.parameters() if p.requires_grad]
     # 3. Which rows make up each step, all epochs one after the other; what stays frozen reads
@@ -306,6 +308,8 @@ def with_matrices(generator: Generator, how: LoraSettings):
     """The model with fresh small matrices beside its frozen weights, as peft wraps it."""
     from peft import LoraConfig, get_peft_model
 
+    from helpers.training.matrices import lean  # it needs torch
+
     config = LoraConfig(
         r=how.rank,
         lora_alpha=2 * how.rank,
@@ -331,19 +335,21 @@ def first_layer(generator: Generator, how: LoraSettings) -> int:
                 " smaller"
             )
         return int(how.from_layer)
-    found = {
-        int(match[1])
-        for name, _ in generator.model.named_modules()
-        if (match := re.fullmatch(IN_A_LAYER, name))
-    }
-    return int(how.from_layer * len(found) + 1e-9)
+    found = sorted(_layers(generator))
+    return found[int(how.from_layer * len(found) + 1e-9)] if found else 0
+
+
+def _layers(generator: Generator) -> set[int]:
+    """The numbers of the layers that have matrices which we know by name."""
+    names = (re.fullmatch(IN_A_LAYER, name) for name, _ in generator.model.named_modules())
+    return {int(match[1]) for match in names if match}
 
 
 def _targets(generator: Generator, how: LoraSettings) -> str:
     """Which matrices of the model get a pair of small ones, in peft's words."""
     if not (first := first_layer(generator, how)):
         return "all-linear"
-    numbers = "|".join(map(str, range(first, generator.model.config.num_hidden_layers)))
+    numbers = "|".join(str(n) for n in sorted(_layers(generator)) if n >= first)
     return IN_A_LAYER.replace(r"\d+", numbers)
 
 

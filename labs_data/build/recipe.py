@@ -12,7 +12,9 @@ are compared with each other. Two cores try two at once, by their places in the 
 
     WORKBOOK_THREADS=1 python labs_data/build/recipe.py 0 2 4 6 8 &
     WORKBOOK_THREADS=1 python labs_data/build/recipe.py 1 3 5 7 9
-    python labs_data/build/recipe.py        # all of them; the file
+    WORKBOOK_THREADS=1 python labs_data/build/recipe.py    # all of them; the file
+
+Seconds are those of one of two such processes.
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ def keep_known(generator: load.Generator) -> list[dict] | None:
     saved = json.loads(training_grid.REFERENCE.read_text(encoding="utf-8"))
     other = [key for key in SAME if saved["provenance"].get(key) != now[key]]
     if other:
-        return saved["baselines"] if other == ["recipe"] else None
+        sizes = [one["recipe"]["epochs"].keys() for one in (saved["provenance"], now)]
+        return saved["baselines"] if other == ["recipe"] and sizes[0] == sizes[1] else None
     names = vars(TrainingSetting())
     for row in saved["rows"]:
         cached = training_cell.cached_row(

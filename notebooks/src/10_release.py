@@ -417,7 +417,7 @@ for name, (hits, seen) in offered.items():
 #
 # Notebook 05 asked when shorter prompts pay for the tuning, and took the tuned model to be as fast as the bare one. That holds if the adapter is **merged** into the
 # weights: then every adapter needs a set of weights of its own. **Unmerged**, beside the weights, it takes a few megabytes, and two small matrix products more in
-# every layer for every token. **Activated** ones act on the answer alone and leave the prompt to the bare model; what it has read serves all adapters. **Predict:** how many
+# every layer that it changes, for every token. **Activated** ones act on the answer alone and leave the prompt to the bare model; what it has read serves all adapters. **Predict:** how many
 # times as long does a request take unmerged?
 
 # %%

@@ -331,7 +331,7 @@ def test_subsets_are_nested_and_know_nothing_of_dev():
         assert [len(s) for s in sets] == list(training_cell.ROWS)
         assert all(b[: len(a)] == a for a, b in itertools.pairwise(sets))
         assert not dev & {case.ask.input for case in sets[-1]}
-        assert not apart & {case.id for case in sets[-1]}, "what chose the recipe trains no cell"
+        assert not apart & {case.id for case in sets[-1]}, "what only tries recipes trains no cell"
     first, second = (training_cell.labelled(TrainingSetting(64, seed=seed)) for seed in (0, 1))
     assert {c.id for c in first} != {c.id for c in second}
 

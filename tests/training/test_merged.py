@@ -3,8 +3,6 @@ cannot get there."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -15,7 +13,7 @@ from helpers.models.generate import complete
 from helpers.models.load import load_generator
 from helpers.systems import TICKET_PROMPT
 from helpers.systems.labelled import tuned_prompt
-from helpers.training.adapters import CONFIG, REFERENCE, AdapterError, merged, opened, with_adapter
+from helpers.training.adapters import REFERENCE, AdapterError, merged, opened, with_adapter
 from helpers.training.trainer import finetune
 
 
@@ -85,13 +83,8 @@ def test_an_adapter_that_acts_on_answers_is_not_merged(home, generator):
 
 
 @pytest.mark.slow
-def test_the_courses_weights_answer_a_ticket_alike_merged_and_unmerged(cache, float32, tmp_path):
-    """The adapter that comes with the workbook acts on answers only, so here it is a copy that acts
-    on prompts as well: the same numbers, and another function, which still writes records."""
-    folder = shutil.copytree(REFERENCE / "format", tmp_path / "everything")
-    config = json.loads((folder / CONFIG).read_text("utf-8")) | {"alora_invocation_tokens": None}
-    (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
-    plain, adapter = load_generator(), opened(folder)
+def test_the_courses_weights_answer_a_ticket_alike_merged_and_unmerged(cache, float32):
+    plain, adapter = load_generator(), opened(REFERENCE / "format")
     prompt = tuned_prompt(plain, TICKET_PROMPT, load_tickets("dev")[0].ask.input)
     one, two = (
         next(complete(put(plain, adapter), [prompt], 12)).text for put in (merged, with_adapter)

@@ -37,7 +37,8 @@ def part(acts_on):
     generator = tiny_generator()
     # 7 rows in batches of 3: shares of two and one, and a last batch for one process only
     rows, dev = tiny_rows(generator, 9)[:7], tiny_rows(generator, 9)[7:]
-    how = replace(HOW, batch_rows=3, acts_on=acts_on)
+    from_layer = int(acts_on.endswith("above"))
+    how = replace(HOW, batch_rows=3, acts_on=acts_on.split()[0], from_layer=from_layer)
     with one_training(state):
         adapter = finetune(generator, rows, how, dev, progress=lambda *_: None, say=lambda _: None)
     if state.is_main_process:
@@ -52,7 +53,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("acts_on", ["answer", "everything"])
+@pytest.mark.parametrize("acts_on", ["answer", "everything", "everything above"])
 def test_two_processes_have_the_losses_of_one(cache, tmp_path, acts_on):
     code = BOTH.format(training=str(TRAINING), tests=str(ROOT / "tests"))
     (tmp_path / "both.py").write_text(code)
@@ -70,7 +71,8 @@ def test_two_processes_have_the_losses_of_one(cache, tmp_path, acts_on):
     losses, dev_losses = json.loads(said[0].removeprefix("CARD"))
     generator = tiny_generator()
     rows, dev = tiny_rows(generator, 9)[:7], tiny_rows(generator, 9)[7:]
-    how = replace(HOW, batch_rows=3, acts_on=acts_on)
+    from_layer = int(acts_on.endswith("above"))
+    how = replace(HOW, batch_rows=3, acts_on=acts_on.split()[0], from_layer=from_layer)
     one = finetune(generator, rows, how, dev, progress=lambda *_: None, say=lambda _: None)
     assert losses == pytest.approx(one.card["losses"], abs=2e-3)
     assert dev_losses == pytest.approx(one.card["dev_losses"], abs=2e-3)

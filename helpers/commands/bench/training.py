@@ -1,5 +1,5 @@
 """How fast do we train, against the trainer that everybody uses? TRL's SFTTrainer, same weights,
-rows, epochs, batch, number format, rank and schedule.
+rows, epochs, batch, learning rate, number format and schedule.
 
     python -m helpers.commands.bench finetune [--rows 256] [--epochs 4] [--seeds 3] [--way WAY …]
                                               [--again] [--save] [--json]
@@ -11,7 +11,8 @@ anew). WAY: ours, everything, trl_best, trl_default.
 
 TRL runs with its defaults, or tuned on a CPU (no gradient checkpointing, batches of similar length,
 nothing saved on the way). What differs by design is which layers get matrices: TRL's all, ours the
-upper third, see `lora`; *everything* is our trainer with TRL's design. Whether that costs accuracy
+upper third, see `lora`; *everything* is our trainer with TRL's design. Each has the best recipe
+that was tried for its design (labs_data/build/recipe.py). Whether that costs accuracy
 is measured, on all tickets that no training saw (dev and test: nothing is chosen by what they say
 here). Compare where learning shows: of 64 rows both learn so little that any two
 trainers look alike. How much seeds differ is pooled over the ways, see `training_grid.versus`.
@@ -31,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -61,7 +63,16 @@ RACED = ("ours", "trl_best", "everything")  # without a word; TRL's defaults tak
 REFERENCE = settings.DATA / "reference" / "finetune.json"
 CURVE = (16, 32, 64, 128, 256, 512)
 # what shapes a training and its score
-CODE = ("data/tickets", "evaluation", "models", "training", "systems/labelled")
+CODE = ("data/tickets", "evaluation", "models", "training", "systems/labelled", "systems/prompts")
+# TRL, tuned on a CPU
+AT_ITS_BEST = {
+    "gradient_checkpointing": False,
+    "train_sampling_strategy": "group_by_length",
+    "save_strategy": "no",
+    "dataloader_pin_memory": False,
+}
+# matrices in all layers, at the best rate that was tried for them (recipe.json)
+CLASSIC = replace(RECIPE, rank=8, from_layer=0)
 NON_INFERIOR = -0.05  # the least that the interval of the difference in exact matches may reach
 
 
@@ -90,12 +101,6 @@ def trained_by_trl(
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    faster = {
-        "gradient_checkpointing": False,
-        "train_sampling_strategy": "group_by_length",
-        "save_strategy": "no",
-        "dataloader_pin_memory": False,
-    }
     steps = how.epochs * -(-len(rows) // how.batch_rows)
     with tempfile.TemporaryDirectory() as folder:
         trainer = SFTTrainer(
@@ -125,7 +130,7 @@ def trained_by_trl(
                 fp16=False,
                 use_cpu=generator.device == "cpu",
                 disable_tqdm=True,
-                **(faster if at_its_best else {}),
+                **(AT_ITS_BEST if at_its_best else {}),
             ),
         )
         started = time.perf_counter()
@@ -161,9 +166,7 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
     examples = labelled.training_rows(generator, TICKET_PROMPT, load_tickets("train")[:rows])
     fastest = ceiling(generator, examples)
     train = trained_by_us
-    if way == "everything":
-        how = replace(how, acts_on="everything", from_layer=0)
-    elif way != "ours":
+    if way.startswith("trl"):
         train = lambda *given: trained_by_trl(*given, way == "trl_best")  # noqa: E731
     tuned, seconds = train(generator, examples, how)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -194,10 +197,21 @@ def one(way: str, how: LoraSettings, rows: int, scored: bool) -> dict:
 def kept_at(way: str, how: LoraSettings, rows: int, scored: bool) -> Path:
     """Where a finished training is kept: of these weights, versions and threads, on this machine,
     with this code."""
-    about = fingerprint.provenance("", CODE, ("torch", "transformers", "peft", "trl"))
+    about = fingerprint.provenance("", CODE, packages())
     named = (way, how, rows, scored, load.load_generator().fingerprint, load.set_threads())
+    named += (AT_ITS_BEST,) if way == "trl_best" else ()
     name = hashlib.sha256(repr((*named, about | {"date": ""})).encode()).hexdigest()[:16]
     return settings.cache_folder("bench") / f"finetune-{name}.json"
+
+
+def packages() -> list[str]:
+    """Those that train, as far as they are installed: TRL is only where it was raced."""
+    return [name for name in ("torch", "transformers", "peft", "trl") if find_spec(name)]
+
+
+def recipe_of(way: str, epochs: int, seed: int = 0) -> LoraSettings:
+    """How a way is trained: each with the best recipe that was tried for what it trains."""
+    return replace(RECIPE if way == "ours" else CLASSIC, epochs=epochs, seed=seed)
 
 
 def apart(way: str, how: LoraSettings, rows: int, scored: bool = True, again: bool = False) -> dict:
@@ -234,7 +248,7 @@ def bench_finetune(
     """One row a training (way, seed, seconds, tickets right), the ways in turn for every seed, and
     on which machine."""
     runs = [
-        apart(way, replace(RECIPE, epochs=epochs, seed=seed), rows, again=again)
+        apart(way, recipe_of(way, epochs, seed), rows, again=again)
         for seed in range(seeds)
         for way in ways
     ]
@@ -242,13 +256,13 @@ def bench_finetune(
         "bench": "finetune",
         "rows": rows,
         "epochs": epochs,
-        "recipe": asdict(replace(RECIPE, epochs=epochs)),
+        "recipes": {way: asdict(recipe_of(way, epochs)) for way in ways},
         "generator": load.load_generator().fingerprint,
         "threads": load.set_threads(),
         **fingerprint.provenance(
             "python3 workbook.py bench finetune --save",
             CODE,
-            ("torch", "transformers", "peft", "trl"),
+            packages(),
         ),
         "runs": runs,
     }
@@ -292,7 +306,7 @@ def race(path: Path = REFERENCE) -> dict:
 
 def curve(epochs: int = 4) -> dict:
     """Our seconds against rows."""
-    runs = [apart("ours", replace(RECIPE, epochs=epochs), rows, scored=False) for rows in CURVE]
+    runs = [apart("ours", recipe_of("ours", epochs), rows, scored=False) for rows in CURVE]
     return {
         "bench": "finetune curve",
         "epochs": epochs,
@@ -338,7 +352,7 @@ def main(argv: list[str] | None = None) -> int:
     if argv[:1] == ["one"]:
         seed, rows, epochs, scored = map(int, argv[2:])
         with contextlib.redirect_stdout(sys.stderr):
-            found = one(argv[1], replace(RECIPE, epochs=epochs, seed=seed), rows, bool(scored))
+            found = one(argv[1], recipe_of(argv[1], epochs, seed), rows, bool(scored))
         print(json.dumps(found))
         return 0
     parser = argparse.ArgumentParser(
@@ -366,6 +380,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         ways = [way for way in WAYS if way == "ours" or way in options.way]
         found = bench_finetune(options.rows, options.epochs, options.seeds, ways, options.again)
+        if options.save and set(RACED) - set(ways):
+            parser.error(f"--save wants the ways {', '.join(RACED)}")
         if options.save:
             head = {key: value for key, value in found.items() if key != "runs"}
             write_measured(REFERENCE, head, runs=found["runs"])
