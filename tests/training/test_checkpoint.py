@@ -135,6 +135,18 @@ def test_killed_and_resumed_is_the_same_to_the_last_bit(
     assert sorted(path.suffix for path in home.iterdir()) == ["", ".lock"]
 
 
+def test_stopped_above_a_layer_goes_on(home, tmp_path, monkeypatch, exact, generator):
+    """What the frozen layers had made of the rows is made again, in the same company."""
+    how = dataclasses.replace(HOW, acts_on="everything", from_layer=1)
+    whole, losses = uninterrupted(generator, tmp_path, monkeypatch, how), [*exact]
+    exact.clear()
+    assert train(generator, how, stop_at=6)[0] is None
+    adapter, _, steps = train(generator, how)
+    assert steps == [7, 8]
+    assert exact == losses
+    assert learnt(adapter) == learnt(whole)
+
+
 @pytest.mark.parametrize("stops", [(3,), (2, 5), (4,), (8,)], ids=str)
 def test_stopped_and_called_again_goes_on(home, tmp_path, monkeypatch, generator, stops):
     """Anywhere: within an epoch, twice, where an epoch ends, after the last step."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.tiny_model import HOW, tiny_generator, tiny_rows
 
-from helpers.training import lora, trainer
+from helpers.training import lora, matrices, trainer
 
 EVERYTHING = dataclasses.replace(HOW, acts_on="everything")
 
@@ -32,7 +32,7 @@ def learnt(model, batch, generator, memory=None):
 def wrapped(generator, how, monkeypatch=None):
     """A model with small matrices that are no longer zeros, lean, or with monkeypatch peft's."""
     if monkeypatch:
-        monkeypatch.setattr(trainer, "lean", lambda wrapped: wrapped)
+        monkeypatch.setattr(matrices, "lean", lambda wrapped: wrapped)
     torch.manual_seed(7)
     model = trainer.with_matrices(generator, how).train().get_base_model()
     with torch.no_grad():
@@ -101,3 +101,37 @@ def test_training_above_a_layer_is_the_same_with_and_without_what_was_read(
         adapter = trainer.finetune(generator, rows, how, say=lambda _: None)
         losses.append(adapter.card["losses"])
     assert losses[0] == pytest.approx(losses[1], abs=2e-4)
+
+
+def test_layers_of_several_kinds_are_worked_through_whole(generator, monkeypatch):
+    """Which tokens a layer sees may depend on its number, and in a part of a model that changes."""
+    kinds = ["sliding_attention", "full_attention"]
+    monkeypatch.setattr(generator.model.config, "layer_types", kinds, raising=False)
+    assert not lora.LowerLayers.fits(generator, 1)
+
+
+@pytest.mark.parametrize(
+    ("from_layer", "first"), [(0, 0), (1, 1), (1 / 2, 1), (2 / 3, 1), (0.4, 0), (1.0, 1)]
+)
+def test_a_share_of_the_layers_is_a_number_of_them(generator, from_layer, first):
+    how = dataclasses.replace(EVERYTHING, from_layer=from_layer)
+    assert trainer.first_layer(generator, how) == first
+
+
+def test_two_thirds_of_thirty_layers_are_twenty(generator, monkeypatch):
+    monkeypatch.setattr(trainer, "_layers", lambda _: set(range(30)))
+    how = dataclasses.replace(EVERYTHING, from_layer=2 / 3)
+    assert trainer.first_layer(generator, how) == 20
+
+
+def test_a_model_whose_layers_are_not_found_is_trained_in_all_of_them(generator, monkeypatch):
+    monkeypatch.setattr(trainer, "_layers", lambda _: set())
+    how = dataclasses.replace(EVERYTHING, from_layer=2 / 3)
+    assert trainer.with_matrices(generator, how).peft_config["default"].target_modules
+
+
+def test_the_sums_are_part_of_an_adapters_name(generator, monkeypatch):
+    asked = []
+    monkeypatch.setattr(trainer, "code_of", lambda *places: asked.extend(places) or "")
+    trainer.adapter_fingerprint(generator, [("a", "b")], HOW)
+    assert "training/matrices" in asked
