@@ -83,7 +83,8 @@ def test_the_training_bench_says_how_much_faster_and_whether_it_costs_tickets(mo
     assert found["trl_best"]["speedup"] == statistics.median(
         (150 + seed) / (60 + seed) for seed in range(3)
     )
-    assert found["trl_default"]["speedup"] > found["trl_best"]["speedup"]
+    assert found["trl_default"]["speedup"] == 240 / 60
+    assert found["trl_default"]["exact_match"]["seeds"] == 1
     assert found["ours"]["exact_match"]["n"] == 380, (
         "tickets, not answers: three answers to one ticket are one ticket"
     )
