@@ -246,7 +246,7 @@ def bench_finetune(
     ways: Sequence[str] = RACED,
     again: bool = False,
 ) -> dict:
-    """One row a training (way, seed, seconds, tickets right), the ways in turn for every seed (those
+    """One row a training (way, seed, seconds, tickets right), the ways in turn for each seed (those
     of BESIDE for the first), and on which machine."""
     runs = [
         apart(way, recipe_of(way, epochs, seed), rows, again=again)
