@@ -507,7 +507,15 @@ def recipes_in_words(path: Path = RECIPES) -> str:
         f"{row['matrices']} {percent(row['share'])} ({row['seconds']:.0f} s)"
         for _, row in best.iterrows()
     )
+    halved = best.merge(
+        tried.assign(**{"learning rate": 2 * tried["learning rate"]}),
+        on=["matrices", "learning rate", "rank"],
+    )
+    lost = (100 * (halved["share_x"] - halved["share_y"])).round().astype(int)
+    rates = (
+        f" Half the learning rate cost {lost.min()} to {lost.max()} points." if len(lost) else ""
+    )
     return (
         f"The way to train matters, too. On {tried['n'].iloc[0]} training tickets put aside,"
-        f" {tried['labels'].iloc[0]} labels got right, by where the matrices stood: {ways}."
+        f" {tried['labels'].iloc[0]} labels got right, by where the matrices stood: {ways}.{rates}"
     )
