@@ -39,8 +39,7 @@ generator, today = models.load_generator(), dt.date(2026, 3, 2)
 # private phone number. The page does not say who may read it, so we tell `sync` (here: all staff). Otherwise the page would stay out.
 #
 # A [**versioned index**](GLOSSARY.md) keeps several versions of one index. `sync` reads a folder, embeds what is new, and builds the next version while the old one still
-# answers. Only when it is complete does it switch over. Documents are cut as 03 found best: whole sentences up to 200 tokens, and each chunk is read under where it stands
-# and since when it holds.
+# answers. Only when it is complete does it switch over.
 
 # %%
 from helpers.retrieval import RETRIEVERS, VersionedIndex, traces
@@ -49,8 +48,7 @@ folder = data.copy_handbook()
 secret = "Nobody at the desk? Odile Brandt's private number is 01632 960418."
 rota = folder / "facilities" / "reception-rota.md"
 rota.write_text(f"# Reception rota\n\n{secret}\n", encoding="utf-8")
-cut = {"strategy": "sentences", "chunk_size": 200, "overlap": 50}
-versioned = VersionedIndex("nb04", **cut, context="version")
+versioned = VersionedIndex("nb04", chunk_size=64, overlap=16)
 first = versioned.sync(folder, ["staff"])
 versioned.drop_history()  # an earlier run of this notebook may have left versions
 print(f"{len(versioned.current.files)} files, {first.chunks:,} chunks")

@@ -365,9 +365,9 @@ what_happened(
 )
 
 # %% [markdown]
-# The classifier needs no language model, and it climbs with labels as well. Why can sorting come out as *fine-tune*, when the first table could not tell tuning from
-# the classifier? The decision weighs one pair at a time; the first table compared all sizes at once, so its intervals were wider. A lead that depends on that is a
-# thin one: read the column *ready?* beside it. (Notebook 11 decides on the tickets of the frozen test, which are fewer; what can be measured here may be open there.)
+# The classifier needs no language model, and it climbs with labels as well: in sorting, tuning has to pass it. The decision weighs one pair at a time; the first table
+# compared all sizes at once, so its intervals were wider. So a size can come out as *fine-tune* here and not yet be measurably ahead there. A lead that depends on that
+# is a thin one: read the column *ready?* beside it. (Notebook 11 decides on the tickets of the frozen test; what can be measured here may be open there.)
 #
 # The answer also belongs to the training, not only to the number of labels: compare the same 256 labels seen once. Now move *requests a day* in the lab and watch the
 # gain that would pay: the cost of a release is spread over all requests.
