@@ -178,9 +178,8 @@ exercise("05.1").check(prompt_counted)
 from IPython.display import display
 
 how = LoraSettings(epochs=8, rank=16, learning_rate=4e-3, batch_rows=4)
-how = replace(how, acts_on="everything", from_layer=2 / 3)  # the upper third learns
-weights = generator.model.num_parameters()
-display(plots.adapter_sketch(rank=how.rank, frozen=weights))
+how = replace(how, acts_on="everything", from_layer=2 / 3)
+display(plots.adapter_sketch(how.rank, generator.model.num_parameters()))
 print(training.estimate_in_words(generator, rows[:64], how))
 adapter = finetune(generator, rows[:64], how)
 losses, card = adapter.card["losses"], ("base", "rows", "rows_sha256", "seconds")
@@ -409,11 +408,10 @@ the_climb("05")
 # %%
 judged_by = (form, gains[1], gains[3], styled)
 valid, prompt, plain, tone = (f"*{one.verdict_in_points()}*" for one in judged_by)
-best = f"it is {prompt} against looked-up examples, {plain} against the classifier"
+best = f"it is {prompt} against looked-up examples, {plain} against a classifier"
 both = held(gains[1].verdict) and held(gains[3].verdict)
-too = f" (examples in the prompt: {few['valid'].sum()} of {len(few)} valid, too)"
 on_trial = {
-    "strict formats": (held(form.verdict), f"it is {valid} against zero-shot{too}"),
+    "strict formats": (held(form.verdict), f"it is {valid} against zero-shot"),
     "narrow tasks with labels": (both, best),
     "tone": (held(styled.verdict), f"it is {tone} against six examples"),
     "fewer prompt tokens": (bool(saved > 0), f"a request has {saved:.0f} fewer"),

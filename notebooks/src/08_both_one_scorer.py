@@ -283,13 +283,13 @@ Wrongly refused: {wrongly}; rightly refused: {rightly}.""")
 # %%
 from helpers.evaluation import consistency
 
-families = repairs.asked_often(load_questions("dev", documents))
-who = systems.who_asks([case.ask for case in families], load_askers("dev"))
-ways = systems.ways_to_read(generator, reader, families, documents, who)
-styled = {name: evaluate(arm, families, QUESTIONS) for name, arm in ways.items()}
-alike = pd.DataFrame({name: consistency(t) for name, t in styled.items()}).T
-counts = dict.fromkeys(["facts", "n", "torn", "always_right"], int)
-display(alike.astype(counts).assign(right=summary(styled)["share"]).round(2))
+often = repairs.asked_often(load_questions("dev", documents))
+who = systems.who_asks([case.ask for case in often], load_askers("dev"))
+ways = systems.ways_to_read(generator, reader, often, documents, who)
+styled = {name: evaluate(arm, often, QUESTIONS) for name, arm in ways.items()}
+same = pd.DataFrame({name: consistency(t) for name, t in styled.items()}).T
+same["right"] = summary(styled)["share"]
+display(same.convert_dtypes().round(2))
 base, *rest = styled.values()
 for pair in compare_all(base, rest):
     print(pair.second, pair.verdict_in_points())
@@ -314,12 +314,10 @@ from helpers.training import finetune, reference_or_train, with_adapter
 
 train, tickets = load_tickets("train"), load_tickets("test")
 rows = systems.training_rows(generator, FORM, train)
-recipe = training_cell.recipe(TrainingSetting(len(rows)))  # that of 06
-done = reference_or_train(
-    "format", generator, lambda: finetune(generator, rows, recipe)
-)
+tune = training_cell.recipe(TrainingSetting(len(rows)))
+done = reference_or_train("format", generator, lambda: finetune(generator, rows, tune))
 names = ["constrained", "few-shot", "retrieved examples", "tuned"]
-predict("08.tickets", "Share of tickets with all four fields right", names)
+predict("08.tickets", "All four right", names)
 
 # %%
 from helpers.evaluation import TICKETS, ticket_summary

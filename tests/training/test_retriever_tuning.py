@@ -63,8 +63,10 @@ def folder(tuned, tmp_path_factory):
 
 
 def test_a_folder_gives_the_same_vectors(tuned, folder):
+    """In bfloat16 up to a last bit or two of numbers below 1: the trained matrices are float32."""
     again = vectors_of(load_embedder_adapter(folder), QUESTIONS)
-    assert again == pytest.approx(vectors_of(tuned, QUESTIONS), abs=1e-5)
+    close = 1e-5 if load.embedder_fingerprint().endswith("float32") else 2**-8
+    assert again == pytest.approx(vectors_of(tuned, QUESTIONS), abs=close)
 
 
 def test_no_share_of_the_adapter_is_the_embedder(folder, base):
