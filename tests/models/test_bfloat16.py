@@ -162,8 +162,8 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_a_kept_adapter_read_by_plain_peft(in_format, name):
-    """Measured: of 664 tokens of tickets and 284 of facts, plain peft and ours choose another one at
-    none; the base at 359 and 227."""
+    """Measured: of 664 tokens of tickets and 284 of facts, plain peft and ours choose another one
+    at none; the base at 359 and 227."""
     import torch
     from peft import PeftModel
     from transformers import DynamicCache
