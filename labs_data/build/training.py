@@ -1,5 +1,5 @@
 """Measures the reference grid of the training-size lab on dev: `python labs_data/build/training.py
-[--only PART …]` (about three hours on one core, half of that on two: see below).
+[--only PART …]` (about two hours on one core, half of that on two: see below).
 
     labs_data/reference/training.json    one row per setting and seed, with provenance; `right`,
                                          `valid` and each field hold one 0 or 1 per dev ticket
