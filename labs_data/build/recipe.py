@@ -1,6 +1,6 @@
 """How is the small model trained until it stops learning, and which way to train learns most?
-`python labs_data/build/recipe.py` (about twenty minutes on two cores; finished trials are cached, so
-it resumes where it stopped).
+`python labs_data/build/recipe.py` (about twenty minutes on two cores; finished trials are cached,
+so it resumes where it stopped).
 
     labs_data/reference/recipe.json    one row per trial, with provenance: settings, seconds, and
                                        `right`, `valid` and each field as one 0 or 1 per ticket
